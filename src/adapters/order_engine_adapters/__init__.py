@@ -1,0 +1,1 @@
+"""The adapters of order_engine, and how to open an engine by URL."""

@@ -1,0 +1,35 @@
+"""What stands behind the URL scheme `memory`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+from order_engine.domain.errors import InvalidSetting
+from order_engine.ports.clock import Clock
+from order_engine.ports.queue import OrderQueue
+from order_engine.ports.repository import OrderRepository
+from order_engine_adapters.memory import queue, repository
+
+
+@asynccontextmanager
+async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
+    """Open an empty repository: `memory://` or `memory://?capacity=ORDERS`."""
+    yield repository.MemoryRepository(clock, _capacity(url, repository.DEFAULT_CAPACITY))
+
+
+@asynccontextmanager
+async def open_queue(url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:  # noqa: ARG001 - the port's signature
+    """Open an empty queue: `memory://` or `memory://?capacity=IDS`."""
+    yield queue.MemoryQueue(_capacity(url, queue.DEFAULT_CAPACITY))
+
+
+def _capacity(url: str, default: int) -> int:
+    parts = urlsplit(url)
+    options = parse_qs(parts.query, keep_blank_values=True)
+    given = options.pop("capacity", [str(default)])[-1]
+    if parts.netloc or parts.path or options or not given.isdecimal() or int(given) < 1:
+        message = f"{url!r} is not a memory URL: write memory:// or memory://?capacity=1000000"
+        raise InvalidSetting(message)
+    return int(given)

@@ -1,0 +1,237 @@
+"""The memory repository: the whole contract in dictionaries, for tests, simulations and work that may be lost.
+
+It promises nothing across a crash of its process. Every method runs from start to end without awaiting, so that each
+call is one transaction by the nature of an event loop. All rules are the domain's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement, Renewal
+from order_engine.domain.decisions import Refusal, act, claim, place, renew
+from order_engine.domain.errors import InvalidCursor
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Counters, Statistics
+from order_engine.domain.order import Order
+from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
+from order_engine.ports.clock import Clock
+from order_engine.ports.repository import (
+    Added,
+    AddOutcome,
+    Applied,
+    Claimed,
+    Cursor,
+    EventPage,
+    OrderPage,
+    OrderQuery,
+    PageKey,
+    Renewed,
+)
+from order_engine_adapters.memory.schedule import Schedule
+
+DEFAULT_CAPACITY = 1_000_000
+
+_REFUSED_VERDICTS = {
+    Verdict.CONFLICT: Added(AddOutcome.CONFLICT),
+    Verdict.KEY_REUSED: Added(AddOutcome.KEY_REUSED),
+}
+_instances = count()
+
+
+class MemoryRepository:
+    """Keeps orders in memory, `capacity` of them at most: a placement over that is answered with FULL."""
+
+    def __init__(self, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
+        """Start empty."""
+        self._clock = clock
+        self._capacity = capacity
+        self._orders: dict[str, Order] = {}
+        self._histories: dict[str, list[Event]] = {}
+        self._log: list[Event] = []
+        self._keys: dict[str, KeyBinding] = {}
+        self._listing: list[tuple[datetime, str]] = []
+        self._counters = Counters()
+        self._schedule = Schedule(self._orders)
+        # Tells this repository's cursors from those of another one, also of one before a restart.
+        self._name = f"{clock.now():%Y%m%d%H%M%S%f}-{next(_instances)}"
+
+    # Writing
+
+    async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
+        """Store new orders, the first of them held on the terms of `hold`."""
+        now = self._clock.now()
+        room = hold.limit if hold is not None else 0
+        outcomes: list[Added] = []
+        for placement in placements:
+            added = self._add_one(placement, hold if room > 0 else None, now)
+            if added.outcome is AddOutcome.ADDED:
+                room -= 1
+            outcomes.append(added)
+        return outcomes
+
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Hand out due orders, or those of the named ones that are due."""
+        if already := self._schedule.held_by(terms.claim_id):
+            return Claimed(already, ())
+        now = self._clock.now()
+        if terms.order_ids is not None:
+            return self._claim_from(self._named(terms.order_ids), terms, now)[0]
+        claimed, passed_over = self._claim_from(self._schedule.due(now), terms, now)
+        self._schedule.passed_over(passed_over)
+        return claimed
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+        """Extend the leases whose token is current."""
+        now = self._clock.now()
+        return [self._renew_one(Renewal(lease, seconds), now) for lease in leases]
+
+    async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
+        """Apply reports and clients' actions."""
+        now = self._clock.now()
+        return [self._apply_one(command, now) for command in commands]
+
+    # Reading
+
+    async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids."""
+        orders = self._orders
+        return {order_id: orders[order_id] for order_id in order_ids if order_id in orders}
+
+    async def list(self, query: OrderQuery) -> OrderPage:
+        """Return one page, newest first. Looks at every order in between, whether it matches or not."""
+        found: list[Order] = []
+        for order in self._newest_first(query.after):
+            if query.status not in {None, order.status} or query.user_id not in {None, order.user_id}:
+                continue
+            if len(found) == query.limit:
+                last = found[-1]
+                return OrderPage(found, PageKey(last.created_at, last.order_id))
+            found.append(order)
+        return OrderPage(found, None)
+
+    async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
+        """Return events of one order: version `n` stands at index `n - 1`."""
+        return self._histories.get(order_id, [])[after : after + limit]
+
+    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+        """Return events of all orders; the cursor is the place in the log."""
+        start = self._place(after)
+        if after is None and limit == 0:
+            start = len(self._log)
+        found = self._log[start : start + limit]
+        return EventPage(found, Cursor(f"{self._name}:{start + len(found)}"))
+
+    async def statistics(self) -> Statistics:
+        """Return the running counters."""
+        return self._counters.statistics()
+
+    # One item of a transaction
+
+    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
+        key = placement.idempotency_key
+        existing = self._orders.get(placement.order_id)
+        bound = self._keys.get(key) if key is not None else None
+        verdict = judge(placement, existing, bound)
+        if verdict in _REFUSED_VERDICTS:
+            return _REFUSED_VERDICTS[verdict]
+        if verdict is Verdict.NEW:
+            if len(self._orders) >= self._capacity:
+                return Added(AddOutcome.FULL)
+            added = Added(AddOutcome.ADDED, self._store(placement, hold, now))
+        else:
+            added = Added(AddOutcome.REPLAYED, self._orders[bound.order_id] if bound is not None else existing)
+        if key is not None and bound is None:
+            self._keys[key] = binding(placement)
+        return added
+
+    def _store(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Order:
+        placed = place(None, placement, now)
+        if isinstance(placed, Refusal) or placed.event is None:
+            message = f"a new order was not placed: {placed}"
+            raise AssertionError(message)
+        order, events = placed.order, [placed.event]
+        if hold is not None:
+            claimed = claim(order, hold, now)
+            if not isinstance(claimed, Refusal) and claimed.event is not None:
+                order = claimed.order
+                events.append(claimed.event)
+        insort(self._listing, (order.created_at, order.order_id))
+        self._commit(None, order, *events)
+        return order
+
+    def _claim_from(
+        self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime
+    ) -> tuple[Claimed, Sequence[Order]]:
+        """Claim or end candidates up to the limit; also return those that were passed over."""
+        claimed: list[Order] = []
+        ended: list[Order] = []
+        passed_over: list[Order] = []
+        if terms.limit <= 0:
+            return Claimed(claimed, ended), passed_over
+        for order in candidates:
+            decision = claim(order, terms, now)
+            if isinstance(decision, Refusal):
+                passed_over.append(order)
+                continue
+            if decision.event is not None:
+                self._commit(order, decision.order, decision.event)
+            if decision.order.status.ended:
+                ended.append(decision.order)
+            else:
+                claimed.append(decision.order)
+                if decision.order.vanished:
+                    terms = replace(terms, suspects=terms.suspects.joined_by(decision.order.vanished))
+            if len(claimed) + len(ended) == terms.limit:
+                break
+        return Claimed(claimed, ended), passed_over
+
+    def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:
+        before = self._orders.get(renewal.lease.order_id)
+        decision = renew(before, renewal, now)
+        if isinstance(decision, Refusal):
+            return Renewed.LOST
+        self._commit(before, decision.order)
+        return Renewed.CANCEL_REQUESTED if decision.order.cancel_requested else Renewed.HELD
+
+    def _apply_one(self, command: Command, now: datetime) -> Applied:
+        before = self._orders.get(command.order_id)
+        decision = act(before, command, now)
+        if isinstance(decision, Refusal):
+            return Applied(decision.reason, before)
+        if decision.event is not None:
+            self._commit(before, decision.order, decision.event)
+        return Applied(None, decision.order)
+
+    def _commit(self, before: Order | None, after: Order, *events: Event) -> None:
+        """Make one step permanent: the order, its history, the log, the counters and the schedule together."""
+        self._orders[after.order_id] = after
+        if events:
+            self._histories.setdefault(after.order_id, []).extend(events)
+            self._log.extend(events)
+            self._counters.record(before, after)
+        self._schedule.moved(before, after)
+
+    # Finding
+
+    def _named(self, order_ids: Iterable[str]) -> Iterator[Order]:
+        return (self._orders[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._orders)
+
+    def _newest_first(self, after: PageKey | None) -> Iterator[Order]:
+        end = len(self._listing)
+        if after is not None:
+            end = bisect_left(self._listing, (after.created_at, after.order_id))
+        return (self._orders[self._listing[index][1]] for index in range(end - 1, -1, -1))
+
+    def _place(self, cursor: Cursor | None) -> int:
+        if cursor is None:
+            return 0
+        name, _, place_text = cursor.partition(":")
+        if name != self._name or not place_text.isdecimal() or int(place_text) > len(self._log):
+            message = "This cursor was not made by this repository. Memory forgets at a restart: start without one."
+            raise InvalidCursor(message)
+        return int(place_text)

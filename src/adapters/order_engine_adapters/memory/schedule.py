@@ -1,0 +1,112 @@
+"""Which orders may be claimed, and which are held by which claim: the memory repository's index."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count
+
+from order_engine.domain.order import Order
+
+
+class Schedule:
+    """Follows each change of an order, so that a claim looks only at orders that it may get.
+
+    Three kinds of order can be claimed: those that wait for nothing (in order of arrival), those that wait until they
+    are due, and those that are held under a lease that may have ended.
+    """
+
+    def __init__(self, orders: Mapping[str, Order]) -> None:
+        """Take the live mapping of all orders, which the repository keeps up to date before it calls `moved`."""
+        self._orders = orders
+        # OrderedDict, not dict: finding a dict's first key walks over all keys deleted before it.
+        self._at_once: OrderedDict[str, None] = OrderedDict()
+        self._later: list[tuple[datetime, int, str]] = []
+        self._held: dict[str, None] = {}
+        self._claims: dict[str, dict[str, None]] = {}
+        self._no_lease_ends_before: datetime | None = None
+        self._serial = count()
+
+    def moved(self, before: Order | None, after: Order) -> None:
+        """Follow an order from one version to a later one (None: it was just placed)."""
+        order_id = after.order_id
+        if before is not None:
+            if before.lease_ends is not None:
+                self._leave_claim(before)
+            elif before.due is None:
+                self._at_once.pop(order_id, None)
+        if after.lease_ends is not None:
+            self._held[order_id] = None
+            self._claims.setdefault(after.claim_id or "", {})[order_id] = None
+            if self._no_lease_ends_before is None or after.lease_ends < self._no_lease_ends_before:
+                self._no_lease_ends_before = after.lease_ends
+        elif after.due is not None:
+            heappush(self._later, (after.due, next(self._serial), order_id))
+        elif after.ended_at is None:
+            self._at_once[order_id] = None
+
+    def held_by(self, claim_id: str) -> list[Order]:
+        """Return the orders that this claim holds."""
+        return [self._orders[order_id] for order_id in self._claims.get(claim_id, ())]
+
+    def due(self, now: datetime) -> Iterator[Order]:
+        """Go through the orders that may be claimed at `now`, longest due first.
+
+        An order that is handed out here and then not claimed has to be given to `passed_over`.
+        """
+        ended = deque(self._ended_leases(now))
+        while True:
+            heads: list[tuple[datetime, str]] = []
+            if ended and ended[0].lease_ends is not None:
+                heads.append((ended[0].lease_ends, "lease"))
+            if self._at_once:
+                first = self._orders[next(iter(self._at_once))]
+                heads.append((first.updated_at, "at once"))
+            if (later := self._first_of_later()) is not None and later <= now:
+                heads.append((later, "later"))
+            if not heads:
+                return
+            _, kind = min(heads)
+            if kind == "lease":
+                yield ended.popleft()
+            elif kind == "later":
+                yield self._orders[heappop(self._later)[2]]
+            else:
+                yield self._orders[self._at_once.popitem(last=False)[0]]
+
+    def passed_over(self, orders: Sequence[Order]) -> None:
+        """Put back orders that `due` handed out and that were not claimed."""
+        for order in reversed(orders):
+            if order.due is not None:
+                heappush(self._later, (order.due, next(self._serial), order.order_id))
+            elif order.lease_ends is None:
+                self._at_once[order.order_id] = None
+                self._at_once.move_to_end(order.order_id, last=False)
+
+    def _leave_claim(self, order: Order) -> None:
+        del self._held[order.order_id]
+        claim_id = order.claim_id or ""
+        claimed = self._claims[claim_id]
+        del claimed[order.order_id]
+        if not claimed:
+            del self._claims[claim_id]
+
+    def _first_of_later(self) -> datetime | None:
+        """Return when the first waiting order is due, dropping entries whose order has moved on."""
+        while self._later:
+            due, _, order_id = self._later[0]
+            if self._orders[order_id].due == due:
+                return due
+            heappop(self._later)
+        return None
+
+    def _ended_leases(self, now: datetime) -> list[Order]:
+        """Return the held orders whose lease ended; looks through all of them only when one can have ended."""
+        if self._no_lease_ends_before is None or now < self._no_lease_ends_before:
+            return []
+        held = [(order.lease_ends, order) for order in map(self._orders.__getitem__, self._held) if order.lease_ends]
+        self._no_lease_ends_before = min((lease_ends for lease_ends, _ in held), default=None)
+        ended = [(lease_ends, order) for lease_ends, order in held if lease_ends <= now]
+        return [order for _, order in sorted(ended, key=lambda pair: pair[0])]

@@ -1,0 +1,1 @@
+"""The application: the engine that takes orders in and drives them to an end."""

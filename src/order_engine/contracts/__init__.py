@@ -1,0 +1,1 @@
+"""The conformance kit: what any adapter has to pass, ours or yours."""

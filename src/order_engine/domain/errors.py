@@ -1,0 +1,186 @@
+"""The one tree of errors: every error this project raises on purpose is an `OrderEngineError`.
+
+Each class has a stable `code`. Programs may compare codes; the sentences are for people and may improve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+LONGEST_RETRY_LATER_SECONDS = 365 * 24 * 3600.0
+
+
+class OrderEngineError(Exception):
+    """The root of all errors of order_engine."""
+
+    code: ClassVar[str] = "order_engine_error"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field: `pointer` is a JSON Pointer (RFC 6901) into the order."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidOrder(OrderEngineError):
+    """The order breaks a rule of its fields; nothing was stored. `errors` names each field that is wrong."""
+
+    code = "invalid_order"
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        """Keep every field error and put the first ones into the message."""
+        self.errors = errors
+        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]))
+
+
+class InvalidQuery(OrderEngineError):
+    """A question to the engine is out of its range, for example a page limit of 0."""
+
+    code = "invalid_query"
+
+
+class InvalidCursor(OrderEngineError):
+    """The cursor is foreign, too old, or was made for another question. Start again without one."""
+
+    code = "invalid_cursor"
+
+
+class InvalidSetting(OrderEngineError):
+    """A setting is unknown or out of its range; the message names it and says what it takes."""
+
+    code = "invalid_setting"
+
+
+class OrderNotFound(OrderEngineError):
+    """No order has this id."""
+
+    code = "order_not_found"
+
+    def __init__(self, order_id: str) -> None:
+        """Name the id that was asked for."""
+        self.order_id = order_id
+        super().__init__(f"There is no order with the id {order_id!r}.")
+
+
+class OrderConflict(OrderEngineError):
+    """The id is taken by an order with other content; nothing was changed (promise P4)."""
+
+    code = "order_conflict"
+
+    def __init__(self, order_id: str) -> None:
+        """Name the id that is taken."""
+        self.order_id = order_id
+        super().__init__(
+            f"The order {order_id!r} exists with other content. Place the new content under an id of its own."
+        )
+
+
+class IdempotencyKeyReused(OrderEngineError):
+    """The idempotency key was used before with other content; nothing was stored."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        """Name the key."""
+        self.key = key
+        super().__init__(f"The idempotency key {key!r} was used with other content. Use a new key for a new order.")
+
+
+class ActionRefused(OrderEngineError):
+    """The action is not open in the order's status; `allowed` lists the client's actions that are."""
+
+    code = "action_refused"
+
+    def __init__(self, order_id: str, action: str, status: str, allowed: tuple[str, ...]) -> None:
+        """Name the action, the status it met, and what is allowed instead."""
+        self.order_id = order_id
+        self.action = action
+        self.status = status
+        self.allowed = allowed
+        instead = f"Allowed now: {', '.join(allowed)}." if allowed else "No action is open in this status."
+        super().__init__(f"Cannot {action} the order {order_id!r}: it is {status}. {instead}")
+
+
+class VersionMismatch(OrderEngineError):
+    """The order has changed since the caller read it: its version is not the expected one."""
+
+    code = "version_mismatch"
+
+    def __init__(self, order_id: str, expected: int, actual: int) -> None:
+        """Name both versions."""
+        self.order_id = order_id
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"The order {order_id!r} is at version {actual}, not {expected}. Read it again and decide anew."
+        )
+
+
+class Overloaded(OrderEngineError):
+    """A limit of memory is reached; nothing was stored. Try again after `retry_after` seconds."""
+
+    code = "overloaded"
+
+    def __init__(self, detail: str, retry_after: float = 1.0) -> None:
+        """Say which limit, and when to come back (seconds)."""
+        self.retry_after = retry_after
+        super().__init__(f"{detail} Try again in {retry_after:g} s.")
+
+
+class NotRunning(OrderEngineError):
+    """The engine is not started, is draining, or has ended; nothing was stored."""
+
+    code = "not_running"
+
+
+class Unavailable(OrderEngineError):
+    """The repository or queue cannot be reached; nothing took effect. The same call may be made again."""
+
+    code = "unavailable"
+
+
+class OutcomeUnknown(OrderEngineError):
+    """The repository did not answer: the call may have taken effect. The same call may be made again."""
+
+    code = "outcome_unknown"
+
+
+class StoreRefused(OrderEngineError):
+    """The repository cannot keep this one order, for a reason of its own; nothing was stored."""
+
+    code = "store_refused"
+
+
+class WaitTimedOut(OrderEngineError):
+    """The order did not end within the time the caller was ready to wait. It goes on all the same."""
+
+    code = "wait_timed_out"
+
+
+class AdapterFault(OrderEngineError):
+    """An adapter broke its port's contract; the message says how. Run the conformance kit on it."""
+
+    code = "adapter_fault"
+
+
+class Rejected(OrderEngineError):
+    """Raised by a processor: this order can never succeed. It ends as Failed without another attempt."""
+
+    code = "rejected"
+
+
+class RetryLater(OrderEngineError):
+    """Raised by a processor: try again after `seconds` (0 to a year). Counts as a failure of the attempt."""
+
+    code = "retry_later"
+
+    def __init__(self, seconds: float, reason: str = "retry later") -> None:
+        """Choose the delay. Raises ValueError for a delay that is negative, not a number, or over a year."""
+        if not 0 <= seconds <= LONGEST_RETRY_LATER_SECONDS:
+            message = f"RetryLater takes 0 to {LONGEST_RETRY_LATER_SECONDS:g} seconds, not {seconds!r}"
+            raise ValueError(message)
+        self.seconds = float(seconds)
+        super().__init__(reason)

@@ -1,0 +1,59 @@
+"""The history: what happened to an order, one event per version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from order_engine.domain.order import Status
+
+VANISHED = "vanished"
+"""The reason of an end that a claim brought about: the holder's lease ended without a report."""
+
+
+class EventType(StrEnum):
+    """What happened."""
+
+    PLACED = "placed"
+    CLAIMED = "claimed"
+    COMPLETED = "completed"
+    RETRIED = "retried"
+    FAILED = "failed"
+    RELEASED = "released"
+    CANCEL_REQUESTED = "cancel_requested"
+    CANCELLED = "cancelled"
+    REDRIVEN = "redriven"
+
+
+STATUS_AFTER: Mapping[EventType, Status] = {
+    EventType.PLACED: Status.PENDING,
+    EventType.CLAIMED: Status.PROCESSING,
+    EventType.COMPLETED: Status.COMPLETED,
+    EventType.RETRIED: Status.PROCESSING,
+    EventType.FAILED: Status.FAILED,
+    EventType.RELEASED: Status.PROCESSING,
+    EventType.CANCEL_REQUESTED: Status.PROCESSING,
+    EventType.CANCELLED: Status.CANCELLED,
+    EventType.REDRIVEN: Status.PENDING,
+}
+"""An event tells the status: there is one for each type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of an order's append-only history: the audit trail, the event stream and the outbox at once.
+
+    `version` counts from 1 without a gap; `status` is the one after the event; `token` and `attempt` name the attempt
+    where there is one; `reason` says why, where somebody gave a reason.
+    """
+
+    order_id: str
+    version: int
+    type: EventType
+    status: Status
+    at: datetime
+    token: int | None = None
+    attempt: int | None = None
+    reason: str | None = None

@@ -1,0 +1,104 @@
+"""The lifecycle as one table of data: every legal step of an order, and nothing else is legal.
+
+The reference function, the diagram in the docs, the `allowed` field of an error and the conformance kit read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from order_engine.domain.commands import CLIENT_ACTIONS, Action
+from order_engine.domain.events import EventType
+from order_engine.domain.order import Order, Standing
+
+
+class Guard(StrEnum):
+    """What must hold for a rule to apply, beyond the action and the standing."""
+
+    VALID = "the order is valid and its id unknown"
+    DUE = "due"
+    LEASE_ENDED = "lease ended, deliveries left"
+    DELIVERIES_SPENT = "lease ended, deliveries spent"
+    LEASE_ENDED_CANCEL = "lease ended, cancel requested"
+    TOKEN = "token is current"  # noqa: S105 - a fencing token, not a password
+    TOKEN_CANCEL = "token is current, cancel requested"  # noqa: S105 - likewise
+    REPORTED = "already applied under this token"
+    REQUESTED = "cancel requested before"
+    NONE = "always"
+
+
+class Actor(StrEnum):
+    """Who acts."""
+
+    CLIENT = "client"
+    WORKER = "worker"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One legal step: `action` on an order that is `standing` leads to `becomes`, and is told by `event`.
+
+    A rule without an event changes no version: asking again for what is already so, or a renewal.
+    """
+
+    action: Action
+    standing: Standing
+    becomes: Standing
+    event: EventType | None
+    actor: Actor
+    guard: Guard
+
+
+_A, _S, _E, _G = Action, Standing, EventType, Guard
+_CLIENT, _WORKER, _OPERATOR = Actor.CLIENT, Actor.WORKER, Actor.OPERATOR
+
+LIFECYCLE: tuple[Rule, ...] = (
+    Rule(_A.PLACE, _S.ABSENT, _S.PENDING, _E.PLACED, _CLIENT, _G.VALID),
+    Rule(_A.CLAIM, _S.PENDING, _S.HELD, _E.CLAIMED, _WORKER, _G.DUE),
+    Rule(_A.CLAIM, _S.WAITING, _S.HELD, _E.CLAIMED, _WORKER, _G.DUE),
+    Rule(_A.CLAIM, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.LEASE_ENDED_CANCEL),
+    Rule(_A.CLAIM, _S.HELD, _S.FAILED, _E.FAILED, _WORKER, _G.DELIVERIES_SPENT),
+    Rule(_A.CLAIM, _S.HELD, _S.HELD, _E.CLAIMED, _WORKER, _G.LEASE_ENDED),
+    Rule(_A.RENEW, _S.HELD, _S.HELD, None, _WORKER, _G.TOKEN),
+    Rule(_A.COMPLETE, _S.HELD, _S.COMPLETED, _E.COMPLETED, _WORKER, _G.TOKEN),
+    Rule(_A.COMPLETE, _S.COMPLETED, _S.COMPLETED, None, _WORKER, _G.REPORTED),
+    Rule(_A.RETRY, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.RETRY, _S.HELD, _S.WAITING, _E.RETRIED, _WORKER, _G.TOKEN),
+    Rule(_A.RETRY, _S.WAITING, _S.WAITING, None, _WORKER, _G.REPORTED),
+    Rule(_A.FAIL, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.FAIL, _S.HELD, _S.FAILED, _E.FAILED, _WORKER, _G.TOKEN),
+    Rule(_A.FAIL, _S.FAILED, _S.FAILED, None, _WORKER, _G.REPORTED),
+    Rule(_A.RELEASE, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.RELEASE, _S.HELD, _S.WAITING, _E.RELEASED, _WORKER, _G.TOKEN),
+    Rule(_A.RELEASE, _S.WAITING, _S.WAITING, None, _WORKER, _G.REPORTED),
+    Rule(_A.CANCEL, _S.PENDING, _S.CANCELLED, _E.CANCELLED, _CLIENT, _G.NONE),
+    Rule(_A.CANCEL, _S.WAITING, _S.CANCELLED, _E.CANCELLED, _CLIENT, _G.NONE),
+    Rule(_A.CANCEL, _S.HELD, _S.HELD, None, _CLIENT, _G.REQUESTED),
+    Rule(_A.CANCEL, _S.HELD, _S.HELD, _E.CANCEL_REQUESTED, _CLIENT, _G.NONE),
+    Rule(_A.CANCEL, _S.CANCELLED, _S.CANCELLED, None, _CLIENT, _G.NONE),
+    Rule(_A.REDRIVE, _S.FAILED, _S.PENDING, _E.REDRIVEN, _OPERATOR, _G.NONE),
+)
+
+
+def _index() -> Mapping[tuple[Action, Standing], tuple[Rule, ...]]:
+    index: dict[tuple[Action, Standing], tuple[Rule, ...]] = {}
+    for rule in LIFECYCLE:
+        key = (rule.action, rule.standing)
+        index[key] = (*index.get(key, ()), rule)
+    return index
+
+
+RULES: Mapping[tuple[Action, Standing], tuple[Rule, ...]] = _index()
+"""The table by action and standing; where there are several rules, the first whose guard holds applies."""
+
+
+def allowed(order: Order) -> tuple[Action, ...]:
+    """Return which of the client's and operator's actions are open on `order` now: those that would change it."""
+    return tuple(
+        action
+        for action in CLIENT_ACTIONS
+        if any(rule.event is not None for rule in RULES.get((action, order.standing), ()))
+    )

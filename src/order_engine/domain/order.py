@@ -1,0 +1,187 @@
+"""The order: what a client places, and what the engine keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypedDict, Unpack
+
+from order_engine.domain.attributes import Attributes, JsonInput
+
+
+class Status(StrEnum):
+    """What a client sees of an order's life. It never moves backwards except by a redrive."""
+
+    PENDING = "Pending"
+    """Placed or redriven, and not yet claimed."""
+    PROCESSING = "Processing"
+    """Claimed at least once in this round: running, waiting for a retry, or waiting to be taken over."""
+    COMPLETED = "Completed"
+    """The processor ended without an error."""
+    FAILED = "Failed"
+    """Given up: rejected, out of attempts, or out of deliveries. An operator may redrive it."""
+    CANCELLED = "Cancelled"
+    """Stopped at the client's request."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order's round is over."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Standing(StrEnum):
+    """Where an order stands, as finely as the rules need it: the columns of the lifecycle table."""
+
+    ABSENT = "absent"
+    """No order has this id."""
+    PENDING = "Pending"
+    HELD = "Processing, held"
+    """A worker holds a token that is current."""
+    WAITING = "Processing, not held"
+    """Between two attempts: a retry that is due later, or an attempt that was released."""
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def status(self) -> Status | None:
+        """The status that a client sees; None where there is no order."""
+        if self is Standing.ABSENT:
+            return None
+        return Status(self.value.partition(",")[0])
+
+
+_STANDING_OF_STATUS = {status: Standing(status.value) for status in Status if status is not Status.PROCESSING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """An order as a client gives it, not checked yet: `place` checks it and says everything that is wrong.
+
+    Without an `order_id` the engine makes one. `total_amount` is a string in the grammar of a JSON number, an `int`
+    or a `Decimal`; never a float. `item_ids` may repeat. `attributes` is any JSON object, for the processor.
+    """
+
+    user_id: str
+    item_ids: Sequence[str]
+    total_amount: Decimal | int | str
+    order_id: str | None = None
+    currency: str | None = None
+    attributes: Mapping[str, JsonInput] | None = None
+
+
+class StateChange(TypedDict, total=False):
+    """The fields of an order that an action may change."""
+
+    status: Status
+    version: int
+    round: int
+    token: int
+    attempts: int
+    failures: int
+    vanished: int
+    cancel_requested: bool
+    claim_id: str | None
+    lease_ends: datetime | None
+    due: datetime | None
+    updated_at: datetime
+    processing_started_at: datetime | None
+    ended_at: datetime | None
+    failure: str | None
+
+
+NEW_ROUND: StateChange = {
+    "attempts": 0,
+    "failures": 0,
+    "vanished": 0,
+    "processing_started_at": None,
+    "ended_at": None,
+    "failure": None,
+}
+"""What a redrive starts anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One order at one version. Immutable: an action makes the next version.
+
+    Towards other systems, `order_id` is the idempotency key for "once ever", `order_id` and `round` together for
+    "once per redrive"; `token` is a fence for systems that can compare it.
+    """
+
+    order_id: str
+    user_id: str
+    item_ids: tuple[str, ...]
+    total_amount: Decimal
+    """Exact, with two decimals or as many as it needs."""
+    currency: str | None
+    attributes: Attributes | None
+
+    created_at: datetime
+    updated_at: datetime
+    """When the last event happened; no event of an order is stamped earlier than the one before."""
+
+    status: Status = Status.PENDING
+    version: int = 1
+    """One more with every event, renewals having none."""
+    round: int = 1
+    """One more with every redrive."""
+    token: int = 0
+    """Rises with every claim and never starts again; 0 before the first claim."""
+    attempts: int = 0
+    """Claims of this round less releases."""
+    failures: int = 0
+    """Errors that the processor raised in this round."""
+    vanished: int = 0
+    """Attempts of this round that ended without a report."""
+    cancel_requested: bool = False
+    claim_id: str | None = None
+    """The claim that took the order last."""
+    lease_ends: datetime | None = None
+    """Until when the holder may be taken for alive; None while nobody holds the order."""
+    due: datetime | None = None
+    """From when the order may be claimed; None: at once, where nobody holds it and it has not ended.
+
+    "At once" is no time of day: a clock that is set back must not put off an order that waits for nothing.
+    """
+    processing_started_at: datetime | None = None
+    """The first claim of this round."""
+    ended_at: datetime | None = None
+    failure: str | None = None
+    """Why the order is Failed, or why its last attempt failed."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the present or last attempt in this round, 1 being the first."""
+        return self.attempts
+
+    @property
+    def held(self) -> bool:
+        """Whether a worker holds a current token."""
+        return self.lease_ends is not None
+
+    @property
+    def standing(self) -> Standing:
+        """The column of the lifecycle table that this order is in."""
+        if self.status is Status.PROCESSING:
+            return Standing.WAITING if self.lease_ends is None else Standing.HELD
+        return _STANDING_OF_STATUS[self.status]
+
+
+def evolve(order: Order, **changes: Unpack[StateChange]) -> Order:
+    """Return the next version of `order`: a copy with `changes`.
+
+    Copies the instance's dictionary instead of calling `dataclasses.replace`, which runs the frozen constructor over
+    all 22 fields: 0.7 µs against 7 µs, three times in the life of every order (CPython 3.11, 2 cores).
+    """
+    successor: Order = object.__new__(Order)
+    fields = successor.__dict__
+    fields.update(order.__dict__)
+    fields.update(changes)
+    return successor

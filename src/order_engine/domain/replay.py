@@ -1,0 +1,94 @@
+"""Replay: the history tells the order. What it cannot tell are the lease, the due time and the claim's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from order_engine.domain.commands import Placement
+from order_engine.domain.events import VANISHED, Event, EventType
+from order_engine.domain.order import NEW_ROUND, Order, StateChange, Status, evolve
+
+
+def replay(placement: Placement, history: Iterable[Event]) -> Order:
+    """Rebuild an order from its content and its whole history, the untold fields left empty.
+
+    Raises ValueError where the history is not one: a gap, a first event that is not "placed", a time that runs back.
+    """
+    order: Order | None = None
+    running = False
+    for event in history:
+        order = _placed(placement, event) if order is None else _next(order, event, running=running)
+        running = event.type is EventType.CLAIMED or (running and event.type is EventType.CANCEL_REQUESTED)
+    if order is None:
+        message = f"the history of {placement.order_id!r} is empty"
+        raise ValueError(message)
+    return order
+
+
+def told(order: Order) -> Order:
+    """Return the order without what the history does not tell, to be compared with a replayed one."""
+    return evolve(order, claim_id=None, lease_ends=None, due=None)
+
+
+def _placed(placement: Placement, event: Event) -> Order:
+    if event.type is not EventType.PLACED or event.version != 1:
+        message = f"a history begins with version 1, placed; this one with {event}"
+        raise ValueError(message)
+    return Order(
+        order_id=placement.order_id,
+        user_id=placement.user_id,
+        item_ids=placement.item_ids,
+        total_amount=placement.total_amount,
+        currency=placement.currency,
+        attributes=placement.attributes,
+        created_at=event.at,
+        updated_at=event.at,
+    )
+
+
+def _next(order: Order, event: Event, *, running: bool) -> Order:
+    if event.version != order.version + 1 or event.at < order.updated_at:
+        message = f"{event} does not follow version {order.version} of {order.updated_at}"
+        raise ValueError(message)
+    changes = _changes(order, event, running=running)
+    step: StateChange = {"status": event.status, "version": event.version, "updated_at": event.at}
+    return evolve(order, **(changes | step))
+
+
+def _changes(order: Order, event: Event, *, running: bool) -> StateChange:
+    if event.type is EventType.CLAIMED:
+        return _claimed(order, event, running=running)
+    changes: StateChange = {}
+    if event.type is EventType.RETRIED:
+        changes = {"failures": order.failures + 1, "failure": event.reason}
+    elif event.type is EventType.RELEASED:
+        changes = {"attempts": order.attempts - 1}
+    elif event.type is EventType.CANCEL_REQUESTED:
+        changes = {"cancel_requested": True}
+    elif event.type is EventType.REDRIVEN:
+        changes = NEW_ROUND | {"round": order.round + 1}
+    elif event.type is EventType.COMPLETED:
+        changes = {"ended_at": event.at, "failure": None}
+    else:
+        changes = _ended(order, event)
+    return changes
+
+
+def _claimed(order: Order, event: Event, *, running: bool) -> StateChange:
+    return {
+        "token": event.token or 0,
+        "attempts": event.attempt or 0,
+        "vanished": order.vanished + (1 if running else 0),
+        "processing_started_at": order.processing_started_at or event.at,
+    }
+
+
+def _ended(order: Order, event: Event) -> StateChange:
+    changes: StateChange = {"ended_at": event.at}
+    if event.reason == VANISHED:
+        changes["vanished"] = order.vanished + 1
+    if event.status is Status.FAILED:
+        changes["failure"] = event.reason
+        if event.reason != VANISHED:
+            changes["failures"] = order.failures + 1
+    return changes

@@ -1,0 +1,42 @@
+"""The rules for text: which identifiers an order may carry, and what a reason may hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LONGEST_REASON: Final = 1_000
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def identifier_problem(value: object, longest: int) -> str | None:
+    """Say what is wrong with an order's, user's or item's id, or None.
+
+    `str.isprintable` is the rule itself: false for the Unicode categories "Other" and "Separator" with the exception
+    of U+0020, which leaves letters, marks, numbers, punctuation, symbols and the space.
+    """
+    if not isinstance(value, str):
+        return "must be a string"
+    if not value:
+        return "must not be empty"
+    if len(value) > longest:
+        return f"must have at most {longest} characters, has {len(value)}"
+    if not value.isprintable():
+        return "must hold no control, format, surrogate, private, unassigned or separator character"
+    if value[0] == " " or value[-1] == " ":
+        return "must not begin or end with a space"
+    return None
+
+
+def order_id_problem(value: object, longest: int) -> str | None:
+    """Say what is wrong with an order id, or None: an identifier that a URL path can carry back."""
+    problem = identifier_problem(value, longest)
+    if problem is None and ("/" in str(value) or value in {".", ".."}):
+        return 'must hold no "/" and not be "." or ".."'
+    return problem
+
+
+def storable_reason(text: str) -> str:
+    """Return `text` cut to 1,000 characters, with what not every store can keep (NUL, lone surrogates) replaced."""
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() or character == "\n" else REPLACEMENT for character in text)
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

@@ -1,0 +1,105 @@
+"""From what a client gives to what the engine keeps: one check that finds everything wrong with an order at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from order_engine.domain.attributes import Attributes, AttributesProblem, encode_attributes
+from order_engine.domain.commands import Placement
+from order_engine.domain.errors import FieldError, InvalidOrder
+from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
+from order_engine.domain.money import ZERO, AmountProblem, parse_amount
+from order_engine.domain.order import NewOrder
+from order_engine.domain.text import identifier_problem, order_id_problem
+
+CURRENCY_LETTERS = 3
+LONGEST_KEY = 255
+
+
+def validate(
+    order: NewOrder,
+    made_order_id: str,
+    limits: ContentLimits = DEFAULT_LIMITS,
+    idempotency_key: str | None = None,
+) -> Placement:
+    """Return the placement of a valid order. `made_order_id` is used where the order brings no id of its own.
+
+    Raises InvalidOrder with every field that is wrong.
+    """
+    errors: list[FieldError] = []
+    order_id = made_order_id if order.order_id is None else order.order_id
+    if problem := order_id_problem(order_id, limits.identifier_characters):
+        errors.append(FieldError("/order_id", problem))
+    if problem := identifier_problem(order.user_id, limits.identifier_characters):
+        errors.append(FieldError("/user_id", problem))
+    errors.extend(_item_errors(order.item_ids, limits))
+    if problem := _currency_problem(order.currency):
+        errors.append(FieldError("/currency", problem))
+    if problem := _key_problem(idempotency_key):
+        errors.append(FieldError("", problem))
+    amount = _amount(order, limits, errors)
+    attributes = _attributes(order, limits, errors)
+    if errors:
+        raise InvalidOrder(tuple(errors))
+    return Placement(
+        order_id=order_id,
+        user_id=order.user_id,
+        item_ids=tuple(order.item_ids),
+        total_amount=amount,
+        currency=order.currency,
+        attributes=attributes,
+        idempotency_key=idempotency_key,
+        order_id_made=order.order_id is None,
+    )
+
+
+def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError]:
+    if not isinstance(item_ids, Sequence) or isinstance(item_ids, str | bytes):
+        yield FieldError("/item_ids", "must be a list of item ids")
+        return
+    if not item_ids:
+        yield FieldError("/item_ids", "must hold at least one item id")
+    if len(item_ids) > limits.items:
+        yield FieldError("/item_ids", f"must hold at most {limits.items} item ids, holds {len(item_ids)}")
+        return
+    for index, item_id in enumerate(item_ids):
+        if problem := identifier_problem(item_id, limits.identifier_characters):
+            yield FieldError(f"/item_ids/{index}", problem)
+
+
+def _currency_problem(currency: object) -> str | None:
+    if currency is None:
+        return None
+    if not isinstance(currency, str):
+        return "must be a string"
+    well_formed = len(currency) == CURRENCY_LETTERS and currency.isascii() and currency.isalpha() and currency.isupper()
+    return None if well_formed else 'must be three letters A to Z, for example "GBP"'
+
+
+def _key_problem(key: object) -> str | None:
+    if key is None:
+        return None
+    if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
+        return f"the idempotency key must be a string of 1 to {LONGEST_KEY} characters"
+    if not all("!" <= character <= "~" for character in key):
+        return "the idempotency key must hold visible ASCII characters only"
+    return None
+
+
+def _amount(order: NewOrder, limits: ContentLimits, errors: list[FieldError]) -> Decimal:
+    try:
+        return parse_amount(order.total_amount, limits)
+    except AmountProblem as problem:
+        errors.append(FieldError("/total_amount", str(problem)))
+        return ZERO
+
+
+def _attributes(order: NewOrder, limits: ContentLimits, errors: list[FieldError]) -> Attributes | None:
+    if order.attributes is None:
+        return None
+    try:
+        return encode_attributes(order.attributes, limits)
+    except AttributesProblem as problem:
+        errors.append(FieldError(f"/attributes{problem.pointer}", problem.detail))
+        return None

@@ -1,0 +1,32 @@
+"""How an adapter is opened by its URL: what stands behind the entry points of third parties, and behind ours.
+
+Groups: `order_engine.repositories` and `order_engine.queues`; the entry point's name is the URL's scheme.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from order_engine.ports.clock import Clock
+from order_engine.ports.queue import OrderQueue
+from order_engine.ports.repository import OrderRepository
+
+REPOSITORIES = "order_engine.repositories"
+QUEUES = "order_engine.queues"
+
+
+class RepositoryOpener(Protocol):
+    """Opens the repository that a URL names, for as long as the context lasts."""
+
+    def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderRepository]:
+        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the store cannot be reached."""
+        ...
+
+
+class QueueOpener(Protocol):
+    """Opens the queue that a URL names, for as long as the context lasts."""
+
+    def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderQueue]:
+        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the queue cannot be reached."""
+        ...

@@ -1,0 +1,72 @@
+"""The observer port: what the engine tells about itself while it runs. The orders' own story is their history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction of `orders` items was answered after `seconds`. `operation`: add, claim, renew or apply."""
+
+    operation: str
+    orders: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt ended, was reported as `action` and the report was accepted or, superseded, refused."""
+
+    order_id: str
+    token: int
+    action: str
+    accepted: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorStuck:
+    """A processor was cancelled and did not stop; its lease was given up and its slot stays taken until it ends."""
+
+    order_id: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAway:
+    """A call of the repository failed; it will be made again where that is the engine's to do."""
+
+    operation: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryBack:
+    """The repository answered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAway:
+    """The queue failed. Orders are found by the poll meanwhile."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class BellDropped:
+    """So many ids did not reach the queue because it was slow. Their orders are found by the poll."""
+
+    orders: int
+
+
+Fact: TypeAlias = Committed | AttemptEnded | ProcessorStuck | RepositoryAway | RepositoryBack | QueueAway | BellDropped
+
+
+class Observer(Protocol):
+    """Is told facts."""
+
+    def observe(self, fact: Fact) -> None:
+        """Take note of `fact`: at once and without raising, since the engine waits meanwhile."""
+        ...

@@ -1,0 +1,193 @@
+"""The repository port: the only truth about orders.
+
+Two protocols, one that changes and one that reads, and the values that they answer with. The rules that hold for all
+of it:
+
+* Each call of a writer method is **one transaction**: states, events, counters and idempotency keys change together
+  or not at all. A reader's call sees one snapshot of committed transactions.
+* **One outcome for each item, in the order of the items, as if they had been applied one after the other in that
+  order.** One item that is refused, by a rule or by the store, changes nothing and does not touch the others.
+* **Rules are the domain's.** A repository gets commands, never a finished order. It makes versions, events and times
+  inside its transaction, either by calling `order_engine.domain.decisions` or by saying the same in its own
+  statements; `order_engine.contracts` compares.
+* **Times are the repository's.** It stamps them from the one clock it has, never earlier than the order's last.
+* A writer call raises **`Unavailable`** (nothing took effect) or **`OutcomeUnknown`** (it may have), and nothing else.
+  After either the same call may be made again: placing, claiming and reporting are idempotent. A reader call raises
+  `Unavailable`.
+* A call that is cancelled has either taken effect whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol
+
+from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
+from order_engine.domain.decisions import RefusalReason
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Statistics
+from order_engine.domain.order import Order, Status
+
+Cursor = NewType("Cursor", str)
+"""A place in the stream of all events. Opaque: only the repository that made it can read it."""
+
+
+class AddOutcome(StrEnum):
+    """What became of a placement."""
+
+    ADDED = "added"
+    REPLAYED = "replayed"
+    """The same content under the same id, or the same request under the same key: the first answer holds."""
+    CONFLICT = "conflict"
+    """The id is taken by other content."""
+    KEY_REUSED = "key reused"
+    """The idempotency key was used with other content."""
+    FULL = "full"
+    """The repository is at its limit of orders and takes no new one."""
+    REFUSED = "refused"
+    """The store cannot keep this item; `reason` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The outcome of one placement; `order` is the order as it stands now, where it was added or replayed."""
+
+    outcome: AddOutcome
+    order: Order | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim did: `orders` are held by the caller now, `ended` are orders that it ended instead."""
+
+    orders: Sequence[Order]
+    ended: Sequence[Order]
+
+
+class Renewed(StrEnum):
+    """The outcome of a renewal."""
+
+    HELD = "held"
+    CANCEL_REQUESTED = "cancel requested"
+    """Renewed as well: stop the processor, then report."""
+    LOST = "lost"
+    """The token is not current, or there is no such order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome of one command: `refusal` is None where it was applied, now or before.
+
+    `order` is the order as it stands after the command. It is there for every client's action on an order that
+    exists; for a worker's report a repository may leave it out.
+    """
+
+    refusal: RefusalReason | None
+    order: Order | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """The place of an order in the list, newest first: by the time of its placing, then by id (as code points)."""
+
+    created_at: datetime
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQuery:
+    """Which orders to list: those of a status, of a user, after `after` in the order newest first. `limit` from 1."""
+
+    limit: int
+    status: Status | None = None
+    user_id: str | None = None
+    after: PageKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Orders, newest first, and the key to ask for the next page with; None where this page is the last."""
+
+    orders: Sequence[Order]
+    next: PageKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events of all orders, and the cursor after them; an empty page repeats the place it was asked from."""
+
+    events: Sequence[Event]
+    next: Cursor
+
+
+class OrderWriter(Protocol):
+    """Changes orders. See the module's rules: each call is one transaction, and may be made again."""
+
+    async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
+        """Store new orders; with `hold`, the first `hold.limit` that are new are born claimed on those terms.
+
+        A born claimed order has both events, placed and claimed. The same id twice in one call: the second is a
+        replay or a conflict. A placement that is asked for again under the same `hold.claim_id` is answered with the
+        order held by that claim. Every placement that is added or replayed binds its idempotency key.
+        """
+        ...
+
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Hand out orders to one worker: at most `terms.limit`, claimed and ended together, longest due first.
+
+        Asked again with the same `claim_id` while orders are held by it, the answer is those orders and nothing else
+        changes. Unknown, ended and other unclaimable ids in `terms.order_ids` are passed over.
+        """
+        ...
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+        """Give each lease whose token is current `seconds` from now: also a late one, if nobody took the order.
+
+        No event, no new version.
+        """
+        ...
+
+    async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
+        """Apply workers' reports (complete, retry, fail, release) and clients' actions (cancel, redrive).
+
+        A report is compared on id and token inside the statement itself: what a superseded attempt reports is refused
+        here, not by the worker (P2). A report that was applied before under its token answers that it was applied.
+        """
+        ...
+
+
+class OrderReader(Protocol):
+    """Reads orders. Each call sees one snapshot, and at least every transaction that was answered before it."""
+
+    async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids."""
+        ...
+
+    async def list(self, query: OrderQuery) -> OrderPage:
+        """Return one page of orders, newest first, by keyset: paging on is stable while orders come in."""
+        ...
+
+    async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events of one order with a version over `after`; none for an unknown id."""
+        ...
+
+    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+        """Return events of all orders from the first, or after a cursor.
+
+        Whoever follows the cursors gets every event once and each order's in version order, also those that committed
+        late; no order across orders is promised (P5). With `limit` 0 and no cursor, the answer is the cursor of the
+        present end. A cursor that is foreign or too old raises InvalidCursor: an error, never a gap.
+        """
+        ...
+
+    async def statistics(self) -> Statistics:
+        """Return the exact counts: the fold of the history at one moment, at a cost that does not grow with it (P8)."""
+        ...
+
+
+class OrderRepository(OrderWriter, OrderReader, Protocol):
+    """Both halves."""
