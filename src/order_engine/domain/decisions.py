@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from order_engine.domain.commands import REPORTS, ClaimTerms, Command, Placement, Renewal
+from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, ClaimTerms, Command, Placement, Renewal
 from order_engine.domain.events import STATUS_AFTER, VANISHED, Event, EventType
 from order_engine.domain.lifecycle import RULES, Guard, Rule
 from order_engine.domain.order import NEW_ROUND, Order, StateChange, Status, evolve
@@ -117,10 +117,13 @@ def act(order: Order | None, command: Command, now: datetime) -> Decision:
         return _REFUSED[RefusalReason.UNKNOWN]
     if command.expected_version is not None and command.expected_version != order.version:
         return _REFUSED[RefusalReason.STALE]
-    for rule in RULES.get((command.action, order.standing), ()):
+    for rule in _STEPS.get((command.action, order.standing), ()):
         if _GUARDS[rule.guard](order, command):
             return _follow(order, rule, command, now)
     return _REFUSED[RefusalReason.LOST if command.action in REPORTS else RefusalReason.ILLEGAL]
+
+
+_STEPS = {key: rules for key, rules in RULES.items() if key[0] in REPORTS or key[0] in CLIENT_ACTIONS}
 
 
 def _token_is_current(order: Order, command: Command) -> bool:
