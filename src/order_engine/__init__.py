@@ -1,1 +1,68 @@
-"""order_engine keeps each order exactly once and drives every one of them to an end."""
+"""order_engine keeps each order exactly once and drives every one of them to an end, whatever crashes on the way."""
+
+from order_engine.application.engine import OrderEngine
+from order_engine.application.options import EngineOptions
+from order_engine.application.paging import OrderList
+from order_engine.application.placing import Placed
+from order_engine.domain.attributes import Attributes
+from order_engine.domain.errors import (
+    ActionRefused,
+    AdapterFault,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidCursor,
+    InvalidOrder,
+    InvalidQuery,
+    InvalidSetting,
+    NotRunning,
+    OrderConflict,
+    OrderEngineError,
+    OrderNotFound,
+    OutcomeUnknown,
+    Overloaded,
+    Rejected,
+    RetryLater,
+    StoreRefused,
+    Unavailable,
+    VersionMismatch,
+    WaitTimedOut,
+)
+from order_engine.domain.events import Event, EventType
+from order_engine.domain.limits import ContentLimits
+from order_engine.domain.metrics import Statistics
+from order_engine.domain.order import NewOrder, Order, Status
+
+__all__ = [
+    "ActionRefused",
+    "AdapterFault",
+    "Attributes",
+    "ContentLimits",
+    "EngineOptions",
+    "Event",
+    "EventType",
+    "FieldError",
+    "IdempotencyKeyReused",
+    "InvalidCursor",
+    "InvalidOrder",
+    "InvalidQuery",
+    "InvalidSetting",
+    "NewOrder",
+    "NotRunning",
+    "Order",
+    "OrderConflict",
+    "OrderEngine",
+    "OrderEngineError",
+    "OrderList",
+    "OrderNotFound",
+    "OutcomeUnknown",
+    "Overloaded",
+    "Placed",
+    "Rejected",
+    "RetryLater",
+    "Statistics",
+    "Status",
+    "StoreRefused",
+    "Unavailable",
+    "VersionMismatch",
+    "WaitTimedOut",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
@@ -128,43 +128,65 @@ def _encode(value: object, pointer: str, level: int, limits: ContentLimits) -> s
     if level > limits.nesting:
         raise AttributesProblem(pointer, f"must not be nested over {limits.nesting} levels")
     if isinstance(value, Mapping):
-        return "{" + ",".join(_members(value, pointer, level, limits)) + "}"
+        return "{" + _joined(_members(value, pointer, level, limits), limits) + "}"
     if isinstance(value, list | tuple):
         items = (_encode(item, f"{pointer}/{index}", level + 1, limits) for index, item in enumerate(value))
-        return "[" + ",".join(items) + "]"
+        return "[" + _joined(items, limits) + "]"
     raise AttributesProblem(pointer, f"must be JSON, not {type(value).__name__}")
+
+
+def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
+    """Join parts, giving up early: lists that share their parts are small in memory, and may be endless as text."""
+    kept: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part) + 1
+        if size > limits.attributes_bytes:
+            raise AttributesProblem(WHOLE, f"must have at most {limits.attributes_bytes} bytes")
+        kept.append(part)
+    return ",".join(kept)
 
 
 def _members(value: Mapping[object, object], pointer: str, level: int, limits: ContentLimits) -> Iterator[str]:
     for key, member in value.items():
         if not isinstance(key, str):
             raise AttributesProblem(pointer, f"must have strings as keys, not {type(key).__name__}")
+        if problem := _text_problem(key):
+            # The pointer stops at the object: with such a key in it, it could not be sent or logged itself.
+            raise AttributesProblem(pointer, f"has a key that {problem}")
         below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-        yield f"{_encode_text(key, below)}:{_encode(member, below, level + 1, limits)}"
+        yield f"{json.dumps(key, ensure_ascii=False)}:{_encode(member, below, level + 1, limits)}"
 
 
 def _encode_text(value: str, pointer: str) -> str:
-    if "\0" in value:
-        raise AttributesProblem(pointer, "must hold no NUL character")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise AttributesProblem(pointer, "must hold no lone surrogate")
+    if problem := _text_problem(value):
+        raise AttributesProblem(pointer, problem)
     return json.dumps(value, ensure_ascii=False)
 
 
+def _text_problem(value: str) -> str | None:
+    if "\0" in value:
+        return "must hold no NUL character"
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        return "must hold no lone surrogate"
+    return None
+
+
 def _encode_number(value: float | Decimal, pointer: str, limits: ContentLimits) -> str:
+    # The texts are the base classes' own: an enumeration, or a number of another library, may show itself otherwise.
     if isinstance(value, int):
         # Bounded by its bits first: the text of a huge integer takes quadratic time, and Python refuses it.
         if value.bit_length() > limits.number_characters * BITS_PER_DECIMAL_DIGIT:
             raise AttributesProblem(pointer, f"must have at most {limits.number_characters} characters")
-        text = str(value)
+        text = int.__repr__(value)
     elif isinstance(value, float):
         if not isfinite(value):
             raise AttributesProblem(pointer, "must be a finite number")
-        text = repr(value)
+        text = float.__repr__(value)
     else:
         if not value.is_finite():
             raise AttributesProblem(pointer, "must be a finite number")
-        text = str(value)
+        text = Decimal.__str__(value)
     if len(text) > limits.number_characters:
         raise AttributesProblem(pointer, f"must have at most {limits.number_characters} characters")
     return text

@@ -7,15 +7,14 @@ it by the conformance kit. It is pure: no clock, no chance, no input or output.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, ClaimTerms, Command, Placement, Renewal
 from order_engine.domain.events import STATUS_AFTER, VANISHED, Event, EventType
 from order_engine.domain.lifecycle import RULES, Guard, Rule
-from order_engine.domain.order import NEW_ROUND, Order, StateChange, Status, evolve
+from order_engine.domain.order import ENDED, NEW_ROUND, Order, OrderContent, StateChange, Status, evolve, new_order
 from order_engine.domain.placement import same_content
 
 
@@ -38,16 +37,14 @@ class RefusalReason(StrEnum):
     """A suspect that would exceed the company it may run in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """What a command makes of an order. Without an event nothing that the history tells has changed."""
 
     order: Order
     event: Event | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Nothing changes, for this reason."""
 
     reason: RefusalReason
@@ -73,17 +70,18 @@ def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
     """Make the order, or recognise it: the same content again changes nothing, other content is a conflict (P4)."""
     if order is not None:
         return Transition(order, None) if same_content(order, placement) else _REFUSED[RefusalReason.CONFLICT]
-    placed = Order(
-        order_id=placement.order_id,
-        user_id=placement.user_id,
-        item_ids=placement.item_ids,
-        total_amount=placement.total_amount,
-        currency=placement.currency,
-        attributes=placement.attributes,
-        created_at=now,
-        updated_at=now,
-    )
-    return Transition(placed, Event(placed.order_id, 1, EventType.PLACED, Status.PENDING, now))
+    content: OrderContent = {
+        "order_id": placement.order_id,
+        "user_id": placement.user_id,
+        "item_ids": placement.item_ids,
+        "total_amount": placement.total_amount,
+        "currency": placement.currency,
+        "attributes": placement.attributes,
+        "created_at": now,
+        "updated_at": now,
+    }
+    placed = Event(placement.order_id, 1, EventType.PLACED, Status.PENDING, now)
+    return Transition(new_order(content), placed)
 
 
 def claim(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
@@ -108,7 +106,7 @@ def renew(order: Order | None, renewal: Renewal, now: datetime) -> Decision:
         return _REFUSED[RefusalReason.UNKNOWN]
     if order.lease_ends is None or order.token != renewal.lease.token:
         return _REFUSED[RefusalReason.LOST]
-    return Transition(evolve(order, lease_ends=now + timedelta(seconds=renewal.seconds)), None)
+    return Transition(evolve(order, {"lease_ends": now + timedelta(seconds=renewal.seconds)}), None)
 
 
 def act(order: Order | None, command: Command, now: datetime) -> Decision:
@@ -154,29 +152,21 @@ def _hand_out(order: Order, terms: ClaimTerms, vanished: int, now: datetime) -> 
     if not terms.suspects.admits(vanished):
         return _REFUSED[RefusalReason.NO_ROOM]
     at = max(now, order.updated_at)
-    claimed = evolve(
-        order,
-        status=Status.PROCESSING,
-        version=order.version + 1,
-        token=order.token + 1,
-        attempts=order.attempts + 1,
-        vanished=vanished,
-        claim_id=terms.claim_id,
-        lease_ends=now + timedelta(seconds=terms.lease_seconds),
-        due=None,
-        updated_at=at,
-        processing_started_at=order.processing_started_at or at,
-    )
-    event = Event(
-        order.order_id,
-        claimed.version,
-        EventType.CLAIMED,
-        Status.PROCESSING,
-        at,
-        token=claimed.token,
-        attempt=claimed.attempts,
-    )
-    return Transition(claimed, event)
+    version, token, attempt = order.version + 1, order.token + 1, order.attempts + 1
+    changes: StateChange = {
+        "status": Status.PROCESSING,
+        "version": version,
+        "token": token,
+        "attempts": attempt,
+        "vanished": vanished,
+        "claim_id": terms.claim_id,
+        "lease_ends": now + timedelta(seconds=terms.lease_seconds),
+        "due": None,
+        "updated_at": at,
+        "processing_started_at": order.processing_started_at or at,
+    }
+    event = Event(order.order_id, version, EventType.CLAIMED, Status.PROCESSING, at, token, attempt)
+    return Transition(evolve(order, changes), event)
 
 
 def _follow(order: Order, rule: Rule, command: Command, now: datetime) -> Decision:
@@ -206,18 +196,10 @@ def _change(order: Order, event_type: EventType, effect: StateChange, now: datet
     """Make the next version. The event names the attempt if there was one under way."""
     at = max(now, order.updated_at)
     status = STATUS_AFTER[event_type]
-    step: StateChange = {"status": status, "version": order.version + 1, "updated_at": at}
-    if status.ended:
+    version = order.version + 1
+    step: StateChange = {"status": status, "version": version, "updated_at": at}
+    if status in ENDED:
         step |= {"lease_ends": None, "due": None, "ended_at": at}
-    held = order.lease_ends is not None
-    event = Event(
-        order.order_id,
-        order.version + 1,
-        event_type,
-        status,
-        at,
-        token=order.token if held else None,
-        attempt=order.attempts if held else None,
-        reason=reason,
-    )
-    return Transition(evolve(order, **(effect | step)), event)
+    token, attempt = (order.token, order.attempts) if order.lease_ends is not None else (None, None)
+    event = Event(order.order_id, version, event_type, status, at, token, attempt, reason)
+    return Transition(evolve(order, effect | step), event)

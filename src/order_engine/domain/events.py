@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from order_engine.domain.order import Status
 
@@ -41,8 +41,7 @@ STATUS_AFTER: Mapping[EventType, Status] = {
 """An event tells the status: there is one for each type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One entry of an order's append-only history: the audit trail, the event stream and the outbox at once.
 
     `version` counts from 1 without a gap; `status` is the one after the event; `token` and `attempt` name the attempt

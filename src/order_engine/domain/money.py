@@ -55,8 +55,9 @@ def amount_text(amount: Decimal) -> str:
 
 
 def _integer_text(value: int, limits: ContentLimits) -> str:
-    # Compared before it is written out: the text of a huge integer takes quadratic time.
-    if value > limits.amount_maximum:
+    # Compared before it is written out, and as integers: the text of a huge integer takes quadratic time, and so does
+    # the Decimal that Python makes of one to compare it with another.
+    if value > int(limits.amount_maximum):
         raise _too_large(limits)
     if value < 0:
         raise _negative()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypedDict, Unpack
+from typing import TypedDict
 
 from order_engine.domain.attributes import Attributes, JsonInput
 
@@ -29,10 +29,11 @@ class Status(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether the order's round is over."""
-        return self in _ENDED
+        return self in ENDED
 
 
-_ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+"""The statuses in which an order's round is over."""
 
 
 class Standing(StrEnum):
@@ -74,6 +75,19 @@ class NewOrder:
     order_id: str | None = None
     currency: str | None = None
     attributes: Mapping[str, JsonInput] | None = None
+
+
+class OrderContent(TypedDict):
+    """What an order begins with: the fields that never change, and the time of its placing."""
+
+    order_id: str
+    user_id: str
+    item_ids: tuple[str, ...]
+    total_amount: Decimal
+    currency: str | None
+    attributes: Attributes | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class StateChange(TypedDict, total=False):
@@ -174,14 +188,29 @@ class Order:
         return _STANDING_OF_STATUS[self.status]
 
 
-def evolve(order: Order, **changes: Unpack[StateChange]) -> Order:
+_BLANK: dict[str, object] = {field.name: field.default for field in fields(Order) if field.default is not MISSING}
+
+
+def new_order(content: OrderContent) -> Order:
+    """Return the first version of an order: Pending, with nothing but its content and the time of its placing.
+
+    Fills the instance's dictionary as `evolve` does, and for the same reason.
+    """
+    order: Order = object.__new__(Order)
+    state = order.__dict__
+    state.update(content)
+    state.update(_BLANK)
+    return order
+
+
+def evolve(order: Order, changes: StateChange) -> Order:
     """Return the next version of `order`: a copy with `changes`.
 
     Copies the instance's dictionary instead of calling `dataclasses.replace`, which runs the frozen constructor over
-    all 22 fields: 0.7 µs against 7 µs, three times in the life of every order (CPython 3.11, 2 cores).
+    all 22 fields: 0.7 µs against 7 µs, several times in the life of every order (CPython 3.11, 2 cores).
     """
     successor: Order = object.__new__(Order)
-    fields = successor.__dict__
-    fields.update(order.__dict__)
-    fields.update(changes)
+    state = successor.__dict__
+    state.update(order.__dict__)
+    state.update(changes)
     return successor

@@ -27,7 +27,7 @@ def replay(placement: Placement, history: Iterable[Event]) -> Order:
 
 def told(order: Order) -> Order:
     """Return the order without what the history does not tell, to be compared with a replayed one."""
-    return evolve(order, claim_id=None, lease_ends=None, due=None)
+    return evolve(order, {"claim_id": None, "lease_ends": None, "due": None})
 
 
 def _placed(placement: Placement, event: Event) -> Order:
@@ -52,7 +52,7 @@ def _next(order: Order, event: Event, *, running: bool) -> Order:
         raise ValueError(message)
     changes = _changes(order, event, running=running)
     step: StateChange = {"status": event.status, "version": event.version, "updated_at": event.at}
-    return evolve(order, **(changes | step))
+    return evolve(order, changes | step)
 
 
 def _changes(order: Order, event: Event, *, running: bool) -> StateChange:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from order_engine.domain.commands import Command
+from order_engine.ports.repository import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,27 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptEnded:
-    """An attempt ended, was reported as `action` and the report was accepted or, superseded, refused."""
+class Reported:
+    """Attempts ended and were reported: what was said of each, and what the repository answered to it."""
+
+    commands: Sequence[Command]
+    answers: Sequence[Applied]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailed:
+    """The repository broke its contract on this report; the order is taken up again when its lease ends."""
+
+    command: Command
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSuperseded:
+    """A renewal found that the order is somebody else's by now; its processor was stopped and nothing is reported."""
 
     order_id: str
     token: int
-    action: str
-    accepted: bool
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,17 @@ class BellDropped:
     orders: int
 
 
-Fact: TypeAlias = Committed | AttemptEnded | ProcessorStuck | RepositoryAway | RepositoryBack | QueueAway | BellDropped
+Fact: TypeAlias = (
+    Committed
+    | Reported
+    | ReportFailed
+    | AttemptSuperseded
+    | ProcessorStuck
+    | RepositoryAway
+    | RepositoryBack
+    | QueueAway
+    | BellDropped
+)
 
 
 class Observer(Protocol):

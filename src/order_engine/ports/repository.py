@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.domain.decisions import RefusalReason
@@ -51,8 +51,7 @@ class AddOutcome(StrEnum):
     """The store cannot keep this item; `reason` says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """The outcome of one placement; `order` is the order as it stands now, where it was added or replayed."""
 
     outcome: AddOutcome
@@ -78,8 +77,7 @@ class Renewed(StrEnum):
     """The token is not current, or there is no such order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The outcome of one command: `refusal` is None where it was applied, now or before.
 
     `order` is the order as it stands after the command. It is there for every client's action on an order that
@@ -140,7 +138,8 @@ class OrderWriter(Protocol):
         """Hand out orders to one worker: at most `terms.limit`, claimed and ended together, longest due first.
 
         Asked again with the same `claim_id` while orders are held by it, the answer is those orders and nothing else
-        changes. Unknown, ended and other unclaimable ids in `terms.order_ids` are passed over.
+        changes; with a limit of 0 nothing new is taken either way. Unknown, ended and other unclaimable ids in
+        `terms.order_ids` are passed over.
         """
         ...
 

@@ -1,0 +1,100 @@
+"""A client's and an operator's actions on an order: cancel and redrive, also where the answer got lost."""
+
+from __future__ import annotations
+
+from order_engine.application.policies import Backoff
+from order_engine.application.surroundings import Surroundings
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.decisions import RefusalReason
+from order_engine.domain.errors import (
+    ActionRefused,
+    AdapterFault,
+    OrderNotFound,
+    OutcomeUnknown,
+    Unavailable,
+    VersionMismatch,
+)
+from order_engine.domain.events import EventType
+from order_engine.domain.lifecycle import allowed
+from order_engine.domain.order import Order
+from order_engine.ports.repository import Applied
+
+TELLS = {
+    Action.CANCEL: frozenset({EventType.CANCELLED, EventType.CANCEL_REQUESTED}),
+    Action.REDRIVE: frozenset({EventType.REDRIVEN}),
+}
+"""Which events tell that an action took effect."""
+
+
+REFUSED_AGAIN = frozenset({RefusalReason.STALE, RefusalReason.ILLEGAL})
+"""How an action that took effect is refused when it is asked for again."""
+
+
+class Acting:
+    """Applies actions, each once, and finds out what became of one that was not answered."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Act on the repository."""
+        self._surroundings = surroundings
+
+    async def act(self, command: Command) -> Order:
+        """Apply `command` and return the order as it stands after it.
+
+        Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect, OutcomeUnknown
+        where it stays unknown within the time limit.
+        """
+        version_before = command.expected_version
+        if command.action is Action.REDRIVE and version_before is None:
+            # A redrive that is refused can be told from its own repetition only by the version that it met.
+            version_before = (await self._get(command.order_id)).version
+        applied = await self._apply_until_known(command, version_before)
+        if applied.refusal is not None:
+            raise _refusal(command, applied)
+        return await self._get(command.order_id) if applied.order is None else applied.order
+
+    async def _apply_until_known(self, command: Command, version_before: int | None) -> Applied:
+        surroundings = self._surroundings
+        deadline = surroundings.clock.monotonic() + surroundings.options.request_seconds
+        backoff = Backoff(surroundings.random)
+        unknown: OutcomeUnknown | None = None
+        while True:
+            try:
+                call = surroundings.repository.apply([command])
+                applied = (await surroundings.calls.once("apply", 1, call))[0]
+                if unknown is None or not await self._took_effect(command, applied, version_before):
+                    return applied
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                if unknown is None:
+                    raise
+            else:
+                return Applied(None, applied.order)
+            if surroundings.clock.monotonic() >= deadline:
+                raise unknown
+            await surroundings.clock.sleep(backoff.pause())
+
+    async def _took_effect(self, command: Command, applied: Applied, version_before: int | None) -> bool:
+        """Whether a repetition is refused because the first try, whose answer got lost, took effect."""
+        if applied.refusal not in REFUSED_AGAIN or version_before is None:
+            return False
+        call = self._surroundings.repository.history(command.order_id, version_before, 1)
+        events = await self._surroundings.calls.once("history", 1, call)
+        return bool(events) and events[0].type in TELLS[command.action]
+
+    async def _get(self, order_id: str) -> Order:
+        orders = await self._surroundings.calls.once("get", 1, self._surroundings.repository.get([order_id]))
+        if order_id not in orders:
+            raise OrderNotFound(order_id)
+        return orders[order_id]
+
+
+def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMismatch | ActionRefused | AdapterFault:
+    order = applied.order
+    if applied.refusal is RefusalReason.UNKNOWN:
+        return OrderNotFound(command.order_id)
+    if order is None:
+        return AdapterFault(f"The repository refused to {command.action} without giving the order.")
+    if applied.refusal is RefusalReason.STALE:
+        return VersionMismatch(command.order_id, command.expected_version or 0, order.version)
+    return ActionRefused(command.order_id, command.action, order.status, tuple(map(str, allowed(order))))

@@ -1,0 +1,139 @@
+"""The attempts under way in this process, and the slots that they take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from order_engine.domain.order import Order
+from order_engine.domain.suspects import SuspectRoom
+
+
+class StopReason(Enum):
+    """Why the worker stops an attempt before its processor ends by itself."""
+
+    TIME_IS_UP = auto()
+    """It took longer than an attempt may."""
+    CANCEL_REQUESTED = auto()
+    """The client cancelled the order."""
+    LEASE_ENDS = auto()
+    """The lease could not be renewed."""
+    DRAINING = auto()
+    """The engine shuts down and the grace time is over."""
+    SUPERSEDED = auto()
+    """The token is no longer current: nothing of this attempt counts any more."""
+
+
+class Attempt:
+    """One claim of one order, from the claim to the report."""
+
+    __slots__ = ("begun", "given_up", "lease_until", "order", "processing", "started", "stop_reason", "stopped", "task")
+
+    def __init__(self, order: Order, started: float, lease_until: float) -> None:
+        """Begin at `started`, with a lease until `lease_until`, both by the worker's own monotonic clock."""
+        self.order = order
+        self.started = started
+        self.lease_until = lease_until
+        self.task: asyncio.Task[None] | None = None
+        self.begun = False
+        """Whether the task has made its first step. One that is cancelled before would never run at all."""
+        self.processing = True
+        """Whether the processor still runs; afterwards the attempt waits for its report to be accepted."""
+        self.stop_reason: StopReason | None = None
+        self.stopped = 0.0
+        """When it was stopped, where it was."""
+        self.given_up = False
+        """Whether somebody else reports for it, or nobody: its own report is no longer wanted."""
+
+    def stop(self, reason: StopReason, now: float) -> None:
+        """Cancel the processor, unless it has ended or was told before. A superseded attempt reports nothing."""
+        if not self.processing:
+            return
+        if reason is StopReason.SUPERSEDED:
+            self.given_up = True
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            self.stopped = now
+            if self.task is not None and self.begun:
+                self.task.cancel()
+
+
+class Attempts:
+    """All attempts under way: at most `slots`, counting those that are promised to a claim under way."""
+
+    def __init__(self, slots: int) -> None:
+        """Start with every slot free."""
+        self._slots = slots
+        self._promised = 0
+        self._running: dict[tuple[str, int], Attempt] = {}
+        self._suspects: Counter[int] = Counter()
+        self._has_free_slot = asyncio.Event()
+        self._has_free_slot.set()
+        self._has_none = asyncio.Event()
+        self._has_none.set()
+
+    @property
+    def free(self) -> int:
+        """The number of orders that may be claimed now."""
+        return self._slots - self._promised - len(self._running)
+
+    def __len__(self) -> int:
+        """Return the number of attempts under way."""
+        return len(self._running)
+
+    def __iter__(self) -> Iterator[Attempt]:
+        """Go through the attempts as they are now."""
+        return iter(list(self._running.values()))
+
+    def find(self, order_id: str, token: int) -> Attempt | None:
+        """Return the attempt under this token, if it is here."""
+        return self._running.get((order_id, token))
+
+    @property
+    def suspect_room(self) -> SuspectRoom:
+        """What a claim may add to the suspects that run here."""
+        return SuspectRoom(self._slots, self._suspects.total(), max(self._suspects, default=0))
+
+    def promise(self, slots: int) -> None:
+        """Keep free slots for a claim under way."""
+        self._promised += slots
+        self._update()
+
+    def redeem(self, slots: int) -> None:
+        """Give promised slots back: what was claimed has joined."""
+        self._promised -= slots
+        self._update()
+
+    def join(self, attempt: Attempt) -> None:
+        """Take a slot."""
+        order = attempt.order
+        self._running[order.order_id, order.token] = attempt
+        if order.vanished:
+            self._suspects[order.vanished] += 1
+        self._update()
+
+    def leave(self, attempt: Attempt) -> None:
+        """Free the slot."""
+        order = attempt.order
+        del self._running[order.order_id, order.token]
+        if order.vanished:
+            self._suspects[order.vanished] -= 1
+            self._suspects += Counter()
+        self._update()
+
+    async def free_slot(self) -> None:
+        """Wait for a free slot."""
+        await self._has_free_slot.wait()
+
+    async def none(self) -> None:
+        """Wait until no attempt is under way, and none is promised."""
+        await self._has_none.wait()
+
+    def _update(self) -> None:
+        taken = self._promised + len(self._running)
+        if (taken < self._slots) is not self._has_free_slot.is_set():
+            (self._has_free_slot.set if taken < self._slots else self._has_free_slot.clear)()
+        if (taken == 0) is not self._has_none.is_set():
+            (self._has_none.set if taken == 0 else self._has_none.clear)()

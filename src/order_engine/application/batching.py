@@ -1,0 +1,209 @@
+"""Group commit: calls that arrive while a transaction is under way travel together in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
+
+from order_engine.application.options import EngineOptions
+from order_engine.domain.errors import AdapterFault, NotRunning, OrderEngineError, OutcomeUnknown, Overloaded
+from order_engine.ports.clock import Clock
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+Outcome_contra = TypeVar("Outcome_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Bounds of one batcher: of a transaction (orders, bytes), of what waits, and when a transaction counts as slow."""
+
+    orders: int
+    bytes: int
+    waiting: int
+    waiting_bytes: int
+    slow_seconds: float
+
+
+def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int) -> BatchLimits:
+    """Return the limits for batches of an engine. A transaction is slow that takes a tenth of its time limit."""
+    return BatchLimits(options.batch_orders, options.batch_bytes, waiting, waiting_bytes, options.request_seconds / 10)
+
+
+class Receiver(Protocol[Outcome_contra]):
+    """Takes the outcome of one item: a future does, and anything that looks like one."""
+
+    def done(self) -> bool:
+        """Whether nobody wants the outcome any more."""
+        ...
+
+    def set_result(self, result: Outcome_contra, /) -> None:
+        """Take the outcome."""
+        ...
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Take the error that stands for it."""
+        ...
+
+
+class _Waiting(NamedTuple, Generic[Item, Outcome]):
+    item: Item
+    size: int
+    receiver: Receiver[Outcome]
+
+
+class Batcher(Generic[Item, Outcome]):
+    """Collects items, commits them in batches one after the other, and answers each caller after its own commit.
+
+    `commit` gets the items of one transaction and returns their outcomes in order. A caller that is cancelled harms no
+    other: its item is left out if its transaction has not begun, and its outcome is dropped otherwise. After a
+    transaction of more than `slow_seconds` the next is half as large, so that a slow link slows everything and times
+    out on nothing.
+    """
+
+    def __init__(
+        self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], limits: BatchLimits, clock: Clock
+    ) -> None:
+        """Start empty; `run` does the work."""
+        self._commit = commit
+        self._limits = limits
+        self._clock = clock
+        self._waiting: deque[_Waiting[Item, Outcome]] = deque()
+        self._waiting_bytes = 0
+        self._most_orders = limits.orders
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._room = asyncio.Event()
+        self._closed: OrderEngineError | None = None
+
+    def submit(self, item: Item, size: int) -> asyncio.Future[Outcome]:
+        """Let `item` of `size` bytes travel in the next transaction that has room; the future gets its outcome.
+
+        Raises Overloaded where too much waits already, NotRunning after `run` has ended.
+        """
+        if self._closed is not None:
+            raise _for_one_caller(self._closed)
+        if not self.has_room:
+            message = f"{len(self._waiting)} orders wait to be stored, which is the limit."
+            raise Overloaded(message)
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.send(item, size, outcome)
+        return outcome
+
+    def send(self, item: Item, size: int, receiver: Receiver[Outcome]) -> None:
+        """Let `item` travel in any case: for callers that have a bound of their own."""
+        self._waiting.append(_Waiting(item, size, receiver))
+        self._waiting_bytes += size
+        if len(self._waiting) == 1:
+            self._arrived.set()
+            self._idle.clear()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more item may wait. The last one may exceed the bound in bytes by its own size."""
+        return len(self._waiting) < self._limits.waiting and self._waiting_bytes < self._limits.waiting_bytes
+
+    async def room(self) -> None:
+        """Wait until there is room: for callers that would rather be slow than refused."""
+        while not self.has_room and self._closed is None:
+            self._room.clear()
+            await self._room.wait()
+
+    async def idle(self) -> None:
+        """Wait until nothing waits and nothing is under way."""
+        await self._idle.wait()
+
+    async def run(self) -> NoReturn:
+        """Commit batches for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
+        batch: list[_Waiting[Item, Outcome]] = []
+        try:
+            while True:
+                await self._arrived.wait()
+                batch = self._take()
+                if batch:
+                    started = self._clock.monotonic()
+                    await self._settle(batch)
+                    self._adapt(len(batch), self._clock.monotonic() - started)
+                    batch = []
+                    # A repository in memory never waits: let what was just answered go on before the next batch.
+                    await self._clock.sleep(0)
+                if not self._waiting:
+                    self._idle.set()
+        finally:
+            self._close(batch)
+
+    def _take(self) -> list[_Waiting[Item, Outcome]]:
+        """Take what fits into one transaction, one item at least; leave out items whose caller is gone."""
+        batch: list[_Waiting[Item, Outcome]] = []
+        size = 0
+        while self._waiting and len(batch) < self._most_orders:
+            waiting = self._waiting[0]
+            if batch and size + waiting.size > self._limits.bytes:
+                break
+            self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            if not waiting.receiver.done():
+                batch.append(waiting)
+                size += waiting.size
+        if not self._waiting:
+            self._arrived.clear()
+        self._room.set()
+        return batch
+
+    async def _settle(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
+        """Commit one batch and answer its callers."""
+        try:
+            outcomes = _one_each(await self._commit([waiting.item for waiting in batch]), len(batch))
+        except AdapterFault as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            # An adapter should refuse a bad item alone. One that does not shall harm no more than that item: the
+            # calls may be repeated, so the halves are tried until the bad item is by itself.
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+        except OrderEngineError as error:
+            _fail(batch, error)
+        else:
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                if not waiting.receiver.done():
+                    waiting.receiver.set_result(outcome)
+
+    def _adapt(self, orders: int, seconds: float) -> None:
+        if seconds > self._limits.slow_seconds:
+            self._most_orders = max(1, min(self._most_orders, orders) // 2)
+        else:
+            self._most_orders = min(self._limits.orders, self._most_orders + max(1, self._most_orders // 4))
+
+    def _close(self, under_way: Sequence[_Waiting[Item, Outcome]]) -> None:
+        self._closed = NotRunning("The engine has stopped; nothing was stored.")
+        _fail(under_way, OutcomeUnknown("The engine stopped before the repository answered."))
+        _fail(self._waiting, self._closed)
+        self._waiting.clear()
+        self._room.set()
+        self._idle.set()
+
+
+def _one_each(outcomes: Sequence[Outcome], items: int) -> Sequence[Outcome]:
+    if len(outcomes) != items:
+        message = f"The repository gave {len(outcomes)} outcomes for {items} items."
+        raise AdapterFault(message)
+    return outcomes
+
+
+def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcome]], error: OrderEngineError) -> None:
+    for waiting in batch:
+        if not waiting.receiver.done():
+            waiting.receiver.set_exception(_for_one_caller(error))
+
+
+def _for_one_caller(error: OrderEngineError) -> OrderEngineError:
+    """Return the same error as an object of its own: a raised exception carries its caller's traceback."""
+    own = type(error)(*error.args)
+    own.__cause__ = error.__cause__ or error
+    return own

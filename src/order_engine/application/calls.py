@@ -1,0 +1,75 @@
+"""Calls of the repository: each within its time limit, timed, told to the observer, and asked again where unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TypeVar
+
+from order_engine.application.availability import Availability
+from order_engine.application.limits import TimeLimits
+from order_engine.application.policies import Backoff
+from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import Committed, Observer
+
+Answer = TypeVar("Answer")
+
+
+class Calls:
+    """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
+
+    def __init__(
+        self, clock: Clock, observer: Observer, availability: Availability, random: Random, seconds: float
+    ) -> None:
+        """Limit each call, and asking again, to `seconds`."""
+        self.limits = TimeLimits(clock, seconds)
+        self.seconds = seconds
+        self._clock = clock
+        self._observer = observer
+        self._availability = availability
+        self._random = random
+
+    async def once(self, operation: str, orders: int, call: Awaitable[Answer], seconds: float | None = None) -> Answer:
+        """Return the answer of one call on `orders` items.
+
+        Raises Unavailable and OutcomeUnknown as the repository does, OutcomeUnknown after the time limit, and
+        AdapterFault where the repository raises something that its port does not allow.
+        """
+        started = self._clock.monotonic()
+        try:
+            with self.limits.within(self.seconds if seconds is None else seconds):
+                answer = await call
+        except (Unavailable, OutcomeUnknown) as error:
+            self._availability.failed(operation, error)
+            raise
+        except OrderEngineError:
+            raise
+        except Exception as error:
+            self._availability.failed(operation, error)
+            message = f"The repository raised {type(error).__name__} in {operation}: {error}"
+            raise AdapterFault(message) from error
+        self._availability.answered()
+        self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
+        return answer
+
+    async def until_known(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer of a call that may be repeated; ask again while its outcome is unknown.
+
+        Raises Unavailable where nothing took effect, and OutcomeUnknown where asking did not help within the limit.
+        """
+        deadline = self._clock.monotonic() + self.seconds
+        backoff = Backoff(self._random)
+        unknown: OutcomeUnknown | None = None
+        while True:
+            try:
+                return await self.once(operation, orders, call())
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                # Nothing of *this* call took effect; an earlier one may still have.
+                if unknown is None:
+                    raise
+            if self._clock.monotonic() >= deadline:
+                raise unknown
+            await self._clock.sleep(backoff.pause())

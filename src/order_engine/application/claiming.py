@@ -1,0 +1,178 @@
+"""Claiming: taking as many orders as there are free slots, when the queue rings and when it is time to poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from order_engine.application.attempts import Attempts
+from order_engine.application.policies import Backoff
+from order_engine.application.surroundings import Surroundings
+from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown
+from order_engine.ports.observer import QueueAway
+from order_engine.ports.repository import Claimed
+
+CLAIM_ID_BITS = 96
+EARLIEST_POLL = 0.5
+"""Polls are spread between half the interval and the whole, so that processes started together do not poll together."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredClaim:
+    """A claim whose outcome is unknown: it may hold orders that nobody works on.
+
+    `asked` is when it was made. Its slots stay promised until the outcome is known.
+    """
+
+    terms: ClaimTerms
+    asked: float
+
+
+class Claimer:
+    """Decides when to claim and what, and hands what was claimed to `start`."""
+
+    def __init__(self, surroundings: Surroundings, attempts: Attempts, start: Callable[[Claimed, float], None]) -> None:
+        """Fill the free slots of `attempts`; `start` gets what was claimed, and when it was asked for."""
+        self._surroundings = surroundings
+        self._attempts = attempts
+        self._start = start
+        self._hints: deque[str] = deque()
+        self._hints_taken = asyncio.Event()
+        self._unanswered: deque[UnansweredClaim] = deque()
+        self._poll_is_due = True
+        self._orders_wait = False
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self.stopped = False
+
+    @property
+    def backlog(self) -> bool:
+        """Whether orders are known to wait that were there before any that is placed now."""
+        return self._orders_wait or bool(self._hints)
+
+    def note_backlog(self) -> None:
+        """Remember that orders wait in the repository, and claim them as slots become free."""
+        self._orders_wait = True
+        self._wake.set()
+
+    def slot_freed(self) -> None:
+        """Claim again if there is something to claim."""
+        if self._has_reason:
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing new from now on. Claims that were not answered are still asked for."""
+        self.stopped = True
+
+    def terms(self, limit: int) -> ClaimTerms:
+        """Return the terms of a new claim for at most `limit` orders."""
+        surroundings = self._surroundings
+        return ClaimTerms(
+            claim_id=f"{surroundings.random.getrandbits(CLAIM_ID_BITS):024x}",
+            limit=limit,
+            lease_seconds=surroundings.options.lease_seconds,
+            max_deliveries=surroundings.options.max_deliveries,
+            suspects=self._attempts.suspect_room,
+            take_ended_leases=surroundings.availability.may_take_ended_leases,
+        )
+
+    def unanswered(self, terms: ClaimTerms, asked: float) -> None:
+        """Ask again for this claim when the repository is back; its slots, promised before, are redeemed then."""
+        self._unanswered.append(UnansweredClaim(terms, asked))
+        self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Claim for as long as the engine runs."""
+        backoff = Backoff(self._surroundings.random)
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._unanswered or (self._has_reason and self._attempts.free > 0 and not self.stopped):
+                try:
+                    await self._claim_once()
+                except OrderEngineError:
+                    # Told to the observer by the call.
+                    self._poll_is_due = True
+                    await self._surroundings.clock.sleep(backoff.pause())
+                else:
+                    backoff.reset()
+
+    async def poll(self) -> NoReturn:
+        """Make it time to ask the repository for whatever is due, once per poll interval."""
+        while True:
+            self._poll_is_due = True
+            self._wake.set()
+            interval = self._surroundings.options.poll_seconds * self._surroundings.random.uniform(EARLIEST_POLL, 1)
+            await self._surroundings.clock.sleep(interval)
+
+    async def listen(self) -> NoReturn:
+        """Take hints from the queue while there are free slots, and no more of them than slots."""
+        backoff = Backoff(self._surroundings.random)
+        while True:
+            await self._attempts.free_slot()
+            try:
+                order_ids = await self._surroundings.queue.get(self._batch())
+            except Exception as error:  # noqa: BLE001 - a doorbell may fail in any way: the poll finds the orders
+                self._surroundings.observer.observe(QueueAway(error))
+                await self._surroundings.clock.sleep(backoff.pause())
+                continue
+            backoff.reset()
+            self._hints.extend(order_ids)
+            self._wake.set()
+            self._hints_taken.clear()
+            while self._hints:
+                await self._hints_taken.wait()
+
+    @property
+    def _has_reason(self) -> bool:
+        return self._poll_is_due or self.backlog
+
+    def _batch(self) -> int:
+        return max(1, min(self._attempts.free, self._surroundings.options.batch_orders))
+
+    async def _claim_once(self) -> None:
+        """Make one claim: for an unanswered one first, then for whatever is due, then for what the queue named."""
+        if self._unanswered:
+            await self._ask_again(self._unanswered[0])
+            return
+        terms = self.terms(self._batch())
+        if self._poll_is_due or self._orders_wait:
+            # Unset before asking: what is placed meanwhile sets it again.
+            self._poll_is_due = self._orders_wait = False
+            claimed = await self._claim(terms)
+            if len(claimed.orders) + len(claimed.ended) >= terms.limit:
+                self._orders_wait = True
+        else:
+            order_ids = [self._hints.popleft() for _ in range(min(terms.limit, len(self._hints)))]
+            self._hints_taken.set()
+            await self._claim(replace(terms, order_ids=order_ids))
+
+    async def _ask_again(self, unanswered: UnansweredClaim) -> None:
+        """Fetch what an unanswered claim holds. Once its lease has ended, others may have it: let go."""
+        terms, asked = unanswered.terms, unanswered.asked
+        if self._surroundings.clock.monotonic() < asked + terms.lease_seconds:
+            call = self._surroundings.repository.claim(replace(terms, limit=0, order_ids=()))
+            claimed = await self._surroundings.calls.once("claim", terms.limit, call)
+            self._start(claimed, asked)
+        self._unanswered.popleft()
+        self._attempts.redeem(terms.limit)
+
+    async def _claim(self, terms: ClaimTerms) -> Claimed:
+        asked = self._surroundings.clock.monotonic()
+        self._attempts.promise(terms.limit)
+        try:
+            call = self._surroundings.repository.claim(terms)
+            claimed = await self._surroundings.calls.once("claim", terms.limit, call)
+        except (OutcomeUnknown, AdapterFault):
+            self.unanswered(terms, asked)
+            raise
+        except BaseException:
+            self._attempts.redeem(terms.limit)
+            raise
+        self._attempts.redeem(terms.limit)
+        self._start(claimed, asked)
+        return claimed

@@ -1,0 +1,52 @@
+"""Ringing the queue for orders that wait for a worker, without anybody waiting for the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import NoReturn
+
+from order_engine.application.policies import Backoff
+from order_engine.application.surroundings import Surroundings
+from order_engine.ports.observer import BellDropped, QueueAway
+
+ORDERS_PER_RING = 1000
+
+
+class Doorbell:
+    """Puts order ids into the queue from a task of its own. What a slow queue does not take is left to the poll."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Start silent."""
+        self._surroundings = surroundings
+        self._backoff = Backoff(surroundings.random)
+        self._order_ids: deque[str] = deque()
+        self._rung = asyncio.Event()
+
+    def ring(self, order_ids: Iterable[str]) -> None:
+        """Ask for a worker for each of these orders."""
+        wanted = list(order_ids)
+        room = max(self._surroundings.options.bell_orders - len(self._order_ids), 0)
+        self._order_ids.extend(wanted[:room])
+        if len(wanted) > room:
+            self._surroundings.observer.observe(BellDropped(len(wanted) - room))
+        if self._order_ids:
+            self._rung.set()
+
+    async def run(self) -> NoReturn:
+        """Put ids into the queue for as long as the engine runs."""
+        while True:
+            await self._rung.wait()
+            if not self._order_ids:
+                self._rung.clear()
+                continue
+            order_ids = [self._order_ids.popleft() for _ in range(min(ORDERS_PER_RING, len(self._order_ids)))]
+            try:
+                with self._surroundings.calls.limits.within(self._surroundings.options.request_seconds):
+                    await self._surroundings.queue.put(order_ids)
+            except Exception as error:  # noqa: BLE001 - a doorbell may fail in any way: the poll finds the orders
+                self._surroundings.observer.observe(QueueAway(error))
+                await self._surroundings.clock.sleep(self._backoff.pause())
+            else:
+                self._backoff.reset()

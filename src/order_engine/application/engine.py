@@ -1,0 +1,291 @@
+"""The engine: the one object that a program talks to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from enum import Enum
+from random import Random, SystemRandom
+from types import TracebackType
+from typing import Self, TypeVar
+
+from order_engine.application.acting import Acting
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.observing import LogObserver
+from order_engine.application.options import EngineOptions
+from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
+from order_engine.application.placing import Placed, Placing
+from order_engine.application.surroundings import surround
+from order_engine.application.waiting import Waiters
+from order_engine.application.worker import Worker
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.errors import InvalidQuery, NotRunning, OrderEngineError, OrderNotFound
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Statistics
+from order_engine.domain.order import NewOrder, Order, Status
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import Observer
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine.ports.queue import OrderQueue
+from order_engine.ports.repository import Cursor, EventPage, OrderQuery, OrderRepository
+
+Answer = TypeVar("Answer")
+
+DEFAULT_PAGE = 100
+
+
+class State(Enum):
+    """The life of an engine, in one direction only."""
+
+    NEW = "has not been started: use it with `async with`"
+    RUNNING = "is running"
+    DRAINING = "is draining"
+    DRAINED = "is drained"
+    STOPPED = "has stopped"
+
+
+class OrderEngine:
+    """Takes orders, keeps each exactly once, and drives every one of them to an end.
+
+    `async with` runs the worker and drains on the way out; an engine is started once. Without a `processor` it takes
+    orders and answers questions, and leaves the work to other processes on the same repository. All methods raise
+    NotRunning outside `async with`, Unavailable where the repository is away, and OutcomeUnknown where it did not say
+    whether a change took effect; the same call may be made again after either.
+    """
+
+    def __init__(  # noqa: PLR0913 - the ports and the settings, by name: there is nothing to bundle them for
+        self,
+        *,
+        repository: OrderRepository,
+        queue: OrderQueue,
+        clock: Clock,
+        processor: OrderProcessor | PlainProcessor | None,
+        observer: Observer | None = None,
+        random: Random | None = None,
+        options: EngineOptions | None = None,
+    ) -> None:
+        """Put an engine together from its adapters; nothing runs yet."""
+        self._options = options or EngineOptions()
+        self._surroundings = surround(
+            repository=repository,
+            queue=queue,
+            clock=clock,
+            observer=observer or LogObserver(),
+            random=random or SystemRandom(),
+            options=self._options,
+        )
+        self._doorbell = Doorbell(self._surroundings)
+        self._waiters = Waiters(self._surroundings)
+        self._worker: Worker | None = None
+        if processor is not None:
+            self._worker = Worker(self._surroundings, self._waiters, self._doorbell, processor)
+        self._placing = Placing(self._surroundings, self._worker, self._doorbell)
+        self._acting = Acting(self._surroundings)
+        self._state = State.NEW
+        self._loops: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        """Start the worker and everything around it."""
+        if self._state is not State.NEW:
+            message = f"This engine {self._state.value}; an engine is started once. Make a new one."
+            raise NotRunning(message)
+        self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
+        self._state = State.RUNNING
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Drain, then end every task of the engine. Raises what a task of its own died of."""
+        try:
+            await self.drain()
+        finally:
+            await self._stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders can be placed: the engine runs, does not drain, and its repository answered last time."""
+        return self._runs and not self._surroundings.availability.away
+
+    async def drain(self) -> None:
+        """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
+
+        May be called any number of times, also at once; each call returns when the engine is drained. Questions are
+        answered until the end of `async with`.
+        """
+        if self._state is State.NEW:
+            self._refuse_unless_started()
+        if self._draining is None:
+            self._state = State.DRAINING
+            self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
+        await asyncio.shield(self._draining)
+
+    # Placing and acting
+
+    async def place(self, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:
+        """Place one order; on return it is kept, on a durable repository across any crash (P1).
+
+        The same order id with the same content again gives the order as it is now, `replayed` (P4). Raises
+        InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
+        """
+        self._refuse_unless_running()
+        return await self._placing.place(order, idempotency_key)
+
+    async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
+        """Place orders in turn, and return each one's outcome in the same order: placed, or the error it met.
+
+        More orders than may wait are taken more slowly, not refused.
+        """
+        self._refuse_unless_running()
+        return await self._placing.place_many(orders)
+
+    async def cancel(self, order_id: str, *, expected_version: int | None = None) -> Order:
+        """Cancel an order and return it: Cancelled, or Processing with `cancel_requested` while a processor runs.
+
+        A running processor is cancelled at once in this process, else at its next renewal; if it ends first, its
+        outcome wins. Cancelling a Cancelled order again changes nothing. Raises OrderNotFound, ActionRefused after
+        another end, VersionMismatch where `expected_version` is given and not the order's.
+        """
+        self._refuse_unless_running()
+        order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
+        if order.status.ended:
+            self._waiters.look_at(order_id)
+        elif self._worker is not None:
+            self._worker.cancel_requested(order)
+        return order
+
+    async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
+        """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
+        self._refuse_unless_running()
+        order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
+        self._doorbell.ring([order_id])
+        if self._worker is not None:
+            self._worker.note_backlog()
+        return order
+
+    # Asking
+
+    async def get(self, order_id: str) -> Order:
+        """Return the order as it is now. Raises OrderNotFound."""
+        orders = await self._ask("get", 1, lambda: self._surroundings.repository.get([order_id]))
+        if order_id not in orders:
+            raise OrderNotFound(order_id)
+        return orders[order_id]
+
+    async def status(self, order_id: str) -> Status:
+        """Return the order's status. Raises OrderNotFound."""
+        return (await self.get(order_id)).status
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        user_id: str | None = None,
+        limit: int = DEFAULT_PAGE,
+        cursor: str | None = None,
+    ) -> OrderList:
+        """Return one page of orders, newest first. `cursor` is `next` of the page before, with the same filters.
+
+        Raises InvalidQuery for a limit out of 1 to `page_limit`, InvalidCursor for a cursor of another list.
+        """
+        self._check_limit(limit, lowest=1)
+        query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
+        page = await self._ask("list", limit, lambda: self._surroundings.repository.list(query))
+        return OrderList(page.orders, encode_cursor(page.next, status, user_id))
+
+    async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
+        """Return the order's events with a version over `after`, oldest first. Raises OrderNotFound."""
+        most = self._options.page_limit if limit is None else limit
+        self._check_limit(most, lowest=1)
+        events = await self._ask("history", most, lambda: self._surroundings.repository.history(order_id, after, most))
+        if not events:
+            await self.get(order_id)
+        return events
+
+    async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:
+        """Return events of all orders from the first, or after the cursor of a page before.
+
+        With `limit` 0 and no cursor the page is empty and its cursor is the present end. Raises InvalidCursor.
+        """
+        self._check_limit(limit, lowest=0)
+        cursor = None if after is None else Cursor(after)
+        return await self._ask("events", limit, lambda: self._surroundings.repository.events(cursor, limit))
+
+    async def metrics(self) -> Statistics:
+        """Return exact counts, at a cost that does not grow with the orders (P8)."""
+        return await self._ask("statistics", 1, self._surroundings.repository.statistics)
+
+    async def wait_for(self, order_id: str, *, seconds: float | None = None) -> Order:
+        """Return the order once it has ended, in whichever way and process.
+
+        Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
+        """
+        self._refuse_unless_started()
+        return await self._waiters.wait(order_id, seconds)
+
+    # Inside
+
+    @property
+    def _runs(self) -> bool:
+        return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
+
+    async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        self._refuse_unless_started()
+        return await self._surroundings.calls.once(operation, orders, call())
+
+    def _refuse_unless_running(self) -> None:
+        self._refuse_unless_started()
+        if self._state is not State.RUNNING:
+            message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
+            raise NotRunning(message)
+
+    def _refuse_unless_started(self) -> None:
+        if self._state in {State.NEW, State.STOPPED} or self._loops is None:
+            message = f"The engine {self._state.value}."
+            raise NotRunning(message)
+        if self._loops.done():
+            message = "The engine has died of an error of its own, which `async with` raises at its end."
+            raise NotRunning(message)
+
+    def _check_limit(self, limit: int, *, lowest: int) -> None:
+        if not lowest <= limit <= self._options.page_limit:
+            message = f"The limit must be {lowest} to {self._options.page_limit}, not {limit}."
+            raise InvalidQuery(message)
+
+    async def _run_loops(self) -> None:
+        """Own every task that lasts as long as the engine: if one dies, all end, and the engine with them."""
+        loops: list[Coroutine[object, object, object]] = [
+            self._surroundings.calls.limits.watch(),
+            self._placing.batcher.run(),
+            self._doorbell.run(),
+            self._waiters.run(),
+            self._waiters.poll(),
+        ]
+        if self._worker is not None:
+            loops.extend(self._worker.loops())
+        async with asyncio.TaskGroup() as group:
+            for loop in loops:
+                group.create_task(loop)
+
+    async def _drain(self) -> None:
+        if self._worker is not None:
+            self._worker.stop_claiming()
+        await self._placing.batcher.idle()
+        if self._worker is not None:
+            await self._worker.drain(self._options.grace_seconds)
+        self._state = State.DRAINED
+
+    async def _stop(self) -> None:
+        """End every task. A drain that was interrupted ends here too."""
+        self._state = State.STOPPED
+        if self._worker is not None:
+            self._worker.let_go()
+        tasks = [task for task in (self._draining, self._loops) if task is not None]
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome

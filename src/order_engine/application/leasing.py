@@ -1,0 +1,98 @@
+"""Leases and time limits of the attempts under way: renewing, and stopping what may no longer run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from order_engine.application.attempts import Attempt, Attempts, StopReason
+from order_engine.application.surroundings import Surroundings
+from order_engine.domain.commands import Lease
+from order_engine.domain.errors import OrderEngineError
+from order_engine.ports.observer import AttemptSuperseded
+from order_engine.ports.repository import Renewed
+
+MARGIN = 1 / 6
+"""The part of a lease before its end in which a processor must stop: it and the watch need time themselves."""
+WATCHES = 12
+"""The watch looks twelve times in the shortest of its limits, so that it is late by half the margin at most."""
+
+
+class Leases:
+    """Keeps the attempts' leases alive, and ends attempts by the worker's own monotonic clock."""
+
+    def __init__(self, surroundings: Surroundings, attempts: Attempts, give_up: Callable[[Attempt], None]) -> None:
+        """Care for `attempts`; `give_up` reports for an attempt whose processor does not stop."""
+        self._surroundings = surroundings
+        self._attempts = attempts
+        self._give_up = give_up
+
+    async def renew(self) -> NoReturn:
+        """Renew all leases, every third of a lease."""
+        interval = self._surroundings.renewal_seconds
+        while True:
+            await self._surroundings.clock.sleep(interval)
+            while not await self._renew_all():
+                # Soon again: each try counts before the margin is reached.
+                await self._surroundings.clock.sleep(interval / 4)
+
+    async def watch(self) -> NoReturn:
+        """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
+        options = self._surroundings.options
+        limits = [options.lease_seconds, options.attempt_seconds, options.stop_seconds]
+        interval = min(limit for limit in limits if limit > 0) / WATCHES
+        while True:
+            await self._surroundings.clock.sleep(interval)
+            for attempt in self._attempts:
+                self._check(attempt, self._surroundings.clock.monotonic())
+
+    async def _renew_all(self) -> bool:
+        """Renew what is held here, in batches; return whether the repository answered all of them."""
+        attempts = [attempt for attempt in self._attempts if not attempt.given_up]
+        size = self._surroundings.options.batch_orders
+        for start in range(0, len(attempts), size):
+            try:
+                await self._renew(attempts[start : start + size])
+            except OrderEngineError:
+                # Told to the observer by the call.
+                return False
+            # Many leases are many batches: let others work in between.
+            await self._surroundings.clock.sleep(0)
+        return True
+
+    async def _renew(self, attempts: Sequence[Attempt]) -> None:
+        surroundings = self._surroundings
+        lease_seconds = surroundings.options.lease_seconds
+        leases = [Lease(attempt.order.order_id, attempt.order.token) for attempt in attempts]
+        asked = surroundings.clock.monotonic()
+        call = surroundings.repository.renew(leases, lease_seconds)
+        # Half an interval at most, so that a renewal that hangs leaves time for another.
+        seconds = min(surroundings.options.request_seconds, surroundings.renewal_seconds / 2)
+        answers = await surroundings.calls.once("renew", len(leases), call, seconds)
+        now = surroundings.clock.monotonic()
+        for attempt, answer in zip(attempts, answers, strict=True):
+            if answer is Renewed.LOST:
+                self._superseded(attempt, now)
+                continue
+            attempt.lease_until = asked + lease_seconds
+            if answer is Renewed.CANCEL_REQUESTED:
+                attempt.stop(StopReason.CANCEL_REQUESTED, now)
+
+    def _superseded(self, attempt: Attempt, now: float) -> None:
+        """Stop an attempt whose order is somebody else's. One that has reported meanwhile has its answer already."""
+        if attempt.processing:
+            order = attempt.order
+            attempt.stop(StopReason.SUPERSEDED, now)
+            self._surroundings.observer.observe(AttemptSuperseded(order.order_id, order.token))
+
+    def _check(self, attempt: Attempt, now: float) -> None:
+        if not attempt.processing:
+            return
+        options = self._surroundings.options
+        if attempt.stop_reason is None:
+            if now >= attempt.lease_until - options.lease_seconds * MARGIN:
+                attempt.stop(StopReason.LEASE_ENDS, now)
+            elif options.attempt_seconds and now - attempt.started >= options.attempt_seconds:
+                attempt.stop(StopReason.TIME_IS_UP, now)
+        elif not attempt.given_up and now - attempt.stopped >= options.stop_seconds:
+            self._give_up(attempt)

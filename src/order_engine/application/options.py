@@ -1,0 +1,78 @@
+"""The engine's own settings: every limit it keeps, with its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from math import isfinite
+
+from order_engine.domain.errors import InvalidSetting
+from order_engine.domain.limits import ContentLimits
+
+MEBIBYTE = 1024 * 1024
+MAY_BE_ZERO = frozenset({"attempt_seconds", "backoff_seconds", "backoff_cap_seconds", "grace_seconds", "stop_seconds"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """How much, how often and how long. All times are seconds.
+
+    Raises InvalidSetting for a value out of its range.
+    """
+
+    concurrency: int = 1000
+    """Orders worked on at once in this process."""
+    threads: int = 1000
+    """The same for a processor that is a plain function, of which each attempt takes a thread."""
+    lease_seconds: float = 30.0
+    """How long an order stays with a worker that is not heard of."""
+    max_attempts: int = 5
+    """Failures of a round before the order is Failed."""
+    max_deliveries: int = 10
+    """Attempts of a round that may end without a report before the order is Failed."""
+    attempt_seconds: float = 900.0
+    """The time limit of one attempt; 0: none."""
+    backoff_seconds: float = 0.5
+    """The longest first wait between attempts; it doubles with each failure."""
+    backoff_cap_seconds: float = 60.0
+    """The longest wait of all."""
+    poll_seconds: float = 1.0
+    """How often the repository is asked for what the queue missed."""
+    request_seconds: float = 10.0
+    """The time limit of one call of the repository or the queue, and of asking again for an unknown outcome."""
+    grace_seconds: float = 20.0
+    """How long running work may go on when the engine drains."""
+    stop_seconds: float = 5.0
+    """How long a cancelled processor may take to stop before its lease is given up."""
+    max_waiting: int = 10_000
+    """Placings that may wait for their transaction before the engine answers Overloaded."""
+    max_waiting_bytes: int = 64 * MEBIBYTE
+    """The same in bytes."""
+    batch_orders: int = 500
+    """Orders in one transaction."""
+    batch_bytes: int = 4 * MEBIBYTE
+    """Bytes in one transaction."""
+    bell_orders: int = 100_000
+    """Ids that may wait to be put into the queue; more are left to the poll."""
+    page_limit: int = 1000
+    """The largest page of a list or a history."""
+    content: ContentLimits = field(default_factory=ContentLimits)
+    """How large an order's content may be."""
+
+    def __post_init__(self) -> None:
+        """Check every number."""
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if isinstance(value, ContentLimits):
+                continue
+            lowest = 0 if option.name in MAY_BE_ZERO else (1 if option.type == "int" else None)
+            if option.type == "int" and (not isinstance(value, int) or isinstance(value, bool)):
+                _refuse(option.name, value, "a whole number")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+                _refuse(option.name, value, "a number")
+            if value < (lowest or 0) or (lowest is None and value == 0):
+                _refuse(option.name, value, f"at least {lowest}" if lowest is not None else "more than 0")
+
+
+def _refuse(name: str, value: object, wanted: str) -> None:
+    message = f"The setting {name} must be {wanted}, not {value!r}."
+    raise InvalidSetting(message)

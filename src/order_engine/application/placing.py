@@ -1,0 +1,149 @@
+"""Placing: checked orders travel into the repository in batches, and start at once where a slot is free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from order_engine.application.batching import Batcher, batch_limits
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.surroundings import Surroundings
+from order_engine.application.worker import Worker
+from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.errors import (
+    AdapterFault,
+    IdempotencyKeyReused,
+    OrderConflict,
+    OrderEngineError,
+    OutcomeUnknown,
+    Overloaded,
+    StoreRefused,
+)
+from order_engine.domain.order import NewOrder, Order
+from order_engine.domain.validation import validate
+from order_engine.ports.repository import Added, AddOutcome
+
+ORDER_ID_BITS = 128
+BATCHES_AHEAD = 2
+"""How far `place_many` runs ahead of its answers: one batch under way, one that collects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that the repository has. `replayed`: it had it before, with the same content."""
+
+    order: Order
+    replayed: bool
+
+
+_Pending: TypeAlias = "tuple[Placement, asyncio.Future[Added]] | OrderEngineError"
+
+
+class Placing:
+    """The way of new orders into the repository."""
+
+    def __init__(self, surroundings: Surroundings, worker: Worker | None, doorbell: Doorbell) -> None:
+        """Offer new orders to `worker`, where there is one, and ring for those that it has no slot for."""
+        options = surroundings.options
+        self._surroundings = surroundings
+        self._worker = worker
+        self._doorbell = doorbell
+        limits = batch_limits(options, options.max_waiting, options.max_waiting_bytes)
+        self.batcher: Batcher[Placement, Added] = Batcher(self._commit, limits, surroundings.clock)
+
+    async def place(self, order: NewOrder, idempotency_key: str | None) -> Placed:
+        """Place one order."""
+        placement = self._validated(order, idempotency_key)
+        return _placed(placement, await self.batcher.submit(placement, placement.size))
+
+    async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
+        """Place orders one after the other, as fast as the repository takes them; each has its own outcome."""
+        outcomes: list[Placed | OrderEngineError] = []
+        pending: deque[_Pending] = deque()
+        ahead = BATCHES_AHEAD * self._surroundings.options.batch_orders
+        for order in orders:
+            if len(pending) >= ahead:
+                outcomes.append(await _settled(pending.popleft()))
+            if not self.batcher.has_room:
+                await self.batcher.room()
+            pending.append(self._begin(order))
+        while pending:
+            outcomes.append(await _settled(pending.popleft()))
+        return outcomes
+
+    def _begin(self, order: NewOrder) -> _Pending:
+        try:
+            placement = self._validated(order, None)
+            return placement, self.batcher.submit(placement, placement.size)
+        except OrderEngineError as error:
+            return error
+
+    def _validated(self, order: NewOrder, idempotency_key: str | None) -> Placement:
+        made_order_id = ""
+        if order.order_id is None:
+            made_order_id = f"{self._surroundings.random.getrandbits(ORDER_ID_BITS):032x}"
+        return validate(order, made_order_id, self._surroundings.options.content, idempotency_key)
+
+    async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added]:
+        """Add one batch; as many orders as the worker has slots for are born claimed."""
+        surroundings = self._surroundings
+        asked = surroundings.clock.monotonic()
+        hold = self._worker.offer(len(placements)) if self._worker is not None else None
+        try:
+            added = await surroundings.calls.until_known(
+                "add", len(placements), lambda: surroundings.repository.add(placements, hold)
+            )
+        except BaseException as error:
+            if self._worker is not None and hold is not None:
+                unknown = isinstance(error, OutcomeUnknown | AdapterFault)
+                self._worker.withdraw(hold, asked, unknown=unknown)
+            raise
+        self._hand_over(added, hold, asked)
+        return added
+
+    def _hand_over(self, added: Sequence[Added], hold: ClaimTerms | None, asked: float) -> None:
+        """Start what was born claimed, and ring for the rest of what is new."""
+        held: list[Order] = []
+        waiting: list[str] = []
+        for item in added:
+            order = item.order
+            if order is None:
+                continue
+            if hold is not None and order.claim_id == hold.claim_id and order.held:
+                held.append(order)
+            elif item.outcome is AddOutcome.ADDED:
+                waiting.append(order.order_id)
+        if self._worker is not None and hold is not None:
+            self._worker.accept(hold, held, asked)
+        if waiting:
+            self._doorbell.ring(waiting)
+            if self._worker is not None:
+                self._worker.note_backlog()
+
+
+async def _settled(pending: _Pending) -> Placed | OrderEngineError:
+    if isinstance(pending, OrderEngineError):
+        return pending
+    placement, outcome = pending
+    try:
+        return _placed(placement, await outcome)
+    except OrderEngineError as error:
+        return error
+
+
+def _placed(placement: Placement, added: Added) -> Placed:
+    """Return what the client is told, or raise it."""
+    if added.outcome is AddOutcome.CONFLICT:
+        raise OrderConflict(placement.order_id)
+    if added.outcome is AddOutcome.KEY_REUSED:
+        raise IdempotencyKeyReused(placement.idempotency_key or "")
+    if added.outcome is AddOutcome.FULL:
+        message = "The repository is at its limit of orders."
+        raise Overloaded(message)
+    if added.outcome is AddOutcome.REFUSED or added.order is None:
+        message = f"The repository cannot keep the order {placement.order_id!r}: {added.reason}"
+        raise StoreRefused(message)
+    return Placed(added.order, replayed=added.outcome is AddOutcome.REPLAYED)

@@ -1,0 +1,53 @@
+"""What every part of one engine works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from order_engine.application.availability import Availability
+from order_engine.application.calls import Calls
+from order_engine.application.observing import GuardedObserver
+from order_engine.application.options import EngineOptions
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import Observer
+from order_engine.ports.queue import OrderQueue
+from order_engine.ports.repository import OrderRepository
+
+RENEWALS_PER_LEASE = 3
+"""A lease is renewed after a third of it, so that two renewals may fail before it is in danger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The adapters and settings of one engine, and the calls that all its parts share."""
+
+    repository: OrderRepository
+    queue: OrderQueue
+    clock: Clock
+    observer: Observer
+    random: Random
+    options: EngineOptions
+    availability: Availability
+    calls: Calls
+
+    @property
+    def renewal_seconds(self) -> float:
+        """How often leases are renewed."""
+        return self.options.lease_seconds / RENEWALS_PER_LEASE
+
+
+def surround(  # noqa: PLR0913 - what an engine is made of, by name
+    *,
+    repository: OrderRepository,
+    queue: OrderQueue,
+    clock: Clock,
+    observer: Observer,
+    random: Random,
+    options: EngineOptions,
+) -> Surroundings:
+    """Build the surroundings of one engine from its adapters."""
+    guarded = GuardedObserver(observer)
+    availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
+    calls = Calls(clock, guarded, availability, random, options.request_seconds)
+    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls)

@@ -1,0 +1,225 @@
+"""The worker: runs the processor on orders, one attempt per claim, and reports what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable
+
+from order_engine.application.attempts import Attempt, Attempts, StopReason
+from order_engine.application.claiming import Claimer
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.leasing import Leases
+from order_engine.application.policies import RetryPolicy
+from order_engine.application.processors import as_coroutine, is_coroutine_processor
+from order_engine.application.reporting import Reporter
+from order_engine.application.surroundings import Surroundings
+from order_engine.application.waiting import Waiters
+from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.order import Order
+from order_engine.ports.observer import ProcessorStuck
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine.ports.repository import Applied, Claimed
+
+LONGEST_STOP_AT_DRAIN = 1.0
+"""Seconds that a processor has to stop after the grace time: what is left then is released at once."""
+
+
+class Worker:
+    """Works on as many orders at once as there are slots."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        waiters: Waiters,
+        doorbell: Doorbell,
+        processor: OrderProcessor | PlainProcessor,
+    ) -> None:
+        """Run `processor`; tell `waiters` about orders that ended, and ring for those that were released."""
+        options = surroundings.options
+        slots = options.concurrency
+        if not is_coroutine_processor(processor):
+            slots = min(slots, options.threads)
+        self._surroundings = surroundings
+        self._waiters = waiters
+        self._doorbell = doorbell
+        self._processor = as_coroutine(processor)
+        self._policy = RetryPolicy(options.max_attempts, options.backoff_seconds, options.backoff_cap_seconds)
+        self._attempts = Attempts(slots)
+        self._reporter = Reporter(surroundings, self._reported)
+        self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
+        self._leases = Leases(surroundings, self._attempts, self._give_up)
+
+    def loops(self) -> Iterable[Coroutine[object, object, object]]:
+        """Return what has to run for as long as the worker works, each in a task of the engine's."""
+        return (
+            self._reporter.batcher.run(),
+            self._claimer.run(),
+            self._claimer.poll(),
+            self._claimer.listen(),
+            self._leases.renew(),
+            self._leases.watch(),
+        )
+
+    # Orders that are born claimed
+
+    def offer(self, orders: int) -> ClaimTerms | None:
+        """Promise slots to orders that are about to be placed, unless older ones wait; None: there are none to give.
+
+        Every offer is followed by `accept` or `withdraw`.
+        """
+        slots = min(orders, self._attempts.free)
+        if slots <= 0 or self._claimer.backlog or self._claimer.stopped:
+            return None
+        self._attempts.promise(slots)
+        return self._claimer.terms(slots)
+
+    def accept(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
+        """Start the orders that were born claimed on `terms`, which were asked for at `asked`."""
+        self._attempts.redeem(terms.limit)
+        self._start(orders, asked)
+
+    def withdraw(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
+        """Take an offer back: the placing failed, or its outcome is `unknown` and may hold orders all the same."""
+        if unknown:
+            self._claimer.unanswered(terms, asked)
+        else:
+            self._attempts.redeem(terms.limit)
+
+    def note_backlog(self) -> None:
+        """Remember that orders wait in the repository."""
+        self._claimer.note_backlog()
+
+    def cancel_requested(self, order: Order) -> None:
+        """Stop the processor of `order` at once, if it runs here."""
+        attempt = self._attempts.find(order.order_id, order.token)
+        if attempt is not None:
+            attempt.stop(StopReason.CANCEL_REQUESTED, self._surroundings.clock.monotonic())
+
+    # Draining
+
+    def stop_claiming(self) -> None:
+        """Take no new order from now on."""
+        self._claimer.stop()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Let running work end within its grace time, then stop it and release what is left at once (P9)."""
+        if await self._within(grace_seconds, self._attempts.none()):
+            return
+        now = self._surroundings.clock.monotonic()
+        for attempt in self._attempts:
+            attempt.stop(StopReason.DRAINING, now)
+        options = self._surroundings.options
+        if await self._within(min(options.stop_seconds, LONGEST_STOP_AT_DRAIN), self._attempts.none()):
+            return
+        for attempt in self._attempts:
+            if attempt.processing and not attempt.given_up:
+                self._give_up(attempt)
+        await self._within(options.request_seconds, self._reporter.batcher.idle())
+
+    def let_go(self) -> None:
+        """Cancel what is still here once more: the engine ends now."""
+        for attempt in self._attempts:
+            if attempt.task is not None:
+                attempt.task.cancel()
+
+    async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
+        """Wait for `awaitable`, but not longer than `seconds`; return whether it came to its end."""
+        waiting = asyncio.ensure_future(awaitable)
+        timer = asyncio.ensure_future(self._surroundings.clock.sleep(seconds))
+        try:
+            done, _ = await asyncio.wait([waiting, timer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            timer.cancel()
+        return waiting in done
+
+    # Attempts
+
+    def _start_claimed(self, claimed: Claimed, asked: float) -> None:
+        for order in claimed.ended:
+            self._waiters.look_at(order.order_id)
+        self._start(claimed.orders, asked)
+
+    def _start(self, orders: Iterable[Order], asked: float) -> None:
+        """Start an attempt on each order; their leases count from when they were asked for."""
+        now = self._surroundings.clock.monotonic()
+        lease_until = asked + self._surroundings.options.lease_seconds
+        create_task = asyncio.get_running_loop().create_task
+        for order in orders:
+            if self._attempts.find(order.order_id, order.token) is None:
+                attempt = Attempt(order, now, lease_until)
+                self._attempts.join(attempt)
+                attempt.task = create_task(self._run(attempt))
+
+    async def _run(self, attempt: Attempt) -> None:
+        """Run the processor to its end. Whatever it raises is the attempt's outcome."""
+        attempt.begun = True
+        error: BaseException | None = None
+        try:
+            if attempt.stop_reason is None:
+                await self._processor(attempt.order)
+            else:
+                error = asyncio.CancelledError()
+        except BaseException as raised:
+            if _engine_is_ending(attempt):
+                self._leave(attempt)
+                raise
+            error = raised
+        attempt.processing = False
+        if attempt.given_up:
+            self._leave(attempt)
+        else:
+            self._reporter.report(attempt, self._report(attempt, error))
+
+    def _reported(self, attempt: Attempt, command: Command, applied: Applied | None) -> None:
+        """Free the slot, unless a processor that was given up still runs in it, and tell who waits for the order."""
+        if not attempt.given_up:
+            self._leave(attempt)
+        if applied is None or applied.order is None or applied.order.status.ended:
+            self._waiters.look_at(command.order_id)
+        elif command.action is Action.RELEASE:
+            self._doorbell.ring([command.order_id])
+
+    def _leave(self, attempt: Attempt) -> None:
+        self._attempts.leave(attempt)
+        self._claimer.slot_freed()
+
+    def _report(self, attempt: Attempt, error: BaseException | None) -> Command:
+        """Return what to say of an attempt whose processor returned (no error) or raised."""
+        order = attempt.order
+        if error is None:
+            return Command(order.order_id, Action.COMPLETE, token=order.token)
+        if attempt.stop_reason is None:
+            return self._policy.after_failure(order, error, self._surroundings.random)
+        return self._report_on_stopped(attempt)
+
+    def _report_on_stopped(self, attempt: Attempt) -> Command:
+        """Return what to say of an attempt that we stopped: only running out of time is a failure of its own."""
+        order = attempt.order
+        if attempt.stop_reason is StopReason.TIME_IS_UP:
+            limit = self._surroundings.options.attempt_seconds
+            overdue = TimeoutError(f"the attempt took longer than {limit:g} s")
+            return self._policy.after_failure(order, overdue, self._surroundings.random)
+        return Command(order.order_id, Action.RELEASE, token=order.token)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """Report for an attempt whose processor does not stop. It keeps its slot until it ends."""
+        attempt.given_up = True
+        order = attempt.order
+        self._surroundings.observer.observe(ProcessorStuck(order.order_id, order.token))
+        self._reporter.report(attempt, self._report_on_stopped(attempt))
+
+
+def _engine_is_ending(attempt: Attempt) -> bool:
+    """Whether somebody other than the worker cancels the attempt's task: then the cancellation is not ours to judge."""
+    task = attempt.task
+    ours = 0 if attempt.stop_reason is None else 1
+    return task is None or task.cancelling() > ours or _is_being_closed(task)
+
+
+def _is_being_closed(task: asyncio.Task[None]) -> bool:
+    """Whether the coroutine is unwound by the interpreter, outside its task, because its loop is gone."""
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:
+        return True
