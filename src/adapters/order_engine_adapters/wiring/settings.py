@@ -1,0 +1,150 @@
+"""The settings of a process: where each comes from, what it may be, and what it is without anybody saying."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import DotEnvSettingsSource
+
+from order_engine import ContentLimits, EngineOptions, InvalidSetting
+
+PREFIX = "ORDER_ENGINE_"
+MEBIBYTE = 1024 * 1024
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the engine, with its default. Times are seconds.
+
+    `from_environment` reads the environment and `.env`; the constructor takes only what it is given.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+    reads_environment: ClassVar[bool] = False
+
+    database_url: str = Field("sqlite:///order_engine.db", description="the repository, by its URL")
+    queue_url: str | None = Field(None, description="the queue, by its URL; without one the repository's own")
+    concurrency: Count = Field(1000, description="orders worked on at once, per process")
+    threads: Count = Field(1000, description="the same for a processor that is a plain function")
+    lease_seconds: Seconds = Field(30.0, description="how long an order stays with a worker that is not heard of")
+    max_attempts: Count = Field(5, description="failures before an order is Failed")
+    max_deliveries: Count = Field(10, description="attempts without a report before an order is Failed")
+    attempt_seconds: SecondsOrNone = Field(900.0, description="the time limit of one attempt; 0: none")
+    backoff_seconds: SecondsOrNone = Field(0.5, description="the longest first wait between attempts")
+    backoff_cap_seconds: SecondsOrNone = Field(60.0, description="the longest wait between attempts of all")
+    poll_seconds: Seconds = Field(1.0, description="how often the repository is asked for what the queue missed")
+    request_seconds: Seconds = Field(10.0, description="the time limit of a request")
+    grace_seconds: SecondsOrNone = Field(20.0, description="how long running work may go on at a shutdown")
+    stop_seconds: SecondsOrNone = Field(5.0, description="how long a cancelled processor may take to stop")
+    max_waiting: Count = Field(10_000, description="placings that may wait at once")
+    max_waiting_bytes: Count = Field(64 * MEBIBYTE, description="the same in bytes")
+    batch_orders: Count = Field(500, description="orders in one transaction")
+    batch_bytes: Count = Field(4 * MEBIBYTE, description="bytes in one transaction")
+    bell_orders: Count = Field(100_000, description="ids that may wait to be put into the queue")
+    page_limit: Count = Field(1000, description="the largest page of a list or a history")
+    max_identifier_characters: Count = Field(128, description="the longest order, user or item id")
+    max_items: Count = Field(10_000, description="the most items of an order")
+    max_total_amount: Annotated[Decimal, Field(gt=0)] = Field(Decimal(10**15), description="the largest amount")
+    max_amount_decimals: Annotated[int, Field(ge=0, le=18)] = Field(6, description="the most decimals of an amount")
+    max_attributes_bytes: Count = Field(256 * 1024, description="the largest attributes of an order")
+    max_nesting: Annotated[int, Field(ge=2, le=200)] = Field(32, description="the deepest nesting of an order")
+    max_number_characters: Annotated[int, Field(ge=1, le=4000)] = Field(400, description="the longest number")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings calls it by this name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let what is given win; the environment and then `.env` count only where they are asked for."""
+        if cls.reads_environment:
+            return init_settings, env_settings, dotenv_settings
+        return (init_settings,)
+
+    @classmethod
+    def given(cls, **settings: Any) -> Self:  # noqa: ANN401 - pydantic checks each by its field
+        """Return settings of what is given and the defaults. Raises InvalidSetting."""
+        unknown = [name for name in settings if name not in cls.model_fields]
+        if unknown:
+            raise InvalidSetting(_unknown("setting", unknown[0], list(cls.model_fields)))
+        return cls._checked(settings)
+
+    @classmethod
+    def from_environment(cls, **flags: Any) -> Settings:  # noqa: ANN401 - likewise
+        """Return settings of the flags, the environment and `.env`, in this order.
+
+        Raises InvalidSetting, also for a variable that begins with ORDER_ENGINE_ and is no setting.
+        """
+        _check_names(os.environ)
+        _check_names(_names_in_dotenv())
+        return _EnvironmentSettings.given(**flags)
+
+    @property
+    def options(self) -> EngineOptions:
+        """The settings that the engine itself keeps."""
+        names = EngineOptions.__dataclass_fields__.keys() & type(self).model_fields.keys()
+        return EngineOptions(**{name: getattr(self, name) for name in names}, content=self.content_limits)
+
+    @property
+    def content_limits(self) -> ContentLimits:
+        """How large an order's content may be."""
+        return ContentLimits(
+            identifier_characters=self.max_identifier_characters,
+            items=self.max_items,
+            amount_maximum=self.max_total_amount,
+            amount_decimals=self.max_amount_decimals,
+            attributes_bytes=self.max_attributes_bytes,
+            nesting=self.max_nesting,
+            number_characters=self.max_number_characters,
+        )
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any]) -> Self:
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            message = f"The setting {name} is not valid: {first['msg']}, not {first['input']!r}."
+            # The cause would print the whole input, and with it secrets in URLs.
+            raise InvalidSetting(message) from None
+
+
+class _EnvironmentSettings(Settings):
+    reads_environment: ClassVar[bool] = True
+
+
+def variable(name: str) -> str:
+    """Return the environment's name for a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _names_in_dotenv() -> list[str]:
+    return [name.upper() for name in DotEnvSettingsSource(_EnvironmentSettings).env_vars]
+
+
+def _check_names(names: Mapping[str, str] | list[str]) -> None:
+    known = [variable(name) for name in Settings.model_fields]
+    for name in names:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise InvalidSetting(_unknown("variable", name, known))
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no {kind} {name}.{hint}"
