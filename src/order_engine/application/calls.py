@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
@@ -16,15 +17,23 @@ from order_engine.ports.observer import Committed, Observer
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """The time limits of one call in seconds: the usual one, and that of a renewal, which has less time."""
+
+    request_seconds: float
+    renewal_seconds: float
+
+
 class Calls:
     """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
 
     def __init__(
-        self, clock: Clock, observer: Observer, availability: Availability, random: Random, seconds: float
+        self, clock: Clock, observer: Observer, availability: Availability, random: Random, limits: CallLimits
     ) -> None:
-        """Limit each call, and asking again, to `seconds`."""
-        self.limits = TimeLimits(clock, seconds)
-        self.seconds = seconds
+        """Keep `limits`."""
+        self.limits = TimeLimits(clock, min(limits.request_seconds, limits.renewal_seconds))
+        self._seconds = limits.request_seconds
         self._clock = clock
         self._observer = observer
         self._availability = availability
@@ -38,7 +47,7 @@ class Calls:
         """
         started = self._clock.monotonic()
         try:
-            with self.limits.within(self.seconds if seconds is None else seconds):
+            with self.limits.within(self._seconds if seconds is None else seconds):
                 answer = await call
         except (Unavailable, OutcomeUnknown) as error:
             self._availability.failed(operation, error)
@@ -58,7 +67,7 @@ class Calls:
 
         Raises Unavailable where nothing took effect, and OutcomeUnknown where asking did not help within the limit.
         """
-        deadline = self._clock.monotonic() + self.seconds
+        deadline = self._clock.monotonic() + self._seconds
         backoff = Backoff(self._random)
         unknown: OutcomeUnknown | None = None
         while True:

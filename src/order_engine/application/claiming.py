@@ -100,6 +100,9 @@ class Claimer:
                     await self._surroundings.clock.sleep(backoff.pause())
                 else:
                     backoff.reset()
+            if self._poll_is_due and self._attempts.free <= 0:
+                # Orders that are born claimed shall not take every slot before this poll gets one.
+                self._orders_wait = True
 
     async def poll(self) -> NoReturn:
         """Make it time to ask the repository for whatever is due, once per poll interval."""
@@ -121,6 +124,9 @@ class Claimer:
                 await self._surroundings.clock.sleep(backoff.pause())
                 continue
             backoff.reset()
+            if self._orders_wait:
+                # Whatever is due is being claimed already, these orders among it.
+                continue
             self._hints.extend(order_ids)
             self._wake.set()
             self._hints_taken.clear()

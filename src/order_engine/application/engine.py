@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from enum import Enum
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from order_engine.application.acting import Acting
 from order_engine.application.doorbell import Doorbell
+from order_engine.application.limits import ended_within
 from order_engine.application.observing import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
@@ -263,6 +265,7 @@ class OrderEngine:
             self._doorbell.run(),
             self._waiters.run(),
             self._waiters.poll(),
+            self._probe(),
         ]
         if self._worker is not None:
             loops.extend(self._worker.loops())
@@ -270,10 +273,18 @@ class OrderEngine:
             for loop in loops:
                 group.create_task(loop)
 
+    async def _probe(self) -> NoReturn:
+        """While the repository is away, see whether it is back: an engine that nobody asks must become ready too."""
+        while True:
+            await self._surroundings.clock.sleep(self._options.poll_seconds)
+            if self._surroundings.availability.away:
+                with suppress(OrderEngineError):
+                    await self.metrics()
+
     async def _drain(self) -> None:
         if self._worker is not None:
             self._worker.stop_claiming()
-        await self._placing.batcher.idle()
+        await ended_within(self._surroundings.clock, self._options.request_seconds, self._placing.batcher.idle())
         if self._worker is not None:
             await self._worker.drain(self._options.grace_seconds)
         self._state = State.DRAINED

@@ -39,7 +39,7 @@ class Leases:
     async def watch(self) -> NoReturn:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
         options = self._surroundings.options
-        limits = [options.lease_seconds, options.attempt_seconds, options.stop_seconds]
+        limits = [options.lease_seconds, options.attempt_seconds]
         interval = min(limit for limit in limits if limit > 0) / WATCHES
         while True:
             await self._surroundings.clock.sleep(interval)

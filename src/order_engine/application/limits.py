@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import NoReturn
 
@@ -10,16 +11,28 @@ from order_engine.domain.errors import OutcomeUnknown
 from order_engine.ports.clock import Clock
 
 STEPS = 10
-"""A limit is noticed within a tenth of the engine's usual limit: exact enough, and one task serves all."""
+"""A limit is noticed within a tenth of the engine's shortest limit: exact enough, and one task serves all."""
+
+
+async def ended_within(clock: Clock, seconds: float, awaitable: Awaitable[None]) -> bool:
+    """Wait for `awaitable`, but not longer than `seconds`; return whether it came to its end."""
+    waiting = asyncio.ensure_future(awaitable)
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        done, _ = await asyncio.wait([waiting, timer], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        timer.cancel()
+    return waiting in done
 
 
 class TimeLimits:
     """Cancels what takes too long. One task watches all limits, so that a limit costs two dictionary operations."""
 
-    def __init__(self, clock: Clock, usual_seconds: float) -> None:
-        """Watch in steps of a tenth of `usual_seconds`."""
+    def __init__(self, clock: Clock, shortest_seconds: float) -> None:
+        """Watch in steps of a tenth of `shortest_seconds`."""
         self._clock = clock
-        self._step = usual_seconds / STEPS
+        self._step = shortest_seconds / STEPS
         self._open: dict[TimeLimit, None] = {}
         self._any_open = asyncio.Event()
 

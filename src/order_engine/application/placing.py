@@ -64,14 +64,17 @@ class Placing:
         outcomes: list[Placed | OrderEngineError] = []
         pending: deque[_Pending] = deque()
         ahead = BATCHES_AHEAD * self._surroundings.options.batch_orders
-        for order in orders:
-            if len(pending) >= ahead:
+        try:
+            for order in orders:
+                if len(pending) >= ahead:
+                    outcomes.append(await _settled(pending.popleft()))
+                if not self.batcher.has_room:
+                    await self.batcher.room()
+                pending.append(self._begin(order))
+            while pending:
                 outcomes.append(await _settled(pending.popleft()))
-            if not self.batcher.has_room:
-                await self.batcher.room()
-            pending.append(self._begin(order))
-        while pending:
-            outcomes.append(await _settled(pending.popleft()))
+        finally:
+            _let_go(pending)
         return outcomes
 
     def _begin(self, order: NewOrder) -> _Pending:
@@ -122,6 +125,13 @@ class Placing:
             self._doorbell.ring(waiting)
             if self._worker is not None:
                 self._worker.note_backlog()
+
+
+def _let_go(pending: Iterable[_Pending]) -> None:
+    """Leave out what has not begun: the caller was cancelled and waits for no more outcomes."""
+    for each in pending:
+        if not isinstance(each, OrderEngineError):
+            each[1].cancel()
 
 
 async def _settled(pending: _Pending) -> Placed | OrderEngineError:

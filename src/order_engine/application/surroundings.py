@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from order_engine.application.availability import Availability
-from order_engine.application.calls import Calls
+from order_engine.application.calls import CallLimits, Calls
 from order_engine.application.observing import GuardedObserver
 from order_engine.application.options import EngineOptions
 from order_engine.ports.clock import Clock
@@ -49,5 +49,7 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     """Build the surroundings of one engine from its adapters."""
     guarded = GuardedObserver(observer)
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
-    calls = Calls(clock, guarded, availability, random, options.request_seconds)
+    renewal_seconds = min(options.request_seconds, options.lease_seconds / RENEWALS_PER_LEASE / 2)
+    limits = CallLimits(options.request_seconds, renewal_seconds)
+    calls = Calls(clock, guarded, availability, random, limits)
     return Surroundings(repository, queue, clock, guarded, random, options, availability, calls)

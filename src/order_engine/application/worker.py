@@ -9,6 +9,7 @@ from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.claiming import Claimer
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
+from order_engine.application.limits import ended_within
 from order_engine.application.policies import RetryPolicy
 from order_engine.application.processors import as_coroutine, is_coroutine_processor
 from order_engine.application.reporting import Reporter
@@ -123,15 +124,7 @@ class Worker:
                 attempt.task.cancel()
 
     async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
-        """Wait for `awaitable`, but not longer than `seconds`; return whether it came to its end."""
-        waiting = asyncio.ensure_future(awaitable)
-        timer = asyncio.ensure_future(self._surroundings.clock.sleep(seconds))
-        try:
-            done, _ = await asyncio.wait([waiting, timer], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            timer.cancel()
-        return waiting in done
+        return await ended_within(self._surroundings.clock, seconds, awaitable)
 
     # Attempts
 
@@ -182,6 +175,9 @@ class Worker:
 
     def _leave(self, attempt: Attempt) -> None:
         self._attempts.leave(attempt)
+        if attempt.order.vanished:
+            # A suspect that goes makes room for another, which a claim may have left alone.
+            self._claimer.note_backlog()
         self._claimer.slot_freed()
 
     def _report(self, attempt: Attempt, error: BaseException | None) -> Command:
