@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,17 +31,19 @@ class AttributesProblem(ValueError):
         super().__init__(f"{pointer}: {detail}")
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class Attributes(Mapping[str, JsonValue]):
     """A JSON object, read-only. `text` is its exact compact text; reading gives fresh values, exact numbers.
 
     Two are equal when their values are: 1 and 1.0 are one number, the order of keys does not count, true is not 1.
     """
 
-    __slots__ = ("text",)
+    text: str
 
-    def __init__(self, text: str) -> None:
-        """Take the text of a JSON object, as `encode_attributes` made it."""
-        self.text = text
+    @property
+    def size(self) -> int:
+        """The length of the text in UTF-8 bytes."""
+        return len(self.text) if self.text.isascii() else len(self.text.encode())
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the values as a new dictionary, which the caller may change."""

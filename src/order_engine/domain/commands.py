@@ -55,7 +55,7 @@ class Placement(NamedTuple):
     @property
     def size(self) -> int:
         """Roughly the bytes that this placement takes on its way: what bounds a batch."""
-        attributes = len(self.attributes.text) if self.attributes is not None else 0
+        attributes = self.attributes.size if self.attributes is not None else 0
         return 200 + sum(map(len, self.item_ids)) + 4 * len(self.item_ids) + attributes
 
 

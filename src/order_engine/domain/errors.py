@@ -5,6 +5,7 @@ Each class has a stable `code`. Programs may compare codes; the sentences are fo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,18 @@ class OrderEngineError(Exception):
     """The root of all errors of order_engine."""
 
     code: ClassVar[str] = "order_engine_error"
+
+    def __reduce__(self) -> tuple[Callable[..., OrderEngineError], tuple[object, ...]]:
+        """Let every error cross processes: without this, one whose constructor makes the message could not."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(
+    error_type: type[OrderEngineError], arguments: tuple[object, ...], state: Mapping[str, object]
+) -> OrderEngineError:
+    error = error_type.__new__(error_type, *arguments)
+    vars(error).update(state)
+    return error
 
 
 @dataclass(frozen=True, slots=True)

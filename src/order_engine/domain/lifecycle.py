@@ -96,9 +96,12 @@ RULES: Mapping[tuple[Action, Standing], tuple[Rule, ...]] = _index()
 
 
 def allowed(order: Order) -> tuple[Action, ...]:
-    """Return which of the client's and operator's actions are open on `order` now: those that would change it."""
-    return tuple(
-        action
-        for action in CLIENT_ACTIONS
-        if any(rule.event is not None for rule in RULES.get((action, order.standing), ()))
-    )
+    """Return which of the client's and operator's actions are open on `order` now: those that its standing knows.
+
+    Cancelling a Cancelled order again succeeds and changes nothing; it is not counted as open.
+    """
+    return tuple(action for action in CLIENT_ACTIONS if _is_open(action, order.standing))
+
+
+def _is_open(action: Action, standing: Standing) -> bool:
+    return any(rule.event is not None for rule in RULES.get((action, standing), ()))

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from order_engine.domain.attributes import canonical_json
 from order_engine.domain.commands import Placement
-from order_engine.domain.money import amount_text
 from order_engine.domain.order import Order
 
 
@@ -43,7 +43,7 @@ def fingerprint(content: Order | Placement) -> bytes:
     canonical = [
         content.user_id,
         list(content.item_ids),
-        amount_text(content.total_amount),
+        canonical_json(content.total_amount),
         content.currency,
         None if content.attributes is None else content.attributes.canonical(),
     ]

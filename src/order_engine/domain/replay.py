@@ -18,7 +18,7 @@ def replay(placement: Placement, history: Iterable[Event]) -> Order:
     running = False
     for event in history:
         order = _placed(placement, event) if order is None else _next(order, event, running=running)
-        running = event.type is EventType.CLAIMED or (running and event.type is EventType.CANCEL_REQUESTED)
+        running = event.type is EventType.CLAIMED
     if order is None:
         message = f"the history of {placement.order_id!r} is empty"
         raise ValueError(message)

@@ -37,6 +37,10 @@ def order_id_problem(value: object, longest: int) -> str | None:
 
 def storable_reason(text: str) -> str:
     """Return `text` cut to 1,000 characters, with what not every store can keep (NUL, lone surrogates) replaced."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() or character == "\n" else REPLACEMENT for character in text)
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
+    if len(text) > LONGEST_REASON:
+        text = text[: LONGEST_REASON - 1] + "…"
+    return text if text.isprintable() else "".join(REPLACEMENT if _is_unstorable(each) else each for each in text)
+
+
+def _is_unstorable(character: str) -> bool:
+    return character == "\0" or "\ud800" <= character <= "\udfff"

@@ -1,0 +1,207 @@
+"""Errors: one tree, a stable code each, and messages that say what to do."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from order_engine.domain import errors
+from order_engine.domain.errors import (
+    LONGEST_RETRY_LATER_SECONDS,
+    ActionRefused,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidOrder,
+    OrderConflict,
+    OrderEngineError,
+    OrderNotFound,
+    Overloaded,
+    Rejected,
+    RetryLater,
+    Unavailable,
+    VersionMismatch,
+)
+from tests.unit.domain.strategies import usual
+
+CODES = {
+    "OrderEngineError": "order_engine_error",
+    "InvalidOrder": "invalid_order",
+    "InvalidQuery": "invalid_query",
+    "InvalidCursor": "invalid_cursor",
+    "InvalidSetting": "invalid_setting",
+    "OrderNotFound": "order_not_found",
+    "OrderConflict": "order_conflict",
+    "IdempotencyKeyReused": "idempotency_key_reused",
+    "ActionRefused": "action_refused",
+    "VersionMismatch": "version_mismatch",
+    "Overloaded": "overloaded",
+    "NotRunning": "not_running",
+    "Unavailable": "unavailable",
+    "OutcomeUnknown": "outcome_unknown",
+    "StoreRefused": "store_refused",
+    "WaitTimedOut": "wait_timed_out",
+    "AdapterFault": "adapter_fault",
+    "Rejected": "rejected",
+    "RetryLater": "retry_later",
+}
+
+CLASSES: list[type[OrderEngineError]] = [
+    member
+    for _, member in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(member, OrderEngineError) and member.__module__ == errors.__name__
+]
+
+SAMPLES: tuple[tuple[OrderEngineError, str], ...] = (
+    (
+        InvalidOrder((FieldError("/user_id", "must not be empty"), FieldError("/currency", "must be a string"))),
+        "/user_id: must not be empty; /currency: must be a string",
+    ),
+    (OrderNotFound("order1"), "There is no order with the id 'order1'."),
+    (
+        OrderConflict("order1"),
+        "The order 'order1' exists with other content. Place the new content under an id of its own.",
+    ),
+    (
+        IdempotencyKeyReused("key1"),
+        "The idempotency key 'key1' was used with other content. Use a new key for a new order.",
+    ),
+    (
+        ActionRefused("order1", "cancel", "Failed", ("redrive",)),
+        "Cannot cancel the order 'order1': it is Failed. Allowed now: redrive.",
+    ),
+    (
+        ActionRefused("order1", "redrive", "Completed", ()),
+        "Cannot redrive the order 'order1': it is Completed. No action is open in this status.",
+    ),
+    (
+        VersionMismatch("order1", 3, 5),
+        "The order 'order1' is at version 5, not 3. Read it again and decide anew.",
+    ),
+    (Overloaded("Too many orders wait.", 2.5), "Too many orders wait. Try again in 2.5 s."),
+    (Overloaded("Too many orders wait."), "Too many orders wait. Try again in 1 s."),
+    (Unavailable("The database is away."), "The database is away."),
+    (Rejected("No such item."), "No such item."),
+    (RetryLater(5, "The bank is closed."), "The bank is closed."),
+    (RetryLater(5), "retry later"),
+)
+
+
+def test_the_codes_are_pinned() -> None:
+    """Programs compare codes: one may be added here, none may change."""
+    assert {error.__name__: error.code for error in CLASSES} == CODES
+
+
+def test_codes_are_unique() -> None:
+    """A code tells its class."""
+    assert len({error.code for error in CLASSES}) == len(CLASSES)
+
+
+def test_there_is_one_root() -> None:
+    """Whoever catches the root catches all that the module defines."""
+    defined = [member for _, member in inspect.getmembers(errors, inspect.isclass) if issubclass(member, Exception)]
+    assert {error for error in defined if not issubclass(error, OrderEngineError)} == set()
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_no_error_is_also_one_of_pythons_own_kinds(error: type[OrderEngineError]) -> None:
+    """Nobody catches one by accident, meaning a wrong value or a lost connection of their own."""
+    assert error.__mro__[-3:] == (Exception, BaseException, object)
+    assert not issubclass(error, OSError | ValueError | LookupError | RuntimeError | TimeoutError)
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_every_error_says_what_it_means(error: type[OrderEngineError]) -> None:
+    """Its docstring is the reference documentation."""
+    assert error.__doc__
+    assert error.__doc__.strip().endswith(".")
+
+
+@pytest.mark.parametrize(("error", "message"), SAMPLES)
+def test_messages_say_what_happened_and_what_to_do(error: OrderEngineError, message: str) -> None:
+    """One line, with the names and numbers at hand."""
+    assert str(error) == message
+
+
+@pytest.mark.parametrize("error", [error for error, _ in SAMPLES], ids=lambda error: error.code)
+def test_every_error_crosses_processes(error: OrderEngineError) -> None:
+    """A processor may run in a process of its own: what it raises arrives whole, with message and parts."""
+    for arrived in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own
+        assert type(arrived) is type(error)
+        assert str(arrived) == str(error)
+        assert arrived.args == error.args
+        assert vars(arrived) == vars(error)
+
+
+class OutOfStock(Rejected):
+    """A user's own error, with parts of its own."""
+
+    def __init__(self, item_id: str, left: int) -> None:
+        """Keep both parts."""
+        self.item_id = item_id
+        self.left = left
+        super().__init__(f"{item_id}: {left} left")
+
+
+def test_an_error_derived_from_ours_crosses_processes_too() -> None:
+    """Users derive from Rejected, with constructors as they like them."""
+    arrived = copy.copy(OutOfStock("item1", 0))
+    assert (type(arrived), str(arrived), arrived.item_id, arrived.left) == (OutOfStock, "item1: 0 left", "item1", 0)
+
+
+def test_errors_keep_their_parts() -> None:
+    """Programs read the parts, not the sentence."""
+    refusal = ActionRefused("order1", "cancel", "Failed", ("redrive",))
+    assert (refusal.order_id, refusal.action, refusal.status, refusal.allowed) == (
+        "order1",
+        "cancel",
+        "Failed",
+        ("redrive",),
+    )
+    mismatch = VersionMismatch("order1", 3, 5)
+    assert (mismatch.order_id, mismatch.expected, mismatch.actual) == ("order1", 3, 5)
+    assert Overloaded("Full.", 2.5).retry_after == 2.5
+    assert OrderNotFound("order1").order_id == OrderConflict("order1").order_id == "order1"
+    assert IdempotencyKeyReused("key1").key == "key1"
+
+
+@usual
+@given(st.text())
+def test_a_message_can_always_be_logged(hostile: str) -> None:
+    """Whatever an id holds, the message is one printable line."""
+    for error in (OrderNotFound(hostile), OrderConflict(hostile), IdempotencyKeyReused(hostile)):
+        assert str(error).isprintable()
+        assert str(error).encode()
+
+
+@usual
+@given(st.floats(0, LONGEST_RETRY_LATER_SECONDS) | st.integers(0, 365 * 24 * 3600))
+def test_retry_later_takes_up_to_a_year(seconds: float) -> None:
+    """Both ends included; the delay is kept as a float."""
+    error = RetryLater(seconds)
+    assert error.seconds == seconds
+    assert type(error.seconds) is float
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        -1,
+        -0.000001,
+        365 * 24 * 3600 + 1,
+        LONGEST_RETRY_LATER_SECONDS * 1.0001,
+        1e300,
+        10**400,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+    ],
+)
+def test_retry_later_refuses_other_delays(seconds: float) -> None:
+    """Negative, endless, or no number: the processor's mistake is said at once, with the range that it has."""
+    with pytest.raises(ValueError, match=r"takes 0 to 3\.1536e\+07 seconds"):
+        RetryLater(seconds)
