@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,22 +25,10 @@ from order_engine.domain.money import amount_text
 from order_engine.domain.order import NewOrder
 from order_engine.domain.placement import fingerprint
 from order_engine.domain.validation import validate
+from tests.real_orders import VARIABLE, data_folder
 
-VARIABLE = "REAL_ORDERS"
-BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[4] / "shared" / "data"
 MONTHS = ("online_retail_2010-12", "online_retail_2011-01")
 CONTENT = ("order_id", "user_id", "item_ids", "total_amount", "currency")
-
-
-def data_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the real orders; without it, skip, or fail where continuous integration runs."""
-    folder = Path(environment.get(VARIABLE) or BESIDE_THE_REPOSITORY)
-    if all((folder / f"{month}.jsonl.gz").is_file() for month in MONTHS):
-        return folder
-    reason = f"no real orders in {folder}: set {VARIABLE} to the folder that holds {MONTHS[0]}.jsonl.gz"
-    if environment.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +81,7 @@ def sale(record: Mapping[str, Any]) -> Sale:
 @pytest.fixture(scope="module")
 def months() -> Sequence[Month]:
     """Both months, every order in them placed: an order that is refused fails all tests here."""
-    folder = data_folder(os.environ)
+    folder = data_folder()
     return [
         Month(
             [sale(record) for record in records(folder / f"{month}.jsonl.gz")],
@@ -115,7 +102,7 @@ def placed(months: Sequence[Month]) -> Mapping[str, Placement]:
 def awkward() -> Mapping[str, Mapping[str, Any]]:
     """Return the odd real cases, by name."""
     cases: Mapping[str, Mapping[str, Any]] = json.loads(
-        (data_folder(os.environ) / "awkward_cases.json").read_text(encoding="utf-8")
+        (data_folder() / "awkward_cases.json").read_text(encoding="utf-8")
     )
     return cases
 
