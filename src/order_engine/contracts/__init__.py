@@ -1,1 +1,24 @@
-"""The conformance kit: what any adapter has to pass, ours or yours."""
+"""The conformance kit: what every adapter, ours or a third party's, has to pass.
+
+Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. It needs
+hypothesis, and no plug-in: every test is a plain method that runs its own event loop.
+"""
+
+from order_engine.contracts.clock import ClockContract
+from order_engine.contracts.expectations import ContractBroken
+from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarness
+from order_engine.contracts.machine import STATEFUL_SETTINGS, RepositoryMachine
+from order_engine.contracts.queue import QueueContract
+from order_engine.contracts.repository import RepositoryContract
+
+__all__ = [
+    "STATEFUL_SETTINGS",
+    "ClockContract",
+    "ClockHarness",
+    "ContractBroken",
+    "Harness",
+    "QueueContract",
+    "RepositoryContract",
+    "RepositoryHarness",
+    "RepositoryMachine",
+]

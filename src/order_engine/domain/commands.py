@@ -96,7 +96,7 @@ class Command(NamedTuple):
     """One action on one order.
 
     `token` belongs to a worker's report, `expected_version` (If-Match) to a client's action; `delay` is the seconds
-    until a retry is due; `reason` goes into the history.
+    until a retry is due; `reason` goes into the history, where the word "vanished" is the repository's own.
     """
 
     order_id: str

@@ -149,7 +149,7 @@ def _take_over(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
 
 
 def _hand_out(order: Order, terms: ClaimTerms, vanished: int, now: datetime) -> Decision:
-    if not terms.suspects.admits(vanished):
+    if vanished and not terms.suspects.admits(vanished):
         return _REFUSED[RefusalReason.NO_ROOM]
     at = max(now, order.updated_at)
     version, token, attempt = order.version + 1, order.token + 1, order.attempts + 1
@@ -193,13 +193,13 @@ _EFFECTS: Mapping[EventType, Callable[[Order, Command, datetime], StateChange]] 
 
 
 def _change(order: Order, event_type: EventType, effect: StateChange, now: datetime, reason: str | None) -> Decision:
-    """Make the next version. The event names the attempt if there was one under way."""
+    """Make the next version, adding to `effect`. The event names the attempt if there was one under way."""
     at = max(now, order.updated_at)
     status = STATUS_AFTER[event_type]
     version = order.version + 1
-    step: StateChange = {"status": status, "version": version, "updated_at": at}
+    effect |= {"status": status, "version": version, "updated_at": at}
     if status in ENDED:
-        step |= {"lease_ends": None, "due": None, "ended_at": at}
+        effect |= {"lease_ends": None, "due": None, "ended_at": at}
     token, attempt = (order.token, order.attempts) if order.lease_ends is not None else (None, None)
     event = Event(order.order_id, version, event_type, status, at, token, attempt, reason)
-    return Transition(evolve(order, effect | step), event)
+    return Transition(evolve(order, effect), event)

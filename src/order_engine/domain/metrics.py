@@ -54,7 +54,8 @@ class Counters:
         else:
             self.status_counts[before.status] -= 1
         self.status_counts[after.status] += 1
-        self.processing_microseconds += processing_microseconds(after)
+        if after.status is Status.COMPLETED:
+            self.processing_microseconds += processing_microseconds(after)
 
     def statistics(self) -> Statistics:
         """Return the counts as they are now."""

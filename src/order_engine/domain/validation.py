@@ -34,23 +34,23 @@ def validate(
     if problem := identifier_problem(order.user_id, limits.identifier_characters):
         errors.append(FieldError("/user_id", problem))
     errors.extend(_item_errors(order.item_ids, limits))
-    if problem := _currency_problem(order.currency):
+    if order.currency is not None and (problem := _currency_problem(order.currency)):
         errors.append(FieldError("/currency", problem))
-    if problem := _key_problem(idempotency_key):
+    if idempotency_key is not None and (problem := _key_problem(idempotency_key)):
         errors.append(FieldError("", problem))
     amount = _amount(order, limits, errors)
     attributes = _attributes(order, limits, errors)
     if errors:
         raise InvalidOrder(tuple(errors))
     return Placement(
-        order_id=order_id,
-        user_id=order.user_id,
-        item_ids=tuple(order.item_ids),
-        total_amount=amount,
-        currency=order.currency,
-        attributes=attributes,
-        idempotency_key=idempotency_key,
-        order_id_made=order.order_id is None,
+        order_id,
+        order.user_id,
+        tuple(order.item_ids),
+        amount,
+        order.currency,
+        attributes,
+        idempotency_key,
+        order.order_id is None,
     )
 
 
@@ -69,8 +69,6 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
 
 
 def _currency_problem(currency: object) -> str | None:
-    if currency is None:
-        return None
     if not isinstance(currency, str):
         return "must be a string"
     well_formed = len(currency) == CURRENCY_LETTERS and currency.isascii() and currency.isalpha() and currency.isupper()
@@ -78,8 +76,6 @@ def _currency_problem(currency: object) -> str | None:
 
 
 def _key_problem(key: object) -> str | None:
-    if key is None:
-        return None
     if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
         return f"the idempotency key must be a string of 1 to {LONGEST_KEY} characters"
     if not all("!" <= character <= "~" for character in key):

@@ -135,8 +135,9 @@ class OrderWriter(Protocol):
         ...
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
-        """Hand out orders to one worker: at most `terms.limit`, claimed and ended together, longest due first.
+        """Hand out orders to one worker: at most `terms.limit`, claimed and ended together.
 
+        Without `terms.order_ids` those that are due longest come first.
         Asked again with the same `claim_id` while orders are held by it, the answer is those orders and nothing else
         changes; with a limit of 0 nothing new is taken either way. Unknown, ended and other unclaimable ids in
         `terms.order_ids` are passed over.
@@ -154,7 +155,9 @@ class OrderWriter(Protocol):
         """Apply workers' reports (complete, retry, fail, release) and clients' actions (cancel, redrive).
 
         A report is compared on id and token inside the statement itself: what a superseded attempt reports is refused
-        here, not by the worker (P2). A report that was applied before under its token answers that it was applied.
+        here, not by the worker (P2). A report that was applied before under its token answers that it was applied:
+        the token and the order's standing tell, not which report it was. One that cancelled the order is answered LOST
+        when it is repeated.
         """
         ...
 
@@ -167,7 +170,10 @@ class OrderReader(Protocol):
         ...
 
     async def list(self, query: OrderQuery) -> OrderPage:
-        """Return one page of orders, newest first, by keyset: paging on is stable while orders come in."""
+        """Return one page of orders, newest first, by keyset: paging on is stable while orders come in.
+
+        Of orders that were placed at the same time, the one with the highest id comes first, as code points compare.
+        """
         ...
 
     async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:

@@ -32,14 +32,11 @@ from order_engine.ports.repository import (
     PageKey,
     Renewed,
 )
+from order_engine_adapters.memory.history import History
 from order_engine_adapters.memory.schedule import Schedule
 
 DEFAULT_CAPACITY = 1_000_000
 
-_REFUSED_VERDICTS = {
-    Verdict.CONFLICT: Added(AddOutcome.CONFLICT),
-    Verdict.KEY_REUSED: Added(AddOutcome.KEY_REUSED),
-}
 _instances = count()
 
 
@@ -51,8 +48,7 @@ class MemoryRepository:
         self._clock = clock
         self._capacity = capacity
         self._orders: dict[str, Order] = {}
-        self._histories: dict[str, list[Event]] = {}
-        self._log: list[Event] = []
+        self._history = History()
         self._keys: dict[str, KeyBinding] = {}
         self._listing: list[tuple[datetime, str]] = []
         self._counters = Counters()
@@ -115,15 +111,15 @@ class MemoryRepository:
         return OrderPage(found, None)
 
     async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return events of one order: version `n` stands at index `n - 1`."""
-        return self._histories.get(order_id, [])[after : after + limit]
+        """Return events of one order."""
+        return self._history.of(order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor is the place in the log."""
         start = self._place(after)
         if after is None and limit == 0:
-            start = len(self._log)
-        found = self._log[start : start + limit]
+            start = len(self._history)
+        found = self._history.page(start, limit)
         return EventPage(found, Cursor(f"{self._name}:{start + len(found)}"))
 
     async def statistics(self) -> Statistics:
@@ -137,8 +133,10 @@ class MemoryRepository:
         existing = self._orders.get(placement.order_id)
         bound = self._keys.get(key) if key is not None else None
         verdict = judge(placement, existing, bound)
-        if verdict in _REFUSED_VERDICTS:
-            return _REFUSED_VERDICTS[verdict]
+        if verdict is Verdict.CONFLICT:
+            return Added(AddOutcome.CONFLICT)
+        if verdict is Verdict.KEY_REUSED:
+            return Added(AddOutcome.KEY_REUSED)
         if verdict is Verdict.NEW:
             if len(self._orders) >= self._capacity:
                 return Added(AddOutcome.FULL)
@@ -211,8 +209,7 @@ class MemoryRepository:
         """Make one step permanent: the order, its history, the log, the counters and the schedule together."""
         self._orders[after.order_id] = after
         if events:
-            self._histories.setdefault(after.order_id, []).extend(events)
-            self._log.extend(events)
+            self._history.extend(events)
             self._counters.record(before, after)
         self._schedule.moved(before, after)
 
@@ -231,7 +228,7 @@ class MemoryRepository:
         if cursor is None:
             return 0
         name, _, place_text = cursor.partition(":")
-        if name != self._name or not place_text.isdecimal() or int(place_text) > len(self._log):
+        if name != self._name or not place_text.isdecimal() or int(place_text) > len(self._history):
             message = "This cursor was not made by this repository. Memory forgets at a restart: start without one."
             raise InvalidCursor(message)
         return int(place_text)

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 
 from order_engine.domain.order import Order
 
@@ -24,7 +24,6 @@ class Schedule:
         # OrderedDict, not dict: finding a dict's first key walks over all keys deleted before it.
         self._at_once: OrderedDict[str, None] = OrderedDict()
         self._later: list[tuple[datetime, int, str]] = []
-        self._held: dict[str, None] = {}
         self._claims: dict[str, dict[str, None]] = {}
         self._no_lease_ends_before: datetime | None = None
         self._serial = count()
@@ -38,8 +37,11 @@ class Schedule:
             elif before.due is None:
                 self._at_once.pop(order_id, None)
         if after.lease_ends is not None:
-            self._held[order_id] = None
-            self._claims.setdefault(after.claim_id or "", {})[order_id] = None
+            claim_id = after.claim_id or ""
+            if claim_id in self._claims:
+                self._claims[claim_id][order_id] = None
+            else:
+                self._claims[claim_id] = {order_id: None}
             if self._no_lease_ends_before is None or after.lease_ends < self._no_lease_ends_before:
                 self._no_lease_ends_before = after.lease_ends
         elif after.due is not None:
@@ -86,7 +88,6 @@ class Schedule:
                 self._at_once.move_to_end(order.order_id, last=False)
 
     def _leave_claim(self, order: Order) -> None:
-        del self._held[order.order_id]
         claim_id = order.claim_id or ""
         claimed = self._claims[claim_id]
         del claimed[order.order_id]
@@ -106,7 +107,8 @@ class Schedule:
         """Return the held orders whose lease ended; looks through all of them only when one can have ended."""
         if self._no_lease_ends_before is None or now < self._no_lease_ends_before:
             return []
-        held = [(order.lease_ends, order) for order in map(self._orders.__getitem__, self._held) if order.lease_ends]
+        orders = map(self._orders.__getitem__, chain.from_iterable(self._claims.values()))
+        held = [(order.lease_ends, order) for order in orders if order.lease_ends]
         self._no_lease_ends_before = min((lease_ends for lease_ends, _ in held), default=None)
         ended = [(lease_ends, order) for lease_ends, order in held if lease_ends <= now]
         return [order for _, order in sorted(ended, key=lambda pair: pair[0])]

@@ -1,0 +1,46 @@
+"""What the kit needs of an adapter's tests: a fresh adapter, and a hand on its time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Protocol
+
+from order_engine.ports.clock import Clock
+from order_engine.ports.repository import OrderRepository
+
+
+class RepositoryHarness(Protocol):
+    """A repository under test, whose time stands still except for `advance`."""
+
+    @property
+    def repository(self) -> OrderRepository:
+        """Return the repository, fresh and empty when the harness is opened."""
+        ...
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass for what the repository stamps and compares; negative seconds set its clock back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """The harness for most repositories: `turn` moves the repository's time of day, at once or when awaited."""
+
+    repository: OrderRepository
+    turn: Callable[[float], Awaitable[None] | None]
+
+    async def advance(self, seconds: float) -> None:
+        """Turn the time."""
+        turning = self.turn(seconds)
+        if isawaitable(turning):
+            await turning
+
+
+@dataclass(frozen=True, slots=True)
+class ClockHarness:
+    """A clock under test; `let_pass` returns when so many seconds have passed on it and woken sleepers had a turn."""
+
+    clock: Clock
+    let_pass: Callable[[float], Awaitable[None]]

@@ -1,0 +1,61 @@
+"""The whole contract of a repository. Subclass `RepositoryContract`, say how to open one, and run your test runner."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import hypothesis
+
+from order_engine.contracts.machine import STATEFUL_SETTINGS, drive
+from order_engine.contracts.repository_asking import RepositoryAsking
+from order_engine.contracts.repository_born_claimed import RepositoryBornClaimed
+from order_engine.contracts.repository_claiming import RepositoryClaiming
+from order_engine.contracts.repository_concurrency import RepositoryConcurrency
+from order_engine.contracts.repository_content import RepositoryContent
+from order_engine.contracts.repository_events import RepositoryEvents
+from order_engine.contracts.repository_history import RepositoryHistory
+from order_engine.contracts.repository_keys import RepositoryKeys
+from order_engine.contracts.repository_lifecycle import RepositoryLifecycle
+from order_engine.contracts.repository_listing import RepositoryListing
+from order_engine.contracts.repository_placing import RepositoryPlacing
+from order_engine.contracts.repository_renewing import RepositoryRenewing
+from order_engine.contracts.repository_reporting import RepositoryReporting
+from order_engine.contracts.repository_statistics import RepositoryStatistics
+from order_engine.contracts.repository_times import RepositoryTimes
+from order_engine.contracts.repository_vanishing import RepositoryVanishing
+
+
+class RepositoryContract(
+    RepositoryLifecycle,
+    RepositoryPlacing,
+    RepositoryKeys,
+    RepositoryBornClaimed,
+    RepositoryClaiming,
+    RepositoryVanishing,
+    RepositoryRenewing,
+    RepositoryReporting,
+    RepositoryAsking,
+    RepositoryTimes,
+    RepositoryHistory,
+    RepositoryEvents,
+    RepositoryListing,
+    RepositoryStatistics,
+    RepositoryContent,
+    RepositoryConcurrency,
+):
+    """Everything that a repository promises: suites of examples, and a state machine that invents more.
+
+    class TestMyRepository(RepositoryContract):
+        @asynccontextmanager
+        async def open(self):
+            async with my_repository(clock := MyTestClock()) as repository:
+                yield Harness(repository, clock.turn)
+
+    `stateful_settings` may be overridden: more examples find more, fewer are faster.
+    """
+
+    stateful_settings: ClassVar[hypothesis.settings] = STATEFUL_SETTINGS
+
+    def test_stateful(self) -> None:
+        """Any sequence of commands does what the domain's reference function says; the promises hold after each."""
+        drive(self.open, self.stateful_settings)

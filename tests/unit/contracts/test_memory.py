@@ -1,0 +1,52 @@
+"""The memory adapters and the clocks keep their contracts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+from order_engine.contracts import ClockContract, ClockHarness, Harness, QueueContract, RepositoryContract
+from order_engine_adapters.clocks import ManualClock, SystemClock
+from order_engine_adapters.memory import MemoryQueue, MemoryRepository
+
+
+class TestMemoryRepository(RepositoryContract):
+    """The memory repository keeps the whole contract of a repository."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Harness]:
+        """Open an empty repository on a clock that stands still."""
+        clock = ManualClock()
+        yield Harness(MemoryRepository(clock), clock.jump)
+
+
+class TestMemoryQueue(QueueContract):
+    """The memory queue keeps the contract of a queue."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[MemoryQueue]:
+        """Open an empty queue."""
+        yield MemoryQueue()
+
+
+class TestManualClock(ClockContract):
+    """The manual clock keeps the contract of a clock, in hours that take no time."""
+
+    short_seconds: ClassVar[float] = 3_600.0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[ClockHarness]:
+        """Open a clock that is turned by hand."""
+        clock = ManualClock()
+        yield ClockHarness(clock, clock.advance)
+
+
+class TestSystemClock(ClockContract):
+    """The system's clock keeps the contract of a clock."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[ClockHarness]:
+        """Open the clock of the machine."""
+        yield ClockHarness(SystemClock(), asyncio.sleep)
