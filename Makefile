@@ -1,0 +1,67 @@
+# Every command sets up what it needs first: uv, or a Python from 3.11 with venv, is all that has to be there.
+
+DATA ?= ../shared/data/online_retail_2010-12.jsonl.gz
+VENV = .venv
+PYTHON =
+REQUIREMENTS =
+ARGS =
+
+SET_UP = VENV="$(VENV)" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)" sh scripts/set-up.sh
+SET_UP_FILES = pyproject.toml scripts/set-up.sh $(REQUIREMENTS)
+
+.PHONY: help example test check lint types imports fresh wheel docs format requirements data
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  Variables: DATA=FILE (example), ARGS=... (test: arguments for pytest),'
+	@echo '             PYTHON=INTERPRETER, VENV=FOLDER (.venv), REQUIREMENTS=requirements/ci.txt (pinned, as in CI)'
+
+example: data $(VENV)/.ready-project ## run the example on DATA, a file of orders
+	@"$(VENV)/bin/python" -m examples.online_retail "$(DATA)"
+
+test: $(VENV)/.ready-test ## run all tests
+	@"$(VENV)/bin/python" -m pytest $(ARGS)
+
+check: lint types imports fresh wheel ## all that is not a test: the five below
+
+lint: $(VENV)/.ready-dev ## ruff, its rules and its format
+	"$(VENV)/bin/ruff" check .
+	"$(VENV)/bin/ruff" format --check .
+
+types: $(VENV)/.ready-dev ## mypy and pyright
+	"$(VENV)/bin/mypy"
+	"$(VENV)/bin/pyright" --pythonpath "$(VENV)/bin/python"
+
+imports: $(VENV)/.ready-dev ## the import contracts
+	"$(VENV)/bin/lint-imports"
+
+fresh: $(VENV)/.ready-dev ## whether the generated docs say what the code says
+	"$(VENV)/bin/python" docs/generate.py --check
+
+wheel: $(VENV)/.ready-dev ## build wheel and sdist, install the wheel by itself
+	sh scripts/check-wheel.sh "$(VENV)/bin/python"
+
+docs: $(VENV)/.ready-project ## write the generated parts of the docs anew
+	@"$(VENV)/bin/python" docs/generate.py
+
+format: $(VENV)/.ready-dev ## format the code and mend what ruff can mend
+	@"$(VENV)/bin/ruff" check --fix .
+	@"$(VENV)/bin/ruff" format .
+
+requirements: $(VENV)/.ready-project ## pin CI's packages anew: requirements/ci.txt
+	@sh scripts/requirements.sh "$(VENV)/bin/python"
+
+data:
+	@test -r "$(DATA)" || { \
+	  echo 'No orders at $(DATA): examples/online_retail/README.md says where to get them. Then: make example DATA=FILE' >&2; \
+	  exit 2; }
+
+$(VENV)/.ready-project: $(SET_UP_FILES)
+	@$(SET_UP) project
+
+$(VENV)/.ready-test: $(SET_UP_FILES)
+	@$(SET_UP) test
+
+$(VENV)/.ready-dev: $(SET_UP_FILES)
+	@$(SET_UP) dev

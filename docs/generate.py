@@ -1,0 +1,139 @@
+"""Write the generated parts of the docs: `python docs/generate.py`; with `--check` only say whether they are fresh.
+
+A page marks such a part by `<!-- generated: NAME -->` and `<!-- end of generated -->`. What `PARTS[NAME]` makes of the
+code replaces everything in between.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import getdoc
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from order_engine.domain import errors
+from order_engine.domain.events import STATUS_AFTER
+from order_engine.domain.lifecycle import LIFECYCLE, Rule
+from order_engine.domain.order import Standing
+from order_engine_adapters.wiring.settings import Settings
+
+DOCS = Path(__file__).parent
+MARKED = re.compile(
+    r"(?P<start><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of generated -->)", re.DOTALL
+)
+ROUND_ENDS = tuple(standing for standing in Standing if standing.status is not None and standing.status.ended)
+
+
+def fresh(page: str) -> str:
+    """Return `page` with each marked part made anew."""
+    return MARKED.sub(lambda match: f"{match['start']}\n{PARTS[match['name']]()}\n\n{match['end']}", page)
+
+
+def stale_pages(folder: Path = DOCS) -> Iterator[tuple[Path, str]]:
+    """Yield each page whose generated parts are not what the code says, and its fresh text."""
+    for path in sorted(folder.rglob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if (text := fresh(page)) != page:
+            yield path, text
+
+
+def lifecycle_diagram() -> str:
+    """Return the steps that change an order as a Mermaid state diagram."""
+    edges: dict[tuple[Standing, Standing], list[str]] = {}
+    for rule in LIFECYCLE:
+        if rule.event is not None:
+            actions = edges.setdefault((rule.standing, rule.becomes), [])
+            if rule.action not in actions:
+                actions.append(rule.action)
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f'    state "{standing}" as {standing.name}' for standing in Standing if standing is not Standing.ABSENT]
+    lines += [f"    {_node(start)} --> {_node(end)}: {' / '.join(actions)}" for (start, end), actions in edges.items()]
+    lines += [f"    {_node(standing)} --> [*]" for standing in ROUND_ENDS]
+    return "\n".join([*lines, "```"])
+
+
+def lifecycle_table() -> str:
+    """Return the lifecycle rule by rule."""
+    return _table(("action", "from", "to", "event", "by", "when"), map(_rule_row, LIFECYCLE))
+
+
+def event_table() -> str:
+    """Return each type of event with the status after it."""
+    return _table(("event", "status after it"), ((f"`{event}`", status) for event, status in STATUS_AFTER.items()))
+
+
+def error_table() -> str:
+    """Return the tree of errors, flat, in the order of the code."""
+    found = [error for error in vars(errors).values() if isinstance(error, type)]
+    rows = (
+        (f"`{error.code}`", f"`{error.__name__}`", " ".join((getdoc(error) or "").split()))
+        for error in found
+        if issubclass(error, errors.OrderEngineError)
+    )
+    return _table(("code", "class", "meaning"), rows)
+
+
+def setting_table() -> str:
+    """Return each setting with its variable, its default and what it means."""
+    prefix = str(Settings.model_config.get("env_prefix", ""))
+    rows = (
+        (f"`{name}`", f"`{(prefix + name).upper()}`", _default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    )
+    return _table(("setting", "environment variable", "default", "meaning"), rows)
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "lifecycle-diagram": lifecycle_diagram,
+    "lifecycle-table": lifecycle_table,
+    "event-table": event_table,
+    "error-table": error_table,
+    "setting-table": setting_table,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write stale pages anew, or with `--check` name them; return the exit code."""
+    stale = list(stale_pages())
+    if "--check" in arguments:
+        for path, _ in stale:
+            sys.stderr.write(f"{path.relative_to(DOCS.parent)} is stale: run `make docs`\n")
+        return 1 if stale else 0
+    for path, text in stale:
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(DOCS.parent)} was written anew\n")
+    return 0
+
+
+def _node(standing: Standing) -> str:
+    return "[*]" if standing is Standing.ABSENT else standing.name
+
+
+def _rule_row(rule: Rule) -> Sequence[str]:
+    event = "none: no new version" if rule.event is None else f"`{rule.event}`"
+    return (rule.action, rule.standing, rule.becomes, event, rule.actor, rule.guard)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        return "none"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
