@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from order_engine.application.calls import one_each
 from order_engine.application.policies import Backoff
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Action, Command
@@ -60,7 +61,7 @@ class Acting:
         while True:
             try:
                 call = surroundings.repository.apply([command])
-                applied = (await surroundings.calls.once("apply", 1, call))[0]
+                applied = one_each(await surroundings.calls.once("apply", 1, call), 1)[0]
                 if unknown is None or not await self._took_effect(command, applied, version_before):
                     return applied
             except OutcomeUnknown as error:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
+from order_engine.application.calls import one_each
 from order_engine.application.options import EngineOptions
 from order_engine.domain.errors import AdapterFault, NotRunning, OrderEngineError, OutcomeUnknown, Overloaded
 from order_engine.ports.clock import Clock
+
+TURNS_BETWEEN_BATCHES = 3
+"""Turns of the event loop after a batch, since a repository in memory never waits: one for an attempt on what was just
+placed, two for its report. So the next orders find free slots, and need not be claimed by a call of their own."""
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -129,8 +135,8 @@ class Batcher(Generic[Item, Outcome]):
                     await self._settle(batch)
                     self._adapt(len(batch), self._clock.monotonic() - started)
                     batch = []
-                    # A repository in memory never waits: let what was just answered go on before the next batch.
-                    await self._clock.sleep(0)
+                    for _ in range(TURNS_BETWEEN_BATCHES):
+                        await self._clock.sleep(0)
                 if not self._waiting:
                     self._idle.set()
         finally:
@@ -157,7 +163,7 @@ class Batcher(Generic[Item, Outcome]):
     async def _settle(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
         """Commit one batch and answer its callers."""
         try:
-            outcomes = _one_each(await self._commit([waiting.item for waiting in batch]), len(batch))
+            outcomes = one_each(await self._commit([waiting.item for waiting in batch]), len(batch))
         except AdapterFault as error:
             if len(batch) == 1:
                 _fail(batch, error)
@@ -189,13 +195,6 @@ class Batcher(Generic[Item, Outcome]):
         self._idle.set()
 
 
-def _one_each(outcomes: Sequence[Outcome], items: int) -> Sequence[Outcome]:
-    if len(outcomes) != items:
-        message = f"The repository gave {len(outcomes)} outcomes for {items} items."
-        raise AdapterFault(message)
-    return outcomes
-
-
 def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcome]], error: OrderEngineError) -> None:
     for waiting in batch:
         if not waiting.receiver.done():
@@ -204,6 +203,6 @@ def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcom
 
 def _for_one_caller(error: OrderEngineError) -> OrderEngineError:
     """Return the same error as an object of its own: a raised exception carries its caller's traceback."""
-    own = type(error)(*error.args)
+    own = copy(error)
     own.__cause__ = error.__cause__ or error
     return own

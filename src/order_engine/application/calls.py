@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 from order_engine.application.availability import Availability
 from order_engine.application.limits import TimeLimits
-from order_engine.application.policies import Backoff
-from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown, Unavailable
+from order_engine.application.policies import Backoff, failure_reason
+from order_engine.domain.errors import AdapterFault, InvalidCursor, OutcomeUnknown, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Committed, Observer
 
@@ -52,11 +53,13 @@ class Calls:
         except (Unavailable, OutcomeUnknown) as error:
             self._availability.failed(operation, error)
             raise
-        except OrderEngineError:
+        except InvalidCursor:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled(error):
+                raise
             self._availability.failed(operation, error)
-            message = f"The repository raised {type(error).__name__} in {operation}: {error}"
+            message = f"The repository raised in {operation}: {failure_reason(error)}"
             raise AdapterFault(message) from error
         self._availability.answered()
         self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
@@ -82,3 +85,17 @@ class Calls:
             if self._clock.monotonic() >= deadline:
                 raise unknown
             await self._clock.sleep(backoff.pause())
+
+
+def one_each(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
+    """Return the answers to so many items. Raises AdapterFault where they are more or fewer."""
+    if len(answers) != items:
+        message = f"The repository gave {len(answers)} answers for {items} items."
+        raise AdapterFault(message)
+    return answers
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether somebody cancels the caller: a cancellation that comes out of an adapter by itself is its error."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)

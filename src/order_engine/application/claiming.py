@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from order_engine.application.attempts import Attempts
+from order_engine.application.calls import is_cancelled
 from order_engine.application.policies import Backoff
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import ClaimTerms
@@ -47,6 +48,7 @@ class Claimer:
         self._orders_wait = False
         self._wake = asyncio.Event()
         self._wake.set()
+        self._listener: asyncio.Task[object] | None = None
         self.stopped = False
 
     @property
@@ -65,8 +67,10 @@ class Claimer:
             self._wake.set()
 
     def stop(self) -> None:
-        """Claim nothing new from now on. Claims that were not answered are still asked for."""
+        """Claim nothing new from now on, and leave the queue to others. What was not answered is still asked for."""
         self.stopped = True
+        if self._listener is not None:
+            self._listener.cancel()
 
     def terms(self, limit: int) -> ClaimTerms:
         """Return the terms of a new claim for at most `limit` orders."""
@@ -113,13 +117,17 @@ class Claimer:
             await self._surroundings.clock.sleep(interval)
 
     async def listen(self) -> NoReturn:
-        """Take hints from the queue while there are free slots, and no more of them than slots."""
+        """Take hints from the queue while there are free slots, and no more of them than slots, until `stop`."""
+        self._listener = asyncio.current_task()
         backoff = Backoff(self._surroundings.random)
         while True:
             await self._attempts.free_slot()
             try:
                 order_ids = await self._surroundings.queue.get(self._batch())
-            except Exception as error:  # noqa: BLE001 - a doorbell may fail in any way: the poll finds the orders
+            except (Exception, asyncio.CancelledError) as error:
+                # A doorbell may fail in any way: the poll finds the orders.
+                if is_cancelled(error):
+                    raise
                 self._surroundings.observer.observe(QueueAway(error))
                 await self._surroundings.clock.sleep(backoff.pause())
                 continue
@@ -158,11 +166,19 @@ class Claimer:
             await self._claim(replace(terms, order_ids=order_ids))
 
     async def _ask_again(self, unanswered: UnansweredClaim) -> None:
-        """Fetch what an unanswered claim holds. Once its lease has ended, others may have it: let go."""
+        """Fetch what an unanswered claim holds, after an outage also later than its lease ended.
+
+        What others have taken by then is not in the answer; the rest is released, so that no outage counts as an
+        attempt that vanished. An adapter that breaks its contract for as long as the lease is not asked any more.
+        """
         terms, asked = unanswered.terms, unanswered.asked
-        if self._surroundings.clock.monotonic() < asked + terms.lease_seconds:
+        try:
             call = self._surroundings.repository.claim(replace(terms, limit=0, order_ids=()))
             claimed = await self._surroundings.calls.once("claim", terms.limit, call)
+        except AdapterFault:
+            if self._surroundings.clock.monotonic() < asked + terms.lease_seconds:
+                raise
+        else:
             self._start(claimed, asked)
         self._unanswered.popleft()
         self._attempts.redeem(terms.limit)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NoReturn
 
+from order_engine.application.calls import is_cancelled
 from order_engine.application.policies import Backoff
 from order_engine.application.surroundings import Surroundings
 from order_engine.ports.observer import BellDropped, QueueAway
@@ -45,7 +46,10 @@ class Doorbell:
             try:
                 with self._surroundings.calls.limits.within(self._surroundings.options.request_seconds):
                     await self._surroundings.queue.put(order_ids)
-            except Exception as error:  # noqa: BLE001 - a doorbell may fail in any way: the poll finds the orders
+            except (Exception, asyncio.CancelledError) as error:
+                # A doorbell may fail in any way: the poll finds the orders.
+                if is_cancelled(error):
+                    raise
                 self._surroundings.observer.observe(QueueAway(error))
                 await self._surroundings.clock.sleep(self._backoff.pause())
             else:

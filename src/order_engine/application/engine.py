@@ -123,7 +123,11 @@ class OrderEngine:
         if self._draining is None:
             self._state = State.DRAINING
             self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
-        await asyncio.shield(self._draining)
+        await asyncio.wait([self._draining])
+        if self._draining.cancelled():
+            message = "The engine was stopped before it had drained."
+            raise NotRunning(message)
+        self._draining.result()
 
     # Placing and acting
 
@@ -292,11 +296,14 @@ class OrderEngine:
     async def _stop(self) -> None:
         """End every task. A drain that was interrupted ends here too."""
         self._state = State.STOPPED
-        if self._worker is not None:
-            self._worker.let_go()
         tasks = [task for task in (self._draining, self._loops) if task is not None]
-        for task in tasks:
-            task.cancel()
+        try:
+            if self._worker is not None:
+                await self._worker.let_go()
+        finally:
+            # Also where this exit is itself cancelled in the middle.
+            for task in tasks:
+                task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome

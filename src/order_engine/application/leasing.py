@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from order_engine.application.attempts import Attempt, Attempts, StopReason
+from order_engine.application.calls import one_each
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Lease
 from order_engine.domain.errors import OrderEngineError
@@ -46,6 +47,10 @@ class Leases:
             for attempt in self._attempts:
                 self._check(attempt, self._surroundings.clock.monotonic())
 
+    def ends_soon(self, attempt: Attempt, now: float) -> bool:
+        """Whether the lease is so near its end that no processor may run under it."""
+        return now >= attempt.lease_until - self._surroundings.options.lease_seconds * MARGIN
+
     async def _renew_all(self) -> bool:
         """Renew what is held here, in batches; return whether the repository answered all of them."""
         attempts = [attempt for attempt in self._attempts if not attempt.given_up]
@@ -68,7 +73,7 @@ class Leases:
         call = surroundings.repository.renew(leases, lease_seconds)
         # Half an interval at most, so that a renewal that hangs leaves time for another.
         seconds = min(surroundings.options.request_seconds, surroundings.renewal_seconds / 2)
-        answers = await surroundings.calls.once("renew", len(leases), call, seconds)
+        answers = one_each(await surroundings.calls.once("renew", len(leases), call, seconds), len(leases))
         now = surroundings.clock.monotonic()
         for attempt, answer in zip(attempts, answers, strict=True):
             if answer is Renewed.LOST:
@@ -90,7 +95,7 @@ class Leases:
             return
         options = self._surroundings.options
         if attempt.stop_reason is None:
-            if now >= attempt.lease_until - options.lease_seconds * MARGIN:
+            if self.ends_soon(attempt, now):
                 attempt.stop(StopReason.LEASE_ENDS, now)
             elif options.attempt_seconds and now - attempt.started >= options.attempt_seconds:
                 attempt.stop(StopReason.TIME_IS_UP, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from math import inf
 from types import TracebackType
 from typing import NoReturn
 
@@ -35,6 +36,7 @@ class TimeLimits:
         self._step = shortest_seconds / STEPS
         self._open: dict[TimeLimit, None] = {}
         self._any_open = asyncio.Event()
+        self._has_ended = False
 
     def within(self, seconds: float) -> TimeLimit:
         """Return a context that raises OutcomeUnknown when its body takes longer than `seconds`."""
@@ -44,21 +46,32 @@ class TimeLimits:
         """Watch `limit`."""
         self._open[limit] = None
         self._any_open.set()
+        if self._has_ended:
+            asyncio.get_running_loop().call_soon(self._expire_all)
 
     def closed(self, limit: TimeLimit) -> None:
         """Watch it no longer."""
         del self._open[limit]
 
     async def watch(self) -> NoReturn:
-        """Cancel overdue limits, for as long as the engine runs."""
-        while True:
-            await self._any_open.wait()
-            await self._clock.sleep(self._step)
-            now = self._clock.monotonic()
-            for limit in list(self._open):
-                limit.expire_after(now)
-            if not self._open:
-                self._any_open.clear()
+        """Cancel overdue limits, for as long as the engine runs; then all of them, since nobody watches any more."""
+        try:
+            while True:
+                await self._any_open.wait()
+                await self._clock.sleep(self._step)
+                now = self._clock.monotonic()
+                for limit in list(self._open):
+                    limit.expire_after(now)
+                if not self._open:
+                    self._any_open.clear()
+        except asyncio.CancelledError:
+            self._has_ended = True
+            self._expire_all()
+            raise
+
+    def _expire_all(self) -> None:
+        for limit in list(self._open):
+            limit.expire_after(inf)
 
 
 class TimeLimit:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import overload
 
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.order import Order, Status
+from order_engine.domain.text import order_id_problem
 from order_engine.ports.repository import PageKey
+
+FOREIGN = "This is no cursor of the order list. Take `next` of the page before, or start without one."
+NO_OFFSET = timedelta()
 
 
 def encode_cursor(key: PageKey | None, status: Status | None, user_id: str | None) -> str | None:
@@ -30,10 +35,12 @@ def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         created_at_text, order_id, of_status, of_user_id = json.loads(content)
         created_at = datetime.fromisoformat(created_at_text)
-    except (binascii.Error, ValueError, TypeError) as error:
-        message = "This is no cursor of the order list. Take `next` of the page before, or start without one."
-        raise InvalidCursor(message) from error
-    if not isinstance(order_id, str) or created_at.tzinfo is None or (of_status, of_user_id) != (status, user_id):
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise InvalidCursor(FOREIGN) from error
+    # A key that no order can have is forged: not every store could so much as compare with it.
+    if created_at.utcoffset() != NO_OFFSET or order_id_problem(order_id, sys.maxsize):
+        raise InvalidCursor(FOREIGN)
+    if (of_status, of_user_id) != (status, user_id):
         message = "This cursor was made for a list with other filters. Start that list without one."
         raise InvalidCursor(message)
     return PageKey(created_at, order_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from order_engine.application.batching import Batcher, batch_limits
+from order_engine.application.calls import one_each
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.worker import Worker
@@ -96,9 +97,10 @@ class Placing:
         asked = surroundings.clock.monotonic()
         hold = self._worker.offer(len(placements)) if self._worker is not None else None
         try:
-            added = await surroundings.calls.until_known(
+            answers = await surroundings.calls.until_known(
                 "add", len(placements), lambda: surroundings.repository.add(placements, hold)
             )
+            added = one_each(answers, len(placements))
         except BaseException as error:
             if self._worker is not None and hold is not None:
                 unknown = isinstance(error, OutcomeUnknown | AdapterFault)

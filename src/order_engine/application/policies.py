@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from order_engine.domain.commands import Action, Command
-from order_engine.domain.errors import Rejected, RetryLater
+from order_engine.domain.errors import LONGEST_RETRY_LATER_SECONDS, Rejected, RetryLater
 from order_engine.domain.order import Order
 from order_engine.domain.text import storable_reason
 
@@ -36,18 +36,25 @@ class RetryPolicy:
         reason = failure_reason(error)
         if isinstance(error, Rejected) or order.failures + 1 >= self.max_attempts:
             return Command(order.order_id, Action.FAIL, token=order.token, reason=reason)
-        if isinstance(error, RetryLater):
-            delay = error.seconds
-        else:
+        delay = _chosen_delay(error)
+        if delay is None:
             delay = full_jitter(order.failures, self.backoff_seconds, self.backoff_cap_seconds, random)
         return Command(order.order_id, Action.RETRY, token=order.token, delay=delay, reason=reason)
+
+
+def _chosen_delay(error: BaseException) -> float | None:
+    """Return the delay that a RetryLater chose; None for other errors, and for a subclass that lost its seconds."""
+    seconds = getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
+    if isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_RETRY_LATER_SECONDS:
+        return float(seconds)
+    return None
 
 
 def failure_reason(error: BaseException) -> str:
     """Return the history's words for an error: its type and text, cut to what every store can keep."""
     try:
         text = str(error)
-    except Exception as unreadable:  # noqa: BLE001 - the user's error may fail to tell itself in any way
+    except BaseException as unreadable:  # noqa: BLE001 - the user's error may fail to tell itself in any way
         text = f"(its text raised {type(unreadable).__name__})"
     name = type(error).__name__
     return storable_reason(f"{name}: {text}" if text else name)

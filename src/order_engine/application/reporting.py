@@ -62,21 +62,24 @@ class Reporter:
 class _Report:
     """Receives the outcome of one report."""
 
-    __slots__ = ("_attempt", "_command", "_reporter")
+    __slots__ = ("_answered", "_attempt", "_command", "_reporter")
 
     def __init__(self, reporter: Reporter, attempt: Attempt, command: Command) -> None:
         self._reporter = reporter
         self._attempt = attempt
         self._command = command
+        self._answered = False
 
     def done(self) -> bool:
-        """Return false: every report matters."""
-        return False
+        """Whether it has its answer: every other report matters, whoever waits for it."""
+        return self._answered
 
     def set_result(self, result: Applied, /) -> None:
         """Take the repository's answer."""
+        self._answered = True
         self._reporter.answered(self._attempt, self._command, result)
 
     def set_exception(self, exception: BaseException, /) -> None:
         """Take the error that stands for it."""
+        self._answered = True
         self._reporter.failed(self._attempt, self._command, exception)

@@ -16,11 +16,12 @@ from order_engine.application.reporting import Reporter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.domain.commands import Action, ClaimTerms, Command
-from order_engine.domain.order import Order
+from order_engine.domain.order import Order, Standing
 from order_engine.ports.observer import ProcessorStuck
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import Applied, Claimed
 
+TURNS_TO_END = 3
 LONGEST_STOP_AT_DRAIN = 1.0
 """Seconds that a processor has to stop after the grace time: what is left then is released at once."""
 
@@ -48,6 +49,8 @@ class Worker:
         self._attempts = Attempts(slots)
         self._reporter = Reporter(surroundings, self._reported)
         self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
+        self._grace_is_over = False
+        self._has_let_go = False
         self._leases = Leases(surroundings, self._attempts, self._give_up)
 
     def loops(self) -> Iterable[Coroutine[object, object, object]]:
@@ -78,6 +81,7 @@ class Worker:
         """Start the orders that were born claimed on `terms`, which were asked for at `asked`."""
         self._attempts.redeem(terms.limit)
         self._start(orders, asked)
+        self._claimer.slot_freed()
 
     def withdraw(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
         """Take an offer back: the placing failed, or its outcome is `unknown` and may hold orders all the same."""
@@ -85,6 +89,7 @@ class Worker:
             self._claimer.unanswered(terms, asked)
         else:
             self._attempts.redeem(terms.limit)
+            self._claimer.slot_freed()
 
     def note_backlog(self) -> None:
         """Remember that orders wait in the repository."""
@@ -106,6 +111,7 @@ class Worker:
         """Let running work end within its grace time, then stop it and release what is left at once (P9)."""
         if await self._within(grace_seconds, self._attempts.none()):
             return
+        self._grace_is_over = True
         now = self._surroundings.clock.monotonic()
         for attempt in self._attempts:
             attempt.stop(StopReason.DRAINING, now)
@@ -117,11 +123,17 @@ class Worker:
                 self._give_up(attempt)
         await self._within(options.request_seconds, self._reporter.batcher.idle())
 
-    def let_go(self) -> None:
-        """Cancel what is still here once more: the engine ends now."""
+    async def let_go(self) -> None:
+        """Cancel what is still here once more: the engine ends now.
+
+        A task that heeds its cancellation ends in the next turns of the loop; for others nothing can be done.
+        """
+        self._has_let_go = True
         for attempt in self._attempts:
             if attempt.task is not None:
                 attempt.task.cancel()
+        for _ in range(TURNS_TO_END):
+            await self._surroundings.clock.sleep(0)
 
     async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
         return await ended_within(self._surroundings.clock, seconds, awaitable)
@@ -142,6 +154,11 @@ class Worker:
             if self._attempts.find(order.order_id, order.token) is None:
                 attempt = Attempt(order, now, lease_until)
                 self._attempts.join(attempt)
+                # A claim that was answered as late as this is released: the processor never sees it.
+                if self._grace_is_over:
+                    attempt.stop(StopReason.DRAINING, now)
+                elif self._leases.ends_soon(attempt, now):
+                    attempt.stop(StopReason.LEASE_ENDS, now)
                 attempt.task = create_task(self._run(attempt))
 
     async def _run(self, attempt: Attempt) -> None:
@@ -154,7 +171,8 @@ class Worker:
             else:
                 error = asyncio.CancelledError()
         except BaseException as raised:
-            if _engine_is_ending(attempt):
+            if self._has_let_go or _is_being_closed(attempt.task):
+                # Nobody is there to report to, and the cancellation is not ours to judge.
                 self._leave(attempt)
                 raise
             error = raised
@@ -168,9 +186,10 @@ class Worker:
         """Free the slot, unless a processor that was given up still runs in it, and tell who waits for the order."""
         if not attempt.given_up:
             self._leave(attempt)
-        if applied is None or applied.order is None or applied.order.status.ended:
+        order = applied.order if applied is not None else None
+        if order is None or order.status.ended:
             self._waiters.look_at(command.order_id)
-        elif command.action is Action.RELEASE:
+        if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
             self._doorbell.ring([command.order_id])
 
     def _leave(self, attempt: Attempt) -> None:
@@ -206,14 +225,7 @@ class Worker:
         self._reporter.report(attempt, self._report_on_stopped(attempt))
 
 
-def _engine_is_ending(attempt: Attempt) -> bool:
-    """Whether somebody other than the worker cancels the attempt's task: then the cancellation is not ours to judge."""
-    task = attempt.task
-    ours = 0 if attempt.stop_reason is None else 1
-    return task is None or task.cancelling() > ours or _is_being_closed(task)
-
-
-def _is_being_closed(task: asyncio.Task[None]) -> bool:
+def _is_being_closed(task: asyncio.Task[None] | None) -> bool:
     """Whether the coroutine is unwound by the interpreter, outside its task, because its loop is gone."""
     try:
         return asyncio.current_task() is not task

@@ -11,7 +11,7 @@ from order_engine.domain.errors import FieldError, InvalidOrder
 from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.domain.money import ZERO, AmountProblem, parse_amount
 from order_engine.domain.order import NewOrder
-from order_engine.domain.text import identifier_problem, order_id_problem
+from order_engine.domain.text import are_plain_identifiers, identifier_problem, order_id_problem
 
 CURRENCY_LETTERS = 3
 LONGEST_KEY = 255
@@ -62,6 +62,8 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
         yield FieldError("/item_ids", "must hold at least one item id")
     if len(item_ids) > limits.items:
         yield FieldError("/item_ids", f"must hold at most {limits.items} item ids, holds {len(item_ids)}")
+        return
+    if item_ids and are_plain_identifiers(item_ids, limits.identifier_characters):
         return
     for index, item_id in enumerate(item_ids):
         if problem := identifier_problem(item_id, limits.identifier_characters):

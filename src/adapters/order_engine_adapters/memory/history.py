@@ -37,7 +37,7 @@ class History:
             order_id = event.order_id
             before.append(last.get(order_id, NONE_BEFORE))
             last[order_id] = len(before) - 1
-            self._fields.extend(event)
+            self._fields += event
 
     def page(self, start: int, limit: int) -> list[Event]:
         """Return up to `limit` events of all orders from the place `start`."""

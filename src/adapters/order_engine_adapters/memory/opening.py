@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from order_engine.domain.errors import InvalidSetting
 from order_engine.ports.clock import Clock
@@ -26,10 +26,10 @@ async def open_queue(url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:  #
 
 
 def _capacity(url: str, default: int) -> int:
-    parts = urlsplit(url)
-    options = parse_qs(parts.query, keep_blank_values=True)
+    rest, _, query = url.partition("?")
+    options = parse_qs(query, keep_blank_values=True)
     given = options.pop("capacity", [str(default)])[-1]
-    if parts.netloc or parts.path or options or not given.isdecimal() or int(given) < 1:
+    if rest.partition(":")[2] not in {"", "//"} or options or not given.isdecimal() or int(given) < 1:
         message = f"{url!r} is not a memory URL: write memory:// or memory://?capacity=1000000"
         raise InvalidSetting(message)
     return int(given)

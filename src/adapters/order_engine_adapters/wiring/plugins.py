@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import entry_points
 from typing import cast
-from urllib.parse import urlsplit
 
 from order_engine import InvalidSetting
 from order_engine.ports.adapters import QUEUES, REPOSITORIES, QueueOpener, RepositoryOpener
+
+SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*):")
+"""As in RFC 3986, section 3.1."""
 
 
 def repository_opener(url: str) -> RepositoryOpener:
@@ -26,8 +29,10 @@ def has_queue(url: str) -> bool:
 
 
 def scheme_of(url: str) -> str:
-    """Return the scheme, the part before the colon."""
-    return urlsplit(url).scheme
+    """Return the scheme in lower case, the part before the colon; nothing where there is none."""
+    # Not `urlsplit`: it raises for some of the URLs that a password with a bracket makes.
+    scheme = SCHEME.match(url)
+    return scheme[1].lower() if scheme else ""
 
 
 def _load(group: str, url: str, kind: str) -> object:

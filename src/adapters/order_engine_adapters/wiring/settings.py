@@ -119,7 +119,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             name = ".".join(map(str, first["loc"]))
-            message = f"The setting {name} is not valid: {first['msg']}, not {first['input']!r}."
+            # A URL may hold a password.
+            given = "" if name.endswith("_url") else f", not {first['input']!r}"
+            message = f"The setting {name} is not valid: {first['msg']}{given}."
             # The cause would print the whole input, and with it secrets in URLs.
             raise InvalidSetting(message) from None
 
@@ -141,7 +143,7 @@ def _check_names(names: Mapping[str, str] | list[str]) -> None:
     known = [variable(name) for name in Settings.model_fields]
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise InvalidSetting(_unknown("variable", name, known))
+            raise InvalidSetting(_unknown("variable", name.upper(), known))
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:

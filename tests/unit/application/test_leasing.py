@@ -1,0 +1,226 @@
+"""Leases: renewed while the work lasts, left in time when they cannot be, and worth nothing once superseded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from order_engine import Order, Status
+from order_engine.ports.observer import AttemptSuperseded, ProcessorStuck, Reported
+from tests.unit.application.bench import Bench, Work, at, first_then, hangs, order_ids, takes
+from tests.unit.application.faults import AnswersShort, Fails, NeverAnswers
+
+
+async def test_a_long_processor_is_not_taken_over() -> None:
+    """Renewals keep an order with its worker far past the first lease, beside a free engine that would take it."""
+    bench = Bench()
+    work, other = Work(takes(bench, 200)), Work()
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1")
+        async with bench.engine(other, repository=bench.connect()):
+            await bench.advance(201)
+            assert await bench.story("order1") == ["placed", "claimed", "completed"]
+    assert other.started == []
+
+
+async def test_renewals_do_not_stop_for_one_that_failed() -> None:
+    """Two failed renewals in a row endanger nothing: the third comes before the margin."""
+    bench = Bench()
+    work = Work(takes(bench, 100))
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1")
+        for _ in range(3):
+            bench.repository.plan(Fails(), "renew", 1, 2)
+            await bench.advance(30)
+        await bench.advance(15)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
+
+
+async def test_a_renewal_that_hangs_leaves_time_for_another() -> None:
+    """A renewal that is never answered is given up early enough for the next try to save the lease."""
+    bench = Bench()
+    work = Work(takes(bench, 100))
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.plan(NeverAnswers(), "renew", 1)
+        await bench.advance(60)
+        bench.repository.plan(NeverAnswers(takes_effect=True), "renew", 1)
+        await bench.advance(45)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
+
+
+@pytest.mark.parametrize("lease_seconds", [1.0, 5.0])
+async def test_a_short_lease_survives_a_renewal_that_hangs(lease_seconds: float) -> None:
+    """The time limit of a renewal follows the lease, however long a request may take."""
+    bench = Bench()
+    work = Work(takes(bench, 4 * lease_seconds))
+    async with bench.engine(work, lease_seconds=lease_seconds, request_seconds=10) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.plan(NeverAnswers(), "renew", 1)
+        await bench.advance(5 * lease_seconds)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
+
+
+async def test_a_renewal_that_is_answered_short_harms_nobody() -> None:
+    """An adapter that forgets a lease in its answer does not kill the engine; the renewal is made again."""
+    bench = Bench()
+    work = Work(takes(bench, 50))
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1", "order2")
+        bench.repository.plan(AnswersShort(), "renew", 1)
+        await bench.advance(60)
+        assert engine.ready
+    assert await bench.story("order1") == await bench.story("order2") == ["placed", "claimed", "completed"]
+
+
+async def test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends() -> None:
+    """With the repository away the processor is cancelled before the lease ends, and released when it is back.
+
+    It counts neither as a failure nor as an attempt that vanished: an outage is nobody's failed attempt.
+    """
+    bench = Bench()
+    stopped_at: list[float] = []
+
+    async def deed(order: Order) -> None:
+        try:
+            await hangs(order)
+        finally:
+            stopped_at.append(at(bench))
+
+    async with bench.engine(Work(first_then(deed))) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.away = True
+        await bench.advance(100)
+        assert len(stopped_at) == 1
+        assert 20 <= stopped_at[0] < 30
+        bench.repository.away = False
+        await bench.advance(5)
+    order = await bench.order("order1")
+    assert await bench.story("order1") == ["placed", "claimed", "released", "claimed", "completed"]
+    assert (order.failures, order.vanished, order.attempts) == (0, 0, 1)
+
+
+async def test_a_late_renewal_holds_where_nobody_took_the_order() -> None:
+    """After a short outage the processor goes on under the same token, as if nothing had been."""
+    bench = Bench()
+    work = Work(takes(bench, 60))
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.away = True
+        await bench.advance(22)
+        bench.repository.away = False
+        await bench.advance(45)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
+    assert work.cancelled == []
+
+
+async def test_a_superseded_attempt_is_refused_and_the_other_counts() -> None:
+    """Two engines, the first cut off past its lease: the second's completion counts, the first's is refused (P2)."""
+    bench, freed = Bench(), asyncio.Event()
+    paused, work = Work(bench.stubborn(freed)), Work()
+    cut_off = bench.connect()
+    async with bench.engine(paused, repository=cut_off) as first:
+        await bench.place(first, "order1")
+        await bench.settle()
+        cut_off.away = True
+        async with bench.engine(work):
+            await bench.advance(50)
+            assert await bench.status("order1") is Status.COMPLETED
+            assert work.started_ids == ["order1"]
+            told = len(bench.facts.of(Reported))
+            freed.set()
+            cut_off.away = False
+            await bench.advance(5)
+            refusals = [
+                answer.refusal for fact in bench.facts.of(Reported)[told:] for answer in fact.answers if answer.refusal
+            ]
+            assert refusals == ["lost"]
+    assert await bench.story("order1") == ["placed", "claimed", "claimed", "completed"]
+    assert (await bench.history("order1"))[-1].token == 2
+    await bench.check_books()
+
+
+async def test_a_paused_attempt_cannot_complete_what_another_is_working_on() -> None:
+    """The first comes back while the second still works: its completion under the old token changes nothing."""
+    bench, freed = Bench(), asyncio.Event()
+    paused, work = Work(bench.stubborn(freed)), Work(takes(bench, 100))
+    cut_off = bench.connect()
+    async with bench.engine(paused, repository=cut_off, stop_seconds=1000) as first:
+        await bench.place(first, "order1")
+        await bench.settle()
+        cut_off.away = True
+        async with bench.engine(work):
+            await bench.advance(50)
+            assert work.running == ["order1"]
+            freed.set()
+            cut_off.away = False
+            await bench.advance(5)
+            assert await bench.story("order1") == ["placed", "claimed", "claimed"]
+            await bench.advance(100)
+    assert await bench.story("order1") == ["placed", "claimed", "claimed", "completed"]
+    await bench.check_books()
+
+
+async def test_a_renewal_that_finds_the_order_taken_stops_the_processor() -> None:
+    """Whoever learns that its token is not current stops its processor, tells the observer and reports nothing."""
+    bench = Bench()
+    paused, work = Work(hangs), Work(takes(bench, 100))
+    cut_off = bench.connect()
+    # The watch would stop it; a lease that is longer for the holder than for the store stands for a paused process.
+    async with bench.engine(paused, repository=cut_off) as first:
+        await bench.place(first, "order1")
+        await bench.settle()
+        cut_off.plan(Fails(), "renew")
+        bench.clock.jump(31)
+        async with bench.engine(work):
+            await bench.advance(5)
+            assert work.running == ["order1"]
+            cut_off.heal()
+            await bench.advance(15)
+            assert paused.cancelled == ["order1"]
+            assert [fact.order_id for fact in bench.facts.of(AttemptSuperseded)] == ["order1"]
+            await bench.advance(100)
+    assert await bench.story("order1") == ["placed", "claimed", "claimed", "completed"]
+
+
+async def test_a_stubborn_processor_at_the_end_of_its_lease_is_given_up() -> None:
+    """One that ignores the stop before its lease ends is told of as stuck; the order goes on when released."""
+    bench, freed = Bench(), asyncio.Event()
+    work = Work(first_then(bench.stubborn(freed)))
+    async with bench.engine(work, stop_seconds=2) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.away = True
+        await bench.advance(40)
+        assert [fact.order_id for fact in bench.facts.of(ProcessorStuck)] == ["order1"]
+        bench.repository.away = False
+        await bench.advance(5)
+        assert await bench.story("order1") == ["placed", "claimed", "released", "claimed", "completed"]
+        freed.set()
+    order = await bench.order("order1")
+    assert (order.failures, order.vanished) == (0, 0)
+
+
+async def test_many_leases_are_renewed_in_batches() -> None:
+    """More leases than a transaction takes are renewed all the same, in several."""
+    bench = Bench()
+    work = Work(takes(bench, 70))
+    async with bench.engine(work, batch_orders=10) as engine:
+        await bench.place(engine, *order_ids(35))
+        await bench.advance(75)
+        counts = (await bench.check_books()).status_counts
+    assert counts[Status.COMPLETED] == 35
+    assert len(work.started) == 35
+    assert max(len(items) for items in bench.repository.items_of("renew")) == 10
+
+
+async def test_time_of_day_does_not_matter_to_the_worker() -> None:
+    """A time of day that is set back by a day stops no processor: the worker counts monotonic seconds."""
+    bench = Bench()
+    work = Work(takes(bench, 60))
+    async with bench.engine(work) as engine:
+        await bench.place(engine, "order1")
+        bench.clock.jump(-86_400)
+        await bench.advance(65)
+    assert work.cancelled == []
+    assert await bench.status("order1") is Status.COMPLETED

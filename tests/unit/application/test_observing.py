@@ -1,0 +1,151 @@
+"""What the engine tells of itself, and the observer that is there when nobody brings one."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from order_engine import OrderEngine, Rejected, Unavailable
+from order_engine.application.observing import GuardedObserver, LogObserver
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.decisions import RefusalReason
+from order_engine.ports.observer import (
+    AttemptSuperseded,
+    BellDropped,
+    Committed,
+    Fact,
+    ProcessorStuck,
+    QueueAway,
+    Reported,
+    ReportFailed,
+    RepositoryAway,
+    RepositoryBack,
+)
+from order_engine.ports.repository import Applied
+from tests.unit.application.bench import Bench, Work, hangs, order_ids, raises, takes
+
+COMMAND = Command("order1", Action.COMPLETE, token=3)
+FAILURE = Command("order1", Action.RETRY, token=3, reason="ValueError: boom")
+
+
+class Unreadable(Exception):
+    """An error that cannot tell itself."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("fact", "level", "words"),
+    [
+        (RepositoryAway("claim", Unavailable("no route")), logging.WARNING, "repository is away (claim): no route"),
+        (RepositoryBack(), logging.INFO, "repository is back"),
+        (QueueAway(Unavailable("no route")), logging.WARNING, "queue is away"),
+        (BellDropped(7), logging.WARNING, "7 orders are left to the poll"),
+        (ReportFailed(COMMAND, ValueError("x")), logging.WARNING, "report on order order1"),
+        (AttemptSuperseded("order1", 3), logging.WARNING, "attempt 3 of order order1 was superseded"),
+        (ProcessorStuck("order1", 3), logging.WARNING, "ignores its cancellation"),
+        (Reported([COMMAND], [Applied(RefusalReason.LOST, None)]), logging.WARNING, "superseded"),
+        (Reported([FAILURE], [Applied(None, None)]), logging.INFO, "ValueError: boom"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_the_log_tells_what_an_operator_should_know(
+    fact: Fact, level: int, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each fact that is trouble, or the end of it, is one line in the log `order_engine`."""
+    with caplog.at_level(logging.DEBUG, logger="order_engine"):
+        LogObserver().observe(fact)
+    assert [(record.name, record.levelno) for record in caplog.records] == [("order_engine", level)]
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fact", [Committed("add", 5, 0.1), Reported([COMMAND], [Applied(None, None)])], ids=lambda fact: type(fact).__name__
+)
+def test_the_log_is_silent_about_ordinary_work(fact: Fact, caplog: pytest.LogCaptureFixture) -> None:
+    """A log line per order would be the slowest part of the engine."""
+    with caplog.at_level(logging.DEBUG, logger="order_engine"):
+        LogObserver().observe(fact)
+    assert caplog.records == []
+
+
+def test_an_observer_that_raises_is_kept_away_from_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    """Its error is logged, and goes no further."""
+
+    class Broken:
+        """An observer that breaks its contract."""
+
+        def observe(self, fact: Fact) -> None:
+            """Fail."""
+            raise RuntimeError(fact)
+
+    GuardedObserver(Broken()).observe(RepositoryBack())
+    assert "the observer raised" in caplog.text
+
+
+async def test_a_broken_observer_does_not_touch_the_work() -> None:
+    """Orders are placed and completed as ever."""
+    bench = Bench()
+
+    class Broken:
+        """An observer that breaks its contract."""
+
+        def observe(self, fact: Fact) -> None:
+            """Fail."""
+            raise RuntimeError(fact)
+
+    logging.getLogger("order_engine").disabled = True
+    engine = OrderEngine(
+        repository=bench.repository, queue=bench.queue, clock=bench.clock, processor=Work(), observer=Broken()
+    )
+    try:
+        await engine.__aenter__()
+        await bench.place(engine, "order1")
+        await bench.advance(3)
+        await bench.end(engine)
+    finally:
+        logging.getLogger("order_engine").disabled = False
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
+
+
+async def test_every_transaction_is_told_with_its_size_and_duration() -> None:
+    """What an operator measures: which operation, how many orders, how long."""
+    bench = Bench()
+    async with bench.engine(Work(takes(bench, 1))) as engine:
+        await bench.place(engine, *order_ids(3))
+        await bench.advance(2)
+    committed = bench.facts.of(Committed)
+    assert {fact.operation for fact in committed} >= {"add", "claim", "apply"}
+    assert sum(fact.orders for fact in committed if fact.operation == "add") == 3
+    assert sum(fact.orders for fact in committed if fact.operation == "apply") == 3
+    assert all(fact.seconds >= 0 for fact in committed)
+
+
+async def test_every_report_is_told_with_its_answer() -> None:
+    """Completed, failed and cancelled attempts alike."""
+    bench = Bench()
+    async with bench.engine(Work(raises(Rejected))) as engine:
+        await bench.place(engine, "order1")
+        await bench.settle()
+    async with bench.engine(Work(hangs), repository=bench.connect()) as engine:
+        await bench.place(engine, "order2")
+        await bench.now(engine.cancel("order2"))
+        await bench.settle()
+    said = [(command.order_id, command.action) for fact in bench.facts.of(Reported) for command in fact.commands]
+    assert said == [("order1", Action.FAIL), ("order2", Action.RELEASE)]
+
+
+async def test_an_error_that_cannot_tell_itself_is_told_all_the_same() -> None:
+    """A repository's error whose text raises is one AdapterFault like any other, and the engine lives."""
+    bench = Bench()
+    bench.repository.refuse_batches(lambda _: Unreadable())
+    async with bench.engine(Work()) as engine:
+        await bench.advance(5)
+        assert bench.facts.of(RepositoryAway)
+        bench.repository.refuse_batches(lambda _: None)
+        await bench.place(engine, "order1")
+        await bench.advance(5)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]

@@ -1,0 +1,25 @@
+"""The tests are tested: each planted bug makes its scenario fail, which passes without it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.unit.application.planted import BUGS, PlantedBug
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)
+async def test_a_planted_bug_is_noticed(bug: PlantedBug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario fails with the bug planted; it is an ordinary test of its own, which passes without."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    with monkeypatch.context() as patch:
+        bug.plant(patch)
+        with pytest.raises((Exception, asyncio.CancelledError)):
+            await bug.scenario()
+
+
+def test_the_table_of_bugs_has_no_bug_twice() -> None:
+    """Each bug has a name of its own, and an ordinary test as its scenario."""
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
+    assert all(getattr(bug.scenario, "__name__", "").startswith("test_") for bug in BUGS)
