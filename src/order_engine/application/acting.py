@@ -80,11 +80,11 @@ class Acting:
         if applied.refusal not in REFUSED_AGAIN or version_before is None:
             return False
         call = self._surroundings.repository.history(command.order_id, version_before, 1)
-        events = await self._surroundings.calls.once("history", 1, call)
+        events = await self._surroundings.calls.ask("history", 1, call)
         return bool(events) and events[0].type in TELLS[command.action]
 
     async def _get(self, order_id: str) -> Order:
-        orders = await self._surroundings.calls.once("get", 1, self._surroundings.repository.get([order_id]))
+        orders = await self._surroundings.calls.ask("get", 1, self._surroundings.repository.get([order_id]))
         if order_id not in orders:
             raise OrderNotFound(order_id)
         return orders[order_id]

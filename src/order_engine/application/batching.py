@@ -11,7 +11,14 @@ from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from order_engine.application.calls import one_each
 from order_engine.application.options import EngineOptions
-from order_engine.domain.errors import AdapterFault, NotRunning, OrderEngineError, OutcomeUnknown, Overloaded
+from order_engine.domain.errors import (
+    AdapterFault,
+    NotRunning,
+    OrderEngineError,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+)
 from order_engine.ports.clock import Clock
 
 TURNS_BETWEEN_BATCHES = 3
@@ -25,18 +32,24 @@ Outcome_contra = TypeVar("Outcome_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Bounds of one batcher: of a transaction (orders, bytes), of what waits, and when a transaction counts as slow."""
+    """Bounds of one batcher.
+
+    Of a transaction (orders, bytes) and of what waits; after how long a transaction counts as slow, and after how long
+    an item is answered that waits behind a transaction that failed.
+    """
 
     orders: int
     bytes: int
     waiting: int
     waiting_bytes: int
     slow_seconds: float
+    overdue_seconds: float
 
 
 def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int) -> BatchLimits:
     """Return the limits for batches of an engine. A transaction is slow that takes a tenth of its time limit."""
-    return BatchLimits(options.batch_orders, options.batch_bytes, waiting, waiting_bytes, options.request_seconds / 10)
+    limit = options.request_seconds
+    return BatchLimits(options.batch_orders, options.batch_bytes, waiting, waiting_bytes, limit / 10, limit)
 
 
 class Receiver(Protocol[Outcome_contra]):
@@ -59,6 +72,7 @@ class _Waiting(NamedTuple, Generic[Item, Outcome]):
     item: Item
     size: int
     receiver: Receiver[Outcome]
+    since: float
 
 
 class Batcher(Generic[Item, Outcome]):
@@ -102,7 +116,7 @@ class Batcher(Generic[Item, Outcome]):
 
     def send(self, item: Item, size: int, receiver: Receiver[Outcome]) -> None:
         """Let `item` travel in any case: for callers that have a bound of their own."""
-        self._waiting.append(_Waiting(item, size, receiver))
+        self._waiting.append(_Waiting(item, size, receiver, self._clock.monotonic()))
         self._waiting_bytes += size
         if len(self._waiting) == 1:
             self._arrived.set()
@@ -175,10 +189,22 @@ class Batcher(Generic[Item, Outcome]):
             await self._settle(batch[middle:])
         except OrderEngineError as error:
             _fail(batch, error)
+            self._fail_overdue()
         else:
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 if not waiting.receiver.done():
                     waiting.receiver.set_result(outcome)
+
+    def _fail_overdue(self) -> None:
+        """Answer those who have waited as long as one call may take, now that the repository did not answer.
+
+        A slow repository refuses nobody; one that hangs shall not let each batch wait out its limit after the other.
+        """
+        longest = self._clock.monotonic() - self._limits.overdue_seconds
+        while self._waiting and self._waiting[0].since <= longest:
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            _fail([waiting], Unavailable("The repository does not answer; nothing was stored."))
 
     def _adapt(self, orders: int, seconds: float) -> None:
         if seconds > self._limits.slow_seconds:

@@ -65,6 +65,13 @@ class Calls:
         self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
         return answer
 
+    async def ask(self, operation: str, orders: int, call: Awaitable[Answer]) -> Answer:
+        """Return the answer to a question. It changes nothing, so no answer within the limit is Unavailable."""
+        try:
+            return await self.once(operation, orders, call)
+        except OutcomeUnknown as unknown:
+            raise Unavailable(str(unknown)) from unknown
+
     async def until_known(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer of a call that may be repeated; ask again while its outcome is unknown.
 

@@ -46,6 +46,7 @@ class Claimer:
         self._unanswered: deque[UnansweredClaim] = deque()
         self._poll_is_due = True
         self._orders_wait = False
+        self._noted = 0
         self._wake = asyncio.Event()
         self._wake.set()
         self._listener: asyncio.Task[object] | None = None
@@ -59,6 +60,7 @@ class Claimer:
     def note_backlog(self) -> None:
         """Remember that orders wait in the repository, and claim them as slots become free."""
         self._orders_wait = True
+        self._noted += 1
         self._wake.set()
 
     def slot_freed(self) -> None:
@@ -155,11 +157,14 @@ class Claimer:
             return
         terms = self.terms(self._batch())
         if self._poll_is_due or self._orders_wait:
-            # Unset before asking: what is placed meanwhile sets it again.
-            self._poll_is_due = self._orders_wait = False
+            self._poll_is_due = False
+            noted = self._noted
             claimed = await self._claim(terms)
             if len(claimed.orders) + len(claimed.ended) >= terms.limit:
                 self._orders_wait = True
+            elif self._noted == noted:
+                # Only now, and only if nobody noted more meanwhile: until then newer orders must not overtake.
+                self._orders_wait = False
         else:
             order_ids = [self._hints.popleft() for _ in range(min(terms.limit, len(self._hints)))]
             self._hints_taken.set()

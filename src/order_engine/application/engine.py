@@ -16,12 +16,17 @@ from order_engine.application.limits import ended_within
 from order_engine.application.observing import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
-from order_engine.application.placing import Placed, Placing
+from order_engine.application.placing import Placed, Placing, placed
 from order_engine.application.surroundings import surround
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
 from order_engine.domain.commands import Action, Command
-from order_engine.domain.errors import InvalidQuery, NotRunning, OrderEngineError, OrderNotFound
+from order_engine.domain.errors import (
+    InvalidQuery,
+    NotRunning,
+    OrderEngineError,
+    OrderNotFound,
+)
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
@@ -138,7 +143,8 @@ class OrderEngine:
         InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
         """
         self._refuse_unless_running()
-        return await self._placing.place(order, idempotency_key)
+        placement, outcome = self._placing.begin(order, idempotency_key)
+        return placed(placement, await outcome)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
         """Place orders in turn, and return each one's outcome in the same order: placed, or the error it met.
@@ -240,9 +246,11 @@ class OrderEngine:
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
         self._refuse_unless_started()
-        return await self._surroundings.calls.once(operation, orders, call())
+        return await self._surroundings.calls.ask(operation, orders, call())
 
     def _refuse_unless_running(self) -> None:
+        if self._runs:
+            return
         self._refuse_unless_started()
         if self._state is not State.RUNNING:
             message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
@@ -273,9 +281,14 @@ class OrderEngine:
         ]
         if self._worker is not None:
             loops.extend(self._worker.loops())
-        async with asyncio.TaskGroup() as group:
-            for loop in loops:
-                group.create_task(loop)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop)
+        finally:
+            # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
+            if self._worker is not None:
+                self._worker.cancel_attempts()
 
     async def _probe(self) -> NoReturn:
         """While the repository is away, see whether it is back: an engine that nobody asks must become ready too."""

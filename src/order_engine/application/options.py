@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from math import isfinite
 
 from order_engine.domain.errors import InvalidSetting
 from order_engine.domain.limits import ContentLimits
 
 MEBIBYTE = 1024 * 1024
+LARGEST_COUNT = 1_000_000_000
+LONGEST_SECONDS = 365 * 24 * 3600.0
 MAY_BE_ZERO = frozenset({"attempt_seconds", "backoff_seconds", "backoff_cap_seconds", "grace_seconds", "stop_seconds"})
 
 
@@ -64,15 +65,14 @@ class EngineOptions:
             value = getattr(self, option.name)
             if isinstance(value, ContentLimits):
                 continue
-            lowest = 0 if option.name in MAY_BE_ZERO else (1 if option.type == "int" else None)
-            if option.type == "int" and (not isinstance(value, int) or isinstance(value, bool)):
-                _refuse(option.name, value, "a whole number")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                _refuse(option.name, value, "a number")
-            if value < (lowest or 0) or (lowest is None and value == 0):
-                _refuse(option.name, value, f"at least {lowest}" if lowest is not None else "more than 0")
+            whole = option.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                raise _invalid(option.name, value, "a whole number" if whole else "a number")
+            if option.name not in MAY_BE_ZERO and not value > 0:
+                raise _invalid(option.name, value, "more than 0")
+            if not 0 <= value <= (LARGEST_COUNT if whole else LONGEST_SECONDS):
+                raise _invalid(option.name, value, f"0 to {LARGEST_COUNT if whole else LONGEST_SECONDS:g}")
 
 
-def _refuse(name: str, value: object, wanted: str) -> None:
-    message = f"The setting {name} must be {wanted}, not {value!r}."
-    raise InvalidSetting(message)
+def _invalid(name: str, value: object, wanted: str) -> InvalidSetting:
+    return InvalidSetting(f"The setting {name} must be {wanted}, not {value!r}.")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from order_engine.application.batching import Batcher, batch_limits
 from order_engine.application.calls import one_each
@@ -32,8 +31,7 @@ BATCHES_AHEAD = 2
 """How far `place_many` runs ahead of its answers: one batch under way, one that collects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An order that the repository has. `replayed`: it had it before, with the same content."""
 
     order: Order
@@ -55,10 +53,10 @@ class Placing:
         limits = batch_limits(options, options.max_waiting, options.max_waiting_bytes)
         self.batcher: Batcher[Placement, Added] = Batcher(self._commit, limits, surroundings.clock)
 
-    async def place(self, order: NewOrder, idempotency_key: str | None) -> Placed:
-        """Place one order."""
+    def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
+        """Send an order on its way; `placed` makes the answer of what the future gets."""
         placement = self._validated(order, idempotency_key)
-        return _placed(placement, await self.batcher.submit(placement, placement.size))
+        return placement, self.batcher.submit(placement, placement.size)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
         """Place orders one after the other, as fast as the repository takes them; each has its own outcome."""
@@ -80,8 +78,7 @@ class Placing:
 
     def _begin(self, order: NewOrder) -> _Pending:
         try:
-            placement = self._validated(order, None)
-            return placement, self.batcher.submit(placement, placement.size)
+            return self.begin(order, None)
         except OrderEngineError as error:
             return error
 
@@ -141,12 +138,12 @@ async def _settled(pending: _Pending) -> Placed | OrderEngineError:
         return pending
     placement, outcome = pending
     try:
-        return _placed(placement, await outcome)
+        return placed(placement, await outcome)
     except OrderEngineError as error:
         return error
 
 
-def _placed(placement: Placement, added: Added) -> Placed:
+def placed(placement: Placement, added: Added) -> Placed:
     """Return what the client is told, or raise it."""
     if added.outcome is AddOutcome.CONFLICT:
         raise OrderConflict(placement.order_id)

@@ -123,15 +123,19 @@ class Worker:
                 self._give_up(attempt)
         await self._within(options.request_seconds, self._reporter.batcher.idle())
 
+    def cancel_attempts(self) -> None:
+        """Cancel every attempt that is still here; none of them reports any more."""
+        self._has_let_go = True
+        for attempt in self._attempts:
+            if attempt.task is not None:
+                attempt.task.cancel()
+
     async def let_go(self) -> None:
         """Cancel what is still here once more: the engine ends now.
 
         A task that heeds its cancellation ends in the next turns of the loop; for others nothing can be done.
         """
-        self._has_let_go = True
-        for attempt in self._attempts:
-            if attempt.task is not None:
-                attempt.task.cancel()
+        self.cancel_attempts()
         for _ in range(TURNS_TO_END):
             await self._surroundings.clock.sleep(0)
 

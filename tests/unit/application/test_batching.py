@@ -23,6 +23,7 @@ from tests.unit.application.bench import Bench, new_order, order_ids
 from tests.unit.application.faults import IsSlow, LosesAnswer, Raises
 
 SLOW_SECONDS = 1.0
+OVERDUE_SECONDS = 10.0
 
 
 class Press:
@@ -62,7 +63,7 @@ def limits_of(
     orders: int = 100, size: int = 10_000, waiting: int = 1000, waiting_bytes: int = 1_000_000
 ) -> BatchLimits:
     """Return limits; a transaction of more than a second is slow."""
-    return BatchLimits(orders, size, waiting, waiting_bytes, SLOW_SECONDS)
+    return BatchLimits(orders, size, waiting, waiting_bytes, SLOW_SECONDS, OVERDUE_SECONDS)
 
 
 async def test_what_arrives_during_a_transaction_travels_in_the_next() -> None:

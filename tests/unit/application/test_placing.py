@@ -299,3 +299,29 @@ async def test_the_engine_becomes_ready_again_although_nobody_asks() -> None:
         bench.repository.away = False
         await bench.advance(1)
         assert ready(engine)
+
+
+async def test_a_repository_that_hangs_does_not_keep_all_who_wait_until_their_own_turn() -> None:
+    """Whoever has waited as long as a call may take is answered when a transaction fails: nothing was stored."""
+    bench = Bench()
+    async with bench.engine(request_seconds=10, batch_orders=1) as engine:
+        bench.repository.plan(NeverAnswers(), "add")
+        calls = [asyncio.ensure_future(engine.place(new_order(order_id))) for order_id in order_ids(50)]
+        await bench.advance(25)
+        assert all(call.done() for call in calls)
+        errors = [type(call.exception()) for call in calls]
+        assert errors[1:] == [Unavailable] * 49
+        bench.repository.heal()
+        placed = await bench.within(30, engine.place(new_order("later")))
+        assert not placed.replayed
+        assert await bench.statuses() == {Status.PENDING}
+
+
+async def test_a_repository_that_is_slow_refuses_nobody() -> None:
+    """Orders that wait much longer than one call may take are stored all the same, as long as calls are answered."""
+    bench = Bench()
+    async with bench.engine(request_seconds=10, batch_orders=1) as engine:
+        bench.repository.plan(IsSlow(2), "add")
+        calls = [asyncio.ensure_future(engine.place(new_order(order_id))) for order_id in order_ids(20)]
+        await bench.advance(50)
+        assert [call.result().replayed for call in calls] == [False] * 20

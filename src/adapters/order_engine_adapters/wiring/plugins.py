@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from order_engine import InvalidSetting
@@ -40,9 +40,19 @@ def _load(group: str, url: str, kind: str) -> object:
     points = entry_points(group=group)
     for point in points:
         if point.name == scheme:
-            return point.load()
+            return _loaded(point, kind)
     known = ", ".join(sorted({f"{point.name}://" for point in points})) or "none"
     # The scheme alone: the rest of a URL may hold a password.
     beginning = f"{scheme}:" if scheme else "no scheme"
     message = f"No installed package brings a {kind} for a URL with {beginning}. Known: {known}."
     raise InvalidSetting(message)
+
+
+def _loaded(point: EntryPoint, kind: str) -> object:
+    try:
+        loaded: object = point.load()
+    except Exception as error:
+        package = point.dist.name if point.dist is not None else point.value
+        message = f"The {kind} for {point.name}: URLs, of the package {package}, cannot be imported: {error}"
+        raise InvalidSetting(message) from error
+    return loaded
