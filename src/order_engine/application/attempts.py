@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
 from order_engine.domain.order import Order
@@ -106,21 +106,27 @@ class Attempts:
         self._promised -= slots
         self._update()
 
-    def join(self, attempt: Attempt) -> None:
-        """Take a slot."""
-        order = attempt.order
-        self._running[order.order_id, order.token] = attempt
-        if order.vanished:
-            self._suspects[order.vanished] += 1
+    def begin(self, orders: Iterable[Order], started: float, lease_until: float) -> list[Attempt]:
+        """Take a slot for each order that has none under its token yet, and return the new attempts."""
+        begun: list[Attempt] = []
+        for order in orders:
+            key = (order.order_id, order.token)
+            if key not in self._running:
+                attempt = self._running[key] = Attempt(order, started, lease_until)
+                begun.append(attempt)
+                if order.vanished:
+                    self._suspects[order.vanished] += 1
         self._update()
+        return begun
 
-    def leave(self, attempt: Attempt) -> None:
-        """Free the slot."""
-        order = attempt.order
-        del self._running[order.order_id, order.token]
-        if order.vanished:
-            self._suspects[order.vanished] -= 1
-            self._suspects += Counter()
+    def leave(self, attempts: Iterable[Attempt]) -> None:
+        """Free their slots."""
+        for attempt in attempts:
+            order = attempt.order
+            del self._running[order.order_id, order.token]
+            if order.vanished:
+                self._suspects[order.vanished] -= 1
+                self._suspects += Counter()
         self._update()
 
     async def free_slot(self) -> None:

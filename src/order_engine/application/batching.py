@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
 from order_engine.application.calls import one_each
 from order_engine.application.options import EngineOptions
@@ -68,11 +68,8 @@ class Receiver(Protocol[Outcome_contra]):
         ...
 
 
-class _Waiting(NamedTuple, Generic[Item, Outcome]):
-    item: Item
-    size: int
-    receiver: Receiver[Outcome]
-    since: float
+_Waiting: TypeAlias = tuple[Item, int, Receiver[Outcome], float]
+"""An item, its size in bytes, who takes its outcome, and since when it waits: a bare tuple, made twice an order."""
 
 
 class Batcher(Generic[Item, Outcome]):
@@ -116,7 +113,7 @@ class Batcher(Generic[Item, Outcome]):
 
     def send(self, item: Item, size: int, receiver: Receiver[Outcome]) -> None:
         """Let `item` travel in any case: for callers that have a bound of their own."""
-        self._waiting.append(_Waiting(item, size, receiver, self._clock.monotonic()))
+        self._waiting.append((item, size, receiver, self._clock.monotonic()))
         self._waiting_bytes += size
         if len(self._waiting) == 1:
             self._arrived.set()
@@ -162,13 +159,14 @@ class Batcher(Generic[Item, Outcome]):
         size = 0
         while self._waiting and len(batch) < self._most_orders:
             waiting = self._waiting[0]
-            if batch and size + waiting.size > self._limits.bytes:
+            _, item_size, receiver, _ = waiting
+            if batch and size + item_size > self._limits.bytes:
                 break
             self._waiting.popleft()
-            self._waiting_bytes -= waiting.size
-            if not waiting.receiver.done():
+            self._waiting_bytes -= item_size
+            if not receiver.done():
                 batch.append(waiting)
-                size += waiting.size
+                size += item_size
         if not self._waiting:
             self._arrived.clear()
         self._room.set()
@@ -177,7 +175,7 @@ class Batcher(Generic[Item, Outcome]):
     async def _settle(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
         """Commit one batch and answer its callers."""
         try:
-            outcomes = one_each(await self._commit([waiting.item for waiting in batch]), len(batch))
+            outcomes = one_each(await self._commit([item for item, _, _, _ in batch]), len(batch))
         except AdapterFault as error:
             if len(batch) == 1:
                 _fail(batch, error)
@@ -191,9 +189,9 @@ class Batcher(Generic[Item, Outcome]):
             _fail(batch, error)
             self._fail_overdue()
         else:
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                if not waiting.receiver.done():
-                    waiting.receiver.set_result(outcome)
+            for (_, _, receiver, _), outcome in zip(batch, outcomes, strict=True):
+                if not receiver.done():
+                    receiver.set_result(outcome)
 
     def _fail_overdue(self) -> None:
         """Answer those who have waited as long as one call may take, now that the repository did not answer.
@@ -201,9 +199,9 @@ class Batcher(Generic[Item, Outcome]):
         A slow repository refuses nobody; one that hangs shall not let each batch wait out its limit after the other.
         """
         longest = self._clock.monotonic() - self._limits.overdue_seconds
-        while self._waiting and self._waiting[0].since <= longest:
+        while self._waiting and self._waiting[0][3] <= longest:
             waiting = self._waiting.popleft()
-            self._waiting_bytes -= waiting.size
+            self._waiting_bytes -= waiting[1]
             _fail([waiting], Unavailable("The repository does not answer; nothing was stored."))
 
     def _adapt(self, orders: int, seconds: float) -> None:
@@ -222,9 +220,9 @@ class Batcher(Generic[Item, Outcome]):
 
 
 def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcome]], error: OrderEngineError) -> None:
-    for waiting in batch:
-        if not waiting.receiver.done():
-            waiting.receiver.set_exception(_for_one_caller(error))
+    for _, _, receiver, _ in batch:
+        if not receiver.done():
+            receiver.set_exception(_for_one_caller(error))
 
 
 def _for_one_caller(error: OrderEngineError) -> OrderEngineError:

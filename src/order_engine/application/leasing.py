@@ -47,9 +47,9 @@ class Leases:
             for attempt in self._attempts:
                 self._check(attempt, self._surroundings.clock.monotonic())
 
-    def ends_soon(self, attempt: Attempt, now: float) -> bool:
-        """Whether the lease is so near its end that no processor may run under it."""
-        return now >= attempt.lease_until - self._surroundings.options.lease_seconds * MARGIN
+    def ends_soon(self, lease_until: float, now: float) -> bool:
+        """Whether a lease is so near its end that no processor may run under it."""
+        return now >= lease_until - self._surroundings.options.lease_seconds * MARGIN
 
     async def _renew_all(self) -> bool:
         """Renew what is held here, in batches; return whether the repository answered all of them."""
@@ -95,7 +95,7 @@ class Leases:
             return
         options = self._surroundings.options
         if attempt.stop_reason is None:
-            if self.ends_soon(attempt, now):
+            if self.ends_soon(attempt.lease_until, now):
                 attempt.stop(StopReason.LEASE_ENDS, now)
             elif options.attempt_seconds and now - attempt.started >= options.attempt_seconds:
                 attempt.stop(StopReason.TIME_IS_UP, now)

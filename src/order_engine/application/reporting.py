@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from order_engine.application.attempts import Attempt
 from order_engine.application.batching import Batcher, batch_limits
+from order_engine.application.calls import one_each
 from order_engine.application.policies import Backoff
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Command
@@ -24,62 +25,62 @@ class Reporter:
     """
 
     def __init__(
-        self, surroundings: Surroundings, answered: Callable[[Attempt, Command, Applied | None], None]
+        self, surroundings: Surroundings, answered: Callable[[Sequence[Report], Sequence[Applied | None]], None]
     ) -> None:
-        """Call `answered` for each report: with what the repository says, or None where nothing can be said to it."""
+        """Call `answered` for reports: with what the repository says, or None where nothing can be said to it."""
         self._surroundings = surroundings
         self._answered = answered
         # Every waiting report stands for an attempt that keeps its slot: the slots are what bounds them.
         limits = batch_limits(surroundings.options, waiting=sys.maxsize, waiting_bytes=sys.maxsize)
-        self.batcher: Batcher[Command, Applied] = Batcher(self._commit, limits, surroundings.clock)
+        self.batcher: Batcher[Report, Applied] = Batcher(self._commit, limits, surroundings.clock)
 
     def report(self, attempt: Attempt, command: Command) -> None:
         """Send the report of an attempt."""
-        self.batcher.send(command, REPORT_SIZE, _Report(self, attempt, command))
+        report = Report(self, attempt, command)
+        self.batcher.send(report, REPORT_SIZE, report)
 
-    def answered(self, attempt: Attempt, command: Command, applied: Applied) -> None:
-        """Pass an answer on."""
-        self._answered(attempt, command, applied)
-
-    def failed(self, attempt: Attempt, command: Command, error: BaseException) -> None:
+    def failed(self, report: Report, error: BaseException) -> None:
         """Let go of a report that the repository cannot take. The lease ends, and the order is taken up again."""
-        self._surroundings.observer.observe(ReportFailed(command, error))
-        self._answered(attempt, command, None)
+        report.answered = True
+        self._surroundings.observer.observe(ReportFailed(report.command, error))
+        self._answered([report], [None])
 
-    async def _commit(self, commands: Sequence[Command]) -> Sequence[Applied]:
+    async def _commit(self, reports: Sequence[Report]) -> Sequence[Applied]:
+        commands = [report.command for report in reports]
         backoff = Backoff(self._surroundings.random)
         while True:
             try:
                 call = self._surroundings.repository.apply(commands)
-                answers = await self._surroundings.calls.once("apply", len(commands), call)
+                answers = one_each(await self._surroundings.calls.once("apply", len(commands), call), len(commands))
             except (Unavailable, OutcomeUnknown):
                 await self._surroundings.clock.sleep(backoff.pause())
             else:
                 self._surroundings.observer.observe(Reported(commands, answers))
+                for report in reports:
+                    report.answered = True
+                self._answered(reports, answers)
                 return answers
 
 
-class _Report:
-    """Receives the outcome of one report."""
+class Report:
+    """What is said of one attempt. Answers are passed on by the batch; only an error comes to the report itself."""
 
-    __slots__ = ("_answered", "_attempt", "_command", "_reporter")
+    __slots__ = ("_reporter", "answered", "attempt", "command")
 
     def __init__(self, reporter: Reporter, attempt: Attempt, command: Command) -> None:
+        """Say `command` of `attempt`."""
         self._reporter = reporter
-        self._attempt = attempt
-        self._command = command
-        self._answered = False
+        self.attempt = attempt
+        self.command = command
+        self.answered = False
 
     def done(self) -> bool:
         """Whether it has its answer: every other report matters, whoever waits for it."""
-        return self._answered
+        return self.answered
 
     def set_result(self, result: Applied, /) -> None:
-        """Take the repository's answer."""
-        self._answered = True
-        self._reporter.answered(self._attempt, self._command, result)
+        """Do nothing: the reporter has passed the answers of the whole batch on."""
 
     def set_exception(self, exception: BaseException, /) -> None:
-        """Take the error that stands for it."""
-        self._answered = True
-        self._reporter.failed(self._attempt, self._command, exception)
+        """Take the error that stands for the answer."""
+        self._reporter.failed(self, exception)

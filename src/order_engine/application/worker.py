@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
 from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.claiming import Claimer
@@ -12,7 +12,7 @@ from order_engine.application.leasing import Leases
 from order_engine.application.limits import ended_within
 from order_engine.application.policies import RetryPolicy
 from order_engine.application.processors import as_coroutine, is_coroutine_processor
-from order_engine.application.reporting import Reporter
+from order_engine.application.reporting import Report, Reporter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.domain.commands import Action, ClaimTerms, Command
@@ -154,16 +154,18 @@ class Worker:
         now = self._surroundings.clock.monotonic()
         lease_until = asked + self._surroundings.options.lease_seconds
         create_task = asyncio.get_running_loop().create_task
-        for order in orders:
-            if self._attempts.find(order.order_id, order.token) is None:
-                attempt = Attempt(order, now, lease_until)
-                self._attempts.join(attempt)
-                # A claim that was answered as late as this is released: the processor never sees it.
-                if self._grace_is_over:
-                    attempt.stop(StopReason.DRAINING, now)
-                elif self._leases.ends_soon(attempt, now):
-                    attempt.stop(StopReason.LEASE_ENDS, now)
-                attempt.task = create_task(self._run(attempt))
+        begun = self._attempts.begin(orders, now, lease_until)
+        if reason := self._too_late(lease_until, now):
+            for attempt in begun:
+                attempt.stop(reason, now)
+        for attempt in begun:
+            attempt.task = create_task(self._run(attempt))
+
+    def _too_late(self, lease_until: float, now: float) -> StopReason | None:
+        """Return why a claim was answered so late that its orders are released, and no processor sees them."""
+        if self._grace_is_over:
+            return StopReason.DRAINING
+        return StopReason.LEASE_ENDS if self._leases.ends_soon(lease_until, now) else None
 
     async def _run(self, attempt: Attempt) -> None:
         """Run the processor to its end. Whatever it raises is the attempt's outcome."""
@@ -177,28 +179,29 @@ class Worker:
         except BaseException as raised:
             if self._has_let_go or _is_being_closed(attempt.task):
                 # Nobody is there to report to, and the cancellation is not ours to judge.
-                self._leave(attempt)
+                self._leave([attempt])
                 raise
             error = raised
         attempt.processing = False
         if attempt.given_up:
-            self._leave(attempt)
+            self._leave([attempt])
         else:
             self._reporter.report(attempt, self._report(attempt, error))
 
-    def _reported(self, attempt: Attempt, command: Command, applied: Applied | None) -> None:
-        """Free the slot, unless a processor that was given up still runs in it, and tell who waits for the order."""
-        if not attempt.given_up:
-            self._leave(attempt)
-        order = applied.order if applied is not None else None
-        if order is None or order.status.ended:
-            self._waiters.look_at(command.order_id)
-        if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
-            self._doorbell.ring([command.order_id])
+    def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
+        """Free the slots, unless a processor that was given up still runs in one, and tell who waits for the orders."""
+        self._leave([report.attempt for report in reports if not report.attempt.given_up])
+        for report, applied in zip(reports, answers, strict=True):
+            command = report.command
+            order = applied.order if applied is not None else None
+            if order is None or order.status.ended:
+                self._waiters.look_at(command.order_id)
+            if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
+                self._doorbell.ring([command.order_id])
 
-    def _leave(self, attempt: Attempt) -> None:
-        self._attempts.leave(attempt)
-        if attempt.order.vanished:
+    def _leave(self, attempts: Sequence[Attempt]) -> None:
+        self._attempts.leave(attempts)
+        if any(attempt.order.vanished for attempt in attempts):
             # A suspect that goes makes room for another, which a claim may have left alone.
             self._claimer.note_backlog()
         self._claimer.slot_freed()

@@ -415,7 +415,7 @@ def reports_once_only(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_reporting.test_an_engine_that_ends_between_two_halves_ends_in_order)
 def answers_reports_twice(patch: pytest.MonkeyPatch) -> None:
     """Answer a report once more when the engine ends."""
-    patch.setattr("order_engine.application.reporting._Report.done", lambda _: False)
+    patch.setattr("order_engine.application.reporting.Report.done", lambda _: False)
 
 
 # Calls

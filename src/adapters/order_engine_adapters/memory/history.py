@@ -30,14 +30,15 @@ class History:
         """Return the number of events."""
         return len(self._before)
 
-    def extend(self, events: Iterable[Event]) -> None:
-        """Add the next events."""
-        last, before = self._last, self._before
+    def extend(self, order_id: str, events: Iterable[Event]) -> None:
+        """Add the next events of one order."""
+        place, before = len(self._before), self._last.get(order_id, NONE_BEFORE)
         for event in events:
-            order_id = event.order_id
-            before.append(last.get(order_id, NONE_BEFORE))
-            last[order_id] = len(before) - 1
+            self._before.append(before)
             self._fields += event
+            before = place
+            place += 1
+        self._last[order_id] = before
 
     def page(self, start: int, limit: int) -> list[Event]:
         """Return up to `limit` events of all orders from the place `start`."""

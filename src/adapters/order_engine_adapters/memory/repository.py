@@ -217,7 +217,7 @@ class MemoryRepository:
         """Make one step permanent: the order, its history, the log, the counters and the schedule together."""
         self._orders[after.order_id] = after
         if events:
-            self._history.extend(events)
+            self._history.extend(after.order_id, events)
             self._counters.record(before, after)
         self._schedule.moved(before, after)
 
