@@ -139,8 +139,9 @@ class Claimer:
                 continue
             self._hints.extend(order_ids)
             self._wake.set()
-            self._hints_taken.clear()
             while self._hints:
+                # Cleared each time: a claim that takes only some of them would leave this loop without a wait in it.
+                self._hints_taken.clear()
                 await self._hints_taken.wait()
 
     @property

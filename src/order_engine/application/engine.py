@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
-from enum import Enum
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import Self, TypeVar
 
 from order_engine.application.acting import Acting
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.limits import ended_within
+from order_engine.application.life import Life
 from order_engine.application.observing import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
@@ -23,7 +20,6 @@ from order_engine.application.worker import Worker
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import (
     InvalidQuery,
-    NotRunning,
     OrderEngineError,
     OrderNotFound,
 )
@@ -39,16 +35,6 @@ from order_engine.ports.repository import Cursor, EventPage, OrderQuery, OrderRe
 Answer = TypeVar("Answer")
 
 DEFAULT_PAGE = 100
-
-
-class State(Enum):
-    """The life of an engine, in one direction only."""
-
-    NEW = "has not been started: use it with `async with`"
-    RUNNING = "is running"
-    DRAINING = "is draining"
-    DRAINED = "is drained"
-    STOPPED = "has stopped"
 
 
 class OrderEngine:
@@ -88,19 +74,13 @@ class OrderEngine:
             self._worker = Worker(self._surroundings, self._waiters, self._doorbell, processor)
         self._placing = Placing(self._surroundings, self._worker, self._doorbell)
         self._acting = Acting(self._surroundings)
-        self._state = State.NEW
-        self._loops: asyncio.Task[None] | None = None
-        self._draining: asyncio.Task[None] | None = None
+        self._life = Life(self._surroundings, self._placing, self._doorbell, self._waiters, self._worker)
 
     # Life
 
     async def __aenter__(self) -> Self:
         """Start the worker and everything around it."""
-        if self._state is not State.NEW:
-            message = f"This engine {self._state.value}; an engine is started once. Make a new one."
-            raise NotRunning(message)
-        self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
-        self._state = State.RUNNING
+        self._life.start()
         return self
 
     async def __aexit__(
@@ -110,12 +90,12 @@ class OrderEngine:
         try:
             await self.drain()
         finally:
-            await self._stop()
+            await self._life.stop()
 
     @property
     def ready(self) -> bool:
         """Whether orders can be placed: the engine runs, does not drain, and its repository answered last time."""
-        return self._runs and not self._surroundings.availability.away
+        return self._life.runs and not self._surroundings.availability.away
 
     async def drain(self) -> None:
         """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
@@ -123,16 +103,7 @@ class OrderEngine:
         May be called any number of times, also at once; each call returns when the engine is drained. Questions are
         answered until the end of `async with`.
         """
-        if self._state is State.NEW:
-            self._refuse_unless_started()
-        if self._draining is None:
-            self._state = State.DRAINING
-            self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
-        await asyncio.wait([self._draining])
-        if self._draining.cancelled():
-            message = "The engine was stopped before it had drained."
-            raise NotRunning(message)
-        self._draining.result()
+        await self._life.drain()
 
     # Placing and acting
 
@@ -142,7 +113,7 @@ class OrderEngine:
         The same order id with the same content again gives the order as it is now, `replayed` (P4). Raises
         InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
         """
-        self._refuse_unless_running()
+        self._life.refuse_unless_running()
         placement, outcome = self._placing.begin(order, idempotency_key)
         return placed(placement, await outcome)
 
@@ -151,7 +122,7 @@ class OrderEngine:
 
         More orders than may wait are taken more slowly, not refused.
         """
-        self._refuse_unless_running()
+        self._life.refuse_unless_running()
         return await self._placing.place_many(orders)
 
     async def cancel(self, order_id: str, *, expected_version: int | None = None) -> Order:
@@ -161,7 +132,7 @@ class OrderEngine:
         outcome wins. Cancelling a Cancelled order again changes nothing. Raises OrderNotFound, ActionRefused after
         another end, VersionMismatch where `expected_version` is given and not the order's.
         """
-        self._refuse_unless_running()
+        self._life.refuse_unless_running()
         order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
             self._waiters.look_at(order_id)
@@ -171,7 +142,7 @@ class OrderEngine:
 
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
-        self._refuse_unless_running()
+        self._life.refuse_unless_running()
         order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
         if self._worker is not None:
@@ -235,88 +206,16 @@ class OrderEngine:
 
         Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
         """
-        self._refuse_unless_started()
+        self._life.refuse_unless_started()
         return await self._waiters.wait(order_id, seconds)
 
     # Inside
 
-    @property
-    def _runs(self) -> bool:
-        return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
-
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        self._refuse_unless_started()
+        self._life.refuse_unless_started()
         return await self._surroundings.calls.ask(operation, orders, call())
-
-    def _refuse_unless_running(self) -> None:
-        if self._runs:
-            return
-        self._refuse_unless_started()
-        if self._state is not State.RUNNING:
-            message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
-            raise NotRunning(message)
-
-    def _refuse_unless_started(self) -> None:
-        if self._state in {State.NEW, State.STOPPED} or self._loops is None:
-            message = f"The engine {self._state.value}."
-            raise NotRunning(message)
-        if self._loops.done():
-            message = "The engine has died of an error of its own, which `async with` raises at its end."
-            raise NotRunning(message)
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:
         if not lowest <= limit <= self._options.page_limit:
             message = f"The limit must be {lowest} to {self._options.page_limit}, not {limit}."
             raise InvalidQuery(message)
-
-    async def _run_loops(self) -> None:
-        """Own every task that lasts as long as the engine: if one dies, all end, and the engine with them."""
-        loops: list[Coroutine[object, object, object]] = [
-            self._surroundings.calls.limits.watch(),
-            self._placing.batcher.run(),
-            self._doorbell.run(),
-            self._waiters.run(),
-            self._waiters.poll(),
-            self._probe(),
-        ]
-        if self._worker is not None:
-            loops.extend(self._worker.loops())
-        try:
-            async with asyncio.TaskGroup() as group:
-                for loop in loops:
-                    group.create_task(loop)
-        finally:
-            # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
-            if self._worker is not None:
-                self._worker.cancel_attempts()
-
-    async def _probe(self) -> NoReturn:
-        """While the repository is away, see whether it is back: an engine that nobody asks must become ready too."""
-        while True:
-            await self._surroundings.clock.sleep(self._options.poll_seconds)
-            if self._surroundings.availability.away:
-                with suppress(OrderEngineError):
-                    await self.metrics()
-
-    async def _drain(self) -> None:
-        if self._worker is not None:
-            self._worker.stop_claiming()
-        await ended_within(self._surroundings.clock, self._options.request_seconds, self._placing.batcher.idle())
-        if self._worker is not None:
-            await self._worker.drain(self._options.grace_seconds)
-        self._state = State.DRAINED
-
-    async def _stop(self) -> None:
-        """End every task. A drain that was interrupted ends here too."""
-        self._state = State.STOPPED
-        tasks = [task for task in (self._draining, self._loops) if task is not None]
-        try:
-            if self._worker is not None:
-                await self._worker.let_go()
-        finally:
-            # Also where this exit is itself cancelled in the middle.
-            for task in tasks:
-                task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
-                raise outcome

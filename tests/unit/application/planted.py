@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from order_engine import OrderEngine, Unavailable
+from order_engine import Unavailable
 from order_engine.application import calls, leasing, policies, waiting, worker
 from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.availability import Availability
@@ -18,14 +18,16 @@ from order_engine.application.batching import Batcher
 from order_engine.application.claiming import Claimer
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
+from order_engine.application.life import Life
 from order_engine.application.limits import TimeLimit, TimeLimits
 from order_engine.application.policies import RetryPolicy
-from order_engine.application.reporting import Reporter
+from order_engine.application.reporting import Report, Reporter
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
+from order_engine.ports.repository import Applied
 from tests.unit.application import (
     test_acting,
     test_batching,
@@ -77,8 +79,8 @@ def answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     settle = Batcher._settle  # noqa: SLF001 - a planted bug changes what is inside
 
     async def early(self: Batcher[Any, Any], batch: Sequence[Any]) -> None:
-        for each in batch:
-            each.receiver.set_result(each.item.upper())
+        for item, _, receiver, _ in batch:
+            receiver.set_result(item.upper())
         await settle(self, batch)
 
     patch.setattr(Batcher, "_settle", early)
@@ -94,7 +96,7 @@ def a_cancelled_caller_fails_the_batch(patch: pytest.MonkeyPatch) -> None:
 
         async def commit_or_fail(items: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever it is
             outcomes = await commit(items)
-            if any(each.receiver.cancelled() for each in batch):
+            if any(receiver.cancelled() for _, _, receiver, _ in batch):
                 message = "somebody left"
                 raise Unavailable(message)
             return outcomes
@@ -283,9 +285,10 @@ def slots_of_failures_are_lost(patch: pytest.MonkeyPatch) -> None:
     """Do not free the slot of an attempt that failed."""
     reported = Worker._reported  # noqa: SLF001 - a planted bug changes what is inside
 
-    def forgetful(self: Worker, attempt: Attempt, command: Command, applied: Any) -> None:  # noqa: ANN401
-        if command.action is Action.COMPLETE:
-            reported(self, attempt, command, applied)
+    def forgetful(self: Worker, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
+        for report, answer in zip(reports, answers, strict=True):
+            if report.command.action is Action.COMPLETE:
+                reported(self, [report], [answer])
 
     patch.setattr(Worker, "_reported", forgetful)
 
@@ -388,14 +391,16 @@ def reports_under_the_token_of_the_day(patch: pytest.MonkeyPatch) -> None:
     """Report under whichever token the order has by now."""
     commit = Reporter._commit  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def presumptuous(self: Reporter, commands: Sequence[Command]) -> Any:  # noqa: ANN401
+    async def presumptuous(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied]:
         orders: dict[str, Order] = {}
         while not orders:
             try:
-                orders = dict(await self._surroundings.repository.get([command.order_id for command in commands]))
+                orders = dict(await self._surroundings.repository.get([each.command.order_id for each in reports]))
             except Unavailable:
                 await self._surroundings.clock.sleep(0.5)
-        return await commit(self, [command._replace(token=orders[command.order_id].token) for command in commands])
+        for report in reports:
+            report.command = report.command._replace(token=orders[report.command.order_id].token)
+        return await commit(self, reports)
 
     patch.setattr(Reporter, "_commit", presumptuous)
 
@@ -404,10 +409,10 @@ def reports_under_the_token_of_the_day(patch: pytest.MonkeyPatch) -> None:
 def reports_once_only(patch: pytest.MonkeyPatch) -> None:
     """Do not repeat a report that could not be made."""
 
-    async def once_only(self: Reporter, commands: Sequence[Command]) -> Any:  # noqa: ANN401
-        return await self._surroundings.calls.once(
-            "apply", len(commands), self._surroundings.repository.apply(commands)
-        )
+    async def once_only(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied]:
+        commands = [report.command for report in reports]
+        call = self._surroundings.repository.apply(commands)
+        return await self._surroundings.calls.once("apply", len(commands), call)
 
     patch.setattr(Reporter, "_commit", once_only)
 
@@ -436,7 +441,7 @@ def calls_outlive_the_engine(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_the_engine_becomes_ready_again_although_nobody_asks)
 def stays_away(patch: pytest.MonkeyPatch) -> None:
     """Do not look whether the repository is back where nobody asks."""
-    patch.setattr(OrderEngine, "_probe", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Life, "_probe", lambda self: self._surroundings.clock.sleep(1e9))
 
 
 # Waiting

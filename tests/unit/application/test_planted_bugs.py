@@ -15,8 +15,17 @@ async def test_a_planted_bug_is_noticed(bug: PlantedBug, monkeypatch: pytest.Mon
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     with monkeypatch.context() as patch:
         bug.plant(patch)
-        with pytest.raises((Exception, asyncio.CancelledError)):
+        with pytest.raises((Exception, asyncio.CancelledError)) as noticed:
             await bug.scenario()
+    assert not _is_a_misfit(noticed.value), f"the bug does not fit the code any more: {noticed.value!r}"
+
+
+def _is_a_misfit(error: BaseException | None) -> bool:
+    """Whether the failure comes of a plant that the code has outgrown, and says nothing about the bug."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_a_misfit, error.exceptions))
+    own = isinstance(error, TypeError | AttributeError | NameError | UnboundLocalError)
+    return own or (error is not None and _is_a_misfit(error.__cause__))
 
 
 def test_the_table_of_bugs_has_no_bug_twice() -> None:

@@ -1,0 +1,141 @@
+"""The life of an engine: starting, running its tasks, draining, ending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from enum import Enum
+from typing import NoReturn
+
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.limits import ended_within
+from order_engine.application.placing import Placing
+from order_engine.application.surroundings import Surroundings
+from order_engine.application.waiting import Waiters
+from order_engine.application.worker import Worker
+from order_engine.domain.errors import NotRunning, OrderEngineError
+
+
+class State(Enum):
+    """Where an engine is in its life, which goes in one direction only."""
+
+    NEW = "has not been started: use it with `async with`"
+    RUNNING = "is running"
+    DRAINING = "is draining"
+    DRAINED = "is drained"
+    STOPPED = "has stopped"
+
+
+class Life:
+    """Owns every task that lasts as long as the engine."""
+
+    def __init__(
+        self, surroundings: Surroundings, placing: Placing, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
+    ) -> None:
+        """Begin with an engine that is not started."""
+        self._surroundings = surroundings
+        self._placing = placing
+        self._doorbell = doorbell
+        self._waiters = waiters
+        self._worker = worker
+        self._state = State.NEW
+        self._loops: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the engine takes new work."""
+        return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
+
+    def refuse_unless_running(self) -> None:
+        """Raise NotRunning unless the engine takes new work."""
+        if self.runs:
+            return
+        self.refuse_unless_started()
+        message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
+        raise NotRunning(message)
+
+    def refuse_unless_started(self) -> None:
+        """Raise NotRunning unless the engine answers questions: from its start until the end of its `async with`."""
+        if self._state in {State.NEW, State.STOPPED} or self._loops is None:
+            message = f"The engine {self._state.value}."
+            raise NotRunning(message)
+        if self._loops.done():
+            message = "The engine has died of an error of its own, which `async with` raises at its end."
+            raise NotRunning(message)
+
+    def start(self) -> None:
+        """Start every task. Raises NotRunning at a second start."""
+        if self._state is not State.NEW:
+            message = f"This engine {self._state.value}; an engine is started once. Make a new one."
+            raise NotRunning(message)
+        self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
+        self._state = State.RUNNING
+
+    async def drain(self) -> None:
+        """Drain, or wait until the drain that is under way is done. A caller that is cancelled does not end it."""
+        if self._state is State.NEW:
+            self.refuse_unless_started()
+        if self._draining is None:
+            self._state = State.DRAINING
+            self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
+        await asyncio.wait([self._draining])
+        if self._draining.cancelled():
+            message = "The engine was stopped before it had drained."
+            raise NotRunning(message)
+        self._draining.result()
+
+    async def stop(self) -> None:
+        """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
+        self._state = State.STOPPED
+        tasks = [task for task in (self._draining, self._loops) if task is not None]
+        try:
+            if self._worker is not None:
+                await self._worker.let_go()
+        finally:
+            # Also where this exit is itself cancelled in the middle.
+            for task in tasks:
+                task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+
+    async def _run_loops(self) -> None:
+        """Run all of them: if one dies, all end, and the engine with them."""
+        loops: list[Coroutine[object, object, object]] = [
+            self._surroundings.calls.limits.watch(),
+            self._placing.batcher.run(),
+            self._doorbell.run(),
+            self._waiters.run(),
+            self._waiters.poll(),
+            self._probe(),
+        ]
+        if self._worker is not None:
+            loops.extend(self._worker.loops())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop)
+        finally:
+            # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
+            if self._worker is not None:
+                self._worker.cancel_attempts()
+
+    async def _probe(self) -> NoReturn:
+        """While the repository is away, see whether it is back: an engine that nobody asks must become ready too."""
+        surroundings = self._surroundings
+        while True:
+            await surroundings.clock.sleep(surroundings.options.poll_seconds)
+            if surroundings.availability.away:
+                with suppress(OrderEngineError):
+                    await surroundings.calls.ask("statistics", 1, surroundings.repository.statistics())
+
+    async def _drain(self) -> None:
+        options = self._surroundings.options
+        if self._worker is not None:
+            self._worker.stop_claiming()
+        await ended_within(self._surroundings.clock, options.request_seconds, self._placing.batcher.idle())
+        if self._worker is not None:
+            await self._worker.drain(options.grace_seconds)
+        self._state = State.DRAINED
