@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
-from order_engine.contracts.expectations import ContractBroken, expect, expect_equal
+from order_engine.contracts.expectations import expect, expect_equal
 from order_engine.contracts.harness import ClockHarness
+from order_engine.contracts.running import as_test
 from order_engine.ports.clock import Clock
 
 # What float arithmetic and a clock's own resolution may take off a sleep.
@@ -20,23 +21,11 @@ Suite = TypeVar("Suite", bound="ClockContract")
 
 def with_clock(body: Callable[[Suite, ClockHarness], Coroutine[Any, Any, None]]) -> Callable[[Suite], None]:
     """Make a test method of a coroutine that gets a clock, and has to be done in time."""
+    return as_test(body, _itself)
 
-    def test(suite: Suite) -> None:
-        async def run() -> None:
-            async with suite.open() as harness, asyncio.timeout(suite.patience_seconds):
-                await body(suite, harness)
 
-        try:
-            asyncio.run(run())
-        except TimeoutError as error:
-            message = f"{body.__name__} was not done after {suite.patience_seconds} s: {body.__doc__}"
-            raise ContractBroken(message) from error
-
-    test.__name__ = body.__name__
-    test.__qualname__ = body.__qualname__
-    test.__module__ = body.__module__
-    test.__doc__ = body.__doc__
-    return test
+def _itself(harness: ClockHarness) -> ClockHarness:
+    return harness
 
 
 class ClockContract:

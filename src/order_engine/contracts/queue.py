@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
-from order_engine.contracts.expectations import ContractBroken, expect
+from order_engine.contracts.expectations import expect
+from order_engine.contracts.running import as_test
 from order_engine.ports.queue import OrderQueue
 
 PUT_AGAIN_AFTER = 0.5
@@ -60,23 +61,7 @@ class Bell:
 
 def with_bell(body: Callable[[Suite, Bell], Coroutine[Any, Any, None]]) -> Callable[[Suite], None]:
     """Make a test method of a coroutine that gets a fresh queue, and has to be done in time."""
-
-    def test(suite: Suite) -> None:
-        async def run() -> None:
-            async with suite.open() as queue, asyncio.timeout(suite.patience_seconds):
-                await body(suite, Bell(queue))
-
-        try:
-            asyncio.run(run())
-        except TimeoutError as error:
-            message = f"{body.__name__} was not done after {suite.patience_seconds} s: {body.__doc__}"
-            raise ContractBroken(message) from error
-
-    test.__name__ = body.__name__
-    test.__qualname__ = body.__qualname__
-    test.__module__ = body.__module__
-    test.__doc__ = body.__doc__
-    return test
+    return as_test(body, Bell)
 
 
 class QueueContract:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from order_engine.contracts.harness import RepositoryHarness
+from order_engine.contracts.running import as_test
 from order_engine.contracts.trial import Trial
 
 
 class RepositorySuite:
     """The root of the repository's suites: whoever subclasses says how to open a fresh repository."""
+
+    patience_seconds: ClassVar[float] = 60.0
+    """How long one test may take altogether, in real time; the state machine takes as long as it has examples."""
 
     def open(self) -> AbstractAsyncContextManager[RepositoryHarness]:
         """Open a fresh, empty repository. Called once for each test, and once for each example of the state machine."""
@@ -24,17 +27,4 @@ Suite = TypeVar("Suite", bound=RepositorySuite)
 
 def scenario(body: Callable[[Suite, Trial], Coroutine[Any, Any, None]]) -> Callable[[Suite], None]:
     """Make a test method of a coroutine that gets a fresh repository as its trial."""
-
-    def test(suite: Suite) -> None:
-        async def run() -> None:
-            async with suite.open() as harness:
-                await body(suite, Trial(harness))
-
-        asyncio.run(run())
-
-    # Copied by hand: functools.wraps would leave `__wrapped__`, and runners would see the coroutine's parameters.
-    test.__name__ = body.__name__
-    test.__qualname__ = body.__qualname__
-    test.__module__ = body.__module__
-    test.__doc__ = body.__doc__
-    return test
+    return as_test(body, Trial)
