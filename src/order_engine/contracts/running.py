@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from order_engine.contracts.expectations import ContractBroken
 
@@ -13,10 +13,8 @@ from order_engine.contracts.expectations import ContractBroken
 class TimedSuite(Protocol):
     """A suite that opens a fresh adapter for each test, and says how long one test may take in real time."""
 
-    @property
-    def patience_seconds(self) -> float:
-        """Return the limit of one test."""
-        ...
+    patience_seconds: ClassVar[float]
+    """The limit of one test."""
 
     def open(self) -> AbstractAsyncContextManager[Any]:
         """Open a fresh adapter."""
