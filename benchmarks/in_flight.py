@@ -45,8 +45,9 @@ class Flight:
 class Sleeper:
     """Waits as for another system, and counts how many orders do so at once."""
 
-    def __init__(self) -> None:
-        """Start with nobody."""
+    def __init__(self, seconds: float) -> None:
+        """Start with nobody; each sleeps so long."""
+        self._seconds = seconds
         self._running = 0
         self.most = 0
 
@@ -54,20 +55,20 @@ class Sleeper:
         """Sleep through one order."""
         self._running += 1
         self.most = max(self.most, self._running)
-        await asyncio.sleep(WORK_SECONDS)
+        await asyncio.sleep(self._seconds)
         self._running -= 1
 
 
-async def engine_flight(orders: int) -> Flight:
+async def engine_flight(orders: int, seconds: float) -> Flight:
     """Send orders through the engine, with a slot for each."""
-    sleeper, completions = Sleeper(), Completions(orders)
+    sleeper, completions = Sleeper(seconds), Completions(orders)
     async with memory_engine(completions, sleeper.sleep, EngineOptions(concurrency=orders)) as engine:
         return await _flight(orders, sleeper, engine.place_many, completions.all)
 
 
-async def plain_flight(orders: int) -> Flight:
+async def plain_flight(orders: int, seconds: float) -> Flight:
     """Send orders through a dictionary and one task for each: what asyncio itself takes."""
-    sleeper, store = Sleeper(), PlainStore(orders)
+    sleeper, store = Sleeper(seconds), PlainStore(orders)
     tasks: list[asyncio.Task[None]] = []
 
     async def place(chunk: Sequence[NewOrder]) -> None:
@@ -77,7 +78,7 @@ async def plain_flight(orders: int) -> Flight:
     return await _flight(orders, sleeper, place, store.completed)
 
 
-FLIGHTS: Mapping[str, Callable[[int], Coroutine[object, object, Flight]]] = {
+FLIGHTS: Mapping[str, Callable[[int, float], Coroutine[object, object, Flight]]] = {
     "order_engine": engine_flight,
     "plain, a task an order": plain_flight,
 }
@@ -100,9 +101,10 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
 
 
-def in_fresh_process(name: str, orders: int) -> Flight:
+def in_fresh_process(name: str, orders: int, seconds: float) -> Flight:
     """Run one case in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.in_flight", "--case", name, "--orders", str(orders)]
+    command += ["--seconds", str(seconds)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this very program
     return Flight(**json.loads(run.stdout))
 
@@ -111,29 +113,30 @@ def main() -> None:
     """Measure and print; with `--case`, be the fresh process of one case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, nargs="+", default=[10_000, 100_000], help="orders in flight")
+    parser.add_argument("--seconds", type=float, default=WORK_SECONDS, help="how long each order works")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--case", choices=FLIGHTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
-        print(json.dumps(asdict(asyncio.run(FLIGHTS[options.case](options.orders[0])))))
+        print(json.dumps(asdict(asyncio.run(FLIGHTS[options.case](options.orders[0], options.seconds)))))
         return
-    found = measure(options.orders, options.rounds)
+    found = measure(options.orders, options.rounds, options.seconds)
     if options.json:
         cases = [{"contender": name, "orders": orders} | asdict(own) for (name, orders), own in found.items()]
-        print(json.dumps({"machine": machine(), "work_seconds": WORK_SECONDS, "cases": cases}, indent=2))
+        print(json.dumps({"machine": machine(), "work_seconds": options.seconds, "cases": cases}, indent=2))
         return
-    print(f"{machine()}. Each order works for {WORK_SECONDS:g} s; medians of {options.rounds} interleaved rounds.\n")
+    print(f"{machine()}. Each order works for {options.seconds:g} s; medians of {options.rounds} interleaved rounds.\n")
     print(_table(found))
 
 
-def measure(sizes: Sequence[int], rounds: int) -> dict[tuple[str, int], Flight]:
+def measure(sizes: Sequence[int], rounds: int, seconds: float) -> dict[tuple[str, int], Flight]:
     """Run every case once a round, and return the medians."""
     cases = [(name, orders) for orders in sizes for name in FLIGHTS]
     runs: dict[tuple[str, int], list[Flight]] = {case: [] for case in cases}
     for _ in range(rounds):
         for case in cases:
-            runs[case].append(in_fresh_process(*case))
+            runs[case].append(in_fresh_process(*case, seconds))
     return {case: _median(flights) for case, flights in runs.items()}
 
 
