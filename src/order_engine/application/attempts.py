@@ -79,10 +79,6 @@ class Attempts:
         """The number of orders that may be claimed now."""
         return self._slots - self._promised - len(self._running)
 
-    def __len__(self) -> int:
-        """Return the number of attempts under way."""
-        return len(self._running)
-
     def __iter__(self) -> Iterator[Attempt]:
         """Go through the attempts as they are now."""
         return iter(list(self._running.values()))
