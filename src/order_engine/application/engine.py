@@ -93,6 +93,11 @@ class OrderEngine:
             await self._life.stop()
 
     @property
+    def options(self) -> EngineOptions:
+        """The settings of this engine."""
+        return self._options
+
+    @property
     def ready(self) -> bool:
         """Whether orders can be placed: the engine runs, does not drain, and its repository answered last time."""
         return self._life.runs and not self._surroundings.availability.away

@@ -37,6 +37,10 @@ class FieldError:
     pointer: str
     detail: str
 
+    def __str__(self) -> str:
+        """Say both in one line; the empty pointer is the order itself."""
+        return f"{self.pointer}: {self.detail}" if self.pointer else f"the order {self.detail}"
+
 
 class InvalidOrder(OrderEngineError):
     """The order breaks a rule of its fields; nothing was stored. `errors` names each field that is wrong."""
@@ -46,7 +50,13 @@ class InvalidOrder(OrderEngineError):
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         """Keep every field error and put the first ones into the message."""
         self.errors = errors
-        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]))
+        super().__init__("; ".join(map(str, errors[:5])))
+
+
+class MalformedJson(OrderEngineError):
+    """The text is not I-JSON (RFC 8259, RFC 7493), so nothing in it can be trusted; nothing was stored."""
+
+    code = "malformed_json"
 
 
 class InvalidQuery(OrderEngineError):
@@ -153,6 +163,24 @@ class Unavailable(OrderEngineError):
     """The repository or queue cannot be reached; nothing took effect. The same call may be made again."""
 
     code = "unavailable"
+
+
+class RepositoryHeld(Unavailable):
+    """Another process holds the repository, which is one process's own.
+
+    `process_id` and `address` (the URL it answers HTTP at) are the holder's, None where it did not say.
+    """
+
+    code = "repository_held"
+
+    def __init__(self, repository: str, process_id: int | None, address: str | None) -> None:
+        """Name the repository and its holder."""
+        self.repository = repository
+        self.process_id = process_id
+        self.address = address
+        holder = "another process" if process_id is None else f"the process {process_id}"
+        where = f", which answers at {address}" if address is not None else ""
+        super().__init__(f"{repository} is held by {holder}{where}. Stop it first, or use a repository of its own.")
 
 
 class OutcomeUnknown(OrderEngineError):

@@ -31,6 +31,9 @@ def parse_amount(value: object, limits: ContentLimits) -> Decimal:
     if isinstance(value, str):
         text = value
     elif isinstance(value, Decimal):
+        if not value.is_finite():
+            message = "must be finite, with an exponent in range"
+            raise AmountProblem(message)
         text = str(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         text = _integer_text(value, limits)

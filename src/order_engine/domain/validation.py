@@ -79,9 +79,9 @@ def _currency_problem(currency: object) -> str | None:
 
 def _key_problem(key: object) -> str | None:
     if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
-        return f"the idempotency key must be a string of 1 to {LONGEST_KEY} characters"
+        return f"must have an idempotency key of 1 to {LONGEST_KEY} characters"
     if not all("!" <= character <= "~" for character in key):
-        return "the idempotency key must hold visible ASCII characters only"
+        return "must have an idempotency key of visible ASCII characters only"
     return None
 
 

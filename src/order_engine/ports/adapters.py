@@ -6,7 +6,7 @@ Groups: `order_engine.repositories` and `order_engine.queues`; the entry point's
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from order_engine.ports.clock import Clock
 from order_engine.ports.queue import OrderQueue
@@ -20,7 +20,19 @@ class RepositoryOpener(Protocol):
     """Opens the repository that a URL names, for as long as the context lasts."""
 
     def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderRepository]:
-        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the store cannot be reached."""
+        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the store cannot be reached.
+
+        A repository that is one process's own raises RepositoryHeld where another process has it.
+        """
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What a repository that is one process's own offers besides: it tells others where its holder is asked."""
+
+    def announce(self, address: str) -> None:
+        """Write the URL of this process's HTTP service to where a RepositoryHeld of another process finds it."""
         ...
 
 

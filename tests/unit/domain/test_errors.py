@@ -22,6 +22,7 @@ from order_engine.domain.errors import (
     OrderNotFound,
     Overloaded,
     Rejected,
+    RepositoryHeld,
     RetryLater,
     Unavailable,
     VersionMismatch,
@@ -42,6 +43,8 @@ CODES = {
     "Overloaded": "overloaded",
     "NotRunning": "not_running",
     "Unavailable": "unavailable",
+    "RepositoryHeld": "repository_held",
+    "MalformedJson": "malformed_json",
     "OutcomeUnknown": "outcome_unknown",
     "StoreRefused": "store_refused",
     "WaitTimedOut": "wait_timed_out",
@@ -85,6 +88,17 @@ SAMPLES: tuple[tuple[OrderEngineError, str], ...] = (
     (Overloaded("Too many orders wait.", 2.5), "Too many orders wait. Try again in 2.5 s."),
     (Overloaded("Too many orders wait."), "Too many orders wait. Try again in 1 s."),
     (Unavailable("The database is away."), "The database is away."),
+    (
+        RepositoryHeld("orders.db", 7, "http://127.0.0.1:8000"),
+        (
+            "orders.db is held by the process 7, which answers at http://127.0.0.1:8000. "
+            "Stop it first, or use a repository of its own."
+        ),
+    ),
+    (
+        RepositoryHeld("orders.db", None, None),
+        "orders.db is held by another process. Stop it first, or use a repository of its own.",
+    ),
     (Rejected("No such item."), "No such item."),
     (RetryLater(5, "The bank is closed."), "The bank is closed."),
     (RetryLater(5), "retry later"),

@@ -1,0 +1,48 @@
+"""Answers, as values: an endpoint makes one, its resource sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from starlette.types import Send
+
+from order_engine.wire import Problem
+
+Header = tuple[bytes, bytes]
+
+JSON: Final = (b"content-type", b"application/json")
+PROBLEM: Final = (b"content-type", b"application/problem+json")
+NEVER_STORED: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+NO_CONTENT: Final = 204
+NOT_MODIFIED: Final = 304
+WITHOUT_BODY: Final = frozenset({NO_CONTENT, NOT_MODIFIED})
+
+
+class Answer(NamedTuple):
+    """A whole answer; the length of its body is added when it is sent."""
+
+    status: int
+    headers: Sequence[Header]
+    body: bytes
+
+
+def json_answer(text: str, *headers: Header, status: int = 200) -> Answer:
+    """Return an answer of a JSON text."""
+    return Answer(status, (JSON, *NEVER_STORED, *headers), text.encode())
+
+
+def problem_answer(problem: Problem, *headers: Header) -> Answer:
+    """Return an answer of a problem document (RFC 9457)."""
+    if problem.retry_after is not None:
+        headers = (*headers, (b"retry-after", b"%d" % problem.retry_after))
+    return Answer(problem.status, (PROBLEM, *NEVER_STORED, *headers), problem.json().encode())
+
+
+async def send_answer(send: Send, answer: Answer, *, with_body: bool = True) -> None:
+    """Send an answer whole; to a HEAD request without its body."""
+    headers = list(answer.headers)
+    if answer.status not in WITHOUT_BODY:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body if with_body else b""})

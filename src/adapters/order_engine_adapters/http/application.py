@@ -1,0 +1,41 @@
+"""The Starlette application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from order_engine.application.engine import OrderEngine
+from order_engine_adapters.http.batch import BatchEndpoint
+from order_engine_adapters.http.health import HealthEndpoints
+from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.orders import OrderEndpoints
+from order_engine_adapters.http.resources import Resource, nothing_here
+
+
+def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Starlette:
+    """Return the application that answers for `engine`. It mounts into any ASGI application, under any path.
+
+    It neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
+    """
+    limits = limits or HttpLimits()
+    orders = OrderEndpoints(engine, limits)
+    health = HealthEndpoints(engine)
+    batch = BatchEndpoint(engine, limits)
+    routes = [
+        Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
+        Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
+        Route("/orders/{order_id}/status", Resource({"GET": orders.status})),
+        Route("/orders/{order_id}", Resource({"GET": orders.get})),
+        Route("/orders/{order_id}/history", Resource({"GET": orders.history})),
+        Route("/orders/{order_id}/cancel", Resource({"POST": orders.cancel})),
+        Route("/orders/{order_id}/redrive", Resource({"POST": orders.redrive})),
+        Route("/metrics", Resource({"GET": health.metrics})),
+        Route("/livez", Resource({"GET": health.alive})),
+        Route("/readyz", Resource({"GET": health.ready})),
+    ]
+    app = Starlette(routes=routes)
+    # Starlette's own answers to these two are plain text and a redirection; a redirected POST is easily lost.
+    app.router.redirect_slashes = False
+    app.router.default = nothing_here
+    return app

@@ -1,0 +1,62 @@
+"""Conditional requests (RFC 9110, section 13): the entity tag of an order is its version."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.types import Scope
+
+from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import VersionMismatch
+from order_engine.domain.order import Order
+from order_engine_adapters.http.errors import InvalidHeader
+from order_engine_adapters.http.requests import header_values
+
+ENTITY_TAG: Final = rb'(?:W/)?"[!#-~\x80-\xff]*"'
+ENTITY_TAGS: Final = re.compile(rb"[ \t,]*" + ENTITY_TAG + rb"(?:[ \t]*,[ \t,]*" + ENTITY_TAG + rb")*[ \t,]*")
+VERSION: Final = re.compile(rb'"([1-9][0-9]{0,17})"')
+NO_VERSION: Final = -1
+"""Expected where no tag that was given can be that of an order."""
+
+
+def entity_tag(order: Order) -> bytes:
+    """Return the entity tag of an order."""
+    return b'"%d"' % order.version
+
+
+def is_unchanged(scope: Scope, order: Order) -> bool:
+    """Whether `If-None-Match` names the order as it is: a weak comparison, as section 13.1.2 has it."""
+    given = b",".join(header_values(scope, b"if-none-match")).strip()
+    if given == b"*":
+        return True
+    return entity_tag(order) in _tags(given, "If-None-Match", weak=True)
+
+
+async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> int | None:
+    """Return the version that `If-Match` expects; None where it expects nothing.
+
+    Of several versions it is the order's present one, where that is among them: the engine compares it again when it
+    acts. Raises VersionMismatch where no tag can match, OrderNotFound, InvalidHeader.
+    """
+    given = b",".join(header_values(scope, b"if-match")).strip()
+    if given in {b"", b"*"}:
+        return None
+    versions = [int(match[1]) for tag in _tags(given, "If-Match", weak=False) if (match := VERSION.fullmatch(tag))]
+    if len(versions) == 1:
+        return versions[0]
+    actual = (await engine.get(order_id)).version
+    if actual in versions:
+        return actual
+    raise VersionMismatch(order_id, versions[0] if versions else NO_VERSION, actual)
+
+
+def _tags(given: bytes, name: str, *, weak: bool) -> list[bytes]:
+    """Return the tags that may match: for a weak comparison all, bare of their mark; for a strong one the strong."""
+    if not given:
+        return []
+    if not ENTITY_TAGS.fullmatch(given):
+        message = f'{name} must be * or entity tags, for example "3".'
+        raise InvalidHeader(message)
+    tags: list[bytes] = re.findall(ENTITY_TAG, given)
+    return [tag.removeprefix(b"W/") for tag in tags] if weak else [tag for tag in tags if not tag.startswith(b"W/")]

@@ -1,0 +1,123 @@
+"""The endpoints of orders: placing, reading, listing, cancelling and redriving."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from starlette.types import Receive, Scope
+
+from order_engine.application.engine import OrderEngine
+from order_engine.application.placing import Placed
+from order_engine.domain.events import Event
+from order_engine.domain.order import Order
+from order_engine.wire import history_json, order_json, orders_json, read_order
+from order_engine_adapters.http.answers import NEVER_STORED, NOT_MODIFIED, Answer, json_answer
+from order_engine_adapters.http.conditions import entity_tag, expected_version, is_unchanged
+from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.queries import list_link, list_query
+from order_engine_adapters.http.requests import (
+    JSON_TYPE,
+    check_json_accepted,
+    check_media_type,
+    idempotency_key,
+    path_order_id,
+    read_body,
+)
+from order_engine_adapters.http.resources import within
+
+CREATED = '{"message":"Order created successfully"}'
+CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
+REPLAYED = (b"idempotent-replayed", b"true")
+ACCEPTED = 202
+
+
+class OrderEndpoints:
+    """What can be done with orders over HTTP."""
+
+    def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
+        """Answer for `engine`."""
+        self._engine = engine
+        self._limits = limits
+        self._content_limits = engine.options.content
+        self._seconds = engine.options.request_seconds
+
+    async def place(self, scope: Scope, receive: Receive) -> Answer:
+        """Place one order."""
+        check_json_accepted(scope)
+        check_media_type(scope, (JSON_TYPE,))
+        key = idempotency_key(scope)
+        body = await read_body(scope, receive, self._limits)
+        order = read_order(body, self._content_limits)
+        placed = await within(self._seconds, self._engine.place(order, idempotency_key=key))
+        return _created(scope, placed, with_id=order.order_id is None)
+
+    async def get(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with an order."""
+        check_json_accepted(scope)
+        order = await within(self._seconds, self._engine.get(path_order_id(scope)))
+        tag = (b"etag", entity_tag(order))
+        if is_unchanged(scope, order):
+            return Answer(NOT_MODIFIED, (tag, *NEVER_STORED), b"")
+        return json_answer(order_json(order), tag)
+
+    async def status(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with the status of an order."""
+        check_json_accepted(scope)
+        status = await within(self._seconds, self._engine.status(path_order_id(scope)))
+        return json_answer(f'{{"status":"{status}"}}')
+
+    async def history(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with the whole history of an order."""
+        check_json_accepted(scope)
+        events = await within(self._seconds, self._whole_history(path_order_id(scope)))
+        return json_answer(history_json(events))
+
+    async def page(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with a page of orders, newest first."""
+        check_json_accepted(scope)
+        query = list_query(scope)
+        page = await within(
+            self._seconds,
+            self._engine.list(status=query.status, user_id=query.user_id, limit=query.limit, cursor=query.cursor),
+        )
+        links = () if page.next is None else ((b"link", list_link(scope, query, page.next)),)
+        return json_answer(orders_json(page), *links)
+
+    async def cancel(self, scope: Scope, _: Receive) -> Answer:
+        """Cancel an order: it is Cancelled, or the processor that runs is being told."""
+        order = await within(self._seconds, self._act(scope, self._engine.cancel))
+        return _changed(order, 200 if order.status.ended else ACCEPTED)
+
+    async def redrive(self, scope: Scope, _: Receive) -> Answer:
+        """Give a Failed order a new round."""
+        return _changed(await within(self._seconds, self._act(scope, self._engine.redrive)), 200)
+
+    async def _act(self, scope: Scope, action: Callable[..., Awaitable[Order]]) -> Order:
+        check_json_accepted(scope)
+        order_id = path_order_id(scope)
+        return await action(order_id, expected_version=await expected_version(scope, self._engine, order_id))
+
+    async def _whole_history(self, order_id: str) -> list[Event]:
+        events: list[Event] = []
+        while True:
+            after = events[-1].version if events else 0
+            page = await self._engine.history(order_id, after=after)
+            events += page
+            if len(page) < self._engine.options.page_limit:
+                return events
+
+
+def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:
+    order_id = placed.order.order_id
+    # An id that the engine made consists of hexadecimal digits; any other is told in the Location alone.
+    text = CREATED_WITH_ID % order_id if with_id else CREATED
+    location = quote(f"{scope.get('root_path', '')}/orders/") + quote(order_id, safe="")
+    headers = [(b"location", location.encode()), (b"etag", entity_tag(placed.order))]
+    if placed.replayed:
+        headers.append(REPLAYED)
+    return json_answer(text, *headers, status=201)
+
+
+def _changed(order: Order, status: int) -> Answer:
+    return json_answer(order_json(order), (b"etag", entity_tag(order)), status=status)

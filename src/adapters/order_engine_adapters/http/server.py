@@ -1,0 +1,116 @@
+"""The server that runs an application: uvicorn, with signals, log and shutdown in our own hands."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from order_engine.domain.errors import Unavailable
+
+BACKLOG = 2048
+LINGER_SECONDS = 3
+"""How long answers under way may take when the server stops; the engine is drained by then."""
+
+
+class AddressUnavailable(Unavailable):
+    """The address cannot be bound: another process listens there, or it is not this machine's."""
+
+    code = "address_unavailable"
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the address and does not listen yet. Raises AddressUnavailable."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _unavailable(host, port, error) from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise _unavailable(host, port, error) from error
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """Return the URL that the server behind this socket answers at, as seen from this machine."""
+    host, port = bound.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "::1" if bound.family is socket.AF_INET6 else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server:
+    """Serves one application on one socket, from `start` until `stop`."""
+
+    def __init__(self, app: ASGIApp, bound: socket.socket, *, backlog: int = BACKLOG) -> None:
+        """Prepare; nothing listens yet."""
+        self._socket = bound
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=backlog,
+            timeout_graceful_shutdown=LINGER_SECONDS,
+        )
+        self._server = _Uvicorn(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Returns when requests are answered; raises what keeps the server from it."""
+        self._serving = asyncio.create_task(self._server.serve([self._socket]), name="order_engine http")
+        listening = asyncio.create_task(self._server.listening.wait())
+        try:
+            await asyncio.wait([listening, self._serving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listening.cancel()
+        if self._serving.done():
+            self._serving.result()
+
+    async def stop(self) -> None:
+        """Take no more connections, let answers under way end, and return. May be called again."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+    async def ended(self) -> None:
+        """Return when the server has ended, asked or not; raise what it ended of."""
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+            self._serving.result()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves the signals to the service: uvicorn would end the process by the signal, with its exit code."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _unavailable(host: str, port: int, error: OSError) -> AddressUnavailable:
+    reason = error.strerror or str(error)
+    return AddressUnavailable(f"Cannot listen on {host} port {port}: {reason}. Choose another with --port or --host.")

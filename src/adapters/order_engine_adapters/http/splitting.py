@@ -1,0 +1,187 @@
+"""Splitting the body of a batch into its elements while it comes in, without reading more of it than one element."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol, TypeAlias
+
+from order_engine.domain.errors import FieldError, InvalidOrder, MalformedJson, OrderEngineError
+from order_engine_adapters.http.errors import BodyTooLarge
+
+Element: TypeAlias = bytes | OrderEngineError
+"""The JSON text of one element, or why it is none."""
+
+WHITESPACE: Final = b" \t\r\n"
+STRUCTURE: Final = re.compile(rb'[\[\]{},"]')
+STRING_STOP: Final = re.compile(rb'"|\\.?', re.DOTALL)
+NOT_WHITESPACE: Final = re.compile(rb"[^ \t\r\n]")
+BEGINS_A_VALUE: Final = b'{"-0123456789tfn'
+
+
+class Splitter(Protocol):
+    """Takes a body in parts and gives its elements."""
+
+    def feed(self, part: bytes) -> Iterator[Element]:
+        """Yield the elements that end in this part. After an error that ends the whole body nothing more comes."""
+        ...
+
+    def end(self) -> Iterator[Element]:
+        """Yield what the end of the body makes an element, or an error."""
+        ...
+
+
+class _Collected:
+    """The bytes of one element, up to a limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._bytes = bytearray()
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size <= self._most:
+            self._bytes += part
+        else:
+            self._bytes.clear()
+
+    def take(self) -> Element | None:
+        """Return the element, or None for a blank one, and begin the next."""
+        size, text = self._size, bytes(self._bytes).strip(WHITESPACE)
+        self._size = 0
+        self._bytes.clear()
+        if size > self._most:
+            return BodyTooLarge(self._most)
+        return text or None
+
+
+class LineSplitter:
+    """Newline-delimited JSON: blank lines are skipped, and a line over the limit fails alone."""
+
+    def __init__(self, most: int) -> None:
+        """Take elements of up to `most` bytes."""
+        self._line = _Collected(most)
+
+    def feed(self, part: bytes) -> Iterator[Element]:
+        """Yield the lines that end in this part."""
+        *whole, rest = part.split(b"\n")
+        for line in whole:
+            self._line.add(line)
+            yield from self.end()
+        self._line.add(rest)
+
+    def end(self) -> Iterator[Element]:
+        """Yield the line that has begun."""
+        element = self._line.take()
+        if element is not None:
+            yield element
+
+
+class ArraySplitter:
+    """A JSON array. Only brackets, commas and strings are looked at: each element is parsed by itself afterwards."""
+
+    def __init__(self, most: int) -> None:
+        """Take elements of up to `most` bytes."""
+        self._element = _Collected(most)
+        self._found: list[Element] = []
+        self._step: Callable[[bytes, int], int] = self._before_the_array
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+
+    def feed(self, part: bytes) -> Iterator[Element]:
+        """Yield the elements that end in this part. Raises MalformedJson or InvalidOrder where the body is no array."""
+        position = 0
+        while position < len(part):
+            position = self._step(part, position)
+        yield from self._take_found()
+
+    def end(self) -> Iterator[Element]:
+        """Yield an error where the array has not come to its end; raise MalformedJson where it has not begun."""
+        if self._step == self._before_the_array:
+            message = "The body is empty: it must be a JSON array of orders."
+            raise MalformedJson(message)
+        if self._step not in {self._after_the_array, self._skip}:
+            self._break_off("The array breaks off before its end.")
+        yield from self._take_found()
+
+    def _take_found(self) -> list[Element]:
+        found, self._found = self._found, []
+        return found
+
+    def _before_the_array(self, part: bytes, position: int) -> int:
+        start = NOT_WHITESPACE.search(part, position)
+        if start is None:
+            return len(part)
+        if start[0] == b"[":
+            self._step = self._before_the_first
+            return start.end()
+        if start[0] in BEGINS_A_VALUE:
+            raise InvalidOrder((FieldError("", "must be in an array: the body of a batch is a JSON array of orders"),))
+        message = "The body is not JSON: it must be an array of orders."
+        raise MalformedJson(message)
+
+    def _before_the_first(self, part: bytes, position: int) -> int:
+        start = NOT_WHITESPACE.search(part, position)
+        if start is not None and start[0] == b"]":
+            self._step = self._after_the_array
+            return start.end()
+        return self._before_an_element(part, position)
+
+    def _before_an_element(self, part: bytes, position: int) -> int:
+        start = NOT_WHITESPACE.search(part, position)
+        if start is None:
+            return len(part)
+        if start[0] in b",]}":
+            return self._break_off(f"The array has {start[0].decode()!r} where an order should be.")
+        self._step = self._inside
+        return start.start()
+
+    def _inside(self, part: bytes, position: int) -> int:
+        """Go on to the next byte that matters, and keep everything up to it."""
+        if self._escaped:
+            self._escaped = False
+            self._element.add(part[position : position + 1])
+            return position + 1
+        stop = (STRING_STOP if self._in_string else STRUCTURE).search(part, position)
+        if stop is None:
+            self._element.add(part[position:])
+            return len(part)
+        if not self._in_string and self._depth == 0 and stop[0] in b",]":
+            self._element.add(part[position : stop.start()])
+            self._end_element(stop[0])
+            return stop.end()
+        self._element.add(part[position : stop.end()])
+        self._pass(stop[0])
+        return stop.end()
+
+    def _pass(self, mark: bytes) -> None:
+        if mark == b'"':
+            self._in_string = not self._in_string
+        elif self._in_string:
+            # A backslash that is the last byte of its part: what it escapes is in the next one.
+            self._escaped = len(mark) == 1
+        elif mark in b"[{":
+            self._depth += 1
+        elif mark in b"]}":
+            self._depth = max(self._depth - 1, 0)
+
+    def _end_element(self, mark: bytes) -> None:
+        element = self._element.take()
+        if element is not None:
+            self._found.append(element)
+        self._step = self._before_an_element if mark == b"," else self._after_the_array
+
+    def _after_the_array(self, part: bytes, position: int) -> int:
+        if NOT_WHITESPACE.search(part, position) is not None:
+            return self._break_off("Something follows the array.")
+        return len(part)
+
+    def _break_off(self, reason: str) -> int:
+        self._found.append(MalformedJson(f"{reason} What came before it was answered; nothing after it was read."))
+        self._step = self._skip
+        return 0
+
+    def _skip(self, part: bytes, _: int) -> int:
+        return len(part)

@@ -1,0 +1,31 @@
+"""The wire format: orders, events and errors as JSON, the same for HTTP, the command line and whoever comes next.
+
+Reading is strict and exact: I-JSON only, amounts and other numbers to their last digit. Writing gives compact texts.
+"""
+
+from order_engine.wire.i_json import read_json
+from order_engine.wire.intake import new_order, order_id_in, read_order
+from order_engine.wire.problems import Problem, problem_of
+from order_engine.wire.writing import (
+    event_json,
+    history_json,
+    order_json,
+    orders_json,
+    statistics_json,
+    time_text,
+)
+
+__all__ = [
+    "Problem",
+    "event_json",
+    "history_json",
+    "new_order",
+    "order_id_in",
+    "order_json",
+    "orders_json",
+    "problem_of",
+    "read_json",
+    "read_order",
+    "statistics_json",
+    "time_text",
+]

@@ -1,0 +1,81 @@
+"""From JSON to a new order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from order_engine.domain.attributes import JsonValue
+from order_engine.domain.errors import FieldError, InvalidOrder
+from order_engine.domain.limits import ContentLimits
+from order_engine.domain.order import NewOrder
+from order_engine.domain.validation import validate
+from order_engine.wire.i_json import read_json
+
+REQUIRED = ("user_id", "item_ids", "total_amount")
+LONGEST_QUOTED_NAME = 100
+"""Characters of an unknown field's name that are told back to the client."""
+FIELDS = frozenset({"order_id", *REQUIRED, "currency", "attributes"})
+
+
+def read_order(text: bytes, limits: ContentLimits) -> NewOrder:
+    """Return the order in a JSON text. Raises MalformedJson, and InvalidOrder for what is no object of its fields."""
+    return new_order(read_json(text, limits), limits)
+
+
+def new_order(value: JsonValue, limits: ContentLimits) -> NewOrder:
+    """Return the order in a JSON value; the values of its fields are checked by the engine when it is placed.
+
+    Raises InvalidOrder where fields are missing or unknown, naming everything else that is wrong as well. A field that
+    is null is absent.
+    """
+    if not isinstance(value, dict):
+        raise InvalidOrder((FieldError("", "must be a JSON object"),))
+    order = _carried(value)
+    if value.keys() <= FIELDS and all(value.get(name) is not None for name in REQUIRED):
+        return order
+    raise InvalidOrder((*_shape_errors(value), *_other_errors(order, value, limits)))
+
+
+def order_id_in(value: JsonValue) -> str | None:
+    """Return the order id that a JSON value names, be it valid or not; None where there is none to be read."""
+    order_id = value.get("order_id") if isinstance(value, dict) else None
+    return order_id if isinstance(order_id, str) else None
+
+
+def _carried(fields: Mapping[str, Any]) -> NewOrder:
+    """Carry the fields as they are: `NewOrder` checks nothing, the engine's validation checks every type."""
+    get = fields.get
+    return NewOrder(
+        user_id=get("user_id"),  # type: ignore[arg-type]
+        item_ids=get("item_ids"),  # type: ignore[arg-type]
+        total_amount=get("total_amount"),  # type: ignore[arg-type]
+        order_id=get("order_id"),
+        currency=get("currency"),
+        attributes=get("attributes"),
+    )
+
+
+def _shape_errors(fields: Mapping[str, JsonValue]) -> Iterator[FieldError]:
+    for name in REQUIRED:
+        if fields.get(name) is None:
+            yield FieldError(f"/{name}", "is required")
+    for name in fields:
+        if name not in FIELDS:
+            yield _unknown(name)
+
+
+def _unknown(name: str) -> FieldError:
+    if len(name) > LONGEST_QUOTED_NAME:
+        return FieldError("", f"has a field whose name has {len(name)} characters, which is none of an order")
+    escaped = name.replace("~", "~0").replace("/", "~1")
+    return FieldError(f"/{escaped}", "is no field of an order")
+
+
+def _other_errors(order: NewOrder, fields: Mapping[str, JsonValue], limits: ContentLimits) -> Iterator[FieldError]:
+    try:
+        validate(order, "made", limits)
+    except InvalidOrder as invalid:
+        for error in invalid.errors:
+            if fields.get(error.pointer.split("/")[1]) is not None:
+                yield error

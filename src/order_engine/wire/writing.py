@@ -1,0 +1,85 @@
+"""From orders, events and statistics to compact JSON texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from order_engine.application.paging import OrderList
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Statistics
+from order_engine.domain.money import amount_text
+from order_engine.domain.order import Order
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def time_text(at: datetime) -> str:
+    """Return a time as in RFC 3339: UTC, with microseconds."""
+    # `isoformat` writes the offset of UTC as +00:00.
+    return f"{at.isoformat(timespec='microseconds')[:-6]}Z"
+
+
+def order_json(order: Order) -> str:
+    """Return the order: what was placed, and how it stands."""
+    content = _encode(
+        {
+            "order_id": order.order_id,
+            "user_id": order.user_id,
+            "item_ids": order.item_ids,
+            "total_amount": amount_text(order.total_amount),
+            "currency": order.currency,
+        }
+    )
+    state = _encode(
+        {
+            "status": order.status,
+            "version": order.version,
+            "attempts": order.attempts,
+            "created_at": time_text(order.created_at),
+            "processing_started_at": _time_or_none(order.processing_started_at),
+            "ended_at": _time_or_none(order.ended_at),
+            "failure": order.failure,
+        }
+    )
+    # The attributes are JSON already, and exact: they must not be read and written again.
+    attributes = order.attributes.text if order.attributes is not None else "null"
+    return f'{content[:-1]},"attributes":{attributes},{state[1:]}'
+
+
+def orders_json(page: OrderList) -> str:
+    """Return one page of orders and the cursor of the next one."""
+    return f'{{"orders":[{",".join(map(order_json, page))}],"next":{_encode(page.next)}}}'
+
+
+def event_json(event: Event) -> str:
+    """Return one event of an order's history, without the order's id; what it does not have is left out."""
+    fields: dict[str, object] = {
+        "version": event.version,
+        "type": event.type,
+        "status": event.status,
+        "at": time_text(event.at),
+    }
+    fields |= {name: value for name in ("token", "attempt", "reason") if (value := getattr(event, name)) is not None}
+    return _encode(fields)
+
+
+def history_json(events: Iterable[Event]) -> str:
+    """Return the history of one order."""
+    return f'{{"events":[{",".join(map(event_json, events))}]}}'
+
+
+def statistics_json(statistics: Statistics) -> str:
+    """Return the metrics."""
+    return _encode(
+        {
+            "total_orders": statistics.total_orders,
+            "average_processing_time": statistics.average_processing_time,
+            "status_counts": dict(statistics.status_counts),
+        }
+    )
+
+
+def _time_or_none(at: datetime | None) -> str | None:
+    return None if at is None else time_text(at)
