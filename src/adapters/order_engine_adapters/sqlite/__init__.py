@@ -1,0 +1,6 @@
+"""The SQLite repository: `sqlite:///file.db`. Durable orders in one file, which one process holds at a time."""
+
+from order_engine_adapters.sqlite.opening import open_repository
+from order_engine_adapters.sqlite.repository import SqliteRepository
+
+__all__ = ["SqliteRepository", "open_repository"]

@@ -1,0 +1,57 @@
+"""What one transaction changes: collected first, and then written in few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Final
+
+from order_engine.domain.events import Event
+from order_engine.domain.placement import KeyBinding
+from order_engine_adapters.sqlite import rows
+from order_engine_adapters.sqlite.rows import Kept
+from order_engine_adapters.sqlite.statements import Statement, statements
+
+INSERT_KEYS: Final = (
+    "INSERT INTO idempotency_keys (key, order_id, order_id_made, fingerprint) "
+    "SELECT * FROM ({values}) WHERE column1 IS NOT NULL"
+)
+KEY_COLUMNS: Final = 4
+
+
+class Changes:
+    """The steps of orders within one transaction, and the keys that it binds."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._placed: list[Kept] = []
+        self._moved: dict[int, Kept] = {}
+        self._steps: list[tuple[object, ...]] = []
+        self._keys: list[tuple[object, ...]] = []
+
+    @property
+    def orders(self) -> Iterable[Kept]:
+        """Return the orders as they stand after the transaction."""
+        return chain(self._placed, self._moved.values())
+
+    def place(self, kept: Kept) -> None:
+        """Add a new order, Pending or born claimed."""
+        self._placed.append(kept)
+
+    def move(self, kept: Kept, event: Event | None) -> None:
+        """Take an order to its next version; without an event it is a renewal."""
+        self._moved[kept.serial] = kept
+        self._steps.append(rows.step_row(kept, event))
+
+    def bind(self, key: str, bound: KeyBinding) -> None:
+        """Let an idempotency key stand for an order."""
+        self._keys.append((key, bound.order_id, int(bound.order_id_made), bound.fingerprint))
+
+    def statements(self) -> Sequence[Statement]:
+        """Return what has to be executed; nothing where nothing changed."""
+        placings = list(map(rows.placing_row, self._placed))
+        return [
+            *statements(rows.INSERT_PLACINGS, rows.PLACING_COLUMNS, placings),
+            *statements(rows.INSERT_STEPS, rows.STEP_COLUMNS, self._steps),
+            *statements(INSERT_KEYS, KEY_COLUMNS, self._keys),
+        ]

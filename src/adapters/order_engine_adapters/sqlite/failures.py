@@ -1,0 +1,66 @@
+"""What an error of SQLite means to the port."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
+
+PRIMARY_CODE: Final = 0xFF
+"""The part of an extended result code that says what kind of error it is."""
+
+_LOCKED: Final = "Another program has locked the database {path}; nothing took effect. Close that program."
+_NOT_WRITABLE: Final = "The database {path} cannot be written: give this user the right to write it and its folder."
+
+_SENTENCES: Final[Mapping[int, str]] = {
+    sqlite3.SQLITE_FULL: "No room is left for {path}; nothing took effect. Make room, then it goes on.",
+    sqlite3.SQLITE_IOERR: "The disk of the database {path} failed ({name}); nothing took effect. Check that disk.",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_PROTOCOL: _LOCKED,
+    sqlite3.SQLITE_READONLY: _NOT_WRITABLE,
+    sqlite3.SQLITE_PERM: _NOT_WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: "The database {path} cannot be opened: check that its folder exists and may be written.",
+    sqlite3.SQLITE_NOTADB: "The file {path} is no SQLite database: name another file, or move this one away.",
+    sqlite3.SQLITE_CORRUPT: "The database {path} is damaged ({name}): stop the engine and restore a backup.",
+    sqlite3.SQLITE_INTERRUPT: "A call of the database {path} was interrupted; nothing took effect.",
+}
+"""The errors that come from the surroundings. All others are mistakes of ours and surface as themselves."""
+
+_MAY_HAVE_BEEN_COMMITTED: Final = frozenset({sqlite3.SQLITE_IOERR})
+
+_CONNECTION_IS_DOUBTFUL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def as_unavailable(error: sqlite3.Error, path: Path) -> Unavailable | None:
+    """Return what to raise for an error that comes from the surroundings; None for a mistake of ours."""
+    sentence = _SENTENCES.get(_primary(error))
+    return None if sentence is None else Unavailable(sentence.format(path=path, name=error.sqlite_errorname))
+
+
+def as_outcome_unknown(error: sqlite3.Error, path: Path) -> OutcomeUnknown | None:
+    """Return what to raise for an error of COMMIT after which the transaction may come back; None if it cannot.
+
+    A transaction counts once its last frame is in the write-ahead log. Where writing a frame failed, the frame is
+    incomplete and its checksum wrong. Where the flushing afterwards failed, the frame may be found after a crash.
+    """
+    if _primary(error) not in _MAY_HAVE_BEEN_COMMITTED or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE:
+        return None
+    name = error.sqlite_errorname
+    return OutcomeUnknown(f"Storing to the database {path} ended in an error ({name}); it may have taken effect.")
+
+
+def leaves_doubt(error: sqlite3.Error) -> bool:
+    """Whether the connection should not be trusted after this error: a new one reads everything anew.
+
+    Not where only writing failed, as it does on some full disks: a new connection would need room to be opened.
+    """
+    return _primary(error) in _CONNECTION_IS_DOUBTFUL and error.sqlite_errorcode != sqlite3.SQLITE_IOERR_WRITE
+
+
+def _primary(error: sqlite3.Error) -> int:
+    # Errors of the module itself, for example on a closed connection, have no code.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE

@@ -1,0 +1,101 @@
+"""The lock file that tells who holds a database."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from order_engine.domain.errors import RepositoryHeld, Unavailable
+from order_engine_adapters.sqlite.locking import try_lock
+
+LONGEST_CONTENT = 4096
+
+
+class FileLock:
+    """Holds the file `<database>.lock` for one process, which the kernel lets go of at whatever death.
+
+    The file itself stays when the lock is released: deleting it would race with whoever has just opened it. It tells
+    the holder's process id and the address where it answers HTTP, as JSON.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Hold nothing yet."""
+        self._database = database
+        self._path = Path(f"{database}.lock")
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises RepositoryHeld where somebody has it, Unavailable where the file cannot be opened."""
+        descriptor = self._opened()
+        try:
+            self._take(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise self._unavailable(error) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def announce(self, address: str) -> None:
+        """Tell others where the holder answers. Raises Unavailable where the file cannot be written."""
+        if self._descriptor is None:
+            return
+        try:
+            _write(self._descriptor, _content(address))
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def release(self) -> None:
+        """Let go, leaving an empty file."""
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        try:
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        if not try_lock(descriptor):
+            raise RepositoryHeld(str(self._database), *_holder(descriptor))
+        _write(descriptor, _content(None))
+
+    def _opened(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"The lock file {self._path} cannot be used ({error.strerror}): "
+            "give this user the right to write it and its folder, or name another database."
+        )
+
+
+def _content(address: str | None) -> bytes:
+    return json.dumps({"process": os.getpid(), "address": address}).encode()
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """Replace the content, cutting the old one off last: at no moment does a reader find less than one JSON value."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, content)
+    os.ftruncate(descriptor, len(content))
+
+
+def _holder(descriptor: int) -> tuple[int | None, str | None]:
+    """Return the holder's process id and address as far as they can be read."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    text = os.read(descriptor, LONGEST_CONTENT).decode(errors="replace")
+    try:
+        # Only the first value: the end of a longer content may not be cut off yet.
+        told, _ = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return None, None
+    if not isinstance(told, dict):
+        return None, None
+    process_id, address = told.get("process"), told.get("address")
+    return process_id if isinstance(process_id, int) else None, address if isinstance(address, str) else None

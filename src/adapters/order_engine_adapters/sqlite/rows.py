@@ -1,0 +1,205 @@
+"""Orders and events as rows of the tables, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from order_engine.domain.attributes import Attributes
+from order_engine.domain.events import STATUS_AFTER, Event, EventType
+from order_engine.domain.order import Order, OrderContent, Status, evolve, new_order
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Plain strings to bind: for a subclass, as the enumerations' members are, `sqlite3` first looks for an adapter.
+STATUS_TEXT: Final[Mapping[Status, str]] = {status: str(status.value) for status in Status}
+TYPE_TEXT: Final[Mapping[EventType, str]] = {event_type: str(event_type.value) for event_type in EventType}
+_STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Status}
+_TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_type in EventType}
+
+_items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Kept(NamedTuple):
+    """An order and its serial number in the database."""
+
+    serial: int
+    order: Order
+
+
+LARGEST_INTEGER: Final = (1 << 63) - 1
+"""Of SQLite. A limit or version beyond it means the same as this one."""
+
+NO_EVENT: Final = (None, None, None, None)
+
+# Writing
+
+INSERT_PLACINGS: Final = (
+    "INSERT INTO placings (serial, order_id, user_id, created_at, status, version, token, claim_id, lease_ends, "
+    "processing_started_at, item_ids, total_amount, currency, attributes) "
+    "SELECT * FROM ({values}) WHERE column1 IS NOT NULL"
+)
+PLACING_COLUMNS: Final = 14
+
+INSERT_STEPS: Final = (
+    "INSERT INTO steps (serial, updated_at, status, version, round, token, attempts, failures, vanished, "
+    "cancel_requested, claim_id, lease_ends, due, processing_started_at, ended_at, failure, event_type, event_token, "
+    "event_attempt, event_reason) SELECT * FROM ({values}) WHERE column1 IS NOT NULL"
+)
+STEP_COLUMNS: Final = 20
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as microseconds since 1970."""
+    since = moment - EPOCH
+    return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+
+
+def moment(since: int) -> datetime:
+    """Return the time that is so many microseconds after 1970."""
+    return EPOCH + timedelta(microseconds=since)
+
+
+def placing_row(kept: Kept) -> tuple[object, ...]:
+    """Return the row of a new order, which is Pending or born claimed; its events follow from it."""
+    order = kept.order
+    lease_ends, started_at, attributes = order.lease_ends, order.processing_started_at, order.attributes
+    return (
+        kept.serial,
+        order.order_id,
+        order.user_id,
+        microseconds(order.created_at),
+        STATUS_TEXT[order.status],
+        order.version,
+        order.token,
+        order.claim_id,
+        None if lease_ends is None else microseconds(lease_ends),
+        None if started_at is None else microseconds(started_at),
+        _items_text(order.item_ids),
+        str(order.total_amount),
+        order.currency,
+        None if attributes is None else attributes.text,
+    )
+
+
+def step_row(kept: Kept, event: Event | None) -> tuple[object, ...]:
+    """Return the row of a step: how the order stands after it, and its event, whose time is the order's last."""
+    order = kept.order
+    lease_ends, due = order.lease_ends, order.due
+    started_at, ended_at = order.processing_started_at, order.ended_at
+    return (
+        kept.serial,
+        microseconds(order.updated_at),
+        STATUS_TEXT[order.status],
+        order.version,
+        order.round,
+        order.token,
+        order.attempts,
+        order.failures,
+        order.vanished,
+        int(order.cancel_requested),
+        order.claim_id,
+        None if lease_ends is None else microseconds(lease_ends),
+        None if due is None else microseconds(due),
+        None if started_at is None else microseconds(started_at),
+        None if ended_at is None else microseconds(ended_at),
+        order.failure,
+        *(NO_EVENT if event is None else (TYPE_TEXT[event.type], event.token, event.attempt, event.reason)),
+    )
+
+
+# Reading. Many rows are read in one step as well, as one JSON text.
+
+ORDERS_AS_JSON: Final = (
+    "json_group_array(json_array(serial, order_id, user_id, json(item_ids), total_amount, currency, attributes, "
+    "created_at, updated_at, status, version, round, token, attempts, failures, vanished, cancel_requested, claim_id, "
+    "lease_ends, due, processing_started_at, ended_at, failure))"
+)
+EVENTS_AS_JSON: Final = (
+    "json_group_array(json_array(events.serial, order_id, events.version, type, at, events.token, attempt, reason))"
+)
+
+
+def read_orders(text: str) -> list[Kept]:
+    """Return the orders in a text that ORDERS_AS_JSON made."""
+    return [_read_order(*row) for row in json.loads(text)]
+
+
+def read_events(text: str) -> tuple[list[Event], int | None]:
+    """Return the events in a text that EVENTS_AS_JSON made, and the serial number of the last; None where none is."""
+    rows: Sequence[Sequence[Any]] = json.loads(text)
+    return [_read_event(*row) for row in rows], rows[-1][0] if rows else None
+
+
+def _read_order(  # noqa: PLR0913, PLR0917 - as many as an order has
+    serial: int,
+    order_id: str,
+    user_id: str,
+    item_ids: Sequence[str],
+    total_amount: str,
+    currency: str | None,
+    attributes: str | None,
+    created_at: int,
+    updated_at: int,
+    status: str,
+    version: int,
+    round_number: int,
+    token: int,
+    attempts: int,
+    failures: int,
+    vanished: int,
+    cancel_requested: int,
+    claim_id: str | None,
+    lease_ends: int | None,
+    due: int | None,
+    processing_started_at: int | None,
+    ended_at: int | None,
+    failure: str | None,
+) -> Kept:
+    content: OrderContent = {
+        "order_id": order_id,
+        "user_id": user_id,
+        "item_ids": tuple(item_ids),
+        "total_amount": Decimal(total_amount),
+        "currency": currency,
+        "attributes": None if attributes is None else Attributes(attributes),
+        "created_at": moment(created_at),
+        "updated_at": moment(updated_at),
+    }
+    order = evolve(
+        new_order(content),
+        {
+            "status": _STATUSES[status],
+            "version": version,
+            "round": round_number,
+            "token": token,
+            "attempts": attempts,
+            "failures": failures,
+            "vanished": vanished,
+            "cancel_requested": bool(cancel_requested),
+            "claim_id": claim_id,
+            "lease_ends": None if lease_ends is None else moment(lease_ends),
+            "due": None if due is None else moment(due),
+            "processing_started_at": None if processing_started_at is None else moment(processing_started_at),
+            "ended_at": None if ended_at is None else moment(ended_at),
+            "failure": failure,
+        },
+    )
+    return Kept(serial, order)
+
+
+def _read_event(  # noqa: PLR0913, PLR0917 - as many as an event has
+    _: int,
+    order_id: str,
+    version: int,
+    type_text: str,
+    at: int,
+    token: int | None,
+    attempt: int | None,
+    reason: str | None,
+) -> Event:
+    event_type = _TYPES[type_text]
+    return Event(order_id, version, event_type, STATUS_AFTER[event_type], moment(at), token, attempt, reason)

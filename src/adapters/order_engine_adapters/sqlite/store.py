@@ -1,0 +1,111 @@
+"""The database as a store of orders: who holds it, what is in memory of it, and which serial number is next."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from order_engine.domain.order import Order
+from order_engine.domain.placement import KeyBinding
+from order_engine_adapters.sqlite.changes import Changes
+from order_engine_adapters.sqlite.connection import Database
+from order_engine_adapters.sqlite.lock import FileLock
+from order_engine_adapters.sqlite.recent import Recent
+from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, read_orders
+
+LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
+
+NAMED_ORDERS: Final = (
+    f"SELECT {ORDERS_AS_JSON} FROM orders JOIN contents USING (serial) "  # noqa: S608 - constants
+    "WHERE order_id IN (SELECT value FROM json_each(?))"
+)
+
+ORDERS_OF_A_CLAIM: Final = (
+    f"SELECT {ORDERS_AS_JSON} FROM orders INDEXED BY orders_of_claim JOIN contents USING (serial) "  # noqa: S608
+    "WHERE claim_id = ? AND lease_ends IS NOT NULL"
+)
+
+KEY_BINDINGS: Final = (
+    "SELECT json_group_array(json_array(key, order_id, order_id_made, hex(fingerprint))) FROM idempotency_keys "
+    "WHERE key IN (SELECT value FROM json_each(?))"
+)
+
+
+class Store:
+    """Everything behind the repository that belongs to the database's thread."""
+
+    def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"]) -> None:
+        """Keep what `open` needs. Symbolic links are followed, so that two names of one file share its lock."""
+        path = Path(os.path.realpath(path))
+        self.database = Database(path, synchronous)
+        self.lock = FileLock(path)
+        self.recent = Recent()
+        self._last_serial = 0
+
+    def open(self, now: datetime) -> None:
+        """Take the lock and open the database. Raises Unavailable where that cannot be."""
+        self.database.check_surroundings()
+        self.lock.acquire()
+        self.database.open(microseconds(now))
+        self._last_serial = self.database.ask(LAST_SERIAL)
+
+    def close(self) -> None:
+        """Close the database and let go of the lock, as far as they were opened."""
+        try:
+            self.database.close()
+        finally:
+            self.lock.release()
+
+    def next_serial(self) -> int:
+        """Return a serial number for a new order. One that is not used leaves a gap, which harms nobody."""
+        self._last_serial += 1
+        return self._last_serial
+
+    # Reading
+
+    def find(self, order_ids: Sequence[str]) -> dict[str, Kept]:
+        """Return the orders that exist among the ids."""
+        found = self.recent.find(order_ids)
+        missing = [order_id for order_id in order_ids if order_id not in found]
+        if missing:
+            for kept in read_orders(self.database.ask(NAMED_ORDERS, (json.dumps(missing),))):
+                found[kept.order.order_id] = kept
+        return found
+
+    def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids, in the order of the ids."""
+        found = self.find(order_ids)
+        return {order_id: found[order_id].order for order_id in order_ids if order_id in found}
+
+    def held_by(self, claim_id: str) -> Sequence[Order]:
+        """Return the orders that a claim holds."""
+        return [kept.order for kept in read_orders(self.database.ask(ORDERS_OF_A_CLAIM, (claim_id,)))]
+
+    def bindings(self, keys: Iterable[str]) -> dict[str, KeyBinding]:
+        """Return what the idempotency keys stand for, those that are known."""
+        rows = json.loads(self.database.ask(KEY_BINDINGS, (json.dumps(list(keys)),)))
+        return {
+            key: KeyBinding(order_id, bool(made), bytes.fromhex(fingerprint))
+            for key, order_id, made, fingerprint in rows
+        }
+
+    # Writing
+
+    def commit(self, changes: Changes) -> None:
+        """Make changes permanent, all of them or none.
+
+        Raises Unavailable where nothing took effect, OutcomeUnknown where they may have.
+        """
+        statements = changes.statements()
+        if not statements:
+            return
+        try:
+            self.database.transact(statements)
+        except BaseException:
+            self.recent.forget_all()
+            raise
+        self.recent.keep(changes.orders)

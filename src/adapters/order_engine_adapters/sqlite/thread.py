@@ -1,0 +1,99 @@
+"""The thread that a database connection lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+from order_engine.domain.errors import Unavailable
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_Job: TypeAlias = tuple[asyncio.Future[Any], Callable[[], Any]]
+_Answer: TypeAlias = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
+class DatabaseThread:
+    """Runs calls one after the other on one thread, and answers them on the event loop that it was made in."""
+
+    def __init__(self, name: str) -> None:
+        """Start the thread."""
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._answers: deque[_Answer] = deque()
+        self._delivery_is_due = False
+        self._has_ended = False
+        # A daemon: an event loop that goes away without closing shall not keep its process from ending.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(
+        self, function: Callable[Parameters, Result], *arguments: Parameters.args, **named: Parameters.kwargs
+    ) -> Result:
+        """Return what the function returns on the thread.
+
+        A caller that is cancelled leaves its call to run to the end if it has begun; if not, it never begins. Raises
+        Unavailable after `end`.
+        """
+        if self._has_ended:
+            message = "The repository is closed; nothing took effect."
+            raise Unavailable(message)
+        outcome: asyncio.Future[Result] = self._loop.create_future()
+        self._jobs.put((outcome, lambda: function(*arguments, **named)))
+        return await outcome
+
+    async def end(self, last: Callable[[], None]) -> None:
+        """Let what was called before run to its end, then run `last` and end the thread.
+
+        Cancelled, it does not wait for that, but it happens all the same.
+        """
+        self._has_ended = True
+        outcome: asyncio.Future[None] = self._loop.create_future()
+        self._jobs.put((outcome, last))
+        self._jobs.put(None)
+        await asyncio.shield(outcome)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        """Run one job. A function of its own, so that the thread keeps no job and no answer alive while it waits."""
+        job = self._jobs.get()
+        if job is None:
+            return False
+        outcome, function = job
+        if not outcome.cancelled():
+            try:
+                self._answer((outcome, function(), None))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+                self._answer((outcome, None, error))
+        return True
+
+    def _answer(self, answer: _Answer) -> None:
+        """Hand an answer to the event loop. It is woken once for all answers that come before it turns to them."""
+        self._answers.append(answer)
+        if not self._delivery_is_due:
+            self._delivery_is_due = True
+            # A loop that is closed has nobody left who waits.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        # Cleared first: an answer that comes while these are delivered is among them, or asks for a delivery.
+        self._delivery_is_due = False
+        while self._answers:
+            outcome, result, error = self._answers.popleft()
+            if outcome.done():
+                continue
+            if error is None:
+                outcome.set_result(result)
+            else:
+                outcome.set_exception(error)

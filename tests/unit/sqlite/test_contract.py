@@ -1,0 +1,24 @@
+"""The SQLite repository keeps its contract."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from order_engine.contracts import Harness, RepositoryContract
+from order_engine_adapters.clocks import ManualClock
+from order_engine_adapters.sqlite.opening import open_file
+
+
+class TestSqliteRepository(RepositoryContract):
+    """The SQLite repository keeps the whole contract of a repository."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Harness]:
+        """Open a new database on a clock that stands still."""
+        clock = ManualClock()
+        with tempfile.TemporaryDirectory() as folder:
+            async with open_file(Path(folder, "orders.db"), clock=clock) as repository:
+                yield Harness(repository, clock.jump)

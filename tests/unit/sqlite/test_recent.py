@@ -1,0 +1,82 @@
+"""The orders that were written last stay within bounds, and are told only when all that was asked for is among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from order_engine.contracts.samples import placement
+from order_engine.domain.attributes import Attributes
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.order import Order, evolve, new_order
+from order_engine_adapters.clocks import ManualClock
+from order_engine_adapters.sqlite import recent
+from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.recent import Recent
+from order_engine_adapters.sqlite.rows import Kept
+
+
+def test_oldest_written_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the bound in orders, those that were written longest ago are forgotten."""
+    monkeypatch.setattr(recent, "MOST_ORDERS", 3)
+    orders = Recent()
+    orders.keep([_kept("a"), _kept("b"), _kept("c")])
+    orders.keep([Kept(1, evolve(_kept("a").order, {"version": 2})), _kept("d")])
+    assert set(orders.find("abcd")) == {"a", "c", "d"}
+    assert orders.find("a")["a"].order.version == 2
+
+
+def test_large_orders_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the bound in bytes likewise, also where a single order exceeds it; room is given back."""
+    monkeypatch.setattr(recent, "MOST_BYTES", 10_000)
+    orders = Recent()
+    orders.keep([_kept("a"), _kept("b", attributes=20_000)])
+    assert not orders.find("ab")
+    orders.keep([_kept("a"), _kept("c")])
+    orders.keep([_kept("a"), _kept("c")])
+    assert set(orders.find("ac")) == {"a", "c"}
+    orders.keep([_kept("d", attributes=5_000)])
+    assert set(orders.find("acd")) == {"c", "d"}
+
+
+def test_all_or_none() -> None:
+    """Where one order of several is not here, nothing is told: it might be of another moment than the rest."""
+    orders = Recent()
+    orders.keep([_kept("a")])
+    assert orders.find_all(["a", "b"]) is None
+    assert orders.find_all(["a"]) == {"a": _kept("a").order}
+    orders.forget_all()
+    assert orders.find_all(["a"]) is None
+
+
+async def test_forgotten_orders_are_read_and_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders that are not in memory any more are the same as before, and go on from there."""
+    async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
+        monkeypatch.setattr(recent, "MOST_ORDERS", 0)
+        added = await repository.add([placement("order-1"), placement("order-2")])
+        stored = await repository.get(["order-2", "unknown", "order-1"])
+        assert list(stored.values()) == [added[1].order, added[0].order]
+        (applied,) = await repository.apply([Command("order-1", Action.CANCEL)])
+        assert applied.order == (await repository.get(["order-1"]))["order-1"]
+
+
+def _kept(order_id: str, attributes: int = 0) -> Kept:
+    return Kept(1, _order(order_id, attributes))
+
+
+def _order(order_id: str, attributes: int) -> Order:
+    now = ManualClock().now()
+    wanted = placement(order_id)
+    return new_order(
+        {
+            "order_id": order_id,
+            "user_id": wanted.user_id,
+            "item_ids": wanted.item_ids,
+            "total_amount": wanted.total_amount,
+            "currency": wanted.currency,
+            "attributes": Attributes('{"a":"' + "a" * attributes + '"}'),
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
