@@ -110,6 +110,10 @@ class OrderEngine:
         """
         await self._life.drain()
 
+    async def ended(self) -> None:
+        """Return when the engine has stopped. Raises what it died of, where that was an error of its own."""
+        await self._life.ended()
+
     # Placing and acting
 
     async def place(self, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:

@@ -86,6 +86,14 @@ class Life:
             raise NotRunning(message)
         self._draining.result()
 
+    async def ended(self) -> None:
+        """Return when no task runs any more; raise what they died of. A caller that is cancelled does not end them."""
+        self.refuse_unless_started()
+        if self._loops is not None:
+            await asyncio.wait([self._loops])
+            if not self._loops.cancelled():
+                self._loops.result()
+
     async def stop(self) -> None:
         """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
         self._state = State.STOPPED

@@ -17,6 +17,7 @@ from order_engine_adapters import Container, Settings, open_engine
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, queue_url
+from order_engine_adapters.wiring.opening import open_with
 from tests.unit.application.bench import Facts, Work, chance
 
 ORDER = NewOrder(order_id="order1", user_id="user1", item_ids=["item1"], total_amount="50.00")
@@ -81,6 +82,19 @@ async def test_an_engine_opened_by_its_url_works() -> None:
     assert seen == ["order1"]
     with pytest.raises(NotRunning):
         await engine.get("order1")
+
+
+async def test_an_engine_opened_with_settings_comes_with_its_repository() -> None:
+    """Both are those that were opened, and end with the context."""
+    lifetimes = Lifetimes()
+    settings = Settings.given(database_url="memory://?capacity=7", page_limit=7)
+    async with open_with(settings, processor=None, container=lifetimes.container()) as opened:
+        await opened.engine.place(ORDER)
+        assert list(await opened.repository.get(["order1"])) == ["order1"]
+        with pytest.raises(Exception, match="1 to 7"):
+            await opened.engine.list(limit=8)
+    assert lifetimes.urls[0] == "memory://?capacity=7"
+    assert lifetimes.story[-1] == "repository closes"
 
 
 async def test_without_a_processor_orders_are_only_taken() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import ContentLimits, EngineOptions, InvalidSetting
 from order_engine_adapters import Settings
-from order_engine_adapters.wiring.settings import PREFIX, variable
+from order_engine_adapters.wiring.variables import PREFIX, Origin, origins, variable
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything
 
@@ -27,6 +27,15 @@ INTERFACE_DEFAULTS = {
     "request_seconds": 10,
     "grace_seconds": 20,
     "max_waiting": 10_000,
+    "processor": "demo",
+    "host": "127.0.0.1",
+    "port": 8000,
+    "url": None,
+    "api_key": None,
+    "allow_anonymous": False,
+    "max_body_bytes": 1024 * 1024,
+    "max_batch_bytes": 64 * 1024 * 1024,
+    "body_seconds": 10,
 }
 """The table of the outside interface, as far as these settings go."""
 
@@ -154,6 +163,14 @@ def test_a_setting_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
         ("max_total_amount", 0),
         ("max_total_amount", "NaN"),
         ("max_amount_decimals", 19),
+        ("port", -1),
+        ("port", 65_536),
+        ("port", ""),
+        ("host", ""),
+        ("processor", ""),
+        ("database_url", ""),
+        ("allow_anonymous", "perhaps"),
+        ("max_body_bytes", 0),
     ],
     ids=repr,
 )
@@ -199,3 +216,123 @@ def test_settings_cannot_be_changed() -> None:
     settings = Settings.given()
     with pytest.raises(ValueError, match="frozen"):
         settings.concurrency = 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["::", "192.0.2.1", "shop.example", "127.0.0.1.example", "::ffff:127.0.0.1"],
+)
+def test_a_host_that_others_reach_needs_a_word(host: str) -> None:
+    """There are no keys yet: everybody who reaches the host could place and cancel orders."""
+    with pytest.raises(InvalidSetting, match="--allow-anonymous"):
+        Settings.given(host=host)
+    assert Settings.given(host=host, allow_anonymous=True).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST"])
+def test_a_loopback_host_needs_none(host: str) -> None:
+    """Only this machine reaches it."""
+    assert Settings.given(host=host).host == host
+
+
+@pytest.mark.parametrize("name", ["concurrency", "lease_seconds", "port", "host", "database_url", "allow_anonymous"])
+def test_an_empty_variable_is_an_error_that_says_so(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variable: the default would be silence."""
+    monkeypatch.setenv(variable(name), "")
+    with pytest.raises(InvalidSetting, match=f"{name} is empty.*{variable(name)}"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize("name", ["queue_url", "url", "api_key"])
+def test_an_empty_variable_switches_an_optional_setting_off(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the environment can overrule what `.env` says."""
+    (folder / ".env").write_text(f"{variable(name)}=http://127.0.0.1:7\n")
+    assert getattr(Settings.from_environment(), name) is not None
+    monkeypatch.setenv(variable(name), "")
+    assert getattr(Settings.from_environment(), name) is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://shop.example/engine", "http://[::1]:8000/"])
+def test_the_url_of_a_service(url: str) -> None:
+    """What the commands can talk to."""
+    assert Settings.given(url=url).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8000",
+        "http://",
+        "http://host:x",
+        "http://host:0",
+        "http://host:65536",
+        "http://[::1",
+        "ftp://host",
+        f"http://user:{SECRET}@host",
+        f"http://user:{SECRET}",
+        f"http://host?{SECRET}",
+        f"http://host/#{SECRET}",
+        f"http://host/{SECRET}\r\n",
+        f"http://host/ {SECRET}",
+        f"http://hœst/{SECRET}",
+    ],
+)
+def test_a_url_of_no_service_is_an_error_without_secrets(url: str) -> None:
+    """One sentence that does not repeat it."""
+    with pytest.raises(InvalidSetting, match="setting url is not valid") as error:
+        Settings.given(url=url)
+    assert SECRET not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", [f"{SECRET} x", f"{SECRET}\n", f"{SECRET}é"])
+def test_a_key_that_no_header_carries_is_an_error_that_does_not_tell_it(key: str) -> None:
+    """Visible ASCII only."""
+    with pytest.raises(InvalidSetting, match="api_key") as error:
+        Settings.given(api_key=key)
+    assert SECRET not in str(error.value)
+
+
+def test_settings_do_not_show_secrets() -> None:
+    """Neither the key nor the URLs stand in what is printed of settings by accident."""
+    settings = Settings.given(
+        api_key=SECRET, database_url=f"x://u:{SECRET}@h", queue_url=f"x://u:{SECRET}@h", url="http://127.0.0.1"
+    )
+    assert SECRET not in repr(settings)
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == SECRET
+
+
+def test_each_value_has_an_origin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same that the value was taken from."""
+    (folder / ".env").write_text("ORDER_ENGINE_PORT=1\norder_engine_threads=1\nORDER_ENGINE_MAX_ITEMS=1\n")
+    monkeypatch.setenv("ORDER_ENGINE_PORT", "2")
+    monkeypatch.setenv("order_engine_max_items", "2")
+    found = origins(Settings.model_fields, {"max_items": "3"})
+    assert found.keys() == Settings.model_fields.keys()
+    assert {name: origin for name, origin in found.items() if origin is not Origin.DEFAULT} == {
+        "port": Origin.ENVIRONMENT,
+        "threads": Origin.FILE,
+        "max_items": Origin.FLAG,
+    }
+    settings = Settings.from_environment(max_items="3")
+    assert (settings.port, settings.threads, settings.max_items) == (2, 1, 3)
+
+
+def test_a_file_that_is_no_text_is_an_error(folder: Path) -> None:
+    """It names the file."""
+    (folder / ".env").write_bytes(b"ORDER_ENGINE_PORT=\xff\n")
+    with pytest.raises(InvalidSetting, match=r"\.env .*UTF-8"):
+        Settings.from_environment()
+
+
+def test_a_file_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise."""
+    failure = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(
+        "order_engine_adapters.wiring.variables.DotEnvSettingsSource", lambda *_, **__: (_ for _ in ()).throw(failure)
+    )
+    with pytest.raises(InvalidSetting, match=r"\.env .*Permission denied"):
+        Settings.from_environment()

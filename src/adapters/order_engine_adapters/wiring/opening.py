@@ -1,17 +1,27 @@
-"""Opening an engine by its URL."""
+"""Opening an engine: by its URL, or by settings."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from dependency_injector import providers
 
 from order_engine import OrderEngine
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import Container
 from order_engine_adapters.wiring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine that runs, and the repository it stands on."""
+
+    engine: OrderEngine
+    repository: OrderRepository
 
 
 @asynccontextmanager
@@ -29,14 +39,25 @@ async def open_engine(
     `container` of one's own, its providers overridden, is for tests. Raises InvalidSetting, and Unavailable where the
     repository cannot be reached.
     """
+    async with open_with(Settings.given(database_url=url, **settings), processor, container) as opened:
+        yield opened.engine
+
+
+@asynccontextmanager
+async def open_with(
+    settings: Settings, processor: OrderProcessor | PlainProcessor | None, container: Container | None = None
+) -> AsyncIterator[Opened]:
+    """Open the engine of `settings`, run it, and drain and close it at the end.
+
+    `settings.processor` is not looked at: `load_processor` makes a processor of it. Raises as `open_engine` does.
+    """
     container = container or Container()
-    container.settings.override(Settings.given(database_url=url, **settings))
+    container.settings.override(settings)
     container.processor.override(providers.Object(processor))
     async with AsyncExitStack() as lifetimes:
         clock = container.clock()
         open_repository, open_queue = container.repository_opener(), container.queue_opener()
-        repository = await lifetimes.enter_async_context(
-            open_repository(container.settings().database_url, clock=clock)
-        )
+        repository = await lifetimes.enter_async_context(open_repository(settings.database_url, clock=clock))
         queue = await lifetimes.enter_async_context(open_queue(container.queue_url(), clock=clock))
-        yield await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
+        engine = await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
+        yield Opened(engine, repository)

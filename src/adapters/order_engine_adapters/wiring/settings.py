@@ -1,22 +1,31 @@
-"""The settings of a process: where each comes from, what it may be, and what it is without anybody saying."""
+"""The settings of a process: what each may be, and what it is without anybody saying."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings.sources import DotEnvSettingsSource
 
 from order_engine import ContentLimits, EngineOptions, InvalidSetting
+from order_engine_adapters.wiring import checks
+from order_engine_adapters.wiring.variables import FILE, PREFIX, check_variables, variable
 
-PREFIX = "ORDER_ENGINE_"
 MEBIBYTE = 1024 * 1024
+SECRETS = frozenset({"database_url", "queue_url", "url", "api_key"})
+"""The settings that hold a secret, or may: no error repeats one."""
 
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, Field(min_length=1, repr=False)]
+UrlOrNone = Annotated[str | None, BeforeValidator(checks.nothing_if_empty), Field(repr=False)]
+Address = Annotated[str, AfterValidator(checks.http_address)]
+Key = Annotated[SecretStr, AfterValidator(lambda key: SecretStr(checks.visible(key.get_secret_value())))]
+AddressOrNone = Annotated[Address | None, BeforeValidator(checks.nothing_if_empty), Field(repr=False)]
+KeyOrNone = Annotated[Key | None, BeforeValidator(checks.nothing_if_empty)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
@@ -29,12 +38,20 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+        env_prefix=PREFIX, env_file=FILE, env_file_encoding="utf-8", extra="ignore", frozen=True, validate_default=True
     )
     reads_environment: ClassVar[bool] = False
 
-    database_url: str = Field("sqlite:///order_engine.db", description="the repository, by its URL")
-    queue_url: str | None = Field(None, description="the queue, by its URL; without one the repository's own")
+    database_url: Url = Field("sqlite:///order_engine.db", description="the repository, by its URL")
+    queue_url: UrlOrNone = Field(None, description="the queue, by its URL; without one the repository's own")
+    processor: Text = Field(
+        "demo", description="the work on an order: demo, demo:SECONDS, MODULE:FUNCTION, or none for HTTP only"
+    )
+    host: Text = Field("127.0.0.1", description="the address that HTTP is served at")
+    port: Port = Field(8000, description="the port that HTTP is served at; 0: any that is free")
+    allow_anonymous: bool = Field(default=False, description="serve everybody who can reach the host, without a key")
+    url: AddressOrNone = Field(None, description="the running service that the commands talk to")
+    api_key: KeyOrNone = Field(None, description="the key that the commands show to the service")
     concurrency: Count = Field(1000, description="orders worked on at once, per process")
     threads: Count = Field(1000, description="the same for a processor that is a plain function")
     lease_seconds: Seconds = Field(30.0, description="how long an order stays with a worker that is not heard of")
@@ -49,6 +66,10 @@ class Settings(BaseSettings):
     stop_seconds: SecondsOrNone = Field(5.0, description="how long a cancelled processor may take to stop")
     max_waiting: Count = Field(10_000, description="placings that may wait at once")
     max_waiting_bytes: Count = Field(64 * MEBIBYTE, description="the same in bytes")
+    max_body_bytes: Count = Field(MEBIBYTE, description="the largest body of a request, and line of a batch")
+    max_batch_bytes: Count = Field(64 * MEBIBYTE, description="the largest body of a batch, in all")
+    max_unread_bytes: Count = Field(32 * MEBIBYTE, description="answers of a batch that its client has not read yet")
+    body_seconds: Seconds = Field(10.0, description="how long a body may be silent")
     batch_orders: Count = Field(500, description="orders in one transaction")
     batch_bytes: Count = Field(4 * MEBIBYTE, description="bytes in one transaction")
     bell_orders: Count = Field(100_000, description="ids that may wait to be put into the queue")
@@ -80,7 +101,10 @@ class Settings(BaseSettings):
         """Return settings of what is given and the defaults. Raises InvalidSetting."""
         unknown = [name for name in settings if name not in cls.model_fields]
         if unknown:
-            raise InvalidSetting(_unknown("setting", unknown[0], list(cls.model_fields)))
+            close = get_close_matches(unknown[0], cls.model_fields, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            message = f"There is no setting {unknown[0]}.{hint}"
+            raise InvalidSetting(message)
         return cls._checked(settings)
 
     @classmethod
@@ -89,8 +113,7 @@ class Settings(BaseSettings):
 
         Raises InvalidSetting, also for a variable that begins with ORDER_ENGINE_ and is no setting.
         """
-        _check_names(os.environ)
-        _check_names(_names_in_dotenv())
+        check_variables(cls.model_fields)
         return _EnvironmentSettings.given(**flags)
 
     @property
@@ -115,38 +138,29 @@ class Settings(BaseSettings):
     @classmethod
     def _checked(cls, settings: Mapping[str, Any]) -> Self:
         try:
-            return cls(**settings)
+            checked = cls(**settings)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            name = ".".join(map(str, first["loc"]))
-            # A URL may hold a password.
-            given = "" if name.endswith("_url") else f", not {first['input']!r}"
-            message = f"The setting {name} is not valid: {first['msg']}{given}."
+            message = _sentence(error)
             # The cause would print the whole input, and with it secrets in URLs.
             raise InvalidSetting(message) from None
+        if not checked.allow_anonymous and not checks.is_loopback(checked.host):
+            message = (
+                f"The host {checked.host!r} can be reached from other machines, by everybody there: set it to "
+                f"127.0.0.1, or give --allow-anonymous ({variable('allow_anonymous')}=true) if that is what you want."
+            )
+            raise InvalidSetting(message)
+        return checked
 
 
 class _EnvironmentSettings(Settings):
     reads_environment: ClassVar[bool] = True
 
 
-def variable(name: str) -> str:
-    """Return the environment's name for a setting."""
-    return f"{PREFIX}{name.upper()}"
-
-
-def _names_in_dotenv() -> list[str]:
-    return [name.upper() for name in DotEnvSettingsSource(_EnvironmentSettings).env_vars]
-
-
-def _check_names(names: Mapping[str, str] | list[str]) -> None:
-    known = [variable(name) for name in Settings.model_fields]
-    for name in names:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise InvalidSetting(_unknown("variable", name.upper(), known))
-
-
-def _unknown(kind: str, name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no {kind} {name}.{hint}"
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0])
+    if first["input"] == "":
+        return f"The setting {name} is empty: give it a value, or leave it (and {variable(name)}) out."
+    given = "" if name in SECRETS else f", not {first['input']!r}"
+    problem = first["msg"].removeprefix("Value error, ").partition(", unable to")[0]
+    return f"The setting {name} is not valid: {problem}{given}."

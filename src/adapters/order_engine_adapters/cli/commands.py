@@ -1,0 +1,129 @@
+"""The commands as click declares them. What they do is imported when they run."""
+
+from __future__ import annotations
+
+import click
+
+from order_engine_adapters.cli.flags import ALL, IMPORTING, OPERATING, SERVING, Flags, SettingCommand, with_settings
+
+STATUSES = ("Pending", "Processing", "Completed", "Failed", "Cancelled")
+
+_json = click.option("--json", "as_json", is_flag=True, help="For machines: JSON as the HTTP service answers it.")
+_order_id = click.argument("order_id", metavar="ID")
+
+
+@click.command(cls=SettingCommand)
+@with_settings(SERVING)
+def serve(flags: Flags) -> None:
+    """Serve HTTP and work on orders, in one process.
+
+    Without any flag: http://127.0.0.1:8000, a SQLite file in the working directory, and a demonstration in place of
+    the work on an order. SIGTERM and Ctrl-C finish what is running and end with exit code 0.
+    """
+    from order_engine_adapters.wiring import service  # noqa: PLC0415 - quick help
+    from order_engine_adapters.wiring.settings import Settings  # noqa: PLC0415 - quick help
+
+    service.run_service(Settings.from_environment(**flags), say=click.echo)
+
+
+@click.command("import", cls=SettingCommand)
+@with_settings(IMPORTING)
+@click.argument("path", metavar="FILE")
+def import_orders(flags: Flags, path: str) -> None:
+    """Place the orders of a file of JSON lines.
+
+    Each line is one order, as POST /orders takes it; the file may be packed by gzip.
+
+    Interrupted and run again it ends the same: orders that are there already are not placed again. Lines that are
+    refused go to FILE.refused.jsonl, each with its reason; the exit code is then 3.
+    """
+    from order_engine_adapters.cli.importing import run  # noqa: PLC0415 - quick help
+
+    run.import_file(flags, path)
+
+
+@click.group()
+def orders() -> None:
+    """List and show orders; cancel and redrive one.
+
+    The commands ask the running service (--url, or whichever holds the SQLite file), else the repository itself.
+    """
+
+
+@orders.command("list", cls=SettingCommand)
+@with_settings(OPERATING)
+@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only orders in this status.")
+@click.option("--user-id", metavar="ID", help="Only orders of this user.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, metavar="NUMBER", help="Orders in one page, 1 to 1000 [100]."
+)
+@click.option("--cursor", metavar="CURSOR", help="Go on after an earlier page: its `next`, with the same filters.")
+@click.option("--all", "every_page", is_flag=True, help="All pages; with --json one document a line.")
+@_json
+def list_orders(flags: Flags, **question: object) -> None:
+    """List orders, newest first."""
+    from order_engine_adapters.cli import listing  # noqa: PLC0415 - quick help
+
+    listing.list_orders(flags, listing.Question(**question))  # type: ignore[arg-type]
+
+
+@orders.command(cls=SettingCommand)
+@with_settings(OPERATING)
+@_order_id
+@click.option("--history", is_flag=True, help="Show the order's events; with --json these alone.")
+@_json
+def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
+    """Show one order. An ID that begins with - comes after --."""
+    from order_engine_adapters.cli import operating  # noqa: PLC0415 - quick help
+
+    operating.show(flags, order_id, history=history, as_json=as_json)
+
+
+@orders.command(cls=SettingCommand)
+@with_settings(OPERATING)
+@_order_id
+@_json
+def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
+    """Cancel an order. A processor that is at work on it is told to stop."""
+    from order_engine_adapters.cli import operating  # noqa: PLC0415 - quick help
+
+    operating.cancel(flags, order_id, as_json=as_json)
+
+
+@orders.command(cls=SettingCommand)
+@with_settings(OPERATING)
+@_order_id
+@_json
+def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
+    """Give a Failed order a new round of attempts."""
+    from order_engine_adapters.cli import operating  # noqa: PLC0415 - quick help
+
+    operating.redrive(flags, order_id, as_json=as_json)
+
+
+@click.command(cls=SettingCommand)
+@with_settings(OPERATING)
+@_json
+def metrics(flags: Flags, *, as_json: bool) -> None:
+    """Show how many orders there are in each status."""
+    from order_engine_adapters.cli import operating  # noqa: PLC0415 - quick help
+
+    operating.metrics(flags, as_json=as_json)
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command("show", cls=SettingCommand)
+@with_settings(ALL)
+@click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document.")
+def show_settings(flags: Flags, *, as_json: bool) -> None:
+    """Show every setting, its value and who said so: a flag, the environment, .env, or nobody. Secrets are hidden."""
+    from order_engine_adapters.cli import configuration  # noqa: PLC0415 - quick help
+
+    configuration.show(flags, as_json=as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (serve, import_orders, orders, metrics, config)

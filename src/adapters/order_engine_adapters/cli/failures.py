@@ -1,0 +1,75 @@
+"""What a command says when it cannot do its work: one line that says what to do, and an exit code."""
+
+from __future__ import annotations
+
+import click
+
+SURROUNDINGS = 1
+USAGE = 2
+REFUSED_LINES = 3
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""128 and the number of the signal that would have ended a program without a handler, as shells count."""
+
+NOTHING_TO_SAY = ""
+
+
+class Ending(Exception):
+    """An end of the program with an exit code, and with a sentence for standard error where there is one to say."""
+
+    def __init__(self, sentence: str, exit_code: int = SURROUNDINGS) -> None:
+        """End with `exit_code`, the surroundings' by default."""
+        self.exit_code = exit_code
+        super().__init__(sentence)
+
+
+def escaped(text: str) -> str:
+    """Return a text that is safe on a terminal: whatever cannot be printed stands as an escape sequence."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def ending_of(error: BaseException) -> Ending | None:
+    """Return how the program ends for an error; None for a bug, whose traceback is wanted."""
+    if isinstance(error, Ending):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Ending("Interrupted.", INTERRUPTED)
+    if isinstance(error, BrokenPipeError):
+        return Ending(NOTHING_TO_SAY, BROKEN_PIPE)
+    if isinstance(error, click.ClickException):
+        return Ending(_usage_sentence(error), error.exit_code)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return Ending(f"{where}{error.strerror or error}.")
+    return _ending_of_ours(error)
+
+
+def one_line(sentence: str) -> str:
+    """Return what is written to standard error for a sentence: one line, without control characters and secrets."""
+    line = escaped(" ".join(sentence.split()))
+    if "://" in line:
+        from order_engine_adapters.wiring.masking import masked  # noqa: PLC0415 - not for every wrong word
+
+        line = masked(line)
+    return f"order-engine: {line}"
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    sentence = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        # Click puts its guesses into brackets behind the sentence.
+        sentence = sentence.replace("(Did you mean", "Did you mean").replace("?)", "?")
+        end = "" if sentence.endswith((".", "?")) else "."
+        sentence = f"{sentence}{end} Try '{error.ctx.command_path} --help'."
+    return sentence
+
+
+def _ending_of_ours(error: BaseException) -> Ending | None:
+    from order_engine import InvalidCursor, InvalidQuery, InvalidSetting, OrderEngineError  # noqa: PLC0415 - as above
+
+    if isinstance(error, OrderEngineError):
+        wrong_usage = isinstance(error, InvalidSetting | InvalidQuery | InvalidCursor)
+        return Ending(str(error), USAGE if wrong_usage else SURROUNDINGS)
+    return None

@@ -1,0 +1,140 @@
+"""Carrying lines to the target, again and again where that is away, until each has its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, TooLong
+from order_engine_adapters.cli.importing.progress import Tally
+from order_engine_adapters.cli.importing.refused import RefusedLines
+from order_engine_adapters.cli.outcomes import Busy, KeyedLine, Line, Outcome, Placed, Refused, Trouble
+from order_engine_adapters.cli.targets import Target
+
+FIRST_WAIT_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 2.0
+
+Sent = TypeVar("Sent", Line, KeyedLine)
+
+
+class Carrier:
+    """Brings the lines of one file to one target, and writes down what becomes of each."""
+
+    def __init__(  # noqa: PLR0913 - the parts of one import, by name
+        self,
+        *,
+        target: Target,
+        file: OrderFile,
+        refused: RefusedLines,
+        tally: Tally,
+        longest_line: int,
+        patience_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Give up when the target has taken nothing for `patience_seconds`."""
+        self._target = target
+        self._file = file
+        self._refused = refused
+        self._tally = tally
+        self._longest_line = longest_line
+        self._patience = patience_seconds
+        self._monotonic = monotonic
+
+    async def carry(self, chunk: Sequence[Line | TooLong]) -> None:
+        """Bring a chunk of lines to its end. Raises Ending where the target stays away."""
+        named: list[Line] = []
+        nameless: list[Line] = []
+        for line in chunk:
+            if isinstance(line, TooLong):
+                self._refuse(line.number, line.beginning, _too_long(self._longest_line))
+            elif _lacks_order_id(line.text):
+                nameless.append(line)
+            else:
+                named.append(line)
+        await self._bring(named, self._target.place, lambda line: line)
+        await self._bring([self._keyed(line) for line in nameless], self._target.place_under_keys, attrgetter("line"))
+
+    def _keyed(self, line: Line) -> KeyedLine:
+        # The same in every run over the same content, packed or not, so that no run doubles an order of another.
+        try:
+            return KeyedLine(line, f"import-{self._file.digest()}-{line.number}")
+        except Damaged as damage:
+            consequence = f", so that a second run might double line {line.number}, which has no order_id"
+            raise Damaged(damage.error, consequence) from damage
+
+    async def _bring(
+        self,
+        lines: Sequence[Sent],
+        place: Callable[[Sequence[Sent]], Awaitable[Sequence[Outcome]]],
+        line_of: Callable[[Sent], Line],
+    ) -> None:
+        wait, given_up_at = FIRST_WAIT_SECONDS, None
+        while lines:
+            try:
+                outcomes, trouble = await place(lines), Trouble("The service broke off its answer.")
+            except Trouble as met:
+                outcomes, trouble = (), met
+            left, busy = self._note_all(lines, outcomes, line_of)
+            if not left:
+                return
+            if len(left) < len(lines):
+                wait, given_up_at = FIRST_WAIT_SECONDS, None
+            lines, trouble = left, busy or trouble
+            given_up_at = given_up_at or self._monotonic() + self._patience
+            await self._wait(max(wait, trouble.retry_after), given_up_at, trouble)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    def _note_all(
+        self, lines: Sequence[Sent], outcomes: Sequence[Outcome], line_of: Callable[[Sent], Line]
+    ) -> tuple[Sequence[Sent], Trouble | None]:
+        """Write down what became of each line; return those that are to be sent again, and why."""
+        left: list[Sent] = []
+        trouble: Trouble | None = None
+        for sent, outcome in zip(lines, outcomes, strict=False):
+            if isinstance(outcome, Busy):
+                left.append(sent)
+                trouble = outcome.trouble
+            else:
+                self._note(line_of(sent), outcome)
+        left.extend(lines[len(outcomes) :])
+        return left, trouble
+
+    async def _wait(self, seconds: float, given_up_at: float, trouble: Trouble) -> None:
+        if self._monotonic() + seconds > given_up_at:
+            sentence = f"{trouble} So far {self._tally}; run the same command again to go on."
+            raise Ending(sentence) from trouble
+        await self._target.sleep(seconds)
+
+    def _note(self, line: Line, outcome: Placed | Refused) -> None:
+        if isinstance(outcome, Refused):
+            self._refuse(line.number, line.text, outcome.problem)
+        elif outcome.replayed:
+            self._tally.already_there += 1
+        else:
+            self._tally.new += 1
+
+    def _refuse(self, number: int, text: bytes, problem: Any) -> None:  # noqa: ANN401 - a problem document
+        self._tally.refused += 1
+        self._refused.add(number, text, problem)
+
+
+def _lacks_order_id(text: bytes) -> bool:
+    try:
+        order = json.loads(text)
+    except (ValueError, RecursionError):
+        # It is refused under whatever name, and by whom it is sent to.
+        return False
+    return isinstance(order, dict) and order.get("order_id") is None
+
+
+def _too_long(longest_line: int) -> dict[str, object]:
+    return {
+        "type": "urn:order-engine:problem:body_too_large",
+        "title": "The body is too large",
+        "status": 413,
+        "detail": f"The line must have at most {longest_line} bytes. Only its beginning is kept here.",
+        "code": "body_too_large",
+    }

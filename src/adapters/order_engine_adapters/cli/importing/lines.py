@@ -1,0 +1,136 @@
+"""Reading the file of an import: line by line, packed or not, never more than one line at a time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.outcomes import Line
+
+GZIP_MAGIC = b"\x1f\x8b"
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
+BLANK = b" \t\r\n"
+BEGINNING = 1024
+"""Bytes that are kept of a line that is too long to be kept."""
+SKIPPED_AT_ONCE = 64 * 1024
+LINE_END = len(b"\r\n")
+
+
+class TooLong(NamedTuple):
+    """A line over the limit, of which only the beginning is here."""
+
+    number: int
+    beginning: bytes
+
+
+class Damaged(Exception):
+    """The packed file breaks off or is corrupt."""
+
+    def __init__(self, error: Exception, consequence: str = "") -> None:
+        """Say what follows from it, and what the unpacking said."""
+        self.error = error
+        reason = str(error).rstrip(".")
+        super().__init__(f"the packed file is damaged{consequence} ({reason})")
+
+
+class OrderFile:
+    """The file of an import while it is open."""
+
+    def __init__(self, path: Path, longest_line: int) -> None:
+        """Read `path`; lines of over `longest_line` bytes are not read whole."""
+        self._path = path
+        self._longest = longest_line
+        self._digest: str | None = None
+
+    def __enter__(self) -> Self:
+        """Open the file. Raises OSError, and Ending for what is no regular file."""
+        self._file = self._path.open("rb")
+        try:
+            self.size = self._checked_size()
+            self._lines = _unpacked(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._lines.close()
+        self._file.close()
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file, as it lies on the disk, are read."""
+        return self._file.tell()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file's content; the first call reads the file once more. Raises Damaged."""
+        if self._digest is None:
+            try:
+                with self._path.open("rb") as file:
+                    self._digest = hashlib.file_digest(_unpacked(file), "sha256").hexdigest()
+            except DAMAGE as error:
+                raise Damaged(error) from error
+        return self._digest
+
+    def lines(self) -> Iterator[Line | TooLong]:
+        """Yield the lines that are not blank. Raises Damaged."""
+        number = 0
+        try:
+            while text := self._lines.readline(self._longest + LINE_END):
+                number += 1
+                whole = text.endswith(b"\n") or len(text) < self._longest + LINE_END
+                if not whole or len(text.rstrip(b"\r\n")) > self._longest:
+                    self._skip_line(text)
+                    yield TooLong(number, text[:BEGINNING])
+                elif text.strip(BLANK):
+                    yield Line(number, text.removesuffix(b"\n").removesuffix(b"\r"))
+        except DAMAGE as error:
+            raise Damaged(error, f" after line {number}") from error
+
+    def _checked_size(self) -> int:
+        status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            sentence = f"{self._path} is no regular file: an import may have to read it a second time."
+            raise Ending(sentence)
+        return status.st_size
+
+    def _skip_line(self, read: bytes) -> None:
+        while read and not read.endswith(b"\n"):
+            read = self._lines.readline(SKIPPED_AT_ONCE)
+
+
+def _unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
+    packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
+    return gzip.GzipFile(fileobj=file) if packed else file
+
+
+def in_chunks(lines: Iterable[Line | TooLong], most_lines: int, most_bytes: int) -> Iterator[Sequence[Line | TooLong]]:
+    """Yield lines by the chunk. What came before an error of `lines` is yielded before the error is raised."""
+    chunk: list[Line | TooLong] = []
+    size = 0
+    try:
+        for line in lines:
+            length = len(line[1])
+            if chunk and (len(chunk) >= most_lines or size + length > most_bytes):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(line)
+            size += length
+    except Damaged:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk

@@ -1,0 +1,67 @@
+"""The file of the lines that an import was refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from order_engine_adapters.cli.failures import Ending
+
+
+class RefusedLines:
+    """Lines with the reason of each, as JSON lines beside the file they came from.
+
+    Written under another name and moved into place by `keep`, so that there is never half a file under that name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Collect the refused lines of the file `path`."""
+        self.path = path.with_name(f"{path.name}.refused.jsonl")
+        self._unfinished = path.with_name(f"{path.name}.refused.jsonl.part")
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        """Begin the file. Raises Ending where it cannot be written, before anything is imported."""
+        try:
+            self._file = self._unfinished.open("w", encoding="utf-8")
+        except OSError as error:
+            raise self._ending(error) from error
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Remove what was not kept."""
+        try:
+            self._file.close()
+        except OSError as closing:
+            if error is None:
+                raise self._ending(closing) from closing
+        finally:
+            self._unfinished.unlink(missing_ok=True)
+
+    def add(self, number: int, text: bytes, problem: Mapping[str, object]) -> None:
+        """Write one line: its number, its problem document, and its text, with what is no UTF-8 as escapes."""
+        entry = {"line": number, "problem": problem, "text": text.decode(errors="backslashreplace")}
+        self.count += 1
+        try:
+            self._file.write(f"{json.dumps(entry)}\n")
+        except OSError as error:
+            raise self._ending(error) from error
+
+    def keep(self) -> None:
+        """Move the file into place; without a refused line, remove that of an earlier run."""
+        try:
+            self._file.close()
+            if self.count:
+                self._unfinished.replace(self.path)
+            else:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._ending(error) from error
+
+    def _ending(self, error: OSError) -> Ending:
+        return Ending(f"The refused lines cannot be written to {self.path}: {error.strerror}.")

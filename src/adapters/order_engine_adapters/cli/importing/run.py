@@ -1,0 +1,60 @@
+"""An import from its beginning to its last word."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from order_engine_adapters.cli.failures import INTERRUPTED, NOTHING_TO_SAY, REFUSED_LINES, Ending, escaped
+from order_engine_adapters.cli.flags import Flags
+from order_engine_adapters.cli.importing.carrying import Carrier
+from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, in_chunks
+from order_engine_adapters.cli.importing.progress import Tally, progress
+from order_engine_adapters.cli.importing.refused import RefusedLines
+from order_engine_adapters.cli.targets import Target, on_target
+from order_engine_adapters.wiring.settings import Settings
+
+
+def import_file(flags: Flags, name: str) -> None:
+    """Place the orders of a file, and say how many; ends with exit code 3 where lines were refused."""
+    settings, path, tally = Settings.from_environment(**flags), Path(name), Tally()
+    damage: Damaged | None = None
+    try:
+        with OrderFile(path, settings.max_body_bytes) as file, RefusedLines(path) as refused:
+            try:
+                _carry_all(flags, settings, file, refused, tally)
+            except Damaged as met:
+                damage = met
+            refused.keep()
+    except KeyboardInterrupt:
+        sentence = f"Interrupted. So far {tally}; run the same command again to go on."
+        raise Ending(sentence, INTERRUPTED) from None
+    where = f"; see {escaped(str(refused.path))}" if tally.refused else ""
+    if damage is not None:
+        sentence = f"{path}: {damage}. Before that, imported {tally}{where}."
+        raise Ending(sentence) from damage
+    click.echo(f"imported {tally}{where}")
+    if tally.refused:
+        raise Ending(NOTHING_TO_SAY, REFUSED_LINES)
+
+
+def _carry_all(flags: Flags, settings: Settings, file: OrderFile, refused: RefusedLines, tally: Tally) -> None:
+    async def work(target: Target) -> None:
+        carrier = Carrier(
+            target=target,
+            file=file,
+            refused=refused,
+            tally=tally,
+            longest_line=settings.max_body_bytes,
+            patience_seconds=settings.request_seconds,
+            monotonic=time.monotonic,
+        )
+        with progress(sys.stderr, file.size, tally, time.monotonic) as report:
+            for chunk in in_chunks(file.lines(), settings.batch_orders, settings.batch_bytes):
+                await carrier.carry(chunk)
+                report(file.position)
+
+    on_target(flags, work, may_create=True)

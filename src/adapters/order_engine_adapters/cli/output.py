@@ -1,0 +1,63 @@
+"""Writing answers to standard output: for machines as they are, for people as lines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+
+def say_json(document: str) -> None:
+    """Write a JSON document, on one line; what a terminal could take for a command is written as JSON's escapes."""
+    # Characters that cannot be printed stand only inside strings, where an escape means the same; line ends between.
+    line = document if document.isprintable() else "".join(map(_as_json, document))
+    click.echo(line)
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Write lines."""
+    for line in lines:
+        click.echo(line)
+
+
+def read_document(document: str) -> dict[str, Any]:
+    """Return the members of an answer."""
+    members: dict[str, Any] = json.loads(document)
+    return members
+
+
+def exact_member(document: str, name: str) -> str:
+    """Return one member of an answer as JSON text with every number to its last digit; nothing for null."""
+    value = json.loads(document, parse_int=_Digits, parse_float=_Digits)[name]
+    return "" if value is None else _exact_json(value)
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal; None where the output goes somewhere else and is not to be cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+class _Digits(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def _exact_json(value: object) -> str:
+    if isinstance(value, _Digits):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_exact_json(name)}: {_exact_json(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_exact_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _as_json(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character in "\n\r\t" else json.dumps(character)[1:-1]

@@ -1,0 +1,101 @@
+"""The program: its commands, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from order_engine_adapters.cli import commands
+from order_engine_adapters.cli.failures import Ending, ending_of, one_line
+
+DISTRIBUTION = "order-engine"
+
+
+class Program(click.Group):
+    """A group of commands that ends with one line instead of click's three, and instead of a traceback."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
+        """Run the program and exit."""
+        try:
+            options["standalone_mode"] = False
+            code = super().main(*arguments, **options)
+            # Written here, where an error is still told, and not when the interpreter ends.
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as asked:
+            asked.show()
+            sys.exit(asked.exit_code)
+        except Exception as error:
+            ending = ending_of(error)
+            if ending is None:
+                raise
+            _end(ending)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; take what click itself would turn into its own words, or into silence."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            ending = ending_of(error)
+            if ending is None:
+                raise
+            raise ending from error
+
+
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - nobody else needs it
+
+        click.echo(f"order-engine {version(DISTRIBUTION)}")
+        context.exit()
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
+def program() -> None:
+    """Take orders, keep each exactly once, and drive every one of them to an end.
+
+    `order-engine serve` starts without any set-up. Every flag of a setting can also be given as a variable in the
+    environment or in the file .env: --lease-seconds is ORDER_ENGINE_LEASE_SECONDS.
+    """
+
+
+for command in commands.COMMANDS:
+    program.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line `arguments`, those of the process by default, and exit."""
+    _prepare_streams()
+    program.main(arguments, prog_name="order-engine")
+
+
+def _prepare_streams() -> None:
+    # A stream that was closed before the program began is None; what is written to it is for nobody.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole process
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - likewise
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An id that the terminal's encoding lacks is shown as an escape sequence, not as a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _end(ending: Ending) -> NoReturn:
+    if sentence := str(ending):
+        click.echo(one_line(sentence), err=True)
+    _discard_output()
+    sys.exit(ending.exit_code)
+
+
+def _discard_output() -> None:
+    # What standard output did not take will not be taken at the interpreter's end either, which would say so again.
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

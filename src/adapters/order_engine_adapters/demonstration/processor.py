@@ -1,0 +1,26 @@
+"""The demonstration processor."""
+
+from __future__ import annotations
+
+from order_engine.domain.order import Order
+from order_engine.ports.clock import Clock
+
+DEFAULT_SECONDS = 2.0
+LONGEST_SECONDS = 86_400.0
+
+
+class Demonstration:
+    """Completes every order after some seconds, and does nothing else."""
+
+    def __init__(self, clock: Clock, seconds: float = DEFAULT_SECONDS) -> None:
+        """Take `seconds` of `clock` for each order. Raises ValueError where they are not 0 to 86,400."""
+        if not 0 <= seconds <= LONGEST_SECONDS:
+            message = f"A demonstration takes 0 to {LONGEST_SECONDS:g} seconds an order, not {seconds!r}"
+            raise ValueError(message)
+        self._clock = clock
+        self.seconds = seconds
+
+    async def __call__(self, order: Order) -> None:
+        """Let the time of one order pass."""
+        del order
+        await self._clock.sleep(self.seconds)

@@ -1,0 +1,28 @@
+"""What an operator is told about the parts of a process."""
+
+from __future__ import annotations
+
+from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
+from order_engine_adapters.sqlite.opening import database_path
+from order_engine_adapters.wiring.masking import masked_url
+from order_engine_adapters.wiring.plugins import scheme_of
+from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
+
+
+def repository_text(url: str) -> str:
+    """Return where the orders of a repository are kept."""
+    scheme = scheme_of(url)
+    if scheme == "sqlite":
+        return f"kept in the file {database_path(url).resolve()}"
+    if scheme == "memory":
+        return "in memory, lost when this process ends; give a --database-url to keep them"
+    return f"kept in {masked_url(url)}"
+
+
+def processor_text(processor: str) -> str:
+    """Return what the setting `processor` does with an order."""
+    name, _, seconds = processor.partition(":")
+    if name == DEMONSTRATION:
+        wait = seconds or f"{DEFAULT_SECONDS:g}"
+        return f"a demonstration that waits {wait} s per order; give your own with --processor module:function"
+    return "none: orders are taken and left to other processes" if processor == NONE else processor

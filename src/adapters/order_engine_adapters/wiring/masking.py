@@ -1,0 +1,25 @@
+"""Hiding what nobody may read over a shoulder or in a log: passwords in URLs, wherever a text holds one."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+
+_HIDDEN_PARAMETER = r"[\w.-]*(?:password|passwd|pwd|secret|token|key)[\w.-]*"
+
+
+def masked_url(url: str) -> str:
+    """Return a URL without its userinfo password and without the values of parameters such as `password`."""
+    return _masked(url, ".", "[^&;#]")
+
+
+def masked(sentence: str) -> str:
+    """Return a text without the passwords of the URLs in it."""
+    return _masked(sentence, r"\S", r"[^&;#\s'\"]")
+
+
+def _masked(text: str, of_authority: str, of_value: str) -> str:
+    # Up to the last "@": a password that its owner did not percent-encode may itself hold "@", "/" or "#".
+    without_password = re.sub(rf"(?s)(://[^:@/\s]*):{of_authority}*@", rf"\1:{MASK}@", text)
+    return re.sub(rf"(?si)([?&;]{_HIDDEN_PARAMETER}=){of_value}+", rf"\1{MASK}", without_password)

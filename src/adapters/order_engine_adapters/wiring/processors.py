@@ -1,0 +1,111 @@
+"""Finding the processor that a setting names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from operator import attrgetter
+from types import ModuleType
+from typing import Any, cast
+
+from order_engine import InvalidSetting
+from order_engine.ports.clock import Clock
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine_adapters.demonstration import LONGEST_SECONDS, Demonstration
+
+DEMONSTRATION = "demo"
+NONE = "none"
+
+
+def load_processor(text: str, clock: Clock) -> OrderProcessor | PlainProcessor | None:
+    """Return the processor of the setting `processor`; None for `none`.
+
+    `demo` and `demo:SECONDS` are the demonstration. `MODULE:FUNCTION` is looked for among what is installed and then in
+    the working directory; the function may be a method of an object, `MODULE:OBJECT.METHOD`. Raises InvalidSetting.
+    """
+    name, colon, rest = text.partition(":")
+    if name == DEMONSTRATION:
+        return Demonstration(clock, _seconds(text, rest)) if colon else Demonstration(clock)
+    if text == NONE:
+        return None
+    if not _is_dotted(name) or not _is_dotted(rest):
+        raise _invalid(text, "write demo, demo:SECONDS, none, or MODULE:FUNCTION")
+    return _checked(text, _found(text, _module(text, name), rest))
+
+
+def _seconds(text: str, number: str) -> float:
+    try:
+        seconds = float(number)
+    except ValueError:
+        seconds = -1.0
+    # A NaN is not in the range either.
+    if not 0 <= seconds <= LONGEST_SECONDS:
+        raise _invalid(text, f"write the seconds of an order as 0 to {LONGEST_SECONDS:g}")
+    return seconds
+
+
+def _module(text: str, name: str) -> ModuleType:
+    folder = os.getcwd()  # noqa: PTH109 - as `sys.path` has it, a text
+    if folder not in sys.path and "" not in sys.path:
+        # At the end: a file of the user's must not stand in for a module of the standard library, or of ours.
+        sys.path.append(folder)
+        importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            problem = f"there is no module {error.name}, neither installed nor in the working directory {folder}"
+            raise _invalid(text, problem) from None
+        raise _broken(text, name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(text, name, error) from error
+
+
+def _found(text: str, module: ModuleType, path: str) -> object:
+    try:
+        found: object = attrgetter(path)(module)
+    except AttributeError as error:
+        where = getattr(module, "__file__", None) or module.__name__
+        missing = error.name or path
+        raise _invalid(text, f"there is no {missing} in {where}") from None
+    return found
+
+
+def _checked(text: str, found: object) -> OrderProcessor | PlainProcessor:
+    if isinstance(found, type):
+        # Calling it would make an object and no work, and every order would be Completed.
+        raise _invalid(text, "it is a class; name a function, or a method of an object")
+    if not callable(found):
+        raise _invalid(text, f"it is no function but of the type {type(found).__name__}")
+    if not _takes_one_argument(found):
+        raise _invalid(text, "it cannot be called with one argument, the order")
+    return cast("OrderProcessor | PlainProcessor", found)
+
+
+def _takes_one_argument(function: Callable[..., Any]) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # What is written in C does not always say what it takes.
+        return True
+    try:
+        signature.bind(object())
+    except TypeError:
+        return False
+    return True
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _broken(text: str, name: str, error: BaseException) -> InvalidSetting:
+    sentence = " ".join(f"{type(error).__name__}: {error}".split())
+    return _invalid(text, f"the module {name} cannot be imported: {sentence}")
+
+
+def _invalid(text: str, problem: str) -> InvalidSetting:
+    return InvalidSetting(f"The processor {text!r} cannot be used: {problem}.")
