@@ -32,6 +32,8 @@ from order_engine.domain.errors import (
 TYPE_PREFIX: Final = "urn:order-engine:problem:"
 MOST_ERRORS: Final = 100
 """Wrong fields that one document names."""
+LONGEST_POINTER: Final = 1_000
+"""Characters of a pointer: a name in the attributes may be as long as they are, and is not sent back."""
 RETRY_SECONDS: Final = 1
 """When to come back after trouble that says nothing of its own."""
 
@@ -98,15 +100,24 @@ class Problem:
 def problem_of(error: OrderEngineError) -> Problem:
     """Return the problem document of an error."""
     status, title = next((TITLES[base] for base in type(error).__mro__ if base in TITLES), INTERNAL)
+    told = InvalidOrder(tuple(map(_shortened, error.errors))) if isinstance(error, InvalidOrder) else None
     return Problem(
         status,
         error.code,
         title,
-        str(error),
-        errors=error.errors if isinstance(error, InvalidOrder) else (),
+        str(told or error),
+        errors=told.errors if told is not None else (),
         extensions=_extensions(error),
         retry_after=_retry_after(error, status),
     )
+
+
+def _shortened(error: FieldError) -> FieldError:
+    """Return the error with a pointer that stops where it gets too long: at what holds the wrong value."""
+    if len(error.pointer) <= LONGEST_POINTER:
+        return error
+    pointer = error.pointer[: error.pointer.rfind("/", 0, LONGEST_POINTER + 1)]
+    return FieldError(pointer, f"has a value within that {error.detail}")
 
 
 def _extensions(error: OrderEngineError) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from order_engine.application.engine import OrderEngine
 from order_engine_adapters.http.batch import BatchEndpoint
+from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.health import HealthEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.orders import OrderEndpoints
@@ -19,9 +20,10 @@ def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Star
     It neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
     """
     limits = limits or HttpLimits()
-    orders = OrderEndpoints(engine, limits)
-    health = HealthEndpoints(engine)
-    batch = BatchEndpoint(engine, limits)
+    deadlines = Deadlines()
+    orders = OrderEndpoints(engine, limits, deadlines)
+    health = HealthEndpoints(engine, deadlines)
+    batch = BatchEndpoint(engine, limits, deadlines)
     routes = [
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -14,11 +15,13 @@ from order_engine.application.placing import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import NewOrder
 from order_engine.wire import new_order, order_id_in, read_json
+from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import BodyTooLarge, InvalidHeader, RequestTimedOut, problem_for
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.requests import (
     JSON_TYPE,
     body_parts,
+    check_accepted,
     check_media_type,
     declared_length,
     header_values,
@@ -28,8 +31,8 @@ from order_engine_adapters.http.streams import AnswerStream, Form
 
 NDJSON_TYPE: Final = b"application/x-ndjson"
 FORMS: Final = {
-    NDJSON_TYPE: Form(NDJSON_TYPE, b"", b"\n", b"\n", b""),
-    JSON_TYPE: Form(JSON_TYPE, b"[", b",\n", b"]\n", b"[]\n"),
+    NDJSON_TYPE: Form(NDJSON_TYPE, opening=b"", separator=b"", ending=b"\n", closing=b"", empty=b""),
+    JSON_TYPE: Form(JSON_TYPE, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n", empty=b"[]\n"),
 }
 CREATED: Final = 201
 ELEMENTS_AT_ONCE: Final = 500
@@ -45,15 +48,17 @@ class _Read(NamedTuple):
 class BatchEndpoint:
     """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines) -> None:
         """Place into `engine`."""
         self._engine = engine
         self._limits = limits
+        self._deadlines = deadlines
         self._content_limits = engine.options.content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Place orders while they come in, and answer while they are placed."""
         media_type = check_media_type(scope, FORMS)
+        check_accepted(scope, media_type)
         if header_values(scope, b"idempotency-key"):
             message = "Idempotency-Key is not for batches: give every order an order_id, and send the batch again."
             raise InvalidHeader(message)
@@ -61,20 +66,20 @@ class BatchEndpoint:
             raise BodyTooLarge(self._limits.batch_bytes)
         splitting = LineSplitter if media_type == NDJSON_TYPE else ArraySplitter
         elements = self._elements(receive, splitting(self._limits.body_bytes))
-        async with AnswerStream(send, FORMS[media_type], self._limits) as answers:
+        async with aclosing(elements), AnswerStream(send, FORMS[media_type], self._limits) as answers:
             async for some in elements:
                 await answers.put(await self._place(some))
 
-    async def _elements(self, receive: Receive, splitter: Splitter) -> AsyncIterator[Sequence[Element]]:
+    async def _elements(self, receive: Receive, splitter: Splitter) -> AsyncGenerator[Sequence[Element], None]:
         """Yield the elements as far as they have come in, not too many at once."""
-        size = 0
+        room = self._limits.batch_bytes
         try:
-            async for part in body_parts(receive, self._limits.body_seconds):
-                size += len(part)
-                if size > self._limits.batch_bytes:
-                    raise BodyTooLarge(self._limits.batch_bytes)  # noqa: TRY301 - as a silence is: both end the batch
-                for some in _chunks(splitter.feed(part)):
+            async for part in body_parts(receive, self._limits.body_seconds, self._deadlines):
+                for some in _chunks(splitter.feed(part[:room])):
                     yield some
+                if len(part) > room:
+                    raise BodyTooLarge(self._limits.batch_bytes)  # noqa: TRY301 - as a silence is: both end the batch
+                room -= len(part)
         except (BodyTooLarge, RequestTimedOut) as error:
             yield [error]
             return

@@ -27,9 +27,9 @@ def entity_tag(order: Order) -> bytes:
 
 def is_unchanged(scope: Scope, order: Order) -> bool:
     """Whether `If-None-Match` names the order as it is: a weak comparison, as section 13.1.2 has it."""
-    given = b",".join(header_values(scope, b"if-none-match")).strip()
-    if given == b"*":
-        return True
+    given = _given(scope, b"if-none-match")
+    if given is None or given == b"*":
+        return given is not None
     return entity_tag(order) in _tags(given, "If-None-Match", weak=True)
 
 
@@ -39,8 +39,8 @@ async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> 
     Of several versions it is the order's present one, where that is among them: the engine compares it again when it
     acts. Raises VersionMismatch where no tag can match, OrderNotFound, InvalidHeader.
     """
-    given = b",".join(header_values(scope, b"if-match")).strip()
-    if given in {b"", b"*"}:
+    given = _given(scope, b"if-match")
+    if given is None or given == b"*":
         return None
     versions = [int(match[1]) for tag in _tags(given, "If-Match", weak=False) if (match := VERSION.fullmatch(tag))]
     if len(versions) == 1:
@@ -51,10 +51,13 @@ async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> 
     raise VersionMismatch(order_id, versions[0] if versions else NO_VERSION, actual)
 
 
+def _given(scope: Scope, name: bytes) -> bytes | None:
+    values = header_values(scope, name)
+    return b",".join(values).strip(b" \t") if values else None
+
+
 def _tags(given: bytes, name: str, *, weak: bool) -> list[bytes]:
     """Return the tags that may match: for a weak comparison all, bare of their mark; for a strong one the strong."""
-    if not given:
-        return []
     if not ENTITY_TAGS.fullmatch(given):
         message = f'{name} must be * or entity tags, for example "3".'
         raise InvalidHeader(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar, Final
 
 from order_engine.domain.errors import OrderEngineError
@@ -10,6 +11,9 @@ from order_engine.wire import Problem, problem_of
 INTERNAL: Final = Problem(
     500, "internal_error", "An error of the service", "The service met an error of its own, which is in its log."
 )
+
+
+_logger = logging.getLogger("order_engine.http")
 
 
 class RequestRefused(OrderEngineError):
@@ -105,7 +109,14 @@ class UnsupportedMediaType(RequestRefused):
 
 
 def problem_for(error: OrderEngineError) -> Problem:
-    """Return the problem document of an error of the engine's or of a request that was refused."""
+    """Return the problem document of an error of the engine's or of a request that was refused.
+
+    What is our own error goes into the log instead: its sentence may tell of the inside, and none of it helps a client.
+    """
     if isinstance(error, RequestRefused):
         return Problem(error.status, error.code, error.title, str(error))
-    return problem_of(error)
+    problem = problem_of(error)
+    if problem.status == INTERNAL.status:
+        _logger.error("A request failed", exc_info=error)
+        return INTERNAL
+    return problem

@@ -14,6 +14,7 @@ from order_engine.domain.order import Order
 from order_engine.wire import history_json, order_json, orders_json, read_order
 from order_engine_adapters.http.answers import NEVER_STORED, NOT_MODIFIED, Answer, json_answer
 from order_engine_adapters.http.conditions import entity_tag, expected_version, is_unchanged
+from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.queries import list_link, list_query
 from order_engine_adapters.http.requests import (
@@ -24,7 +25,7 @@ from order_engine_adapters.http.requests import (
     path_order_id,
     read_body,
 )
-from order_engine_adapters.http.resources import within
+from order_engine_adapters.http.resources import Outcome, within
 
 CREATED = '{"message":"Order created successfully"}'
 CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
@@ -35,10 +36,11 @@ ACCEPTED = 202
 class OrderEndpoints:
     """What can be done with orders over HTTP."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines) -> None:
         """Answer for `engine`."""
         self._engine = engine
         self._limits = limits
+        self._deadlines = deadlines
         self._content_limits = engine.options.content
         self._seconds = engine.options.request_seconds
 
@@ -47,15 +49,15 @@ class OrderEndpoints:
         check_json_accepted(scope)
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
-        body = await read_body(scope, receive, self._limits)
+        body = await read_body(scope, receive, self._limits, self._deadlines)
         order = read_order(body, self._content_limits)
-        placed = await within(self._seconds, self._engine.place(order, idempotency_key=key))
+        placed = await self._within(self._engine.place(order, idempotency_key=key))
         return _created(scope, placed, with_id=order.order_id is None)
 
     async def get(self, scope: Scope, _: Receive) -> Answer:
         """Answer with an order."""
         check_json_accepted(scope)
-        order = await within(self._seconds, self._engine.get(path_order_id(scope)))
+        order = await self._within(self._engine.get(path_order_id(scope)))
         tag = (b"etag", entity_tag(order))
         if is_unchanged(scope, order):
             return Answer(NOT_MODIFIED, (tag, *NEVER_STORED), b"")
@@ -64,21 +66,20 @@ class OrderEndpoints:
     async def status(self, scope: Scope, _: Receive) -> Answer:
         """Answer with the status of an order."""
         check_json_accepted(scope)
-        status = await within(self._seconds, self._engine.status(path_order_id(scope)))
+        status = await self._within(self._engine.status(path_order_id(scope)))
         return json_answer(f'{{"status":"{status}"}}')
 
     async def history(self, scope: Scope, _: Receive) -> Answer:
         """Answer with the whole history of an order."""
         check_json_accepted(scope)
-        events = await within(self._seconds, self._whole_history(path_order_id(scope)))
+        events = await self._within(self._whole_history(path_order_id(scope)))
         return json_answer(history_json(events))
 
     async def page(self, scope: Scope, _: Receive) -> Answer:
         """Answer with a page of orders, newest first."""
         check_json_accepted(scope)
         query = list_query(scope)
-        page = await within(
-            self._seconds,
+        page = await self._within(
             self._engine.list(status=query.status, user_id=query.user_id, limit=query.limit, cursor=query.cursor),
         )
         links = () if page.next is None else ((b"link", list_link(scope, query, page.next)),)
@@ -86,12 +87,15 @@ class OrderEndpoints:
 
     async def cancel(self, scope: Scope, _: Receive) -> Answer:
         """Cancel an order: it is Cancelled, or the processor that runs is being told."""
-        order = await within(self._seconds, self._act(scope, self._engine.cancel))
+        order = await self._within(self._act(scope, self._engine.cancel))
         return _changed(order, 200 if order.status.ended else ACCEPTED)
 
     async def redrive(self, scope: Scope, _: Receive) -> Answer:
         """Give a Failed order a new round."""
-        return _changed(await within(self._seconds, self._act(scope, self._engine.redrive)), 200)
+        return _changed(await self._within(self._act(scope, self._engine.redrive)), 200)
+
+    async def _within(self, work: Awaitable[Outcome]) -> Outcome:
+        return await within(self._seconds, work, self._deadlines)
 
     async def _act(self, scope: Scope, action: Callable[..., Awaitable[Order]]) -> Order:
         check_json_accepted(scope)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -13,6 +12,7 @@ from starlette.types import Message, Receive, Scope
 
 from order_engine.domain.errors import OrderNotFound
 from order_engine.domain.text import order_id_problem
+from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import (
     BodyTooLarge,
     InvalidHeader,
@@ -23,6 +23,8 @@ from order_engine_adapters.http.errors import (
 from order_engine_adapters.http.limits import HttpLimits
 
 JSON_TYPE: Final = b"application/json"
+RELATED_TYPES: Final = (JSON_TYPE, b"application/problem+json")
+NO_QUALITY: Final = re.compile(rb"q=0(\.0*)?")
 LONGEST_KEY: Final = 255
 QUOTED: Final = re.compile(rb'"((?:[!#-\[\]-~]|\\["\\])*)"')
 """A string of RFC 9651, section 3.3.3, without the space."""
@@ -44,18 +46,28 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 
 def check_json_accepted(scope: Scope) -> None:
     """Raise NotAcceptable where the client accepts neither JSON nor everything."""
+    check_accepted(scope, JSON_TYPE)
+
+
+def check_accepted(scope: Scope, media_type: bytes) -> None:
+    """Raise NotAcceptable where the client excludes an answer of this type; no field, and an empty one, exclude none.
+
+    Whoever accepts JSON or our problems has read what we answer with, and is given it.
+    """
     accepted = header_values(scope, b"accept")
     if not accepted or accepted in ([b"*/*"], [JSON_TYPE]):
         return
-    if not any(map(_admits_json, b",".join(accepted).split(b","))):
-        message = "The answer is application/json, which the Accept field excludes."
+    admitted: dict[bytes, bool] = {}
+    for media_range in b",".join(accepted).split(b","):
+        name, *parameters = (part.strip().lower() for part in media_range.split(b";"))
+        if name:
+            admitted[name] = admitted.get(name, False) or not any(map(NO_QUALITY.fullmatch, parameters))
+    # The range that fits most closely decides (RFC 9110, section 12.5.1).
+    family = media_type.partition(b"/")[0] + b"/*"
+    closest = next((name for name in (media_type, *RELATED_TYPES, family, b"*/*") if name in admitted), None)
+    if admitted and (closest is None or not admitted[closest]):
+        message = f"The answer is {media_type.decode()}, which the Accept field excludes."
         raise NotAcceptable(message)
-
-
-def _admits_json(media_range: bytes) -> bool:
-    name, *parameters = (part.strip().lower() for part in media_range.split(b";"))
-    refused = any(re.fullmatch(rb"q=0(\.0*)?", parameter) for parameter in parameters)
-    return name in {b"*/*", b"application/*", JSON_TYPE, b"application/problem+json"} and not refused
 
 
 def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
@@ -101,21 +113,35 @@ def path_order_id(scope: Scope) -> str:
     return order_id
 
 
+def path_is_as_sent(scope: Scope) -> bool:
+    """Whether the path means what it says now that it is decoded.
+
+    An encoded slash separates nothing (RFC 3986, section 2.2): /orders/order1%2Fcancel is no cancelling. A route also
+    matches what a line feed follows. No path of ours holds either.
+    """
+    return not (scope["path"].endswith("\n") or b"%2f" in _raw_path(scope).lower())
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw_path: bytes | None = scope.get("raw_path")
+    return raw_path or b""
+
+
 def _is_sent_in_utf_8(scope: Scope) -> bool:
     """Whether the path as it was sent is UTF-8: servers decode what is not as U+FFFD, which a valid id may hold."""
     try:
-        unquote_to_bytes(scope.get("raw_path", b"")).decode()
+        unquote_to_bytes(_raw_path(scope)).decode()
     except UnicodeDecodeError:
         return False
     return True
 
 
-async def read_body(scope: Scope, receive: Receive, limits: HttpLimits) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadlines: Deadlines) -> bytes:
     """Return the body of one order. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
     _refuse_declared_length(scope, limits.body_bytes)
     parts: list[bytes] = []
     size = 0
-    async for part in body_parts(receive, limits.body_seconds):
+    async for part in body_parts(receive, limits.body_seconds, deadlines):
         size += len(part)
         if size <= limits.body_bytes:
             parts.append(part)
@@ -126,10 +152,10 @@ async def read_body(scope: Scope, receive: Receive, limits: HttpLimits) -> bytes
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def body_parts(receive: Receive, silence_seconds: float) -> AsyncIterator[bytes]:
+async def body_parts(receive: Receive, silence_seconds: float, deadlines: Deadlines) -> AsyncIterator[bytes]:
     """Yield the body as it comes. Raises RequestTimedOut after a silence, ClientGone where the client closes."""
     while True:
-        message = await _within_silence(receive, silence_seconds)
+        message = await _within_silence(receive, silence_seconds, deadlines)
         if message["type"] == "http.disconnect":
             raise ClientGone
         yield message.get("body", b"")
@@ -137,9 +163,9 @@ async def body_parts(receive: Receive, silence_seconds: float) -> AsyncIterator[
             return
 
 
-async def _within_silence(receive: Receive, seconds: float) -> Message:
+async def _within_silence(receive: Receive, seconds: float, deadlines: Deadlines) -> Message:
     try:
-        async with asyncio.timeout(seconds):
+        with deadlines.within(seconds):
             return await receive()
     except TimeoutError:
         message = f"Nothing of the body came for {seconds:g} s."

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from order_engine.domain.errors import OrderEngineError, OutcomeUnknown
 from order_engine_adapters.http.answers import NO_CONTENT, Answer, problem_answer, send_answer
+from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import (
     INTERNAL,
     MethodNotAllowed,
@@ -18,12 +18,14 @@ from order_engine_adapters.http.errors import (
     RouteNotFound,
     problem_for,
 )
-from order_engine_adapters.http.requests import ClientGone
+from order_engine_adapters.http.requests import ClientGone, path_is_as_sent
 
 Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
 StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Outcome = TypeVar("Outcome")
+
+NOTHING_HERE = "There is nothing at this path. The paths of orders begin with /orders."
 
 _logger = logging.getLogger("order_engine.http")
 
@@ -48,9 +50,12 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
+        response = _Response(send)
         try:
+            if not path_is_as_sent(scope):
+                raise RouteNotFound(NOTHING_HERE)  # noqa: TRY301 - answered as every other refusal is
             if method in self._streaming:
-                await self._streaming[method](scope, receive, send)
+                await self._streaming[method](scope, receive, response.send)
                 return
             answer = await self._answer(method, scope, receive)
         except OrderEngineError as error:
@@ -60,7 +65,9 @@ class Resource:
         except Exception:
             _logger.exception("%s %s failed", method, scope["path"])
             answer = problem_answer(INTERNAL)
-        await send_answer(send, answer, with_body=method != "HEAD")
+        # An answer that has begun can become no other: the server closes the connection in the middle of it.
+        if not response.begun:
+            await send_answer(send, answer, with_body=method != "HEAD")
 
     async def _answer(self, method: str, scope: Scope, receive: Receive) -> Answer:
         endpoint = self._endpoints.get(method)
@@ -71,10 +78,22 @@ class Resource:
         raise MethodNotAllowed(method, self._allow)
 
 
-async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
+class _Response:
+    """Knows whether a streamed response has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+async def within(seconds: float, work: Awaitable[Outcome], deadlines: Deadlines) -> Outcome:
     """Wait for the engine's work, but not longer than `seconds`. Raises OutcomeUnknown."""
     try:
-        async with asyncio.timeout(seconds):
+        with deadlines.within(seconds):
             return await work
     except TimeoutError:
         message = f"No answer within {seconds:g} s; the request may have taken effect. Send the same request again."
@@ -92,5 +111,4 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # n
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
         return
-    error = RouteNotFound("There is nothing at this path. The paths of orders begin with /orders.")
-    await send_answer(send, refusal(error), with_body=scope["method"] != "HEAD")
+    await send_answer(send, refusal(RouteNotFound(NOTHING_HERE)), with_body=scope["method"] != "HEAD")

@@ -16,6 +16,8 @@ from order_engine.domain.errors import Unavailable
 BACKLOG = 2048
 LINGER_SECONDS = 3
 """How long answers under way may take when the server stops; the engine is drained by then."""
+LEAVING_SECONDS = 2
+"""How long requests may take to end once their connections are cut off."""
 
 
 class AddressUnavailable(Unavailable):
@@ -66,7 +68,7 @@ class Server:
             server_header=False,
             proxy_headers=False,
             backlog=backlog,
-            timeout_graceful_shutdown=LINGER_SECONDS,
+            timeout_graceful_shutdown=LINGER_SECONDS + LEAVING_SECONDS,
         )
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
@@ -105,6 +107,21 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cut = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cut.cancel()
+
+    def _cut_off(self) -> None:
+        """Close what is still open, such as half-sent requests: each finds that its client is gone, and ends.
+
+        uvicorn would cancel them, and log every one with a traceback as an error.
+        """
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -79,7 +79,10 @@ class LineSplitter:
 
 
 class ArraySplitter:
-    """A JSON array. Only brackets, commas and strings are looked at: each element is parsed by itself afterwards."""
+    """A JSON array. Only brackets, commas and strings are looked at: each element is parsed by itself afterwards.
+
+    An element is given as soon as it is closed, so that its client may wait for the answer before it sends the next.
+    """
 
     def __init__(self, most: int) -> None:
         """Take elements of up to `most` bytes."""
@@ -148,12 +151,15 @@ class ArraySplitter:
         if stop is None:
             self._element.add(part[position:])
             return len(part)
-        if not self._in_string and self._depth == 0 and stop[0] in b",]":
+        if not self._in_string and self._depth == 0 and stop[0] in b",]}":
+            # A number or a word, which only what follows it ends.
             self._element.add(part[position : stop.start()])
-            self._end_element(stop[0])
-            return stop.end()
+            self._end_element()
+            return stop.start()
         self._element.add(part[position : stop.end()])
         self._pass(stop[0])
+        if not self._in_string and self._depth == 0:
+            self._end_element()
         return stop.end()
 
     def _pass(self, mark: bytes) -> None:
@@ -165,13 +171,25 @@ class ArraySplitter:
         elif mark in b"[{":
             self._depth += 1
         elif mark in b"]}":
-            self._depth = max(self._depth - 1, 0)
+            self._depth -= 1
 
-    def _end_element(self, mark: bytes) -> None:
+    def _end_element(self) -> None:
         element = self._element.take()
         if element is not None:
             self._found.append(element)
-        self._step = self._before_an_element if mark == b"," else self._after_the_array
+        self._step = self._after_an_element
+
+    def _after_an_element(self, part: bytes, position: int) -> int:
+        following = NOT_WHITESPACE.search(part, position)
+        if following is None:
+            return len(part)
+        if following[0] == b"]":
+            self._step = self._after_the_array
+        elif following[0] == b",":
+            self._step = self._before_an_element
+        else:
+            return self._break_off("The array has something else than a comma after an order.")
+        return following.end()
 
     def _after_the_array(self, part: bytes, position: int) -> int:
         if NOT_WHITESPACE.search(part, position) is not None:

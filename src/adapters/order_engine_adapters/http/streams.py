@@ -18,11 +18,15 @@ from order_engine_adapters.http.requests import ClientGone
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How answers are put together: what comes before the first, between two, after the last, and where none is."""
+    """How answers are put together: what comes before the first and before each other one, after each, and at the end.
+
+    `empty` is the whole body where there is no answer.
+    """
 
     media_type: bytes
     opening: bytes
     separator: bytes
+    ending: bytes
     closing: bytes
     empty: bytes
 
@@ -63,13 +67,15 @@ class AnswerStream:
         finally:
             if self._sender is not None:
                 self._sender.cancel()
-                await asyncio.wait([self._sender])
+                # What it died of has been raised by then, or the error of the body goes before it.
+                await asyncio.gather(self._sender, return_exceptions=True)
 
     async def put(self, answers: Sequence[bytes]) -> None:
         """Take some answers. Waits where too many are unread; raises ClientGone where the client then stays silent."""
         if answers:
             begin = self._form.opening if self._sender is None else self._form.separator
-            self._add(begin + self._form.separator.join(answers))
+            between = self._form.ending + self._form.separator
+            self._add(begin + between.join(answers) + self._form.ending)
             await self._wait_until(self._has_room)
 
     def _add(self, text: bytes) -> None:
@@ -78,6 +84,7 @@ class AnswerStream:
         self._wake.set()
         if self._sender is None:
             self._sender = asyncio.create_task(self._send_all(), name="order_engine batch answers")
+            self._sender.add_done_callback(lambda _: self._progress.set())
 
     async def _send_all(self) -> None:
         headers = [(b"content-type", self._form.media_type), *NEVER_STORED]
@@ -101,13 +108,22 @@ class AnswerStream:
         return self._sender is not None and self._sender.done()
 
     async def _wait_until(self, reached: Callable[[], bool]) -> None:
-        """Wait for as long as the client goes on reading."""
-        while not reached():
-            if self._sender is not None and self._sender.done():
-                self._sender.result()
+        """Wait for as long as the client goes on reading. Raises ClientGone also where the server says that it left."""
+        while True:
+            self._raise_what_the_sender_died_of()
+            if reached():
+                return
             self._progress.clear()
             try:
                 async with asyncio.timeout(self._silence_seconds):
                     await self._progress.wait()
             except TimeoutError:
                 raise ClientGone from None
+
+    def _raise_what_the_sender_died_of(self) -> None:
+        if self._sender is None or not self._sender.done():
+            return
+        try:
+            self._sender.result()
+        except OSError as error:
+            raise ClientGone from error
