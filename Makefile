@@ -6,22 +6,26 @@ PYTHON =
 REQUIREMENTS =
 ARGS =
 
+RUN = VENV="$(abspath $(VENV))" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)" ./run
 SET_UP = VENV="$(VENV)" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)" sh scripts/set-up.sh
 SET_UP_FILES = pyproject.toml scripts/set-up.sh $(REQUIREMENTS)
 
-.PHONY: help example test check lint types imports fresh wheel docs format requirements data
+.PHONY: help serve test example check lint types imports fresh wheel docs format requirements data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Variables: DATA=FILE (example), ARGS=... (test: arguments for pytest),'
+	@echo '  Variables: DATA=FILE (example), ARGS=... (arguments for the service, or for pytest),'
 	@echo '             PYTHON=INTERPRETER, VENV=FOLDER (.venv), REQUIREMENTS=requirements/ci.txt (pinned, as in CI)'
 
 example: data $(VENV)/.ready-project ## run the example on DATA, a file of orders
 	@"$(VENV)/bin/python" -m examples.online_retail "$(DATA)"
 
-test: $(VENV)/.ready-test ## run all tests
-	@"$(VENV)/bin/python" -m pytest $(ARGS)
+serve: ## start the service; the same as ./run serve
+	@$(RUN) serve $(ARGS)
+
+test: ## run all tests; the same as ./run test
+	@$(RUN) test $(ARGS)
 
 check: lint types imports fresh wheel ## all that is not a test: the five below
 
@@ -59,9 +63,6 @@ data:
 
 $(VENV)/.ready-project: $(SET_UP_FILES)
 	@$(SET_UP) project
-
-$(VENV)/.ready-test: $(SET_UP_FILES)
-	@$(SET_UP) test
 
 $(VENV)/.ready-dev: $(SET_UP_FILES)
 	@$(SET_UP) dev

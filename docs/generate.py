@@ -12,15 +12,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import getdoc
 from pathlib import Path
 
+import click
 from pydantic.fields import FieldInfo
 
 from order_engine.domain import errors
 from order_engine.domain.events import STATUS_AFTER
 from order_engine.domain.lifecycle import LIFECYCLE, Rule
 from order_engine.domain.order import Standing
+from order_engine.wire.problems import TITLES
+from order_engine_adapters.cli.flags import FLAGS
+from order_engine_adapters.cli.program import program
+from order_engine_adapters.http.errors import INTERNAL, RequestRefused
 from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.wiring.variables import variable
 
 DOCS = Path(__file__).parent
+HELP_WIDTH = 110
 MARKED = re.compile(
     r"(?P<start><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of generated -->)", re.DOTALL
 )
@@ -77,13 +84,35 @@ def error_table() -> str:
 
 
 def setting_table() -> str:
-    """Return each setting with its variable, its default and what it means."""
-    prefix = str(Settings.model_config.get("env_prefix", ""))
+    """Return each setting with its flag, its variable, its default and what it means."""
     rows = (
-        (f"`{name}`", f"`{(prefix + name).upper()}`", _default(field), field.description or "")
+        (f"`{name}`", _flag(name), f"`{variable(name)}`", _default(field), field.description or "")
         for name, field in Settings.model_fields.items()
     )
-    return _table(("setting", "environment variable", "default", "meaning"), rows)
+    return _table(("setting", "flag", "environment variable", "default", "meaning"), rows)
+
+
+def problem_table() -> str:
+    """Return every problem of the HTTP service: its status, its code and its title."""
+    known = {(status, error.code, title) for error, (status, title) in TITLES.items()}
+    refused = {(error.status, error.code, error.title) for error in RequestRefused.__subclasses__()}
+    internal = {(INTERNAL.status, INTERNAL.code, INTERNAL.title)}
+    rows = ((str(status), f"`{code}`", title) for status, code, title in sorted(known | refused | internal))
+    return _table(("status", "code", "title"), rows)
+
+
+def commands() -> str:
+    """Return the help of every command that does something, as a terminal shows it."""
+    return "\n\n".join(_helps("order-engine", program))
+
+
+def _helps(name: str, command: click.Command) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for below, each in command.commands.items():
+            yield from _helps(f"{name} {below}", each)
+        return
+    context = click.Context(command, info_name=name, terminal_width=HELP_WIDTH)
+    yield f"## {name}\n\n```text\n{command.get_help(context)}\n```"
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -92,6 +121,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "event-table": event_table,
     "error-table": error_table,
     "setting-table": setting_table,
+    "problem-table": problem_table,
+    "commands": commands,
 }
 
 
@@ -117,12 +148,18 @@ def _rule_row(rule: Rule) -> Sequence[str]:
     return (rule.action, rule.standing, rule.becomes, event, rule.actor, rule.guard)
 
 
+def _flag(name: str) -> str:
+    return f"`--{name.replace('_', '-')}`" if name in FLAGS else "none"
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)
     if default is None:
         return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
