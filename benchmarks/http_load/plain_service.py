@@ -75,10 +75,6 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             worker.cancel()
 
 
-app = FastAPI(lifespan=lifespan)
-
-
-@app.post("/orders", status_code=201)
 async def create_order(order: Order) -> dict[str, str]:
     """Store an order and put it into the queue."""
     try:
@@ -89,7 +85,6 @@ async def create_order(order: Order) -> dict[str, str]:
     return {"message": "Order created successfully"}
 
 
-@app.get("/metrics")
 async def metrics() -> dict[str, object]:
     """Count the orders."""
     rows = await pools[0].fetch(COUNT)
@@ -97,3 +92,8 @@ async def metrics() -> dict[str, object]:
         "total_orders": sum(row["orders"] for row in rows),
         "status_counts": {row["status"]: row["orders"] for row in rows},
     }
+
+
+app = FastAPI(lifespan=lifespan)
+app.add_api_route("/orders", create_order, methods=["POST"], status_code=201)
+app.add_api_route("/metrics", metrics, methods=["GET"])
