@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
@@ -26,6 +27,7 @@ from order_engine.domain.errors import (
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
+from order_engine.domain.text import identifier_problem, order_id_problem
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
@@ -142,6 +144,7 @@ class OrderEngine:
         another end, VersionMismatch where `expected_version` is given and not the order's.
         """
         self._life.refuse_unless_running()
+        _refuse_impossible(order_id)
         order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
             self._waiters.look_at(order_id)
@@ -152,6 +155,7 @@ class OrderEngine:
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
         self._life.refuse_unless_running()
+        _refuse_impossible(order_id)
         order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
         if self._worker is not None:
@@ -162,6 +166,7 @@ class OrderEngine:
 
     async def get(self, order_id: str) -> Order:
         """Return the order as it is now. Raises OrderNotFound."""
+        _refuse_impossible(order_id)
         orders = await self._ask("get", 1, lambda: self._surroundings.repository.get([order_id]))
         if order_id not in orders:
             raise OrderNotFound(order_id)
@@ -181,9 +186,13 @@ class OrderEngine:
     ) -> OrderList:
         """Return one page of orders, newest first. `cursor` is `next` of the page before, with the same filters.
 
-        Raises InvalidQuery for a limit out of 1 to `page_limit`, InvalidCursor for a cursor of another list.
+        Raises InvalidQuery for a limit out of 1 to `page_limit` and for a user id that cannot be one, InvalidCursor for
+        a cursor of another list.
         """
         self._check_limit(limit, lowest=1)
+        if user_id is not None and (problem := identifier_problem(user_id, sys.maxsize)):
+            message = f"The user_id {problem}."
+            raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
         page = await self._ask("list", limit, lambda: self._surroundings.repository.list(query))
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
@@ -192,6 +201,7 @@ class OrderEngine:
         """Return the order's events with a version over `after`, oldest first. Raises OrderNotFound."""
         most = self._options.page_limit if limit is None else limit
         self._check_limit(most, lowest=1)
+        _refuse_impossible(order_id)
         events = await self._ask("history", most, lambda: self._surroundings.repository.history(order_id, after, most))
         if not events:
             await self.get(order_id)
@@ -216,6 +226,7 @@ class OrderEngine:
         Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
         """
         self._life.refuse_unless_started()
+        _refuse_impossible(order_id)
         return await self._waiters.wait(order_id, seconds)
 
     # Inside
@@ -228,3 +239,9 @@ class OrderEngine:
         if not lowest <= limit <= self._options.page_limit:
             message = f"The limit must be {lowest} to {self._options.page_limit}, not {limit}."
             raise InvalidQuery(message)
+
+
+def _refuse_impossible(order_id: str) -> None:
+    """Raise OrderNotFound for an id that no order can have: not every store could so much as look for it."""
+    if order_id_problem(order_id, sys.maxsize):
+        raise OrderNotFound(order_id)

@@ -147,6 +147,39 @@ async def test_limits_of_pages_are_checked(limit: int) -> None:
         assert len(bench.repository.asked) == asked
 
 
+@pytest.mark.parametrize("order_id", ["", "\0", "\ud800", "a/b", ".."])
+async def test_an_id_that_no_order_can_have_is_not_found(order_id: str) -> None:
+    """No store is asked for it, whatever it might make of such a text."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        for call in [
+            engine.get(order_id),
+            engine.status(order_id),
+            engine.history(order_id),
+            engine.cancel(order_id),
+            engine.redrive(order_id),
+            engine.wait_for(order_id),
+        ]:
+            with pytest.raises(OrderNotFound):
+                await call
+        with pytest.raises(InvalidQuery, match="user_id"):
+            await engine.list(user_id="\ud800")
+
+
+async def test_whoever_waits_for_the_end_of_an_engine_learns_of_it() -> None:
+    """The call returns when the engine has stopped, and a caller that gives up does not stop it."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        impatient = asyncio.create_task(engine.ended())
+        patient = asyncio.create_task(engine.ended())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        assert engine.ready
+        assert not patient.done()
+    await patient
+
+
 async def test_a_question_has_a_time_limit() -> None:
     """A repository that never answers a question keeps nobody waiting for longer than `request_seconds`."""
     bench = Bench()
