@@ -14,7 +14,7 @@ from order_engine_adapters.sqlite.migrations import migrate, refuse_foreign, shi
 from order_engine_adapters.sqlite.statements import Statement
 
 OLDEST_SQLITE: Final = (3, 38, 0)
-"""The first with JSON functions always built in; STRICT tables are from 3.37, UPDATE FROM from 3.33."""
+"""The first with JSON functions always built in; STRICT tables are from 3.37."""
 
 BUSY_SECONDS: Final = 1.0
 """How long another program may lock the file, for example to back it up, before a call is Unavailable."""
@@ -23,6 +23,7 @@ STATEMENTS_KEPT: Final = 64
 """Prepared statements that are kept: three that write rows, in ten sizes each, and those that read."""
 
 TRANSACTIONS_BETWEEN_LOOKS: Final = 64
+"""How often to see whether the file is still there."""
 
 PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding
 from order_engine_adapters.sqlite.changes import Changes
@@ -18,6 +20,8 @@ from order_engine_adapters.sqlite.recent import Recent
 from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, read_orders
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
+
+END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends > ?"
 
 NAMED_ORDERS: Final = (
     f"SELECT {ORDERS_AS_JSON} FROM orders JOIN contents USING (serial) "  # noqa: S608 - constants
@@ -52,6 +56,7 @@ class Store:
         self.lock.acquire()
         self.database.open(microseconds(now))
         self._last_serial = self.database.ask(LAST_SERIAL)
+        self._end_leases_of_the_dead(microseconds(now))
 
     def close(self) -> None:
         """Close the database and let go of the lock, as far as they were opened."""
@@ -59,6 +64,16 @@ class Store:
             self.database.close()
         finally:
             self.lock.release()
+
+    def _end_leases_of_the_dead(self, now: int) -> None:
+        """End every lease: who holds an order of this file held its lock too, and is no more.
+
+        So the orders of a process that was killed are taken up when the next one starts, and not when their leases
+        would have ended. Tokens stay as they are, and fence as ever.
+        """
+        # On a disk that is full at this moment, leases end in their own time.
+        with suppress(Unavailable, OutcomeUnknown):
+            self.database.transact([(END_LEASES, (now, now))])
 
     def next_serial(self) -> int:
         """Return a serial number for a new order. One that is not used leaves a gap, which harms nobody."""
