@@ -1,0 +1,156 @@
+"""The hostile requests, byte for byte, and the status that each gets. The one place to add one."""
+
+from __future__ import annotations
+
+import json
+
+JSON = "application/json"
+
+
+def head(request: str | bytes, *headers: str, length: int | None = None) -> bytes:
+    """Return the head of a request."""
+    line = request if isinstance(request, bytes) else request.encode()
+    fields = ["Host: shop", *headers, *([] if length is None else [f"Content-Length: {length}"])]
+    return line + b" HTTP/1.1\r\n" + "".join(f"{field}\r\n" for field in fields).encode("latin-1") + b"\r\n"
+
+
+def post(body: bytes, *headers: str, content_type: str | None = JSON, path: str = "/orders") -> bytes:
+    """Return a whole POST."""
+    typed = [] if content_type is None else [f"Content-Type: {content_type}"]
+    return head(f"POST {path}", *typed, *headers, length=len(body)) + body
+
+
+def with_field(name: str, value: bytes | str, *, order_id: bytes = b'"x"') -> bytes:
+    """Return the POST of an order in which one field has this JSON as its value."""
+    fields: dict[str, bytes] = {"order_id": order_id, "user_id": b'"u"', "item_ids": b'["i"]', "total_amount": b"1"}
+    fields[name] = value.encode() if isinstance(value, str) else value
+    return post(b"{" + b",".join(f'"{name}":'.encode() + value for name, value in fields.items()) + b"}")
+
+
+def without(name: str) -> bytes:
+    """Return the POST of an order that lacks a field."""
+    fields = {"order_id": "x", "user_id": "u", "item_ids": ["i"], "total_amount": 1}
+    del fields[name]
+    return post(json.dumps(fields).encode())
+
+
+GOOD = b'{"order_id":"x","user_id":"u","item_ids":["i"],"total_amount":1}'
+DEEP = 100_000
+MEGABYTE = 1_000_000
+
+
+HOSTILE: dict[str, tuple[bytes, int]] = {
+    "integer of 5,000 digits": (with_field("total_amount", "9" * 5_000), 400),
+    "integer of 5,000 digits in attributes": (with_field("attributes", '{"a":' + "9" * 5_000 + "}"), 400),
+    "integer of 900,000 digits": (with_field("total_amount", "9" * 900_000), 400),
+    "fraction of 5,000 digits": (with_field("total_amount", "0." + "1" * 5_000), 400),
+    "amount text of 5,000 digits": (with_field("total_amount", '"' + "9" * 5_000 + '"'), 422),
+    "arrays 100,000 deep": (post(b"[" * DEEP + b"]" * DEEP), 400),
+    "arrays 100,000 deep, never closed": (post(b"[" * DEEP), 400),
+    "objects 100,000 deep": (post(b'{"a":' * DEEP + b"1" + b"}" * DEEP), 400),
+    "attributes 100,000 deep": (with_field("attributes", '{"a":' * DEEP + "1" + "}" * DEEP), 400),
+    "attributes 33 deep": (with_field("attributes", '{"a":' * 32 + "1" + "}" * 32), 400),
+    "invalid UTF-8": (with_field("user_id", b'"\xff\xfe"'), 400),
+    "overlong UTF-8": (with_field("user_id", b'"\xc0\xaf"'), 400),
+    "surrogate in UTF-8": (with_field("user_id", b'"\xed\xa0\x80"'), 400),
+    "UTF-16": (post(GOOD.decode().encode("utf-16")), 400),
+    "byte order mark": (post(b"\xef\xbb\xbf" + GOOD), 400),
+    "NUL in order_id": (with_field("order_id", r'"a\u0000b"'), 422),
+    "NUL in user_id": (with_field("user_id", r'"a\u0000b"'), 422),
+    "NUL in item_ids": (with_field("item_ids", r'["a\u0000b"]'), 422),
+    "NUL in currency": (with_field("currency", r'"GB\u0000"'), 422),
+    "NUL in total_amount": (with_field("total_amount", r'"1\u0000"'), 422),
+    "NUL in attributes": (with_field("attributes", r'{"a":"\u0000"}'), 422),
+    "NUL in an attribute's name": (with_field("attributes", r'{"\u0000":1}'), 422),
+    "NUL in an unknown name": (with_field(r"\u0000", "1"), 422),
+    "raw NUL": (with_field("user_id", b'"a\0b"'), 400),
+    "lone high surrogate": (with_field("user_id", r'"\ud800"'), 400),
+    "lone low surrogate in a name": (with_field("attributes", r'{"\udc00":1}'), 400),
+    "id of a megabyte": (with_field("order_id", '"' + "x" * MEGABYTE + '"'), 422),
+    "user id of a megabyte": (with_field("user_id", '"' + "x" * MEGABYTE + '"'), 422),
+    "name of a megabyte": (with_field("x" * MEGABYTE, "1"), 422),
+    "name twice": (post(b'{"order_id":"x",' + GOOD[1:]), 400),
+    "name twice by an escape": (post(b'{"order_\\u0069d":"x",' + GOOD[1:]), 400),
+    "NaN": (with_field("total_amount", "NaN"), 400),
+    "Infinity": (with_field("total_amount", "-Infinity"), 400),
+    "NaN as text": (with_field("total_amount", '"NaN"'), 422),
+    "1e400": (with_field("total_amount", "1e400"), 422),
+    "1e999999999": (with_field("total_amount", "1e999999999"), 422),
+    "1e99999999999999999999": (with_field("total_amount", "1e99999999999999999999"), 422),
+    "1e-7": (with_field("total_amount", "1e-7"), 422),
+    "-1": (with_field("total_amount", "-1"), 422),
+    "amount over the maximum": (with_field("total_amount", "1000000000000000.01"), 422),
+    "true as amount": (with_field("total_amount", "true"), 422),
+    "array as amount": (with_field("total_amount", "[1]"), 422),
+    "array as user_id": (with_field("user_id", '["u"]'), 422),
+    "number as order_id": (with_field("order_id", "1"), 422),
+    "text as item_ids": (with_field("item_ids", '"item"'), 422),
+    "no items": (with_field("item_ids", "[]"), 422),
+    "10,001 items": (with_field("item_ids", json.dumps(["i"] * 10_001)), 422),
+    "null among the items": (with_field("item_ids", '["i",null]'), 422),
+    "attributes of 257 KiB": (with_field("attributes", json.dumps({"a": "x" * 257 * 1024})), 422),
+    "array as attributes": (with_field("attributes", "[]"), 422),
+    "currency in lower case": (with_field("currency", '"gbp"'), 422),
+    "unknown field": (with_field("colour", "null"), 422),
+    "no user_id": (without("user_id"), 422),
+    "no item_ids": (without("item_ids"), 422),
+    "no total_amount": (without("total_amount"), 422),
+    "slash in order_id": (with_field("order_id", '"a/b"'), 422),
+    "dots as order_id": (with_field("order_id", '".."'), 422),
+    "empty body": (post(b""), 400),
+    "empty object": (post(b"{}"), 422),
+    "array": (post(b"[" + GOOD + b"]"), 422),
+    "cut short": (post(GOOD[:-1]), 400),
+    "garbage behind": (post(GOOD + b"x"), 400),
+    "form": (post(b"a=b", content_type="application/x-www-form-urlencoded"), 415),
+    "no type": (post(GOOD, content_type=None), 415),
+    "another charset": (post(GOOD, content_type="application/json; charset=latin-1"), 415),
+    "gzip": (post(b"\x1f\x8b" + GOOD, "Content-Encoding: gzip"), 415),
+    "identity": (post(GOOD, "Content-Encoding: identity"), 415),
+    "body of 1 MiB and a byte": (post(GOOD.ljust(2**20 + 1)), 413),
+    "body announced of 5 GiB": (head("POST /orders", f"Content-Type: {JSON}", length=5 * 2**30), 413),
+    "endless chunks": (
+        head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked")
+        + (b"100000\r\n" + b" " * 2**20 + b"\r\n") * 6,
+        413,
+    ),
+    "key of 256 characters": (post(GOOD, "Idempotency-Key: " + "k" * 256), 400),
+    "key in Latin-1": (post(GOOD, "Idempotency-Key: cl\xe9"), 400),
+    "only text/html is accepted": (post(GOOD, "Accept: text/html"), 406),
+    "DELETE": (head("DELETE /orders/x"), 405),
+    "PUT": (head("PUT /orders/x", length=0), 405),
+    "TRACE": (head("TRACE /metrics"), 405),
+    "NUL in the path": (head("GET /orders/%00"), 404),
+    "invalid UTF-8 in the path": (head("GET /orders/%FF"), 404),
+    "slash in the path": (head("POST /orders/x%2Fcancel", length=0), 404),
+    "line feed in the path": (head("GET /orders%0A"), 404),
+    "dots in the path": (head("GET /../../etc/passwd"), 404),
+    "absolute form of another host": (head("GET http://elsewhere/orders/x"), 404),
+    "id of 8,000 characters in the path": (head("GET /orders/" + "x" * 8_000), 404),
+    "NUL in the query": (head("GET /orders?user_id=%00"), 422),
+    "invalid UTF-8 in the query": (head("GET /orders?user_id=%FF"), 422),
+    "forged cursor": (head("GET /orders?cursor=W251bGwsMV0"), 422),
+    "no tag": (head("POST /orders/x/cancel", "If-Match: x", length=0), 400),
+    "batch that is no array": (post(GOOD, path="/orders/batch"), 422),
+    "batch with a key": (post(b"[]", "Idempotency-Key: k", path="/orders/batch"), 400),
+}
+"""What is sent, and the status that it gets."""
+
+
+BROKEN_HEADS: dict[str, bytes] = {
+    "bytes beyond ASCII in the path": head(b"GET /orders/\xe9"),
+    "bytes beyond ASCII in the query": head(b"GET /orders?user_id=\xe9"),
+    "NUL in the request line": head(b"GET /orders/\0"),
+    "unknown method": head("BREW /orders"),
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "two lengths": head("POST /orders", f"Content-Type: {JSON}", "Content-Length: 5", "Content-Length: 6") + b"hello",
+    "length and chunks": head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked", length=5)
+    + b"0\r\n\r\n",
+    "negative length": head("POST /orders", f"Content-Type: {JSON}", "Content-Length: -1"),
+    "chunk of no size": head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked") + b"x\r\n",
+    "header without a name": head("GET /metrics", ": x"),
+    "NUL in a header": head("GET /metrics", "X-Y: a\0b"),
+    "asterisk": head("OPTIONS *"),
+    "connect": head("CONNECT shop:443"),
+}
+"""What the server's own parser refuses; before a head is parsed there is no problem document."""

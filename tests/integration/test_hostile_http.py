@@ -1,0 +1,148 @@
+"""Hostile requests to the real server on a real socket: each is refused with a problem, and nothing is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from order_engine import OrderEngine
+from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.http import create_app
+from order_engine_adapters.http.server import Server, bound_socket
+from order_engine_adapters.memory import MemoryQueue, MemoryRepository
+from tests.integration.hostile_requests import BROKEN_HEADS, GOOD, HOSTILE, head, post, with_field
+
+PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over the socket."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Target:
+    """The server under attack."""
+
+    port: int
+
+    async def send(self, request: bytes) -> Answer:
+        """Send bytes on a connection of their own, and return the answer."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                writer.write(request)
+                return await read_answer(reader)
+            finally:
+                writer.close()
+
+    async def total_orders(self) -> int:
+        """Return how many orders there are, asked as anybody would."""
+        answer = await self.send(head("GET /metrics"))
+        total: int = json.loads(answer.body)["total_orders"]
+        return total
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    """Return one answer: its head, and as much of a body as it says."""
+    raw = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+    status_line, *lines = raw.removesuffix("\r\n\r\n").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers["content-length"]))
+    return Answer(int(status_line.split(" ")[1]), headers, body)
+
+
+@asynccontextmanager
+async def attacked() -> AsyncIterator[Target]:
+    """Run the server with an engine in memory; at the end it has to stop in order."""
+    clock = SystemClock()
+    engine = OrderEngine(repository=MemoryRepository(clock), queue=MemoryQueue(), clock=clock, processor=None)
+    bound = bound_socket("127.0.0.1", 0)
+    async with engine:
+        server = Server(create_app(engine), bound)
+        await server.start()
+        try:
+            yield Target(bound.getsockname()[1])
+        finally:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def victim() -> AsyncIterator[Target]:
+    """Return one server for all requests: what the last one did to it, the next one meets."""
+    async with attacked() as target:
+        yield target
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("request_bytes", "status"), HOSTILE.values(), ids=HOSTILE.keys())
+async def test_a_hostile_request_is_refused_and_nothing_is_stored(
+    victim: Target, request_bytes: bytes, status: int
+) -> None:
+    """A problem document with a 4xx, never a 5xx; afterwards the next request is answered, and there are no orders."""
+    answer = await victim.send(request_bytes)
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = json.loads(answer.body)
+    assert document["status"] == status
+    assert document["type"].startswith("urn:order-engine:problem:")
+    assert len(answer.body) < 20_000
+    assert await victim.total_orders() == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("request_bytes", BROKEN_HEADS.values(), ids=BROKEN_HEADS.keys())
+async def test_a_head_that_cannot_be_parsed_is_refused(victim: Target, request_bytes: bytes) -> None:
+    """400 or 404, never a 5xx; nothing is stored and the server goes on."""
+    answer = await victim.send(request_bytes)
+    assert answer.status in {400, 404}, answer
+    assert await victim.total_orders() == 0
+
+
+async def test_the_same_id_again_with_other_content_is_a_conflict() -> None:
+    """409, and the first order stays as it was; the same again is answered as at first."""
+    async with attacked() as target:
+        assert (await target.send(post(GOOD))).status == 201
+        conflict = await target.send(with_field("total_amount", "2"))
+        assert (conflict.status, conflict.headers["content-type"]) == (409, "application/problem+json")
+        again = await target.send(post(GOOD))
+        assert (again.status, again.headers["idempotent-replayed"]) == (201, "true")
+        assert json.loads((await target.send(head("GET /orders/x"))).body)["total_amount"] == "1.00"
+        assert await target.total_orders() == 1
+
+
+async def test_what_only_looks_hostile_is_taken() -> None:
+    """-0, the longest number, 32 levels, and 10,000 items."""
+    taken = {
+        "total_amount": ["-0", "1." + "0" * 398, "1e15", '"1e-6"'],
+        "attributes": ['{"a":' * 31 + "1" + "}" * 31, '{"n":' + "9" * 400 + "}", r'{"a":"\ud83d\ude00"}'],
+        "item_ids": [json.dumps(["i"] * 10_000)],
+    }
+    async with attacked() as target:
+        for name, values in taken.items():
+            for value in values:
+                request = with_field(name, value, order_id=b"null")
+                assert (await target.send(request)).status == 201, (name, value[:50])
+        assert await target.total_orders() == 8
+
+
+async def test_requests_follow_one_another_on_one_connection() -> None:
+    """Also after a refusal, and when they are sent before the first is answered."""
+    async with attacked() as target, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+        writer.write(post(b"{") + post(GOOD) + head("DELETE /orders") + head("GET /orders/x/status"))
+        statuses = [(await read_answer(reader)).status for _ in range(4)]
+        assert statuses == [400, 201, 405, 200]
+        writer.close()

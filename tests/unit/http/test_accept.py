@@ -1,0 +1,84 @@
+"""`Accept`: the answers are JSON, and a client that excludes it is told so before anything happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.http.client import JSON_BODY, NDJSON_BODY
+from tests.unit.http.serving import serving, text
+
+
+def accept(*values: str) -> list[tuple[str, str]]:
+    """Return the header fields."""
+    return [("accept", value) for value in values]
+
+
+ADMITTED = [
+    [], accept("*/*"), accept("application/json"), accept("application/*"), accept("Application/JSON; q=0.1"),
+    accept("text/html, */*;q=0.1"), accept("text/html", "application/json"), accept("application/problem+json"),
+    accept(""), accept(" , "), accept("text/html;q=1, application/json;q=0.001"), accept("application/json;v=1"),
+    accept("*/*;q=0, application/json"), accept("application/*;q=0.5, */*;q=0"),
+    accept("application/json, text/plain, */*"),
+]  # fmt: skip
+EXCLUDED = [
+    accept("text/html"), accept("text/*"), accept("application/json;q=0"), accept("*/*;q=0"),
+    accept("application/json;q=0.000"), accept("application/json;q=0, */*"), accept("application/*;q=0, */*"),
+    accept("image/png, text/plain"), accept("application/jsonx"), accept("json"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", ADMITTED)
+@pytest.mark.parametrize("target", ["/orders/order1", "/orders/order1/status", "/orders", "/metrics"])
+async def test_a_client_that_admits_json_gets_it(target: str, headers: list[tuple[str, str]]) -> None:
+    """Without the field, with an empty one, and where the range that fits most closely is not refused."""
+    async with serving() as service:
+        await service.place("order1")
+        assert (await service.client.get(target, *headers)).status == 200
+
+
+@pytest.mark.parametrize("headers", EXCLUDED)
+@pytest.mark.parametrize("target", ["/orders/order1", "/orders/order1/history", "/orders", "/metrics"])
+async def test_a_client_that_excludes_json_is_refused(target: str, headers: list[tuple[str, str]]) -> None:
+    """406; the range that fits most closely decides, wherever it stands."""
+    async with serving() as service:
+        await service.place("order1")
+        response = await service.client.get(target, *headers)
+        assert (response.status, response.code) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize("headers", EXCLUDED)
+async def test_nothing_happens_for_an_answer_that_would_not_be_accepted(headers: list[tuple[str, str]]) -> None:
+    """Neither a placing nor a cancelling."""
+    async with serving() as service:
+        await service.place("order1")
+        requests = [
+            service.client.send("POST", "/orders", [*JSON_BODY, *headers], text("order2")),
+            service.client.send("POST", "/orders/batch", [*JSON_BODY, *headers], b"[" + text("order2") + b"]"),
+            service.client.post("/orders/order1/cancel", *headers),
+            service.client.post("/orders/order1/redrive", *headers),
+        ]
+        for request in requests:
+            assert (await request).status == 406
+        assert await service.total_orders() == 1
+        assert await service.version("order1") == 1
+
+
+@pytest.mark.parametrize("headers", [*ADMITTED, accept("application/x-ndjson")])
+async def test_a_batch_in_lines_is_answered_in_lines(headers: list[tuple[str, str]]) -> None:
+    """The same form out as in, also to a client that only says it reads JSON."""
+    async with serving() as service:
+        response = await service.client.send("POST", "/orders/batch", [*NDJSON_BODY, *headers], text())
+        assert (response.status, response.header("content-type")) == (200, "application/x-ndjson")
+
+
+async def test_the_probes_answer_whatever_is_accepted() -> None:
+    """A load balancer looks at the status alone."""
+    async with serving() as service:
+        for target in ("/livez", "/readyz"):
+            assert (await service.client.get(target, ("accept", "text/html"))).status == 200
+
+
+async def test_metrics_vary_by_accept() -> None:
+    """A cache must not mix up the forms."""
+    async with serving() as service:
+        assert (await service.client.get("/metrics")).header("vary") == "Accept"
