@@ -1,0 +1,127 @@
+"""How `order-engine serve` starts, where it can; and the one line it says where it cannot."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.integration.inspection import body_of, wait_completed
+from tests.integration.service import Service, expect_one_line, run_command, serving
+
+
+def test_nothing_has_to_be_set_up(tmp_path: Path) -> None:
+    """Without a setting the service keeps its orders in the working directory, and says where, and what it does."""
+    with Service(tmp_path) as service:
+        service.wait_ready()
+        assert str(tmp_path / "order_engine.db") in service.output
+        assert "a demonstration that waits 2 s per order" in service.output
+        assert service.address.startswith("http://127.0.0.1:")
+    assert (tmp_path / "order_engine.db").is_file()
+
+
+def test_settings_by_environment(tmp_path: Path) -> None:
+    """Every setting can be given as a variable; a flag wins over it."""
+    variables = {
+        "ORDER_ENGINE_DATABASE_URL": "sqlite:///by_variable.db",
+        "ORDER_ENGINE_PROCESSOR": "demo:0.1",
+        "ORDER_ENGINE_PORT": "1",
+        "ORDER_ENGINE_MAX_ITEMS": "1",
+    }
+    with Service(tmp_path, variables=variables) as service:
+        service.wait_ready()
+        assert service.post("/orders", body_of("order")).status == 201
+        assert service.post("/orders", body_of("two").replace(b'"item"', b'"item", "item"')).status == 422
+        assert "waits 0.1 s per order" in service.output
+    assert (tmp_path / "by_variable.db").is_file()
+
+
+def test_settings_by_file(tmp_path: Path) -> None:
+    """The file .env in the working directory holds settings too; the environment wins over it."""
+    (tmp_path / ".env").write_text(
+        "ORDER_ENGINE_DATABASE_URL=sqlite:///by_file.db\nORDER_ENGINE_PROCESSOR=demo:600\nUNRELATED=1\n",
+        encoding="utf-8",
+    )
+    with Service(tmp_path, variables={"ORDER_ENGINE_PROCESSOR": "demo:0.1"}) as service:
+        service.wait_ready()
+        assert service.post("/orders", body_of("order")).status == 201
+        wait_completed(service.address, 10)
+    assert (tmp_path / "by_file.db").is_file()
+
+
+def test_port_in_use(tmp_path: Path) -> None:
+    """A port that is taken is exit code 1 and one line that names it and what to do; no file is made."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run_command(tmp_path, "serve", "--port", port)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    expect_one_line(ended.stderr, port, "in use", "--port")
+    assert not list(tmp_path.glob("order_engine.db*"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (("--port", "http"), "port"),
+        (("--concurrency", "0"), "concurrency"),
+        (("--processor", "missing_module:work"), "missing_module"),
+        (("--database-url", "sqlite://"), "sqlite:///"),
+        (("--database-url", "nowhere://host"), "nowhere"),
+        (("--host", "0.0.0.0"), "--allow-anonymous"),  # noqa: S104 - refused, as it should be
+        (("--no-such-flag",), "--no-such-flag"),
+    ],
+)
+def test_wrong_settings(tmp_path: Path, flags: tuple[str, ...], part: str) -> None:
+    """A wrong flag is exit code 2 and one line that names what is wrong; nothing is made."""
+    ended = run_command(tmp_path, "serve", *flags)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended
+    expect_one_line(ended.stderr, part)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("variables", "part"),
+    [
+        ({"ORDER_ENGINE_CONCURRENCY": "many"}, "concurrency"),
+        ({"ORDER_ENGINE_CONCURENCY": "10"}, "ORDER_ENGINE_CONCURRENCY"),
+        ({"ORDER_ENGINE_DATABASE_URL": "nowhere://user:secret@host/orders"}, "nowhere"),
+    ],
+)
+def test_wrong_variables(tmp_path: Path, variables: Mapping[str, str], part: str) -> None:
+    """A wrong or misspelt variable is exit code 2 and one line, without the secrets that it may hold."""
+    ended = run_command(tmp_path, "serve", "--port", "0", variables=variables)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended
+    expect_one_line(ended.stderr, part)
+    assert "secret" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("sqlite:///missing/folder/orders.db", "missing/folder"),
+        ("sqlite:///folder", "folder"),
+        ("sqlite:///text.db", "text.db"),
+    ],
+)
+def test_files_that_cannot_be(tmp_path: Path, url: str, part: str) -> None:
+    """A missing folder, a folder in place of the file, or a file of something else: exit code 1 and one line."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.db").write_text("this is no database, whatever its name says\n" * 100, encoding="utf-8")
+    ended = run_command(tmp_path, "serve", "--port", "0", "--database-url", url)
+    assert (ended.returncode, ended.stdout) == (1, ""), ended
+    expect_one_line(ended.stderr, part)
+
+
+def test_a_processor_of_ones_own(tmp_path: Path) -> None:
+    """`--processor module:function` finds a function in the working directory, be it a coroutine or a plain one."""
+    (tmp_path / "shop.py").write_text(
+        "from pathlib import Path\n\ndef pack(order):\n    Path(f'{order.order_id}.packed').touch()\n", encoding="utf-8"
+    )
+    with serving(tmp_path, "--processor", "shop:pack") as service:
+        assert service.post("/orders", body_of("order")).status == 201
+        wait_completed(service.address, 10)
+    assert (tmp_path / "order.packed").exists()
