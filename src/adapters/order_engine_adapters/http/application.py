@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from order_engine.application.engine import OrderEngine
 from order_engine_adapters.http.batch import BatchEndpoint
@@ -12,6 +13,21 @@ from order_engine_adapters.http.health import HealthEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.orders import OrderEndpoints
 from order_engine_adapters.http.resources import Resource, nothing_here
+
+
+class OrderApplication(Starlette):
+    """A Starlette application whose resources answer for their own errors.
+
+    So it goes without Starlette's two layers for errors, which took 8 % of the time of a placing. Middleware that its
+    user adds is there as ever.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the router within the user's middleware."""
+        stack: ASGIApp = self.router
+        for layer, arguments, options in reversed(self.user_middleware):
+            stack = layer(stack, *arguments, **options)
+        return stack
 
 
 def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Starlette:
@@ -36,7 +52,7 @@ def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Star
         Route("/livez", Resource({"GET": health.alive})),
         Route("/readyz", Resource({"GET": health.ready})),
     ]
-    app = Starlette(routes=routes)
+    app = OrderApplication(routes=routes)
     # Starlette's own answers to these two are plain text and a redirection; a redirected POST is easily lost.
     app.router.redirect_slashes = False
     app.router.default = nothing_here

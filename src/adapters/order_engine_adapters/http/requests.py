@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from order_engine.domain.errors import OrderNotFound
 from order_engine.domain.text import order_id_problem
@@ -76,6 +76,8 @@ def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
     if header_values(scope, b"content-encoding"):
         message = "The body must not be encoded: send it without Content-Encoding."
         raise UnsupportedMediaType(message)
+    if given == [JSON_TYPE] and JSON_TYPE in admitted:
+        return JSON_TYPE
     if len(given) == 1:
         media_type, *parameters = (part.strip().lower() for part in given[0].split(b";"))
         if media_type in admitted and all(map(_is_utf_8, parameters)):
@@ -139,14 +141,13 @@ def _is_sent_in_utf_8(scope: Scope) -> bool:
 async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadlines: Deadlines) -> bytes:
     """Return the body of one order. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
     _refuse_declared_length(scope, limits.body_bytes)
-    parts: list[bytes] = []
-    size = 0
-    async for part in body_parts(receive, limits.body_seconds, deadlines):
+    part, more = await _next_part(receive, limits.body_seconds, deadlines)
+    parts, size = [part], len(part)
+    while more and size <= limits.body_bytes + DISCARDED_BYTES:
+        part, more = await _next_part(receive, limits.body_seconds, deadlines)
         size += len(part)
         if size <= limits.body_bytes:
             parts.append(part)
-        elif size > limits.body_bytes + DISCARDED_BYTES:
-            break
     if size > limits.body_bytes:
         raise BodyTooLarge(limits.body_bytes)
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -154,22 +155,23 @@ async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadline
 
 async def body_parts(receive: Receive, silence_seconds: float, deadlines: Deadlines) -> AsyncIterator[bytes]:
     """Yield the body as it comes. Raises RequestTimedOut after a silence, ClientGone where the client closes."""
-    while True:
-        message = await _within_silence(receive, silence_seconds, deadlines)
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
+    more = True
+    while more:
+        part, more = await _next_part(receive, silence_seconds, deadlines)
+        yield part
 
 
-async def _within_silence(receive: Receive, seconds: float, deadlines: Deadlines) -> Message:
+async def _next_part(receive: Receive, silence_seconds: float, deadlines: Deadlines) -> tuple[bytes, bool]:
+    """Return the next part of a body, and whether there is more of it."""
     try:
-        with deadlines.within(seconds):
-            return await receive()
+        with deadlines.within(silence_seconds):
+            message = await receive()
     except TimeoutError:
-        message = f"Nothing of the body came for {seconds:g} s."
-        raise RequestTimedOut(message) from None
+        detail = f"Nothing of the body came for {silence_seconds:g} s."
+        raise RequestTimedOut(detail) from None
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def declared_length(scope: Scope) -> int:

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from order_engine.domain.errors import Unavailable
+from order_engine_adapters.http.transports import Protocol
 
 BACKLOG = 2048
 LINGER_SECONDS = 3
@@ -58,7 +59,7 @@ class Server:
         self._socket = bound
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
