@@ -70,6 +70,8 @@ class Receiver(Protocol[Outcome_contra]):
 
 _Waiting: TypeAlias = tuple[Item, int, Receiver[Outcome], float]
 """An item, its size in bytes, who takes its outcome, and since when it waits: a bare tuple, made twice an order."""
+_Batch: TypeAlias = Sequence[_Waiting[Item, Outcome]]
+_Outcomes: TypeAlias = Sequence[Outcome | OrderEngineError]
 
 
 class Batcher(Generic[Item, Outcome]):
@@ -95,6 +97,7 @@ class Batcher(Generic[Item, Outcome]):
         self._idle = asyncio.Event()
         self._idle.set()
         self._room = asyncio.Event()
+        self._under_way: _Batch[Item, Outcome] = []
         self._closed: OrderEngineError | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -140,22 +143,33 @@ class Batcher(Generic[Item, Outcome]):
 
     async def run(self) -> NoReturn:
         """Commit batches for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
-        batch: list[_Waiting[Item, Outcome]] = []
         try:
             while True:
                 await self._arrived.wait()
-                batch = self._take()
-                if batch:
-                    started = self._clock.monotonic()
-                    await self._settle(batch)
-                    self._adapt(len(batch), self._clock.monotonic() - started)
-                    batch = []
-                    for _ in range(TURNS_BETWEEN_BATCHES):
-                        await self._clock.sleep(0)
+                await self._commit_waiting()
+                for _ in range(TURNS_BETWEEN_BATCHES):
+                    await self._clock.sleep(0)
                 if not self._waiting:
                     self._idle.set()
         finally:
-            self._close(batch)
+            self._close()
+
+    async def _commit_waiting(self) -> None:
+        """Commit a batch and answer its callers; over a store that works elsewhere, go on while something waits.
+
+        Such a store gets the next batch before the callers of this one are answered, so that it and the event loop
+        work at the same time: on SQLite, under load, neither waited for the other half of the time.
+        """
+        batch = self._under_way = self._take()
+        outcomes, elsewhere = await self._committed(batch)
+        while elsewhere and self._waiting:
+            following = self._take()
+            committing = asyncio.create_task(self._committed(following), name="order_engine commit")
+            _answer(batch, outcomes)
+            batch = self._under_way = following
+            outcomes, elsewhere = await committing
+        _answer(batch, outcomes)
+        self._under_way = []
 
     def _take(self) -> list[_Waiting[Item, Outcome]]:
         """Take what fits into one transaction, one item at least; leave out items whose caller is gone."""
@@ -176,26 +190,31 @@ class Batcher(Generic[Item, Outcome]):
         self._room.set()
         return batch
 
-    async def _settle(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
-        """Commit one batch and answer its callers."""
+    async def _committed(self, batch: _Batch[Item, Outcome]) -> tuple[_Outcomes[Outcome], bool]:
+        """Commit a batch. Return each item's outcome or error, and whether the event loop could do else meanwhile."""
+        if not batch:
+            return [], False
+        turned: list[bool] = []
+        turn = asyncio.get_running_loop().call_soon(turned.append, True)  # noqa: FBT003 - a mark, whatever it is
+        started = self._clock.monotonic()
+        outcomes = await self._outcomes(batch)
+        self._adapt(len(batch), self._clock.monotonic() - started)
+        turn.cancel()
+        return outcomes, bool(turned)
+
+    async def _outcomes(self, batch: _Batch[Item, Outcome]) -> _Outcomes[Outcome]:
         try:
-            outcomes = one_each(await self._commit([item for item, _, _, _ in batch]), len(batch))
+            return one_each(await self._commit([item for item, _, _, _ in batch]), len(batch))
         except AdapterFault as error:
             if len(batch) == 1:
-                _fail(batch, error)
-                return
+                return [error]
             # An adapter should refuse a bad item alone. One that does not shall harm no more than that item: the
             # calls may be repeated, so the halves are tried until the bad item is by itself.
             middle = len(batch) // 2
-            await self._settle(batch[:middle])
-            await self._settle(batch[middle:])
+            return [*await self._outcomes(batch[:middle]), *await self._outcomes(batch[middle:])]
         except OrderEngineError as error:
-            _fail(batch, error)
             self._fail_overdue()
-        else:
-            for (_, _, receiver, _), outcome in zip(batch, outcomes, strict=True):
-                if not receiver.done():
-                    receiver.set_result(outcome)
+            return [error] * len(batch)
 
     def _fail_overdue(self) -> None:
         """Answer those who have waited as long as one call may take, now that the repository did not answer.
@@ -214,13 +233,23 @@ class Batcher(Generic[Item, Outcome]):
         else:
             self._most_orders = min(self._limits.orders, self._most_orders + max(1, self._most_orders // 4))
 
-    def _close(self, under_way: Sequence[_Waiting[Item, Outcome]]) -> None:
+    def _close(self) -> None:
         self._closed = NotRunning("The engine has stopped; nothing was stored.")
-        _fail(under_way, OutcomeUnknown("The engine stopped before the repository answered."))
+        _fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
         _fail(self._waiting, self._closed)
         self._waiting.clear()
         self._room.set()
         self._idle.set()
+
+
+def _answer(batch: _Batch[Item, Outcome], outcomes: _Outcomes[Outcome]) -> None:
+    for (_, _, receiver, _), outcome in zip(batch, outcomes, strict=True):
+        if receiver.done():
+            continue
+        if isinstance(outcome, OrderEngineError):
+            receiver.set_exception(_for_one_caller(outcome))
+        else:
+            receiver.set_result(outcome)
 
 
 def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcome]], error: OrderEngineError) -> None:

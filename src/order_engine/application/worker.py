@@ -67,12 +67,15 @@ class Worker:
     # Orders that are born claimed
 
     def offer(self, orders: int) -> ClaimTerms | None:
-        """Promise slots to orders that are about to be placed, unless older ones wait; None: there are none to give.
+        """Promise slots to orders that are about to be placed; None: there are none to give.
 
+        While older orders wait, the slots of a whole claim are kept for them. Keeping all of them would keep every
+        order waiting under a load without a pause: those that are placed meanwhile are the next to wait.
         Every offer is followed by `accept` or `withdraw`.
         """
-        slots = min(orders, self._attempts.free)
-        if slots <= 0 or self._claimer.backlog or self._claimer.stopped:
+        kept = self._surroundings.options.batch_orders if self._claimer.backlog else 0
+        slots = min(orders, self._attempts.free - kept)
+        if slots <= 0 or self._claimer.stopped:
             return None
         self._attempts.promise(slots)
         return self._claimer.terms(slots)
@@ -186,6 +189,7 @@ class Worker:
         if attempt.given_up:
             self._leave([attempt])
         else:
+            self._attempts.report(attempt)
             self._reporter.report(attempt, self._report(attempt, error))
 
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:

@@ -76,22 +76,22 @@ def noticed_by(scenario: Scenario) -> Callable[[Plant], Plant]:
 @noticed_by(test_batching.test_a_caller_is_answered_after_its_own_commit_and_not_before)
 def answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """Answer a batch when it is taken, before its commit."""
-    settle = Batcher._settle  # noqa: SLF001 - a planted bug changes what is inside
+    outcomes = Batcher._outcomes  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def early(self: Batcher[Any, Any], batch: Sequence[Any]) -> None:
+    async def early(self: Batcher[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
         for item, _, receiver, _ in batch:
             receiver.set_result(item.upper())
-        await settle(self, batch)
+        return await outcomes(self, batch)
 
-    patch.setattr(Batcher, "_settle", early)
+    patch.setattr(Batcher, "_outcomes", early)
 
 
 @noticed_by(test_batching.test_a_caller_cancelled_during_its_transaction_harms_no_other)
 def a_cancelled_caller_fails_the_batch(patch: pytest.MonkeyPatch) -> None:
     """Fail the whole batch where one caller is gone."""
-    settle = Batcher._settle  # noqa: SLF001 - a planted bug changes what is inside
+    untouched = Batcher._outcomes  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def fragile(self: Batcher[Any, Any], batch: Sequence[Any]) -> None:
+    async def fragile(self: Batcher[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
         commit = self._commit
 
         async def commit_or_fail(items: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever it is
@@ -102,10 +102,11 @@ def a_cancelled_caller_fails_the_batch(patch: pytest.MonkeyPatch) -> None:
             return outcomes
 
         patch.setattr(self, "_commit", commit_or_fail)
-        await settle(self, batch)
+        answers = await untouched(self, batch)
         patch.setattr(self, "_commit", commit)
+        return answers
 
-    patch.setattr(Batcher, "_settle", fragile)
+    patch.setattr(Batcher, "_outcomes", fragile)
 
 
 @noticed_by(test_batching.test_a_caller_cancelled_before_its_transaction_harms_no_other)
