@@ -53,7 +53,6 @@ async def test_a_full_disk_heals_without_a_restart(
             assert (await inspect(again.address, orders)).orders == ORDERS
 
 
-@pytest.mark.xfail(strict=True, reason="a successful read makes the service ready again, though nothing can be written")
 def test_readiness_fails_for_as_long_as_the_disk_is_full(tmp_path: Path) -> None:
     """A service that cannot take an order does not say that it is ready, also while nobody tries to place one."""
     with limited_files(tmp_path) as disk, serving(disk.folder, *FLAGS, "--processor", "none") as service:

@@ -61,7 +61,7 @@ class Calls:
             self._availability.failed(operation, error)
             message = f"The repository raised in {operation}: {failure_reason(error)}"
             raise AdapterFault(message) from error
-        self._availability.answered()
+        self._availability.answered(operation)
         self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
         return answer
 

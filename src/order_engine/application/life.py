@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import NoReturn
 
+from order_engine.application.availability import PROBE
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.limits import ended_within
 from order_engine.application.placing import Placing
@@ -137,7 +138,7 @@ class Life:
             await surroundings.clock.sleep(surroundings.options.poll_seconds)
             if surroundings.availability.away:
                 with suppress(OrderEngineError):
-                    await surroundings.calls.ask("statistics", 1, surroundings.repository.statistics())
+                    await surroundings.calls.ask(PROBE, 0, surroundings.repository.apply([]))
 
     async def _drain(self) -> None:
         options = self._surroundings.options

@@ -29,14 +29,26 @@ Trouble: TypeAlias = RepositoryAway | QueueAway | ReportFailed | AttemptSupersed
 class LogObserver:
     """Writes what an operator should know to the standard library's log `order_engine`."""
 
+    def __init__(self) -> None:
+        """Start with a repository that is there."""
+        self._repository_is_away = False
+
     def observe(self, fact: Fact) -> None:
-        """Log trouble as a warning, failed attempts and ends of trouble as information; ordinary work is not logged."""
+        """Log trouble as a warning, failed attempts and ends of trouble as information; ordinary work is not logged.
+
+        Of an outage only the first failure is a warning, whatever number of calls fail before it is over.
+        """
         if isinstance(fact, Reported):
             for command, answer in zip(fact.commands, fact.answers, strict=True):
                 if answer.refusal is not None or command.reason is not None:
                     _log_report(command, answer)
         elif isinstance(fact, RepositoryBack):
-            _logger.info("the repository is back")
+            self._repository_is_away = False
+            _logger.warning("the repository is back")
+        elif isinstance(fact, RepositoryAway):
+            level = logging.DEBUG if self._repository_is_away else logging.WARNING
+            self._repository_is_away = True
+            _logger.log(level, *_trouble(fact))
         elif not isinstance(fact, Committed):
             _logger.warning(*_trouble(fact))
 

@@ -158,6 +158,9 @@ class OrderWriter(Protocol):
         here, not by the worker (P2). A report that was applied before under its token answers that it was applied:
         the token and the order's standing tell, not which report it was. One that cancelled the order is answered LOST
         when it is repeated.
+
+        Without commands it changes nothing, and raises Unavailable where nothing could be changed: on a full disk, for
+        example, that can still be read. So an engine finds out when it may write again.
         """
         ...
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from order_engine import Unavailable
-from order_engine.application.availability import Availability
+from order_engine.application.availability import PROBE, Availability
 from order_engine.ports.observer import RepositoryAway, RepositoryBack
 from order_engine_adapters.clocks import ManualClock
-from tests.unit.application.bench import Bench, Facts, Work, hangs, ready
-from tests.unit.application.faults import NeverAnswers
+from tests.unit.application.bench import Bench, Facts, Work, hangs, new_order, ready
+from tests.unit.application.faults import Fails, NeverAnswers
 
 
 def is_away(availability: Availability) -> bool:
@@ -29,7 +31,7 @@ async def test_ended_leases_are_not_taken_for_one_interval_after_an_outage() -> 
     assert not may_take(availability)
     await clock.advance(100)
     assert not may_take(availability)
-    availability.answered()
+    availability.answered("add")
     await clock.advance(9.9)
     assert not may_take(availability)
     await clock.advance(0.2)
@@ -42,10 +44,10 @@ async def test_a_second_outage_starts_the_interval_again() -> None:
     clock = ManualClock()
     availability = Availability(clock, Facts(), renewal_seconds=10)
     availability.failed("claim", Unavailable())
-    availability.answered()
+    availability.answered("add")
     await clock.advance(8)
     availability.failed("claim", Unavailable())
-    availability.answered()
+    availability.answered("add")
     await clock.advance(8)
     assert not may_take(availability)
     await clock.advance(3)
@@ -57,13 +59,13 @@ def test_the_observer_is_told_of_each_failure_and_of_each_return_once() -> None:
     facts = Facts()
     availability = Availability(ManualClock(), facts, renewal_seconds=10)
     for _ in range(3):
-        availability.answered()
+        availability.answered("add")
     assert facts.told == []
     availability.failed("add", Unavailable("a"))
     availability.failed("claim", Unavailable("b"))
     assert is_away(availability)
-    availability.answered()
-    availability.answered()
+    availability.answered("add")
+    availability.answered("add")
     assert not is_away(availability)
     assert [fact.operation for fact in facts.of(RepositoryAway)] == ["add", "claim"]
     assert len(facts.of(RepositoryBack)) == 1
@@ -83,11 +85,46 @@ async def test_an_engine_is_ready_as_long_as_its_repository_answers() -> None:
         assert ready(engine)
 
 
+def test_after_a_write_has_failed_only_a_write_tells_that_the_repository_is_back() -> None:
+    """A full disk can be read, and claims find nothing to write: neither says that an order could be placed."""
+    availability = Availability(ManualClock(), Facts(), renewal_seconds=10)
+    availability.failed("add", Unavailable())
+    for operation in ("get", "statistics", "claim"):
+        availability.answered(operation)
+        assert is_away(availability)
+    availability.answered(PROBE)
+    assert not is_away(availability)
+
+
+def test_after_a_question_has_failed_any_answer_tells_that_the_repository_is_back() -> None:
+    """Nothing is known against its writing."""
+    availability = Availability(ManualClock(), Facts(), renewal_seconds=10)
+    availability.failed("get", Unavailable())
+    availability.answered("statistics")
+    assert not is_away(availability)
+
+
+async def test_an_idle_engine_finds_out_that_its_repository_takes_writes_again() -> None:
+    """It tries with a transaction that changes nothing; questions that are answered meanwhile do not make it ready."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        bench.repository.plan(Fails(), "add")
+        bench.repository.plan(Fails(), "apply")
+        with pytest.raises(Unavailable):
+            await bench.now(engine.place(new_order("order1")))
+        await bench.now(engine.metrics())
+        await bench.advance(5)
+        assert not ready(engine)
+        bench.repository.heal()
+        await bench.advance(5)
+        assert ready(engine)
+
+
 async def test_a_repository_that_hangs_is_away() -> None:
     """No answer within the time limit is as good as an error."""
     bench = Bench()
     async with bench.engine(Work()) as engine:
-        for operation in ["claim", "statistics"]:
+        for operation in ["claim", "apply"]:
             bench.repository.plan(NeverAnswers(), operation)
         await bench.advance(13)
         assert not ready(engine)

@@ -41,7 +41,7 @@ class Unreadable(Exception):
     ("fact", "level", "words"),
     [
         (RepositoryAway("claim", Unavailable("no route")), logging.WARNING, "repository is away (claim): no route"),
-        (RepositoryBack(), logging.INFO, "repository is back"),
+        (RepositoryBack(), logging.WARNING, "repository is back"),
         (QueueAway(Unavailable("no route")), logging.WARNING, "queue is away"),
         (BellDropped(7), logging.WARNING, "7 orders are left to the poll"),
         (ReportFailed(COMMAND, ValueError("x")), logging.WARNING, "report on order order1"),
@@ -60,6 +60,15 @@ def test_the_log_tells_what_an_operator_should_know(
         LogObserver().observe(fact)
     assert [(record.name, record.levelno) for record in caplog.records] == [("order_engine", level)]
     assert words in caplog.text
+
+
+def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Its first failure is a warning and the others are details, until the repository is back."""
+    observer = LogObserver()
+    with caplog.at_level(logging.DEBUG, logger="order_engine"):
+        for fact in [RepositoryAway("add", Unavailable()), RepositoryAway("add", Unavailable()), RepositoryBack()] * 2:
+            observer.observe(fact)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.DEBUG, logging.WARNING] * 2
 
 
 @pytest.mark.parametrize(

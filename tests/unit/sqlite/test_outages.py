@@ -28,9 +28,9 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-async def fill(repository):
+async def fill(repository, first):
     stored = []
-    for number in range(10_000):
+    for number in range(first, first + 10_000):
         batch = [placement(f"order-{number}-{part}") for part in range(20)]
         try:
             await repository.add(batch, terms(f"claim-{number}", limit=5))
@@ -42,14 +42,10 @@ async def main():
     async with open_file(path, clock=clock) as repository:
         await repository.add([placement("first")])
         limit(300_000)
-        stored, refused, error = await fill(repository)
-        again = None
-        try:
-            await repository.add(refused)
-        except Unavailable as repeated:
-            again = repeated
-        assert again is not None
+        stored, refused, error = await fill(repository, 0)
         assert str(path) in str(error), error
+        more, _, _ = await fill(repository, 10_000)
+        stored += more
         there = await repository.get([*stored, "first"])
         assert set(there) == {*stored, "first"}
         assert not await repository.get([each.order_id for each in refused])
@@ -90,6 +86,20 @@ class FailingConnection:
         if self._late:
             self._connection.execute(sql, parameters)  # type: ignore[arg-type]
         raise error
+
+
+async def test_a_call_without_commands_finds_out_whether_there_is_room(tmp_path: Path) -> None:
+    """It changes nothing, and is Unavailable where the file cannot grow by what a batch of orders takes."""
+    async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
+        await repository.add([placement("order-1")])
+        before = await picture(repository)
+        pages = await _ask(repository, "PRAGMA page_count")
+        await _ask(repository, f"PRAGMA max_page_count = {pages + 100}")
+        with pytest.raises(Unavailable):
+            await repository.apply([])
+        await _ask(repository, "PRAGMA max_page_count = 1000000")
+        assert await repository.apply([]) == []
+        assert await picture(repository) == before
 
 
 def test_no_room_is_unavailable_and_heals(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
 
+ROOM_BYTES: Final = 1024 * 1024
+TAKE_ROOM: Final = "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))"
+GIVE_ROOM_BACK: Final = "DELETE FROM room"
+
 END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends > ?"
 
 NAMED_ORDERS: Final = (
@@ -109,6 +113,14 @@ class Store:
         }
 
     # Writing
+
+    def try_writing(self) -> None:
+        """Write as much as a batch of orders may need, and take it away again. Raises Unavailable where that fails.
+
+        Less would say little: a disk that is too full for any order still has room for a byte.
+        """
+        self.database.transact([(TAKE_ROOM, (ROOM_BYTES,))])
+        self.database.transact([(GIVE_ROOM_BACK, ())])
 
     def commit(self, changes: Changes) -> None:
         """Make changes permanent, all of them or none.

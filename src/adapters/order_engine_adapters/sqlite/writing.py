@@ -43,6 +43,9 @@ def renew_leases(store: Store, leases: Sequence[Lease], seconds: float, now: dat
 
 def apply(store: Store, commands: Sequence[Command], now: datetime) -> Sequence[Applied]:
     """Apply reports and clients' actions."""
+    if not commands:
+        store.try_writing()
+        return []
     orders = store.find([command.order_id for command in commands])
     changes = Changes()
     outcomes: list[Applied] = []

@@ -78,6 +78,12 @@ CREATE TABLE idempotency_keys (
     fingerprint   BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Empty, but for the moment in which the engine tries whether the disk has room again.
+CREATE TABLE room (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    filler   BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE statistics (
     only_row                INTEGER PRIMARY KEY CHECK (only_row = 1),
     total_orders            INTEGER NOT NULL DEFAULT 0,
