@@ -65,8 +65,9 @@ def test_the_log_tells_what_an_operator_should_know(
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Its first failure is a warning and the others are details, until the repository is back."""
     observer = LogObserver()
+    outage: list[Fact] = [RepositoryAway("add", Unavailable()), RepositoryAway("add", Unavailable()), RepositoryBack()]
     with caplog.at_level(logging.DEBUG, logger="order_engine"):
-        for fact in [RepositoryAway("add", Unavailable()), RepositoryAway("add", Unavailable()), RepositoryBack()] * 2:
+        for fact in outage * 2:
             observer.observe(fact)
     assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.DEBUG, logging.WARNING] * 2
 

@@ -94,7 +94,7 @@ async def test_a_call_without_commands_finds_out_whether_there_is_room(tmp_path:
         await repository.add([placement("order-1")])
         before = await picture(repository)
         pages = await _ask(repository, "PRAGMA page_count")
-        await _ask(repository, f"PRAGMA max_page_count = {pages + 100}")
+        await _ask(repository, f"PRAGMA max_page_count = {int(str(pages)) + 100}")
         with pytest.raises(Unavailable):
             await repository.apply([])
         await _ask(repository, "PRAGMA max_page_count = 1000000")
