@@ -27,7 +27,7 @@ from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.variables import variable
 
 DOCS = Path(__file__).parent
-HELP_WIDTH = 110
+SETTINGS = {**program.context_settings, "terminal_width": 110}
 MARKED = re.compile(
     r"(?P<start><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of generated -->)", re.DOTALL
 )
@@ -111,7 +111,10 @@ def _helps(name: str, command: click.Command) -> Iterator[str]:
         for below, each in command.commands.items():
             yield from _helps(f"{name} {below}", each)
         return
-    context = click.Context(command, info_name=name, terminal_width=HELP_WIDTH)
+    # Under the program, whose settings its commands inherit.
+    context = click.Context(
+        command, info_name=name.partition(" ")[2], parent=click.Context(program, info_name="order-engine", **SETTINGS)
+    )
     yield f"## {name}\n\n```text\n{command.get_help(context)}\n```"
 
 

@@ -41,6 +41,14 @@ class RepositoryReporting(RepositorySuite):
         expect_equal((await trial.history("order-1"))[-1], event, "the event of the completion")
 
     @scenario
+    async def test_no_report(self, trial: Trial) -> None:
+        """Without commands nothing changes and nothing is answered: the engine tries so whether writes work."""
+        await trial.place_and_take("order-1")
+        before = await trial.picture("order-1")
+        expect_equal(list(await trial.repository.apply([])), [], "the answers to no commands")
+        expect_equal(await trial.picture("order-1"), before, "everything after no commands")
+
+    @scenario
     async def test_failure(self, trial: Trial) -> None:
         """Failing ends the order, counts the failure and keeps the reason."""
         held = await trial.place_and_take("order-1")
