@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 
@@ -40,9 +40,12 @@ def visible(value: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what is bound to `host`."""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return host.lower() == "localhost"
+    # Not every Python takes ::ffff:127.0.0.1 for what it is.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _address_parts(value: str) -> SplitResult | None:
