@@ -48,15 +48,16 @@ class Service:
         *flags: str,
         variables: Mapping[str, str] | None = None,
         program: Sequence[str] = PROGRAM,
+        command: str = "serve",
     ) -> None:
         """Start the process and do not wait for it; it works in `folder`, and so does what it writes."""
         self.folder = folder
         self._output = _fresh(folder, "output")
         self._errors = _fresh(folder, "errors")
-        command = [sys.executable, *program, "serve", "--port", "0", *flags]
+        words = [sys.executable, *program, command, "--port", "0", *flags]
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(  # noqa: S603 - our own program
-                command,
+                words,
                 cwd=folder,
                 env=clean_environment(variables),
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from order_engine_adapters.cli.flags import ALL, IMPORTING, OPERATING, SERVING, Flags, SettingCommand, with_settings
+from order_engine_adapters.cli.flags import (
+    ALL,
+    IMPORTING,
+    OPERATING,
+    SERVING,
+    WORKING,
+    Flags,
+    SettingCommand,
+    with_settings,
+)
 
 STATUSES = ("Pending", "Processing", "Completed", "Failed", "Cancelled")
 
@@ -24,6 +33,21 @@ def serve(flags: Flags) -> None:
     from order_engine_adapters.wiring.settings import Settings  # noqa: PLC0415 - quick help
 
     service.run_service(Settings.from_environment(**flags), say=click.echo)
+
+
+@click.command(cls=SettingCommand)
+@with_settings(WORKING)
+@click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help="Answer /livez, /readyz, /metrics there.")
+def worker(flags: Flags, port: int | None) -> None:
+    """Work on orders without taking any over HTTP.
+
+    Beside a `serve` on the same repository, as many as wanted, where the repository is for several processes. SIGTERM
+    and Ctrl-C finish what is running and end with exit code 0.
+    """
+    from order_engine_adapters.wiring import service  # noqa: PLC0415 - quick help
+    from order_engine_adapters.wiring.settings import Settings  # noqa: PLC0415 - quick help
+
+    service.run_worker(Settings.from_environment(**flags), port, say=click.echo)
 
 
 @click.command("import", cls=SettingCommand)
@@ -126,4 +150,4 @@ def show_settings(flags: Flags, *, as_json: bool) -> None:
     configuration.show(flags, as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (serve, import_orders, orders, metrics, config)
+COMMANDS: tuple[click.Command, ...] = (serve, worker, import_orders, orders, metrics, config)

@@ -70,6 +70,8 @@ FLAGS: Mapping[str, Flag] = {
 
 ALL = tuple(FLAGS)
 SERVING = tuple(name for name in ALL if name != "url")
+OF_HTTP = frozenset({"port", "max_body_bytes", "max_batch_bytes", "max_unread_bytes", "body_seconds"})
+WORKING = tuple(name for name in SERVING if name not in OF_HTTP)
 OPERATING = ("url", "database_url", "queue_url", "request_seconds")
 IMPORTING = (
     *OPERATING,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from order_engine.application.engine import OrderEngine
@@ -40,7 +40,7 @@ def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Star
     orders = OrderEndpoints(engine, limits, deadlines)
     health = HealthEndpoints(engine, deadlines)
     batch = BatchEndpoint(engine, limits, deadlines)
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
         Route("/orders/{order_id}/status", Resource({"GET": orders.status})),
@@ -48,10 +48,25 @@ def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Star
         Route("/orders/{order_id}/history", Resource({"GET": orders.history})),
         Route("/orders/{order_id}/cancel", Resource({"POST": orders.cancel})),
         Route("/orders/{order_id}/redrive", Resource({"POST": orders.redrive})),
+        *_health_routes(health),
+    ]
+    return _application(routes)
+
+
+def create_health_app(engine: OrderEngine) -> Starlette:
+    """Return the application of a process that takes no orders over HTTP: alive, ready, and the metrics."""
+    return _application(_health_routes(HealthEndpoints(engine, Deadlines())))
+
+
+def _health_routes(health: HealthEndpoints) -> list[BaseRoute]:
+    return [
         Route("/metrics", Resource({"GET": health.metrics})),
         Route("/livez", Resource({"GET": health.alive})),
         Route("/readyz", Resource({"GET": health.ready})),
     ]
+
+
+def _application(routes: list[BaseRoute]) -> Starlette:
     app = OrderApplication(routes=routes)
     # Starlette's own answers to these two are plain text and a redirection; a redirected POST is easily lost.
     app.router.redirect_slashes = False
