@@ -146,3 +146,32 @@ async def test_requests_follow_one_another_on_one_connection() -> None:
         statuses = [(await read_answer(reader)).status for _ in range(4)]
         assert statuses == [400, 201, 405, 200]
         writer.close()
+
+
+async def test_the_wish_for_another_protocol_is_not_heard() -> None:
+    """As Java's client utters it with its first request: the order is placed, and the connection goes on as it is."""
+    wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA")
+    async with attacked() as target, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+        for request, status in [(post(GOOD, *wish), 201), (head("GET /orders/x", *wish), 200), (post(b"{"), 400)]:
+            writer.write(request)
+            assert (await read_answer(reader)).status == status
+        writer.close()
+
+
+async def test_a_body_that_speaks_of_an_upgrade_is_left_as_it_is() -> None:
+    """Only the head of a request is looked at, also where the body comes by itself."""
+    attributes = json.dumps({"note": "\r\nUpgrade: now"}).encode()
+    request = with_field("attributes", attributes)
+    blank_line = request.index(b"\r\n\r\n") + 4
+    async with attacked() as target, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+        writer.write(request[:blank_line])
+        await writer.drain()
+        # Answered once it is parsed: then the first part has been read by itself.
+        await target.total_orders()
+        writer.write(request[blank_line:])
+        assert (await read_answer(reader)).status == 201
+        writer.close()
+        stored = json.loads((await target.send(head("GET /orders/x"))).body)
+        assert stored["attributes"] == {"note": "\r\nUpgrade: now"}

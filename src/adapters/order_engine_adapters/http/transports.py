@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import re
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+UPGRADE: Final = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class JoiningTransport(asyncio.Transport):
@@ -67,7 +70,21 @@ class JoiningTransport(asyncio.Transport):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol on a transport that joins writes."""
+    """uvicorn's protocol on a transport that joins writes, deaf to the wish for another protocol.
+
+    Java's client asks with its first request to go on in HTTP/2. A server may ignore that (RFC 9110, section 7.8), but
+    httptools would take the body for the other protocol and drop it.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client's; where they begin a request, without its `Upgrade` field."""
+        # There is none before the first request, whatever its type says.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        begins_a_request = cycle is None or not cycle.more_body
+        if begins_a_request and b"pgrade:" in data:
+            head, blank_line, rest = data.partition(b"\r\n\r\n")
+            data = UPGRADE.sub(b"\r\nx-upgrade:", head) + blank_line + rest
+        super().data_received(data)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
