@@ -1,0 +1,138 @@
+"""Placing orders: one statement where everything is new, and the domain's judgement where something is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.errors import Unavailable
+from order_engine.domain.placement import KeyBinding
+from order_engine.ports.repository import Added, AddOutcome
+from order_engine_adapters.postgres.add_statements import BINDINGS, MET, NOW, STORE, STORE_NEW
+from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.failures import is_unstorable
+from order_engine_adapters.postgres.judging import Batch, Judging, all_new, new_order_of
+from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
+from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.steps import columns
+
+PLACEMENT_COLUMNS: Final = 7
+KEY_COLUMNS: Final = 4
+
+MOST_COMPETITORS: Final = 20
+"""So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
+
+_REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
+_TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep a value of this size.")
+
+
+async def add(sessions: Sessions, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+    """Store new orders, the first of them held on the terms of `hold`."""
+    if not placements:
+        return []
+    if (batch := all_new(placements, hold)) is not None:
+        try:
+            now = await sessions.write(lambda session: session.value(STORE_NEW, *_arguments(batch, hold)))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # Another writer was first, or an item cannot be stored: either is found out item by item.
+            if not isinstance(error, asyncpg.UniqueViolationError) and not is_unstorable(error):
+                raise
+        else:
+            if now is not None:
+                return [
+                    Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, now))
+                    for placement, held in batch.placements
+                ]
+    return await sessions.transact(lambda session: add_within(session, placements, hold))
+
+
+async def add_within(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+    """Store new orders within the transaction that is open: ours, or a host application's own."""
+    for _ in range(MOST_COMPETITORS):
+        try:
+            async with session.savepoint():
+                return await _judge(session, placements, hold)
+        except asyncpg.UniqueViolationError:
+            # Its transaction has ended, so the next look sees what it stored.
+            continue
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_unstorable(error):
+                raise
+            return await _add_each(session, placements, hold)
+    message = "Too many writers place the same orders at once; nothing was stored."
+    raise Unavailable(message)
+
+
+async def add_for_host(
+    connection: Connection, schema: str, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store new orders within the transaction of a host application, which alone commits it."""
+    if not connection.is_in_transaction():
+        message = (
+            "add(…, connection=…) wants a connection with a transaction open: async with connection.transaction()."
+        )
+        raise ValueError(message)
+    return await add_within(Session(connection, schema), placements, hold)
+
+
+async def _add_each(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+    """Store the items one by one, because one of them cannot be stored: it fails alone."""
+    if len(placements) == 1:
+        return [_REFUSED if not _is_storable(placements[0]) else _TOO_LARGE]
+    outcomes: list[Added] = []
+    room = 0 if hold is None else hold.limit
+    for placement in placements:
+        (added,) = await add_within(session, [placement], hold if room > 0 else None)
+        room -= added.outcome is AddOutcome.ADDED
+        outcomes.append(added)
+    return outcomes
+
+
+def _is_storable(placement: Placement) -> bool:
+    attributes = "" if placement.attributes is None else placement.attributes.text
+    texts = (placement.order_id, placement.user_id, *placement.item_ids, placement.currency or "", attributes)
+    return all(map(storable, texts)) and storable(placement.idempotency_key or "")
+
+
+async def _judge(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+    bindings = await _bindings(session, placements)
+    wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
+    met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
+    now = await session.value(NOW)
+    judging = Judging(met, bindings, hold, now)
+    outcomes = list(map(judging.add_one, placements))
+    if judging.batch.placements or judging.batch.keys:
+        await session.rows(STORE, *_arguments(judging.batch, hold), now)
+    return outcomes
+
+
+async def _bindings(session: Session, placements: Sequence[Placement]) -> Mapping[str, KeyBinding]:
+    keys = {placement.idempotency_key for placement in placements if placement.idempotency_key is not None}
+    rows = await session.rows(BINDINGS, sorted(keys)) if keys else []
+    return {key: KeyBinding(order_id, made, fingerprint) for key, order_id, made, fingerprint in rows}
+
+
+def _arguments(batch: Batch, hold: ClaimTerms | None) -> Sequence[Any]:
+    """Return the arguments that both statements begin with. Sorted, so that calls that cross do not block each other.
+
+    As whole calls they wait for each other at the first id that both have.
+    """
+    placements = sorted((_row(placement, held=held) for placement, held in batch.placements), key=lambda row: row[0])
+    keys = sorted((key, bound.order_id, bound.order_id_made, bound.fingerprint) for key, bound in batch.keys.items())
+    claim_id, lease = (None, 0) if hold is None else (hold.claim_id, microseconds(hold.lease_seconds))
+    return (*columns(placements, PLACEMENT_COLUMNS), claim_id, lease, *columns(keys, KEY_COLUMNS))
+
+
+def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str | None, str | None, bool]:
+    return (
+        placement.order_id,
+        placement.user_id,
+        items_text(placement.item_ids),
+        str(placement.total_amount),
+        placement.currency,
+        None if placement.attributes is None else placement.attributes.text,
+        held,
+    )

@@ -1,0 +1,144 @@
+"""Reports, clients' actions and renewals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from order_engine.domain.commands import Action, Command, Lease
+from order_engine.domain.decisions import Refusal, RefusalReason, act
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine.ports.repository import Applied, Renewed
+from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
+from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.steps import Steps
+
+# Whether an order is held is asked in a way that no index answers: told that few orders are held, the planner would go
+# through all of them to find the few that are named.
+
+COMPLETE: Final = """
+WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now),
+given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (order_id, token, reason)),
+target AS MATERIALIZED (
+    SELECT o.serial, given.order_id, given.token, given.reason
+    FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
+    JOIN order_engine.orders AS o ON o.serial = c.serial
+    WHERE o.token = given.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
+    ORDER BY o.serial FOR UPDATE OF o
+), moved AS (
+    UPDATE order_engine.orders AS o SET status = 'Completed', version = o.version + 1, lease_ends = NULL,
+        failure = NULL, updated_at = greatest(clock.now, o.updated_at), ended_at = greatest(clock.now, o.updated_at)
+    FROM target, clock
+    WHERE o.serial = target.serial AND o.token = target.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
+    RETURNING o.serial, o.version, o.updated_at, o.token, o.attempts, target.order_id, target.reason
+), told AS (
+    INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
+    SELECT serial, version, 'completed', updated_at, token, attempts, reason FROM moved
+)
+SELECT order_id FROM moved
+"""
+"""The hot case. The token fences here, in the statement itself; what it does not find is looked at afterwards."""
+
+LOCK: Final = f"""
+SELECT {ORDER}, order_engine.order_engine_now()
+FROM order_engine.contents AS c JOIN order_engine.orders AS o ON o.serial = c.serial
+WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR UPDATE OF o
+"""  # noqa: S608 - constants
+
+RENEW: Final = """
+WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now),
+given AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)),
+target AS MATERIALIZED (
+    SELECT o.serial, given.order_id, given.token
+    FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
+    JOIN order_engine.orders AS o ON o.serial = c.serial
+    WHERE o.token = given.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
+    ORDER BY o.serial FOR UPDATE OF o
+)
+UPDATE order_engine.orders AS o SET lease_ends = clock.now + $3::bigint * interval '1 microsecond'
+FROM target, clock
+WHERE o.serial = target.serial AND o.token = target.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
+RETURNING target.order_id, target.token, o.cancel_requested
+"""
+
+TRY_WRITING: Final = "UPDATE order_engine.identity SET name = name"
+"""Locks one row for the blink of an eye, and needs what any write needs."""
+
+
+async def apply(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
+    """Apply reports and clients' actions; see the port."""
+    if not commands:
+        await sessions.write(lambda session: session.rows(TRY_WRITING))
+        return []
+    if not _is_plain(commands):
+        return await sessions.transact(lambda session: _decide(session, commands))
+    ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
+    reasons = [command.reason for command in commands]
+    rows = await sessions.write(lambda session: session.rows(COMPLETE, ids, tokens, reasons))
+    completed = {str(row[0]) for row in rows}
+    rest = [command for command in commands if command.order_id not in completed]
+    others = await _after_completing(sessions, rest, something_was_done=bool(completed)) if rest else {}
+    return [others.get(command.order_id) or Applied(None, None) for command in commands]
+
+
+async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+    """Extend the leases whose token is current: one statement."""
+    wanted = sorted({lease for lease in leases if storable(lease.order_id) and 0 <= lease.token <= LARGEST_INTEGER})
+    if not wanted:
+        return [Renewed.LOST] * len(leases)
+    ids, tokens = [lease.order_id for lease in wanted], [lease.token for lease in wanted]
+    rows = await sessions.write(lambda session: session.rows(RENEW, ids, tokens, microseconds(seconds)))
+    held = {(row[0], row[1]): Renewed.CANCEL_REQUESTED if row[2] else Renewed.HELD for row in rows}
+    return [held.get((lease.order_id, lease.token), Renewed.LOST) for lease in leases]
+
+
+def _is_plain(commands: Sequence[Command]) -> bool:
+    """Whether all are completions of different orders, which one statement carries out whatever it meets."""
+    return len({command.order_id for command in commands}) == len(commands) and all(
+        command.action is Action.COMPLETE
+        and command.expected_version is None
+        and command.token is not None
+        and 0 <= command.token <= LARGEST_INTEGER
+        and storable(command.order_id)
+        for command in commands
+    )
+
+
+async def _after_completing(
+    sessions: Sessions, commands: Sequence[Command], *, something_was_done: bool
+) -> Mapping[str, Applied]:
+    """Answer the completions that did nothing: they were applied before, or their tokens are not current.
+
+    A token that is not current never becomes so again, so as a rule this changes nothing. One that comes true
+    meanwhile is applied as if it had come a little later.
+    """
+    try:
+        outcomes = await sessions.transact(lambda session: _decide(session, commands))
+    except Unavailable as error:
+        if something_was_done:
+            raise OutcomeUnknown(str(error)) from error
+        raise
+    return {command.order_id: outcome for command, outcome in zip(commands, outcomes, strict=True)}
+
+
+async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[Applied]:
+    """Lock the orders, in the order of their serial numbers, let the domain decide, and write what it decided."""
+    rows = await session.rows(LOCK, sorted({each.order_id for each in commands if storable(each.order_id)}))
+    orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
+    steps = Steps()
+    outcomes: list[Applied] = []
+    for command in commands:
+        kept = orders.get(command.order_id)
+        if kept is None:
+            outcomes.append(Applied(RefusalReason.UNKNOWN, None))
+            continue
+        decision = act(kept.order, command, rows[0][-1])
+        if isinstance(decision, Refusal):
+            outcomes.append(Applied(decision.reason, kept.order))
+            continue
+        if decision.event is not None:
+            steps.take(kept, decision.order, decision.event)
+            orders[command.order_id] = Kept(kept.serial, decision.order)
+        outcomes.append(Applied(None, decision.order))
+    await steps.write(session)
+    return outcomes

@@ -1,0 +1,131 @@
+"""The statements of a claim.
+
+Most claims are one statement: it finds orders that wait, are due and are no suspects, locks those that nobody else has
+locked, hands them out and tells it in the history. Leases that have ended and suspects are decided upon one by one, by
+the domain, while their rows are locked: the statement says that there are some, takes nothing, and leaves the claim to
+`DUE` or `NAMED`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from order_engine_adapters.postgres.rows import ORDER
+
+_GATE: Final = """
+WITH gate AS MATERIALIZED (SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now),
+"""
+
+_HAND_OUT: Final = f"""
+, moved AS (
+    UPDATE order_engine.orders AS o SET status = 'Processing', version = o.version + 1, token = o.token + 1,
+        attempts = o.attempts + 1, claim_id = $1, lease_ends = gate.now + $2::bigint * interval '1 microsecond',
+        due = NULL, updated_at = greatest(gate.now, o.updated_at),
+        processing_started_at = coalesce(o.processing_started_at, greatest(gate.now, o.updated_at))
+    FROM picked, gate
+    WHERE o.serial = picked.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
+    RETURNING o.*
+), told AS (
+    INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
+    SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
+)
+SELECT gate.is_new, others.found, {ORDER}
+FROM gate CROSS JOIN others
+LEFT JOIN (moved AS o JOIN order_engine.contents AS c ON c.serial = o.serial) ON true
+"""  # noqa: S608 - constants
+
+_DUE: Final = """
+others AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM order_engine.orders WHERE $4 AND lease_ends IS NOT NULL AND lease_ends <= (SELECT now FROM gate)
+            AND (cancel_requested OR vanished + 1 >= $5::int OR vanished + 1 <= $6::int)
+    ) OR EXISTS (
+        SELECT FROM order_engine.orders
+        WHERE $6::int > 0 AND lease_ends IS NULL AND ended_at IS NULL AND vanished > 0 AND vanished <= $6::int
+            AND (due IS NULL OR due <= (SELECT now FROM gate))
+    ) AS found
+), ready AS MATERIALIZED (
+    SELECT serial, updated_at AS since FROM order_engine.orders
+    WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
+        AND (SELECT is_new AND NOT found FROM gate, others)
+    ORDER BY updated_at, serial LIMIT $3 FOR UPDATE SKIP LOCKED
+), later AS MATERIALIZED (
+    SELECT serial, due AS since FROM order_engine.orders
+    WHERE due IS NOT NULL AND vanished = 0 AND due <= (SELECT now FROM gate)
+        AND (SELECT is_new AND NOT found FROM gate, others)
+    ORDER BY due, serial LIMIT $3 FOR UPDATE SKIP LOCKED
+), picked AS MATERIALIZED (
+    SELECT serial FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds ORDER BY since, serial LIMIT $3
+)"""
+
+CLAIM_DUE: Final = f"{_GATE}{_DUE}{_HAND_OUT}"
+"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room."""
+
+_NAMED: Final = """
+others AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM unnest($5::text[]) AS wanted (order_id)
+        JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
+        JOIN order_engine.orders AS o ON o.serial = c.serial
+        WHERE ($4 AND o.lease_ends <= (SELECT now FROM gate))
+            OR (o.vanished > 0 AND o.lease_ends IS NULL AND o.ended_at IS NULL)
+    ) AS found
+), picked AS MATERIALIZED (
+    SELECT o.serial FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
+    JOIN order_engine.orders AS o ON o.serial = c.serial
+    WHERE o.lease_ends IS NULL AND o.ended_at IS NULL AND o.vanished = 0
+        AND (o.due IS NULL OR o.due <= (SELECT now FROM gate)) AND (SELECT is_new AND NOT found FROM gate, others)
+    ORDER BY wanted.position LIMIT $3 FOR UPDATE OF o SKIP LOCKED
+)"""
+
+CLAIM_NAMED: Final = f"{_GATE}{_NAMED}{_HAND_OUT}"
+"""Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once."""
+
+BEGIN_CLAIM: Final = "SELECT order_engine.claim_is_new($1), order_engine.order_engine_now()"
+
+HELD: Final = f"""
+SELECT {ORDER} FROM order_engine.orders AS o JOIN order_engine.contents AS c ON c.serial = o.serial
+WHERE o.claim_id = $1 AND o.lease_ends IS NOT NULL AND o.status = 'Processing'
+"""  # noqa: S608 - constants
+
+NAMED: Final = f"""
+SELECT {ORDER} FROM unnest($1::text[]) WITH ORDINALITY AS wanted (order_id, position)
+JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
+JOIN order_engine.orders AS o ON o.serial = c.serial
+ORDER BY wanted.position FOR UPDATE OF o SKIP LOCKED
+"""  # noqa: S608 - constants
+
+DUE: Final = f"""
+WITH held AS MATERIALIZED (
+    SELECT *, lease_ends AS since FROM order_engine.orders
+    WHERE $5 AND lease_ends IS NOT NULL AND lease_ends <= $1 AND (lease_ends, serial) > ($2, $3::bigint)
+        AND (cancel_requested OR vanished + 1 >= $6::int OR vanished + 1 <= $7::int)
+    ORDER BY lease_ends, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+), ready AS MATERIALIZED (
+    SELECT *, updated_at AS since FROM order_engine.orders
+    WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
+        AND (updated_at, serial) > ($2, $3::bigint)
+    ORDER BY updated_at, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+), later AS MATERIALIZED (
+    SELECT *, due AS since FROM order_engine.orders
+    WHERE due IS NOT NULL AND vanished = 0 AND due <= $1 AND (due, serial) > ($2, $3::bigint)
+    ORDER BY due, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+), suspect AS MATERIALIZED (
+    SELECT *, coalesce(due, updated_at) AS since FROM order_engine.orders
+    WHERE $7::int > 0 AND lease_ends IS NULL AND ended_at IS NULL AND vanished > 0 AND vanished <= $7::int
+        AND (due IS NULL OR due <= $1) AND (coalesce(due, updated_at), serial) > ($2, $3::bigint)
+    ORDER BY coalesce(due, updated_at), serial LIMIT $4 FOR UPDATE SKIP LOCKED
+), candidate AS (
+    SELECT * FROM (SELECT * FROM held UNION ALL SELECT * FROM ready UNION ALL SELECT * FROM later
+                   UNION ALL SELECT * FROM suspect) AS every_kind
+    ORDER BY since, serial LIMIT $4
+)
+SELECT {ORDER} FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial ORDER BY o.since, o.serial
+"""  # noqa: S608 - constants
+"""The next orders that may be claimed, longest due first. Time, place (since, serial), limit, whether ended leases are
+taken, cap, most vanished that has room.
+
+Suspects for whom there is no room are left out here, so that however many of them wait, a claim does not read them
+again and again. Every branch goes on behind the same place.
+"""

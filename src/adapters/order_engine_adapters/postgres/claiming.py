@@ -1,0 +1,138 @@
+"""Claims: one statement where orders just wait, and the domain's decisions where leases ended or suspects wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.decisions import Refusal, claim
+from order_engine.domain.order import Order
+from order_engine.domain.suspects import SuspectRoom
+from order_engine.ports.repository import Claimed
+from order_engine_adapters.postgres import claim_statements as statements
+from order_engine_adapters.postgres.rows import LARGEST_VERSION, Kept, microseconds, read_orders, storable
+from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.steps import Steps
+
+DISTINCT_COMPANIES: Final = 22
+"""From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
+ANY_NUMBER: Final = LARGEST_VERSION - 1
+LARGEST_LIMIT: Final = 1 << 31
+BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), 0)
+
+
+async def claim_orders(sessions: Sessions, terms: ClaimTerms) -> Claimed:
+    """Hand out due orders, or those of the named ones that are due."""
+    terms = replace(terms, limit=min(terms.limit, LARGEST_LIMIT))
+    if terms.limit > 0:
+        rows = await sessions.write(lambda session: _claim_plainly(session, terms))
+        is_new, others_wait = rows[0][:2]
+        if is_new and not others_wait:
+            orders = read_orders([tuple(row)[2:] for row in rows if row[2] is not None])
+            return Claimed([kept.order for kept in _in_order(orders, terms)], ())
+    return await sessions.transact(lambda session: _claim_one_by_one(session, terms))
+
+
+async def _claim_plainly(session: Session, terms: ClaimTerms) -> Sequence[Any]:
+    plain = (terms.claim_id, microseconds(terms.lease_seconds), terms.limit, terms.take_ended_leases)
+    if terms.order_ids is not None:
+        return await session.rows(statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids))
+    cap = min(terms.max_deliveries, LARGEST_VERSION)
+    return await session.rows(statements.CLAIM_DUE, *plain, cap, _most_vanished(terms.suspects))
+
+
+def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
+    """Return what was handed out as it was placed, or as it was named: the database tells it in any order."""
+    if terms.order_ids is None:
+        return sorted(orders)
+    places = {order_id: place for place, order_id in enumerate(terms.order_ids)}
+    return sorted(orders, key=lambda kept: places[kept.order.order_id])
+
+
+async def _claim_one_by_one(session: Session, terms: ClaimTerms) -> Claimed:
+    ((is_new, now),) = await session.rows(statements.BEGIN_CLAIM, terms.claim_id)
+    if not is_new:
+        held = read_orders(await session.rows(statements.HELD, terms.claim_id))
+        return Claimed([kept.order for kept in held], ())
+    if terms.limit <= 0:
+        return Claimed((), ())
+    claiming = _Claiming(terms, now)
+    if terms.order_ids is not None:
+        claiming.take(read_orders(await session.rows(statements.NAMED, _each_once(terms.order_ids))))
+    else:
+        async for portion in _portions(session, claiming, now):
+            claiming.take(portion)
+    await claiming.steps.write(session)
+    return Claimed(claiming.claimed, claiming.ended)
+
+
+class _Claiming:
+    """One claim under way: what it took so far, and the terms for the rest."""
+
+    def __init__(self, terms: ClaimTerms, now: datetime) -> None:
+        self.steps = Steps()
+        self.claimed: list[Order] = []
+        self.ended: list[Order] = []
+        self.terms = terms
+        self._now = now
+
+    @property
+    def places_left(self) -> int:
+        """How many more orders may be claimed or ended."""
+        return self.terms.limit - len(self.claimed) - len(self.ended)
+
+    def take(self, candidates: Iterable[Kept]) -> None:
+        """Claim or end candidates up to the limit, passing over those that may not be claimed."""
+        for kept in candidates:
+            if self.places_left == 0:
+                return
+            decision = claim(kept.order, self.terms, self._now)
+            if not isinstance(decision, Refusal):
+                self.steps.take(kept, decision.order, decision.event)
+                self._note(decision.order)
+
+    def _note(self, order: Order) -> None:
+        if order.status.ended:
+            self.ended.append(order)
+            return
+        self.claimed.append(order)
+        if order.vanished:
+            self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
+
+
+async def _portions(session: Session, claiming: _Claiming, now: datetime) -> AsyncIterator[Sequence[Kept]]:
+    """Go through the orders that may be claimed, in portions of as many as there are places left.
+
+    What is passed over in one portion is not read again in the next, for which the room is looked at anew.
+    """
+    place = BEFORE_ALL
+    while limit := claiming.places_left:
+        terms = claiming.terms
+        cap, most_vanished = min(terms.max_deliveries, LARGEST_VERSION), _most_vanished(terms.suspects)
+        wanted = (now, *place, limit, terms.take_ended_leases, cap, most_vanished)
+        candidates = read_orders(await session.rows(statements.DUE, *wanted))
+        yield candidates
+        if len(candidates) < limit:
+            return
+        place = _place(candidates[-1])
+
+
+def _place(candidate: Kept) -> tuple[datetime, int]:
+    """Return where a candidate stands in the order of the claims: since when it is due, and its serial number."""
+    order = candidate.order
+    return order.lease_ends or order.due or order.updated_at, candidate.serial
+
+
+def _most_vanished(room: SuspectRoom) -> int:
+    """Return how often an order may have vanished that there is room for now; 0 where there is none for suspects."""
+    for vanished in range(1, DISTINCT_COMPANIES + 1):
+        if not room.admits(vanished):
+            return vanished - 1
+    return ANY_NUMBER
+
+
+def _each_once(order_ids: Iterable[str]) -> list[str]:
+    return [order_id for order_id in dict.fromkeys(order_ids) if storable(order_id)]

@@ -1,0 +1,192 @@
+"""Where the database is, as a URL says it, and how a connection to it is made.
+
+The repository and the queue share this: both parse the same URL, and connect with the same settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from order_engine.domain.errors import InvalidSetting, Unavailable
+from order_engine_adapters.postgres.failures import as_unavailable
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+SCHEMES: Final = frozenset({"postgresql", "postgres"})
+DEFAULT_SCHEMA: Final = "order_engine"
+HOW_TO_WRITE_IT: Final = (
+    "A PostgreSQL URL is written postgresql://user:password@host:5432/database, special characters as %XX."
+)
+IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
+LARGEST_NUMBER: Final = 10_000
+"""Of connections, and of prepared statements."""
+
+CONNECT_SECONDS: Final = 4.0
+COMMAND_SECONDS: Final = 6.5
+"""Of one statement. A few seconds less than the ten that the engine gives a call by default, so that the adapter,
+which knows what was under way, answers first."""
+CLOSE_SECONDS: Final = 2.0
+
+OF_THE_DRIVER: Final = frozenset({
+    "application_name", "database", "dbname", "host", "options", "passfile", "password", "port", "service",
+    "servicefile",
+    "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcrl", "sslkey", "sslmode", "sslpassword",
+    "sslrootcert", "target_session_attrs", "user",
+})  # fmt: skip
+"""Parameters that mean what they mean to libpq."""
+
+SESSION: Final[Mapping[str, str]] = {
+    "default_transaction_isolation": "read committed",
+    "idle_in_transaction_session_timeout": "15s",
+    "statement_timeout": "7s",
+    "lock_timeout": "3s",
+    "jit": "off",
+    "join_collapse_limit": "1",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""What every session is told when it starts.
+
+The time limits bound what a client that is gone leaves behind on the server, and for how long a host's transaction that
+stays open holds those up who place the same order. The plans: every statement walks along
+indexes and nothing else, in the order it is written in, and a plan that was prepared while the tables were empty must
+not read them from end to end when they are full. PgBouncer hands sessions from one client to another and takes
+none of this: see `parse`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database, and how this process uses it. `repr` shows no secret."""
+
+    url: str
+    """What the driver gets: without our own parameters."""
+    schema: str = DEFAULT_SCHEMA
+    pool: int = 8
+    """The most connections that are open at once."""
+    statement_cache_size: int = 100
+    """0: nothing of a session is relied upon, as PgBouncer in transaction mode wants it."""
+    require_durable: bool = False
+
+    def __repr__(self) -> str:
+        """Show the place, never the URL."""
+        return f"Target({self.place!r}, schema={self.schema!r})"
+
+    @property
+    def place(self) -> str:
+        """Host, port and database, for messages."""
+        parts = urlsplit(self.url)
+        return parts.netloc.rpartition("@")[2] + parts.path or "the default server"
+
+    @property
+    def pooled_elsewhere(self) -> bool:
+        """Whether something between us and the server hands its sessions around."""
+        return self.statement_cache_size == 0
+
+
+def parse(url: str) -> Target:
+    """Read a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
+
+    Ours are `schema` (default order_engine), `pool` (connections, default 8), `statement_cache_size` (default 100; 0
+    behind PgBouncer in transaction mode) and `require_durable` (refuse a server that may lose what it acknowledged);
+    the others are libpq's. Raises InvalidSetting for anything else.
+    """
+    parts = _split(url)
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    ours = {name: value for name, value in given if name not in OF_THE_DRIVER}
+    theirs = {"application_name": "order_engine"} | {name: value for name, value in given if name in OF_THE_DRIVER}
+    target = Target(
+        urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(theirs), "")),
+        _schema(ours.pop("schema", DEFAULT_SCHEMA)),
+        _number("pool", ours.pop("pool", "8"), 1),
+        _number("statement_cache_size", ours.pop("statement_cache_size", "100"), 0),
+        _truth("require_durable", ours.pop("require_durable", "false")),
+    )
+    # The queue's own, which has the same URL unless it is given another.
+    ours.pop("notify", None)
+    if ours:
+        message = f"A PostgreSQL URL takes no parameter {min(ours)!r}: ours are schema, pool, statement_cache_size, "
+        raise InvalidSetting(message + "require_durable and notify, the others those of libpq.")
+    return target
+
+
+async def connect(target: Target) -> Connection:
+    """Open a connection. Raises InvalidSetting for what the driver cannot read, Unavailable where nobody answers."""
+    try:
+        return await asyncpg.connect(
+            target.url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            statement_cache_size=target.statement_cache_size,
+            server_settings={} if target.pooled_elsewhere else dict(SESSION),
+        )
+    except asyncpg.exceptions.ClientConfigurationError as error:
+        # Without its message, which may repeat the URL.
+        message = f"The URL of the PostgreSQL database at {target.place} is not one that the driver can read."
+        raise InvalidSetting(message) from error
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise as_unavailable(error, target.place) or _not_reached(error, target.place) from error
+    except asyncpg.InternalClientError as error:
+        raise _not_reached(error, target.place) from error
+
+
+def within(sql: str, schema: str) -> str:
+    """Return statements, which are written for the default schema, for another one.
+
+    Names are written with their schema everywhere, so that nothing depends on the search path of a session.
+    """
+    return sql.replace(f"{DEFAULT_SCHEMA}.", f'"{schema}".')
+
+
+def _not_reached(error: Exception, place: str) -> Unavailable:
+    return Unavailable(f"The PostgreSQL database at {place} cannot be reached ({type(error).__name__}).")
+
+
+def _split(url: str) -> SplitResult:
+    """Take a URL apart. Several hosts, as libpq knows them, are the driver's to read.
+
+    A message repeats nothing of what does not look right: where a password holds a character that should have been
+    encoded, a part of it stands in another place.
+    """
+    try:
+        parts = urlsplit(url)
+        port = None if "," in parts.netloc else parts.port
+    except ValueError as error:
+        raise InvalidSetting(HOW_TO_WRITE_IT) from error
+    is_torn = "@" in parts.path or parts.fragment or ("@" in parts.query and "@" not in parts.netloc)
+    if parts.scheme not in SCHEMES or is_torn or port == 0:
+        raise InvalidSetting(HOW_TO_WRITE_IT)
+    return parts
+
+
+def _schema(text: str) -> str:
+    if not IDENTIFIER.fullmatch(text) or text.startswith("pg_"):
+        message = f"schema takes a name of small letters, digits and _, not {text!r}."
+        raise InvalidSetting(message)
+    return text
+
+
+def _number(name: str, text: str, least: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_NUMBER)) else -1
+    if not least <= number <= LARGEST_NUMBER:
+        message = f"{name} takes a number from {least} to {LARGEST_NUMBER}, not {text!r}."
+        raise InvalidSetting(message)
+    return number
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        message = f"{name} takes true or false, not {text!r}."
+        raise InvalidSetting(message)
+    return text.lower() == "true"

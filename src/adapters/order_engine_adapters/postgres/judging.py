@@ -1,0 +1,86 @@
+"""What becomes of placements that may have met something: the domain's judgement, item after item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.decisions import Transition, claim, place
+from order_engine.domain.order import Order
+from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
+from order_engine.ports.repository import Added, AddOutcome
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one call stores: new orders, whether they are born claimed, and keys."""
+
+    placements: list[tuple[Placement, bool]] = field(default_factory=list)
+    keys: dict[str, KeyBinding] = field(default_factory=dict)
+
+
+class Judging:
+    """One call of `add`: what its placements meet, the earlier ones among them included."""
+
+    def __init__(
+        self, orders: Mapping[str, Order], bindings: Mapping[str, KeyBinding], hold: ClaimTerms | None, now: datetime
+    ) -> None:
+        """Begin with the orders and the bindings that exist under the ids and keys that are asked for."""
+        self.batch = Batch()
+        self._orders = dict(orders)
+        self._bindings = dict(bindings)
+        self._hold = hold
+        self._room = 0 if hold is None else hold.limit
+        self._now = now
+
+    def add_one(self, placement: Placement) -> Added:
+        """Judge one placement, and note what has to be stored for it."""
+        key = placement.idempotency_key
+        existing = self._orders.get(placement.order_id)
+        bound = self._bindings.get(key) if key is not None else None
+        verdict = judge(placement, existing, bound)
+        if verdict is Verdict.CONFLICT:
+            return Added(AddOutcome.CONFLICT)
+        if verdict is Verdict.KEY_REUSED:
+            return Added(AddOutcome.KEY_REUSED)
+        if verdict is Verdict.NEW:
+            added = Added(AddOutcome.ADDED, self._note_new(placement))
+        else:
+            added = Added(AddOutcome.REPLAYED, self._orders[bound.order_id] if bound is not None else existing)
+        if key is not None and bound is None:
+            self._bindings[key] = self.batch.keys[key] = binding(placement)
+        return added
+
+    def _note_new(self, placement: Placement) -> Order:
+        hold = self._hold if self._room > 0 else None
+        self._room -= 1
+        order = self._orders[placement.order_id] = new_order_of(placement, hold, self._now)
+        self.batch.placements.append((placement, hold is not None))
+        return order
+
+
+def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch | None:
+    """Return what has to be stored if everything is new; None where one item meets another one of the same call."""
+    keys = [placement.idempotency_key for placement in placements if placement.idempotency_key is not None]
+    ids = {placement.order_id for placement in placements}
+    if len(ids) < len(placements) or len(set(keys)) < len(keys):
+        return None
+    room = 0 if hold is None else hold.limit
+    batch = Batch([(placement, place < room) for place, placement in enumerate(placements)])
+    for placement in placements:
+        if placement.idempotency_key is not None:
+            batch.keys[placement.idempotency_key] = binding(placement)
+    return batch
+
+
+def new_order_of(placement: Placement, hold: ClaimTerms | None, now: datetime) -> Order:
+    """Return a new order, Pending or born claimed, as the statements store it."""
+    decision = place(None, placement, now)
+    if isinstance(decision, Transition) and hold is not None:
+        decision = claim(decision.order, hold, now)
+    if isinstance(decision, Transition):
+        return decision.order
+    message = f"a new order was refused: {decision}"
+    raise AssertionError(message)

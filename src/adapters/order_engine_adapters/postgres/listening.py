@@ -1,0 +1,110 @@
+"""Listening: one connection that hears a channel, watched, and replaced when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any, Final, NoReturn
+
+import asyncpg
+
+from order_engine.application.policies import Backoff
+from order_engine.domain.errors import OrderEngineError, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect
+from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable
+
+PING: Final = "SELECT 1"
+PING_SECONDS: Final = 5.0
+"""Between two questions whether the server is still there: a connection that only listens would never find out."""
+ANSWER_SECONDS: Final = 3.0
+"""Of one such answer, and of beginning to listen."""
+LONGEST_PAUSE: Final = 5.0
+"""Between two tries to connect."""
+
+
+class Listener:
+    """Hears what is notified on the channel that is named after the target's schema, for as long as it runs."""
+
+    def __init__(
+        self, target: Target, clock: Clock, heard: Callable[[str], None], away: Callable[[Unavailable | None], None]
+    ) -> None:
+        """Call `heard` with each payload, and `away` when the channel cannot be heard any more: None when it can."""
+        self._target = target
+        self._clock = clock
+        self._heard = heard
+        self._away = away
+        self._is_away = False
+        self._backoff = Backoff(SystemRandom(), cap=LONGEST_PAUSE)
+
+    async def run(self) -> NoReturn:
+        """Listen until cancelled. What is notified while no connection hears it is lost."""
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # noqa: BLE001 - a listener that ends would never be heard of again
+                if not self._is_away:
+                    self._is_away = True
+                    self._away(self._as_unavailable(error))
+            await self._clock.sleep(self._backoff.pause())
+
+    async def _listen(self) -> NoReturn:
+        """Listen on a new connection until it is gone, which raises. It is closed in any case."""
+        connection = await connect(self._target)
+        try:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            connection.add_termination_listener(lambda _: gone.set_result(None))
+            await self._answered(connection, connection.add_listener(self._target.schema, self._notified))
+            self._is_away = False
+            self._away(None)
+            while not await self._ends_within(PING_SECONDS, gone):
+                await self._answered(connection, connection.execute(PING))
+                # Not sooner: a server that ends each session as soon as it listens would be asked without a pause.
+                self._backoff.reset()
+            message = f"The PostgreSQL database at {self._target.place} ended the connection that listens."
+            raise Unavailable(message)
+        finally:
+            await _close(connection)
+
+    async def _answered(self, connection: Connection, call: Coroutine[Any, Any, object]) -> None:
+        """Await a call of `connection`, which is cut off where the call takes too long or is cancelled.
+
+        The call itself is never cancelled: the driver would go on to cancel it at the server, and wait for that.
+        """
+        asking = asyncio.ensure_future(call)
+        try:
+            await self._ends_within(ANSWER_SECONDS, asking)
+        finally:
+            if not asking.done():
+                connection.terminate()
+                await asyncio.gather(asking, return_exceptions=True)
+        asking.result()
+
+    async def _ends_within(self, seconds: float, waited_for: asyncio.Future[Any]) -> bool:
+        """Wait for something, but not longer than `seconds`; return whether it has ended. It is not cancelled."""
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait([waited_for, timer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+        return waited_for.done()
+
+    def _notified(self, connection: object, process_id: int, channel: str, payload: object) -> None:  # noqa: ARG002 - the driver's
+        self._heard(str(payload))
+
+    def _as_unavailable(self, error: Exception) -> Unavailable:
+        if isinstance(error, OrderEngineError):
+            return error if isinstance(error, Unavailable) else Unavailable(str(error))
+        place = self._target.place
+        message = f"The PostgreSQL database at {place} cannot be listened to ({type(error).__name__})."
+        return as_unavailable(error, place) or Unavailable(message)
+
+
+async def _close(connection: Connection) -> None:
+    try:
+        with suppress(asyncpg.PostgresError, *CONNECTION_LOST):
+            await connection.close(timeout=CLOSE_SECONDS)
+    finally:
+        connection.terminate()

@@ -1,0 +1,84 @@
+"""The PostgreSQL repository: the port's calls, each of them one transaction on one of a few connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Statistics
+from order_engine.domain.order import Order
+from order_engine.ports.repository import (
+    Added,
+    Applied,
+    Claimed,
+    Cursor,
+    EventPage,
+    OrderPage,
+    OrderQuery,
+    Renewed,
+)
+from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
+from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.sessions import Sessions
+
+
+class PostgresRepository:
+    """Keeps orders in a schema of a PostgreSQL database, for any number of processes.
+
+    Its time is the database's, told by the schema's function `order_engine_now`.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        """Serve from `sessions`. Whoever made them closes them."""
+        self._sessions = sessions
+
+    # Writing
+
+    async def add(
+        self, placements: Sequence[Placement], hold: ClaimTerms | None = None, *, connection: Connection | None = None
+    ) -> Sequence[Added]:
+        """Store new orders, the first of them held on the terms of `hold`.
+
+        With `connection`, a host application's own with a transaction open, the orders become part of that
+        transaction: they exist when it commits, and never do when it is rolled back. Its errors are then the driver's,
+        nothing is tried again, and ValueError says that no transaction is open. Keep it short: who places the same
+        order meanwhile waits for its end.
+        """
+        if connection is not None:
+            return await adding.add_for_host(connection, self._sessions.target.schema, placements, hold)
+        return await adding.add(self._sessions, placements, hold)
+
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Hand out due orders, or those of the named ones that are due."""
+        return await claiming.claim_orders(self._sessions, terms)
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+        """Extend the leases whose token is current."""
+        return await applying.renew(self._sessions, leases, seconds)
+
+    async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
+        """Apply reports and clients' actions."""
+        return await applying.apply(self._sessions, commands)
+
+    # Reading
+
+    async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids."""
+        return await reading.get(self._sessions, order_ids)
+
+    async def list(self, query: OrderQuery) -> OrderPage:
+        """Return one page, newest first."""
+        return await listing.list_orders(self._sessions, query)
+
+    async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
+        """Return events of one order."""
+        return await reading.history(self._sessions, order_id, after, limit)
+
+    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+        """Return events of all orders; the cursor tells which transactions were seen."""
+        return await streaming.events(self._sessions, after, limit)
+
+    async def statistics(self) -> Statistics:
+        """Return the counters."""
+        return await reading.statistics(self._sessions)

@@ -1,0 +1,27 @@
+"""The PostgreSQL repository keeps its contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from order_engine.contracts import Harness, RepositoryContract
+from order_engine_adapters.postgres.connecting import Target
+from tests.integration.postgres.support import harness, new_schema
+
+_schemas: list[Target] = []
+"""The one schema of these tests, which is emptied for each: making one takes a hundred times as long."""
+
+
+class TestPostgresRepository(RepositoryContract):
+    """The PostgreSQL repository keeps the whole contract of a repository."""
+
+    patience_seconds = 30.0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Harness]:
+        """Open an empty repository on a clock that stands still."""
+        if not _schemas:
+            _schemas.append(await new_schema(manual_time=True))
+        async with harness(_schemas[0]) as opened:
+            yield opened

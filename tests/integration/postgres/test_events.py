@@ -1,0 +1,191 @@
+"""Nobody who follows the events misses one, whenever its transaction committed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from order_engine.contracts.laws import StreamReader
+from order_engine.contracts.samples import placement, terms
+from order_engine.domain.errors import InvalidCursor
+from order_engine.domain.events import Event
+from order_engine.ports.repository import Cursor
+from order_engine_adapters.postgres import streaming
+from order_engine_adapters.postgres.connecting import connect
+from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.repository import PostgresRepository
+from tests.integration.postgres.support import complete, execute, new_repository, new_schema
+
+
+async def _follow(repository: PostgresRepository, cursor: Cursor | None, limit: int) -> tuple[list[Event], Cursor]:
+    """Read pages until one is empty."""
+    found: list[Event] = []
+    while True:
+        page = await repository.events(cursor, limit)
+        found += page.events
+        cursor = page.next
+        if not page.events:
+            return found, cursor
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_late_commit_is_not_missed(limit: int) -> None:
+    """An event with a low serial number that commits after later ones were read comes with the next page, once."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        early, late = await connect(target), await connect(target)
+        try:
+            await repository.add([placement("order-0")])
+            seen, cursor = await _follow(repository, None, limit)
+            for number in range(4):
+                slow, slower = late.transaction(), early.transaction()
+                await slow.start()
+                await slower.start()
+                await repository.add([placement(f"late-{number}")], connection=late)
+                await repository.add([placement(f"later-{number}")], connection=early)
+                await repository.add([placement(f"quick-{number}")])
+                page = await repository.events(cursor, 1)
+                seen += page.events
+                cursor = page.next
+                await slow.commit()
+                found, cursor = await _follow(repository, cursor, limit)
+                seen += found
+                await repository.add([placement(f"after-{number}")])
+                found, cursor = await _follow(repository, cursor, limit)
+                seen += found
+                await slower.commit()
+                found, cursor = await _follow(repository, cursor, limit)
+                seen += found
+        finally:
+            await early.close()
+            await late.close()
+        names = [event.order_id for event in seen]
+        kinds = ("late", "later", "quick", "after")
+        assert sorted(names) == sorted(["order-0", *(f"{kind}-{number}" for kind in kinds for number in range(4))])
+
+
+async def test_commits_within_a_page_walk() -> None:
+    """What commits while a reader is between two pages of one snapshot comes behind it, and nothing comes twice."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        connection = await connect(target)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            await repository.add([placement("late")], connection=connection)
+            await repository.add([placement(f"order-{index}") for index in range(6)])
+            page = await repository.events(None, 4)
+            await transaction.commit()
+            await repository.add([placement("last")])
+            rest, _ = await _follow(repository, page.next, 4)
+        finally:
+            await connection.close()
+        names = [event.order_id for event in (*page.events, *rest)]
+        assert sorted(names) == sorted(["late", "last", *(f"order-{index}" for index in range(6))])
+
+
+async def test_reader_among_many_writers() -> None:
+    """Beside writers whose transactions stay open for random times, a reader gets every order's whole history."""
+    target = await new_schema(pool=6)
+    chance = random.Random(1)  # noqa: S311 - tests repeat
+    async with open_target(target) as repository:
+        names = [f"order-{writer}-{number}" for writer in range(6) for number in range(12)]
+
+        async def write(writer: int) -> None:
+            connection = await connect(target)
+            try:
+                for number in range(12):
+                    name = f"order-{writer}-{number}"
+                    async with connection.transaction():
+                        await repository.add([placement(name)], terms(name, limit=1), connection=connection)
+                        await asyncio.sleep(chance.random() * 0.03)
+                    held = (await repository.get([name]))[name]
+                    await repository.apply([complete(held)])
+            finally:
+                await connection.close()
+
+        reader = StreamReader()
+        writing = asyncio.gather(*map(write, range(6)))
+        cursor: Cursor | None = None
+        is_last = False
+        while not is_last:
+            is_last = writing.done()
+            found, cursor = await _follow(repository, cursor, 7)
+            reader.read(found)
+            await asyncio.sleep(0.002)
+        await writing
+        histories = reader.histories()
+        assert sorted(histories) == sorted(names)
+        for name in names:
+            assert histories[name] == await repository.history(name, 0, 10)
+
+
+async def test_rolled_back_events_never_come() -> None:
+    """Events of a transaction that was rolled back are not told, and hold nothing up."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        connection = await connect(target)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            await repository.add([placement("never")], connection=connection)
+            await repository.add([placement("order-1")])
+            seen, cursor = await _follow(repository, None, 10)
+            await transaction.rollback()
+            await repository.add([placement("order-2")])
+            seen += (await _follow(repository, cursor, 10))[0]
+        finally:
+            await connection.close()
+        assert [event.order_id for event in seen] == ["order-1", "order-2"]
+
+
+async def test_cursor_of_another_database_is_refused() -> None:
+    """A cursor of another schema, or of a time that this one has not seen, is an error."""
+    async with new_repository() as first, new_repository() as second:
+        await first.add([placement("order-1")])
+        cursor = (await first.events(None, 10)).next
+        with pytest.raises(InvalidCursor):
+            await second.events(cursor, 10)
+        name = cursor.partition("~")[0]
+        for snapshot in ("900000000000:900000000001:", "5:4:", "0:0:", "10:20:99", "10:20:15,14"):
+            with pytest.raises(InvalidCursor):
+                await first.events(Cursor(f"{name}~{snapshot}~~0"), 10)
+
+
+async def test_reader_who_was_away_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who comes back to more new events than are sorted for every page gets all of them as well, once."""
+    monkeypatch.setattr(streaming, "FEW_EVENTS", 5)
+    target = await new_schema()
+    async with open_target(target) as repository:
+        connection = await connect(target)
+        try:
+            await repository.add([placement("before")])
+            transaction = connection.transaction()
+            await transaction.start()
+            await repository.add([placement("late")], connection=connection)
+            await repository.add([placement("seen")])
+            seen, cursor = await _follow(repository, None, 10)
+            await transaction.commit()
+            await repository.add([placement(f"order-{number}") for number in range(30)])
+            for limit in (4, 100):
+                found, _ = await _follow(repository, cursor, limit)
+                names = [event.order_id for event in found]
+                assert sorted(names) == sorted(["late", *(f"order-{number}" for number in range(30))])
+            assert [event.order_id for event in seen] == ["before", "seen"]
+        finally:
+            await connection.close()
+
+
+async def test_dump_that_was_restored_elsewhere() -> None:
+    """Events with numbers of transactions that this cluster has not given out yet are told all the same."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        await repository.add([placement("order-1"), placement("order-2")])
+        await execute(target, "UPDATE {schema}.events SET transaction_id = '900000000000' WHERE serial = 2")
+    async with open_target(target) as repository:
+        found, cursor = await _follow(repository, None, 10)
+        assert [event.order_id for event in found] == ["order-1", "order-2"]
+        await repository.add([placement("order-3")])
+        assert [event.order_id for event in (await repository.events(cursor, 10)).events] == ["order-3"]

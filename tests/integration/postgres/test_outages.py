@@ -1,0 +1,185 @@
+"""What callers see of a database that goes away, and that everything heals by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from order_engine.contracts.samples import placement, terms
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine_adapters.postgres import sessions as sessions_module
+from order_engine_adapters.postgres.connecting import Target, connect, parse
+from order_engine_adapters.postgres.migrations import migrate_target, shipped
+from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.repository import PostgresRepository
+from tests.integration.postgres.support import complete, execute, new_schema
+from tests.postgres_server import Server, running_server
+
+KILL_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = 'order_engine' AND pid <> pg_backend_pid() AND datname = current_database()
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Run a server of these tests' own, which they stop and start."""
+    with running_server() as running:
+        yield running
+
+
+@asynccontextmanager
+async def _opened(server: Server) -> AsyncIterator[tuple[Target, PostgresRepository]]:
+    target = replace(parse(server.url), pool=3)
+    await migrate_target(target, shipped())
+    async with open_target(target) as repository:
+        yield target, repository
+
+
+async def test_idle_connections_that_were_killed_are_replaced() -> None:
+    """Connections that the server closed while nobody used them are noticed and replaced: no call fails."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        await asyncio.gather(*(repository.add([placement(f"order-{number}")]) for number in range(4)))
+        await execute(target, KILL_OTHERS)
+        await asyncio.sleep(0.1)
+        await repository.add([placement("after")])
+        assert (await repository.statistics()).total_orders == 5
+
+
+async def test_connections_killed_in_use() -> None:
+    """Calls whose connection is killed under them raise what the port allows; asked again, all is well and once."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        errors = 0
+
+        async def place(number: int) -> None:
+            nonlocal errors
+            while True:
+                try:
+                    await repository.add([placement(f"order-{number}")], terms(f"claim-{number}", limit=1))
+                except (Unavailable, OutcomeUnknown):
+                    errors += 1
+                    continue
+                held = (await repository.claim(terms(f"claim-{number}", limit=0))).orders
+                if held:
+                    await repository.apply([complete(held[0])])
+                return
+
+        async def kill() -> None:
+            for _ in range(25):
+                await execute(target, KILL_OTHERS)
+                await asyncio.sleep(0.01)
+
+        killing = asyncio.create_task(kill())
+        for start in range(0, 400, 20):
+            done = await asyncio.gather(*(place(start + each) for each in range(20)), return_exceptions=True)
+            assert all(each is None or isinstance(each, Unavailable | OutcomeUnknown) for each in done), done
+        await killing
+        assert (await repository.statistics()).total_orders == 400
+
+
+async def test_server_that_is_stopped_and_started(server: Server) -> None:
+    """While the server is down calls are Unavailable at once; when it is back they succeed without anybody's help."""
+    async with _opened(server) as (_, repository):
+        await repository.add([placement("before")])
+        await asyncio.to_thread(server.stop)
+        for _ in range(3):
+            started = time.monotonic()
+            with pytest.raises(Unavailable):
+                await repository.add([placement("during")])
+            with pytest.raises(Unavailable):
+                await repository.apply([])
+            with pytest.raises(Unavailable):
+                await repository.get(["before"])
+            assert time.monotonic() - started < 3
+        await asyncio.to_thread(server.start)
+        await repository.add([placement("after")])
+        assert sorted(await repository.get(["before", "during", "after"])) == ["after", "before"]
+
+
+async def test_acknowledged_orders_survive_a_crash(server: Server) -> None:
+    """What was acknowledged is there after the server was stopped without any farewell."""
+    async with _opened(server) as (_, repository):
+        names = [f"durable-{number}" for number in range(200)]
+        await asyncio.gather(*(repository.add([placement(name)]) for name in names))
+        await asyncio.to_thread(server.stop, "immediate")
+        await asyncio.to_thread(server.start)
+        with suppress(Unavailable):
+            await repository.apply([])
+        assert len(await repository.get(names)) == 200
+
+
+async def test_server_that_answers_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that swallows everything makes calls fail within their limit, and heals when it is over."""
+    monkeypatch.setattr(sessions_module, "CALL_SECONDS", 1.0)
+    monkeypatch.setattr(sessions_module, "ACQUIRE_SECONDS", 0.5)
+    async with _opened(server) as (_, repository):
+        await repository.add([placement("held")])
+        server.pause()
+        try:
+            started = time.monotonic()
+            calls = [repository.add([placement(f"silent-{number}")]) for number in range(4)]
+            outcomes = await asyncio.gather(*calls, repository.get(["held"]), return_exceptions=True)
+            assert time.monotonic() - started < 3
+            assert all(isinstance(each, Unavailable | OutcomeUnknown) for each in outcomes), outcomes
+            assert any(isinstance(each, OutcomeUnknown) for each in outcomes)
+            assert isinstance(outcomes[-1], Unavailable)
+        finally:
+            server.go_on()
+        assert list(await repository.get(["held"])) == ["held"]
+
+
+async def test_cancelled_call_is_whole_or_nothing() -> None:
+    """A call that is cancelled at any moment stores all of its orders or none, and its connection harms nobody."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        for number in range(30):
+            names = [f"order-{number}-{index}" for index in range(40)]
+            adding = asyncio.create_task(repository.add([placement(name) for name in [*names, names[0]]]))
+            await asyncio.sleep(number / 4_000)
+            adding.cancel()
+            with suppress(asyncio.CancelledError):
+                await adding
+            # The server may still be at it for a moment.
+            await repository.add([placement(f"probe-{number}")])
+            assert len(await repository.get(names)) in {0, 40}
+
+
+async def test_database_that_takes_no_changes() -> None:
+    """Where nothing can be written, the probe of an empty batch and every other change are Unavailable."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        await repository.add([placement("order-1")])
+    read_only = replace(target, url=f"{target.url}&options=-c%20default_transaction_read_only%3Don")
+    async with open_target(read_only) as repository:
+        with pytest.raises(Unavailable, match="takes no changes"):
+            await repository.apply([])
+        with pytest.raises(Unavailable):
+            await repository.add([placement("order-2")])
+        assert list(await repository.get(["order-1"])) == ["order-1"]
+
+
+async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that gets no connection in time is Unavailable; the number of connections is bounded."""
+    monkeypatch.setattr(sessions_module, "ACQUIRE_SECONDS", 0.3)
+    target = replace(await new_schema(), pool=1)
+    async with open_target(target) as repository:
+        await repository.add([placement("order-1")])
+        connection = await connect(target)
+        try:
+            async with connection.transaction():
+                await repository.add([placement("order-2")], connection=connection)
+                waiting = asyncio.create_task(repository.add([placement("order-2")]))
+                await asyncio.sleep(0.1)
+                with pytest.raises(Unavailable, match="in use"):
+                    await repository.get(["order-1"])
+            ((added),) = await waiting
+            assert added.outcome == "replayed"
+        finally:
+            await connection.close()

@@ -1,0 +1,169 @@
+"""The PostgreSQL queue in outages: it says so within its limits, heals by itself and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from order_engine.domain.errors import Unavailable
+from order_engine_adapters.clocks import ManualClock
+from order_engine_adapters.postgres import sessions
+from order_engine_adapters.postgres.listening import ANSWER_SECONDS, LONGEST_PAUSE, PING_SECONDS
+from tests.integration.postgres.bells import (
+    CLIENTS,
+    LISTENERS,
+    PLENTY,
+    ask,
+    new_channel,
+    opened,
+    ring_until_heard,
+    told_unavailable,
+    until,
+)
+from tests.postgres_server import Server, running_server
+
+END_LISTENERS = LISTENERS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)")
+END_ALL = CLIENTS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Run a server that these tests may stop."""
+    with running_server() as running:
+        yield running
+
+
+async def test_heals_after_its_listener_was_killed(server: Server) -> None:
+    """A get is told when the connection that listens was ended; it is replaced, and later rings are heard."""
+    url = new_channel(server.url)
+    async with opened(url) as one, opened(url) as two:
+        await ring_until_heard(one, two)
+        told = asyncio.create_task(told_unavailable(two))
+        assert len(await ask(url, END_LISTENERS)) == 1
+        assert "listens" in await told
+        await ring_until_heard(one, two)
+
+
+async def test_heals_after_every_connection_was_killed(server: Server) -> None:
+    """A put whose connection was ended makes another."""
+    url = new_channel(server.url)
+    async with opened(url) as queue:
+        await ring_until_heard(queue, queue)
+        await ask(url, END_ALL)
+        await ring_until_heard(queue, queue)
+
+
+async def test_heals_after_the_server_was_away(server: Server) -> None:
+    """While the server is stopped put raises Unavailable, get says so once and waits; when it is back both go on."""
+    async with opened(new_channel(server.url)) as queue:
+        await ring_until_heard(queue, queue)
+        told = asyncio.create_task(told_unavailable(queue))
+        await asyncio.to_thread(server.stop)
+        try:
+            assert await told
+            with pytest.raises(Unavailable):
+                await queue.put(["order-1"])
+            getter = asyncio.create_task(queue.get(PLENTY))
+            with pytest.raises(Unavailable):
+                await queue.put(["order-1"])
+            assert not getter.done()
+            getter.cancel()
+        finally:
+            await asyncio.to_thread(server.start)
+        await ring_until_heard(queue, queue)
+
+
+async def test_opened_while_the_server_is_away(server: Server) -> None:
+    """A queue opens although its server is away, says so, and goes on when the server comes."""
+    server.stop()
+    async with opened(new_channel(server.url)) as queue:
+        try:
+            assert "127.0.0.1" in await told_unavailable(queue)
+        finally:
+            server.start()
+        await ring_until_heard(queue, queue)
+
+
+async def test_trouble_that_is_over_is_not_told(server: Server) -> None:
+    """A get that comes after the connection was replaced is not told that it was away."""
+    url = new_channel(server.url)
+    async with opened(url) as one, opened(url) as two:
+        await ring_until_heard(one, two)
+        (ended,) = await ask(url, END_LISTENERS)
+        assert ended
+
+        async def is_replaced() -> bool:
+            return bool(await ask(url, LISTENERS))
+
+        await until(is_replaced)
+        getter = asyncio.create_task(two.get(1))
+        await asyncio.sleep(0)
+        await one.put(["order-1"])
+        assert await getter == ["order-1"]
+
+
+async def test_dead_connection_is_noticed(server: Server) -> None:
+    """A server that has fallen silent is found out by a question that it does not answer in time."""
+    clock = ManualClock()
+    async with opened(new_channel(server.url), clock) as queue:
+        await ring_until_heard(queue, queue)
+        told = asyncio.create_task(told_unavailable(queue))
+        server.pause()
+        try:
+            await clock.advance(PING_SECONDS)
+            assert not told.done()
+            await clock.advance(ANSWER_SECONDS)
+            assert await told
+        finally:
+            server.go_on()
+        await clock.advance(LONGEST_PAUSE)
+        await ring_until_heard(queue, queue)
+
+
+async def test_an_answer_keeps_the_connection(server: Server) -> None:
+    """A connection whose server answers the question is kept."""
+    clock, url = ManualClock(), new_channel(server.url)
+    async with opened(url, clock) as queue:
+        await ring_until_heard(queue, queue)
+        listeners = await ask(url, LISTENERS)
+        await clock.advance(PING_SECONDS)
+
+        async def is_asked() -> bool:
+            sql = f"SELECT query FROM pg_stat_activity WHERE pid = {listeners[0]} AND state = 'idle'"  # noqa: S608
+            return await ask(url, sql) == ["SELECT 1"]
+
+        await until(is_asked)
+        await clock.advance(PING_SECONDS)
+        await ring_until_heard(queue, queue)
+        assert await is_asked()
+
+
+async def test_put_has_a_time_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put to a server that has fallen silent ends as Unavailable, and so do those that wait for their turn."""
+    async with opened(new_channel(server.url)) as queue:
+        await queue.put(["order-1"])
+        monkeypatch.setattr(sessions, "CALL_SECONDS", 0.3)
+        server.pause()
+        try:
+            puts = [queue.put([f"order-{number}"]) for number in range(3)]
+            outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        finally:
+            server.go_on()
+            monkeypatch.undo()
+        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+        await ring_until_heard(queue, queue)
+
+
+async def test_no_secret_is_told(server: Server) -> None:
+    """What the queue says of its outage names the place, and neither user nor password."""
+    url = new_channel(server.url.replace("postgres@", "someone:hidden@"))
+    async with opened(url) as queue:
+        told = await told_unavailable(queue)
+        assert "127.0.0.1" in told
+        assert "hidden" not in told
+        assert "someone" not in told
+        with pytest.raises(Unavailable) as refused:
+            await queue.put(["order-1"])
+        assert "hidden" not in str(refused.value)
