@@ -48,11 +48,23 @@ class Figures:
 
 
 @contextmanager
-def order_engine(folder: str) -> Iterator[None]:
+def on_sqlite(folder: str) -> Iterator[None]:
     """Run `order-engine serve` on SQLite with a processor that takes no time."""
-    database = f"sqlite:///{folder}/orders.db"
+    with _order_engine(f"sqlite:///{folder}/orders.db"):
+        yield
+
+
+@contextmanager
+def on_postgres(_: str) -> Iterator[None]:
+    """Run the same on a fresh PostgreSQL."""
+    with running_postgres() as url, _order_engine(url):
+        yield
+
+
+@contextmanager
+def _order_engine(database_url: str) -> Iterator[None]:
     command = [sys.executable, "-m", "order_engine_adapters.cli", "serve", "--port", str(PORT), "--processor", "demo:0"]
-    with _process([*command, "--database-url", database], {}):
+    with _process([*command, "--database-url", database_url], {}):
         yield
 
 
@@ -65,7 +77,12 @@ def plain_service(_: str) -> Iterator[None]:
         yield
 
 
-CONTENDERS: dict[str, Service] = {"order_engine, SQLite": order_engine, "FastAPI + asyncpg + Queue": plain_service}
+PLAIN = "FastAPI + asyncpg + Queue"
+CONTENDERS: dict[str, Service] = {
+    "order_engine, SQLite": on_sqlite,
+    "order_engine, PostgreSQL": on_postgres,
+    PLAIN: plain_service,
+}
 
 
 def main() -> None:
@@ -148,7 +165,7 @@ def _wait_until_up(process: subprocess.Popen[bytes]) -> None:
 def _report(figures: dict[str, list[Figures]]) -> str:
     rows = []
     for name, rounds in figures.items():
-        rival = figures["FastAPI + asyncpg + Queue"]
+        rival = figures[PLAIN]
         rows.append(
             (
                 name,

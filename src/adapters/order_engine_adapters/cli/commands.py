@@ -135,6 +135,19 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
     operating.metrics(flags, as_json=as_json)
 
 
+@click.command(cls=SettingCommand)
+@with_settings(("database_url",))
+@click.option("--dry-run", is_flag=True, help="Say what would be applied, and change nothing.")
+def migrate(flags: Flags, *, dry_run: bool) -> None:
+    """Bring the schema of the repository up to date.
+
+    Every process does so when it starts, any number of them at once; this command does it beforehand, and tells.
+    """
+    from order_engine_adapters.cli import migrating  # noqa: PLC0415 - quick help
+
+    migrating.bring_up_to_date(flags, dry_run=dry_run)
+
+
 @click.group()
 def config() -> None:
     """Look at the settings."""
@@ -150,4 +163,4 @@ def show_settings(flags: Flags, *, as_json: bool) -> None:
     configuration.show(flags, as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (serve, worker, import_orders, orders, metrics, config)
+COMMANDS: tuple[click.Command, ...] = (serve, worker, import_orders, orders, metrics, migrate, config)
