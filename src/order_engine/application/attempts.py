@@ -35,7 +35,6 @@ class Attempt:
         "lease_until",
         "order",
         "processing",
-        "reporting",
         "started",
         "stop_reason",
         "stopped",
@@ -52,8 +51,6 @@ class Attempt:
         """Whether the task has made its first step. One that is cancelled before would never run at all."""
         self.processing = True
         """Whether the processor still runs; afterwards the attempt waits for its report to be accepted."""
-        self.reporting = False
-        """Whether the processor has ended and its report is on its way."""
         self.stop_reason: StopReason | None = None
         self.stopped = 0.0
         """When it was stopped, where it was."""
@@ -74,13 +71,16 @@ class Attempt:
 
 
 class Attempts:
-    """All attempts under way: at most `slots` processors, counting those that are promised to a claim under way."""
+    """All attempts under way: at most `slots`, counting those that are promised to a claim under way.
+
+    An attempt keeps its slot until the repository has heard its report, so that no more orders are Processing than
+    there are slots.
+    """
 
     def __init__(self, slots: int) -> None:
         """Start with every slot free."""
         self._slots = slots
         self._promised = 0
-        self._reporting = 0
         self._running: dict[tuple[str, int], Attempt] = {}
         self._suspects: Counter[int] = Counter()
         self._has_free_slot = asyncio.Event()
@@ -91,7 +91,7 @@ class Attempts:
     @property
     def free(self) -> int:
         """The number of orders that may be claimed now."""
-        return self._slots - self._taken
+        return self._slots - self._promised - len(self._running)
 
     def __iter__(self) -> Iterator[Attempt]:
         """Go through the attempts as they are now."""
@@ -129,17 +129,10 @@ class Attempts:
         self._update()
         return begun
 
-    def report(self, attempt: Attempt) -> None:
-        """Note that the processor has ended and that its report is on its way."""
-        attempt.reporting = True
-        self._reporting += 1
-        self._update()
-
     def leave(self, attempts: Iterable[Attempt]) -> None:
         """Free their slots."""
         for attempt in attempts:
             order = attempt.order
-            self._reporting -= attempt.reporting
             del self._running[order.order_id, order.token]
             if order.vanished:
                 self._suspects[order.vanished] -= 1
@@ -154,17 +147,8 @@ class Attempts:
         """Wait until no attempt is under way, and none is promised."""
         await self._has_none.wait()
 
-    @property
-    def _taken(self) -> int:
-        """The slots in use.
-
-        An attempt whose processor has ended gives its slot to the next order, and waits beside the slots until the
-        repository has heard of it. As many may wait so as there are slots.
-        """
-        return self._promised + len(self._running) - min(self._reporting, self._slots)
-
     def _update(self) -> None:
-        free = self._taken < self._slots
+        free = self.free > 0
         if free is not self._has_free_slot.is_set():
             (self._has_free_slot.set if free else self._has_free_slot.clear)()
         none = not self._promised and not self._running

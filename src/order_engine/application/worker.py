@@ -189,7 +189,6 @@ class Worker:
         if attempt.given_up:
             self._leave([attempt])
         else:
-            self._attempts.report(attempt)
             self._reporter.report(attempt, self._report(attempt, error))
 
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:

@@ -66,6 +66,20 @@ def limits_of(
     return BatchLimits(orders, size, waiting, waiting_bytes, SLOW_SECONDS, OVERDUE_SECONDS)
 
 
+async def test_a_store_that_works_elsewhere_gets_the_next_batch_before_callers_are_answered() -> None:
+    """So that it and the event loop work at the same time."""
+    press = Press()
+    begun_when_answered: list[int] = []
+    async with press.batcher() as batcher:
+        first = batcher.submit("a", 1)
+        first.add_done_callback(lambda _: begun_when_answered.append(len(press.batches)))
+        await press.clock.advance(0.1)
+        second = batcher.submit("b", 1)
+        await press.clock.advance(1)
+        assert (first.result(), second.result()) == ("A", "B")
+    assert begun_when_answered == [2]
+
+
 async def test_what_arrives_during_a_transaction_travels_in_the_next() -> None:
     """While one transaction is under way the next collects everything, in the order of arrival."""
     press = Press()

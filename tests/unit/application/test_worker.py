@@ -25,6 +25,7 @@ from tests.unit.application.bench import (
     raises,
     takes,
 )
+from tests.unit.application.faults import IsSlow
 
 
 class Unreadable(Exception):
@@ -543,3 +544,16 @@ async def threads_catch_up(bench: Bench, condition: Callable[[], object]) -> Non
                 return
             await asyncio.sleep(0.002)
             await bench.advance(0.05)
+
+
+async def test_an_attempt_keeps_its_slot_until_its_report_is_heard() -> None:
+    """So no more orders are Processing than there are slots, however slow the repository is to hear that one ended."""
+    bench, work = Bench(), Work()
+    bench.repository.plan(IsSlow(1), "apply")
+    async with bench.engine(work, concurrency=1) as engine:
+        await bench.place(engine, "order1", "order2")
+        await bench.advance(0.4)
+        assert [order.order_id for order in work.started] == ["order1"]
+        assert (await bench.store.statistics()).status_counts[Status.PROCESSING] == 1
+        await bench.advance(5)
+        assert (await bench.store.statistics()).status_counts[Status.COMPLETED] == 2
