@@ -71,7 +71,7 @@ class Acting:
                     raise
             else:
                 return Applied(None, applied.order)
-            if surroundings.clock.monotonic() >= deadline:
+            if surroundings.calls.is_over(deadline):
                 raise unknown
             await surroundings.clock.sleep(backoff.pause())
 

@@ -89,9 +89,13 @@ class Calls:
                 # Nothing of *this* call took effect; an earlier one may still have.
                 if unknown is None:
                     raise
-            if self._clock.monotonic() >= deadline:
+            if self.is_over(deadline):
                 raise unknown
             await self._clock.sleep(backoff.pause())
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether to ask no more: the deadline has passed, or the engine has stopped and its repository may be closed."""
+        return self.limits.has_ended or self._clock.monotonic() >= deadline
 
 
 def one_each(answers: Sequence[Answer], items: int) -> Sequence[Answer]:

@@ -93,7 +93,7 @@ class Claimer:
 
     async def run(self) -> NoReturn:
         """Claim for as long as the engine runs."""
-        backoff = Backoff(self._surroundings.random)
+        backoff = self._surroundings.backoff()
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -36,7 +36,8 @@ class TimeLimits:
         self._step = shortest_seconds / STEPS
         self._open: dict[TimeLimit, None] = {}
         self._any_open = asyncio.Event()
-        self._has_ended = False
+        self.has_ended = False
+        """Whether the engine has stopped: nobody watches any more."""
 
     def within(self, seconds: float) -> TimeLimit:
         """Return a context that raises OutcomeUnknown when its body takes longer than `seconds`."""
@@ -46,7 +47,7 @@ class TimeLimits:
         """Watch `limit`."""
         self._open[limit] = None
         self._any_open.set()
-        if self._has_ended:
+        if self.has_ended:
             asyncio.get_running_loop().call_soon(self._expire_all)
 
     def closed(self, limit: TimeLimit) -> None:
@@ -65,7 +66,7 @@ class TimeLimits:
                 if not self._open:
                     self._any_open.clear()
         except asyncio.CancelledError:
-            self._has_ended = True
+            self.has_ended = True
             self._expire_all()
             raise
 

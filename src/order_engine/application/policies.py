@@ -10,6 +10,8 @@ from order_engine.domain.errors import LONGEST_RETRY_LATER_SECONDS, Rejected, Re
 from order_engine.domain.order import Order
 from order_engine.domain.text import storable_reason
 
+LONGEST_PAUSE = 1.0
+"""Seconds between two calls to something that is away."""
 LARGEST_EXPONENT = 64
 """Beyond it any backoff has long met its cap, and the power would overflow a float."""
 
@@ -63,7 +65,7 @@ def failure_reason(error: BaseException) -> str:
 class Backoff:
     """Growing pauses between calls to something that is away: half fixed, half chance, so that nobody spins."""
 
-    def __init__(self, random: Random, first: float = 0.05, cap: float = 1.0) -> None:
+    def __init__(self, random: Random, first: float = 0.05, cap: float = LONGEST_PAUSE) -> None:
         """Start with pauses of about `first` seconds and end at `cap`."""
         self._random = random
         self._first = first

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from order_engine.application.attempts import Attempt
 from order_engine.application.batching import Batcher, batch_limits
 from order_engine.application.calls import one_each
-from order_engine.application.policies import Backoff
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Command
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
@@ -47,7 +46,7 @@ class Reporter:
 
     async def _commit(self, reports: Sequence[Report]) -> Sequence[Applied]:
         commands = [report.command for report in reports]
-        backoff = Backoff(self._surroundings.random)
+        backoff = self._surroundings.backoff()
         while True:
             try:
                 call = self._surroundings.repository.apply(commands)

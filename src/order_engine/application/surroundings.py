@@ -9,6 +9,7 @@ from order_engine.application.availability import Availability
 from order_engine.application.calls import CallLimits, Calls
 from order_engine.application.observing import GuardedObserver
 from order_engine.application.options import EngineOptions
+from order_engine.application.policies import LONGEST_PAUSE, Backoff
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.queue import OrderQueue
@@ -35,6 +36,14 @@ class Surroundings:
     def renewal_seconds(self) -> float:
         """How often leases are renewed."""
         return self.options.lease_seconds / RENEWALS_PER_LEASE
+
+    def backoff(self) -> Backoff:
+        """Return pauses for calls of the repository on which leases depend.
+
+        Half a renewal interval at most: after an outage others wait for one before they take leases that have ended,
+        and whoever still holds some has to be heard before that.
+        """
+        return Backoff(self.random, cap=min(LONGEST_PAUSE, self.renewal_seconds / 2))
 
 
 def surround(  # noqa: PLR0913 - what an engine is made of, by name
