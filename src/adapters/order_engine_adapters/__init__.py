@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from order_engine_adapters.wiring import Container, Opened, Settings, open_engine, open_with
+    from order_engine_adapters.wiring import Container, Opened, Settings, open_engine, open_with, simulate
 
-__all__ = ["Container", "Opened", "Settings", "open_engine", "open_with"]
+__all__ = ["Container", "Opened", "Settings", "open_engine", "open_with", "simulate"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,5 +3,6 @@
 from order_engine_adapters.wiring.container import Container
 from order_engine_adapters.wiring.opening import Opened, open_engine, open_with
 from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.wiring.simulating import simulate
 
-__all__ = ["Container", "Opened", "Settings", "open_engine", "open_with"]
+__all__ = ["Container", "Opened", "Settings", "open_engine", "open_with", "simulate"]

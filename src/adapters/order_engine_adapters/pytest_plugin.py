@@ -1,0 +1,13 @@
+"""A fixture for tests of processors: `pytest_plugins = ["order_engine_adapters.pytest_plugin"]` in a conftest.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from order_engine_adapters.wiring.simulating import Simulate, simulate
+
+
+@pytest.fixture
+def simulate_orders() -> Simulate:
+    """Simulate a processor under every fault: `simulate_orders(lambda: Shop().fulfil, seeds=100, check=...)`."""
+    return simulate

@@ -1,0 +1,30 @@
+"""The whole engine in virtual time under seeded faults: a proof by millions of orders, a test bench for processors.
+
+One seed gives one simulation: several engines in simulated processes, clients, an operator and a reader, on one store
+and one queue, while faults of up to 37 classes happen. What clients were told, what processors saw and what the store
+holds in the end is held against the promises.
+"""
+
+from order_engine.simulation.blocking import blocking
+from order_engine.simulation.campaigns import Finding, PromiseBroken, Summary, expect_promises_kept, run_seeds
+from order_engine.simulation.faults import Fault
+from order_engine.simulation.plan import Sizes
+from order_engine.simulation.record import Violation
+from order_engine.simulation.running import Outcome, Scenario, run_seed
+from order_engine.simulation.telling import tell
+
+__all__ = [
+    "Fault",
+    "Finding",
+    "Outcome",
+    "PromiseBroken",
+    "Scenario",
+    "Sizes",
+    "Summary",
+    "Violation",
+    "blocking",
+    "expect_promises_kept",
+    "run_seed",
+    "run_seeds",
+    "tell",
+]

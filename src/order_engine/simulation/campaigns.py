@@ -1,0 +1,64 @@
+"""Many seeds: what they found, and how often each class of fault struck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from order_engine.domain.errors import OrderEngineError
+from order_engine.simulation.faults import Fault, Tally
+from order_engine.simulation.record import Violation
+from order_engine.simulation.running import Outcome, Scenario, run_seed
+from order_engine.simulation.telling import tell
+
+
+class PromiseBroken(OrderEngineError):
+    """A simulation broke a promise; the text is the story of it."""
+
+    code = "promise_broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A violation, and the seed that shows it again."""
+
+    seed: int
+    violation: Violation
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came out of many seeds."""
+
+    seeds: int = 0
+    orders: int = 0
+    faults: Tally = field(default_factory=Tally)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more seed."""
+        self.seeds += 1
+        self.orders += outcome.orders
+        self.faults.update(outcome.faults)
+        self.findings.extend(Finding(outcome.plan.seed, violation) for violation in outcome.violations)
+
+    @property
+    def missing(self) -> list[Fault]:
+        """The classes of fault that never struck."""
+        return [fault for fault in Fault if not self.faults[fault]]
+
+
+def run_seeds(scenario: Scenario, seeds: Iterable[int]) -> Iterator[Outcome]:
+    """Simulate one seed after the other."""
+    for seed in seeds:
+        yield run_seed(scenario, seed)
+
+
+def expect_promises_kept(scenario: Scenario, seeds: Iterable[int]) -> Summary:
+    """Simulate `seeds` and return the summary. Raises PromiseBroken, with the story, at the first violation."""
+    summary = Summary()
+    for outcome in run_seeds(scenario, seeds):
+        summary.add(outcome)
+        if outcome.violations:
+            raise PromiseBroken("\n".join(tell(run_seed(scenario, outcome.plan.seed, trace=True))))
+    return summary

@@ -1,0 +1,58 @@
+"""What a process owes while it runs: to stop what it may no longer run, and to put nothing off for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from order_engine.domain.order import Order
+from order_engine.simulation.instances import Fleet
+from order_engine.simulation.record import Run
+from order_engine.simulation.world import World
+
+SLACK: Final = 0.25
+"""Seconds on top of every limit: the calls that are on their way."""
+PART_OF_LEASE: Final = 2 / 3
+"""A renewal comes after a third of a lease; a watch of the limits, and a second try, come well within another."""
+
+
+def check_runs(world: World, fleet: Fleet) -> None:
+    """No processor goes on for long that was superseded, is to be cancelled, or has no time left."""
+    now, lease_seconds = world.loop.time(), world.plan.options.lease_seconds
+    for life in fleet.lives:
+        for run in life.overdue_runs:
+            if run.stubborn or now - run.began < lease_seconds * PART_OF_LEASE + SLACK:
+                continue
+            if problem := _why_it_should_have_stopped(world, run, now - lease_seconds * PART_OF_LEASE - SLACK):
+                order_id = run.order.order_id
+                what = f"{order_id} still runs in {run.claimant.name} under token {run.order.token}: {problem}"
+                world.record.violate("limits", what, order_id)
+
+
+def _why_it_should_have_stopped(world: World, run: Run, long_ago: float) -> str:
+    """Return why this run should have been stopped by now, by what was known `long_ago`; empty: it may go on."""
+    order_id = run.order.order_id
+    limit = world.plan.options.attempt_seconds
+    if limit and run.began + limit < long_ago:
+        return f"it may take {limit:.2f} s"
+    requested = world.record.of(order_id).cancel_requested
+    if requested is not None and requested < long_ago:
+        return "it is to be cancelled"
+    if any(other.order.token > run.order.token and other.began < long_ago for other in world.record.runs[order_id]):
+        return "it was superseded"
+    return ""
+
+
+def check_retries(world: World, orders: Iterable[Order]) -> None:
+    """No retry is put off for longer than the backoff's cap, unless the processor said so."""
+    longest = timedelta(seconds=world.plan.options.backoff_cap_seconds + SLACK)
+    if world.jumped:
+        return
+    for order in orders:
+        runs = world.record.runs[order.order_id]
+        if order.due is None or not runs or runs[-1].put_off is not None:
+            continue
+        if order.due - order.updated_at > longest:
+            what = f"{order.order_id} is put off for {order.due - order.updated_at}"
+            world.record.violate("backoff", what, order.order_id)

@@ -1,0 +1,125 @@
+"""The faults there are, and which of them a seed brings about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+
+class Fault(StrEnum):
+    """One class of fault."""
+
+    CRASH = "crash of an instance"
+    CRASH_IN_CALL = "crash of an instance while a call is under way"
+    PAUSE = "pause of an instance"
+    LONG_PAUSE = "pause longer than a lease"
+    SHUTDOWN = "shutdown of an instance"
+    CALL_FAILS = "call that fails before it takes effect"
+    CALL_FORGOTTEN = "call without effect and of unknown outcome"
+    ANSWER_LOST = "call that takes effect and whose answer is lost"
+    CALL_SILENT = "call that is never answered"
+    CALL_LATE = "call that takes effect after its caller has given up"
+    CALL_SLOW = "slow call"
+    OUTAGE = "repository away from everybody"
+    PARTITION = "repository away from one instance"
+    DISK_FULL = "repository that takes no changes"
+    QUEUE_LOSES = "lost bell"
+    QUEUE_REPEATS = "repeated bell"
+    QUEUE_DELAYS = "delayed bell"
+    QUEUE_REORDERS = "bells out of order"
+    QUEUE_FAILS = "queue away"
+    CLOCK_OFFSET = "clock that is off"
+    CLOCK_JUMP = "clock that jumps"
+    CLOCK_DRIFT = "clock that runs fast or slow"
+    STORE_CLOCK_JUMP = "repository's clock that jumps"
+    PROCESSOR_SLOW = "slow processor"
+    PROCESSOR_FAILS = "processor that raises"
+    PROCESSOR_REJECTS = "processor that rejects"
+    PROCESSOR_PUTS_OFF = "processor that asks for a later retry"
+    PROCESSOR_HANGS = "processor that hangs"
+    PROCESSOR_STUBBORN = "processor that ignores its cancellation"
+    PROCESSOR_KILLS = "processor that kills its instance"
+    CLIENT_CANCELS = "client that cancels its order"
+    CLIENT_REPEATS = "client that places its order again"
+    CLIENT_CONTRADICTS = "client that places other content under the same id"
+    CLIENT_LEAVES = "client that disconnects during its call"
+    OPERATOR_REDRIVES = "operator who redrives a failed order"
+    OVERLOAD = "more placings at once than may wait"
+    DISORDER = "callbacks out of order"
+
+
+OF_CALLS: Final = (
+    Fault.CALL_FAILS,
+    Fault.CALL_FORGOTTEN,
+    Fault.ANSWER_LOST,
+    Fault.CALL_SILENT,
+    Fault.CALL_LATE,
+    Fault.CALL_SLOW,
+    Fault.CRASH_IN_CALL,
+)
+OF_THE_QUEUE: Final = (
+    Fault.QUEUE_LOSES,
+    Fault.QUEUE_REPEATS,
+    Fault.QUEUE_DELAYS,
+    Fault.QUEUE_REORDERS,
+    Fault.QUEUE_FAILS,
+)
+OF_PROCESSORS: Final = (
+    Fault.PROCESSOR_SLOW,
+    Fault.PROCESSOR_FAILS,
+    Fault.PROCESSOR_REJECTS,
+    Fault.PROCESSOR_PUTS_OFF,
+    Fault.PROCESSOR_HANGS,
+    Fault.PROCESSOR_STUBBORN,
+)
+OF_CLIENTS: Final = (Fault.CLIENT_CANCELS, Fault.CLIENT_REPEATS, Fault.CLIENT_CONTRADICTS, Fault.CLIENT_LEAVES)
+MISFORTUNES: Final = (
+    Fault.CRASH,
+    Fault.PAUSE,
+    Fault.LONG_PAUSE,
+    Fault.SHUTDOWN,
+    Fault.OUTAGE,
+    Fault.PARTITION,
+    Fault.DISK_FULL,
+    Fault.CLOCK_JUMP,
+    Fault.STORE_CLOCK_JUMP,
+)
+"""What strikes at a moment of its own, whoever does what just then."""
+LOSING: Final = frozenset(Fault) - frozenset(OF_CLIENTS) - frozenset(OF_THE_QUEUE) - frozenset({
+    Fault.SHUTDOWN, Fault.CLOCK_OFFSET, Fault.CLOCK_DRIFT, Fault.CLOCK_JUMP, Fault.OPERATOR_REDRIVES, Fault.OVERLOAD,
+    Fault.DISORDER, Fault.PROCESSOR_FAILS, Fault.PROCESSOR_REJECTS, Fault.PROCESSOR_PUTS_OFF,
+})  # fmt: skip
+
+ALL: Final = frozenset(Fault)
+PART_OF_SEEDS: Final = 0.5
+"""Each class is left out of half of the seeds: bugs hide where everything fails at once ("swarm testing", A. Groce and
+others, ISSTA 2012)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How often each class of fault strikes where it may; 0 for those that this seed leaves out."""
+
+    of: Mapping[Fault, float]
+
+    def __getitem__(self, fault: Fault) -> float:
+        """Return how likely `fault` is, each time it may strike."""
+        return self.of.get(fault, 0.0)
+
+
+def draw_likelihood(random: Random, wanted: frozenset[Fault] = ALL) -> Likelihood:
+    """Choose classes among `wanted` and how often they strike: from one time in five hundred to one in ten."""
+    chosen = {}
+    for fault in Fault:
+        is_in, strength = random.random() < PART_OF_SEEDS, 0.1 * 0.02 ** random.random()
+        if is_in and fault in wanted:
+            chosen[fault] = strength
+    return Likelihood(chosen)
+
+
+class Tally(Counter[Fault]):
+    """How often each class of fault struck."""

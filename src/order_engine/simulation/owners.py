@@ -1,0 +1,85 @@
+"""Who a callback belongs to: a simulated process that may be paused or die, or the world around all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from enum import Enum
+from typing import Any
+
+
+class Standing(Enum):
+    """What becomes of an owner's callbacks."""
+
+    RUNS = "runs"
+    PAUSED = "is paused"
+    DEAD = "is dead"
+
+
+class Step:
+    """One callback that the loop is to run: what `call_soon` and `call_at` return."""
+
+    __slots__ = ("_cancelled", "args", "callback", "context", "due", "owner")
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, owner: Owner, due: float
+    ) -> None:
+        """Run `callback` in `context`, at `due` by the loop's time."""
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.owner = owner
+        self.due = due
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Do not run it."""
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it is not to run."""
+        return self._cancelled
+
+    def when(self) -> float:
+        """Return when it is due by the loop's time."""
+        return self.due
+
+
+class Owner:
+    """A simulated process, as the loop sees it. While it does not run, its steps are kept here."""
+
+    def __init__(self, name: str) -> None:
+        """Begin running."""
+        self.name = name
+        self.standing = Standing.RUNS
+        self.kept: list[Step] = []
+        """Steps that came up while it did not run. Those of a dead owner are never run, and never dropped before the
+        simulation ends: dropping them would unwind their coroutines, and a dead process cleans nothing up."""
+        self.context = copy_context()
+        self.context.run(OWNER.set, self)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its steps are run."""
+        return self.standing is Standing.RUNS
+
+    def die(self) -> None:
+        """Run nothing of it any more."""
+        self.standing = Standing.DEAD
+
+    def pause(self) -> None:
+        """Run nothing of it until it goes on."""
+        if self.standing is Standing.RUNS:
+            self.standing = Standing.PAUSED
+
+    def go_on(self) -> list[Step]:
+        """End the pause, and return the steps that came up meanwhile."""
+        if self.standing is not Standing.PAUSED:
+            return []
+        self.standing = Standing.RUNS
+        steps, self.kept = self.kept, []
+        return steps
+
+
+OWNER: ContextVar[Owner] = ContextVar("order_engine simulated owner")
+"""The owner of whatever runs in a context. Tasks inherit it from whoever starts them."""

@@ -1,0 +1,96 @@
+"""What one seed draws: how many processes, orders and faults, and every setting of the engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from order_engine.application.options import EngineOptions
+from order_engine.simulation.faults import ALL, Fault, Likelihood, draw_likelihood
+
+SLOTS: Final = (1, 4, 20, 100, 500, 1000, 1000, 1000)
+BATCHES: Final = (1, 10, 100, 500, 500, 500)
+DISORDERS: Final = (2, 4, 16, 64)
+AMPLE: Final = 10_000
+FOR_EACH: Final = 25
+"""Orders for each that may pass at once."""
+MOST_KILLERS: Final = 3
+"""Of a seed in which nothing else takes an attempt away: then no neighbour of a killer may fail, and it is checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large simulations are: of each seed a number of orders, drawn up to the most, and of instances likewise."""
+
+    orders: int = 5000
+    instances: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One simulation, before it begins."""
+
+    seed: int
+    instances: int
+    orders: int
+    options: EngineOptions
+    likelihood: Likelihood
+    disorder: int
+    """Among how many ready callbacks the loop chooses; 1: none."""
+    latency: float
+    """Seconds that the way to the store takes, as a rule."""
+    work_seconds: float
+    """Seconds that an ordinary order takes, at most."""
+    trouble_seconds: float
+    """How long faults happen; then the world is calm."""
+    all_hear: bool
+    """Whether every instance hears each bell, or only one."""
+
+    def chance(self, name: str) -> Random:
+        """Return a source of chance of its own for one part: one part's draws do not shift another's."""
+        return Random(f"{self.seed}:{name}")  # noqa: S311 - to be repeated, nothing secret is made of it
+
+
+def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
+    """Draw everything that is fixed before a simulation begins."""
+    random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
+    likelihood = draw_likelihood(random, wanted)
+    lease = random.uniform(1, 8)
+    options = _draw_options(random, lease, likelihood)
+    return Plan(
+        seed=seed,
+        instances=random.randint(1, sizes.instances),
+        orders=max(1, int(min(sizes.orders * random.random(), _most_orders(options)))),
+        options=options,
+        likelihood=likelihood,
+        disorder=random.choice(DISORDERS) if likelihood[Fault.DISORDER] else 1,
+        latency=lease / 500 * random.uniform(0.1, 1),
+        work_seconds=lease / 4 * random.random() ** 3,
+        trouble_seconds=lease * random.uniform(2, 4),
+        all_hear=random.random() < 0.5,  # noqa: PLR2004 - an even chance
+    )
+
+
+def _most_orders(options: EngineOptions) -> int:
+    """Return how many orders make sense: where few pass at once, many show nothing that few do not, and take long."""
+    return 1 + FOR_EACH * min(options.concurrency, options.batch_orders, options.max_waiting)
+
+
+def _draw_options(random: Random, lease: float, likelihood: Likelihood) -> EngineOptions:
+    kills = likelihood[Fault.PROCESSOR_KILLS] > 0
+    return EngineOptions(
+        concurrency=random.choice(SLOTS),
+        lease_seconds=lease,
+        max_attempts=random.randint(1, 6),
+        max_deliveries=10 if kills else random.randint(3, 10),
+        attempt_seconds=0 if random.random() < 0.1 else lease * random.uniform(0.3, 2),  # noqa: PLR2004
+        backoff_seconds=random.uniform(0, 0.5),
+        backoff_cap_seconds=random.uniform(0.2, 2),
+        poll_seconds=random.uniform(0.1, 1),
+        request_seconds=lease * random.uniform(0.2, 1),
+        grace_seconds=lease * random.random(),
+        stop_seconds=random.uniform(0.05, 1),
+        max_waiting=random.randint(1, 20) if likelihood[Fault.OVERLOAD] else AMPLE,
+        batch_orders=random.choice(BATCHES),
+    )

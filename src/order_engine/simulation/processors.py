@@ -1,0 +1,100 @@
+"""The processor as one life of one instance has it: the work itself, and what its deed makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from random import Random
+from typing import TypeAlias
+
+from order_engine.domain.errors import Rejected, RetryLater
+from order_engine.domain.order import Order
+from order_engine.simulation.deeds import Deed, Nature
+from order_engine.simulation.faults import Fault
+from order_engine.simulation.record import Ending, Run
+from order_engine.simulation.witness import Witness
+
+Work: TypeAlias = Callable[[Order], Awaitable[object] | object]
+"""A user's processor: a coroutine function, or a function that takes no time."""
+
+
+class ItFailed(Exception):
+    """What a processor raises whose deed is to fail."""
+
+
+class SimulatedProcessor:
+    """Does the work on an order as its nature wants it, seen by a witness."""
+
+    def __init__(
+        self,
+        work: Work | None,
+        nature_of: Callable[[str], Nature],
+        witness: Witness,
+        crash: Callable[[str], None],
+        random: Random,
+    ) -> None:
+        """Do `work`; `crash` kills the instance."""
+        self._work = work
+        self._nature_of = nature_of
+        self._witness = witness
+        self._crash = crash
+        self._random = random
+
+    async def __call__(self, order: Order) -> None:
+        """Run once."""
+        witness = self._witness
+        run, number = witness.began(order)
+        deed = self._nature_of(order.order_id).deed(number)
+        if deed.fault is not None:
+            witness.met(deed.fault, order)
+        try:
+            await self._perform(deed, order, run)
+        except asyncio.CancelledError:
+            witness.ended(run, Ending.CANCELLED)
+            raise
+        except Exception:
+            witness.ended(run, Ending.RAISED)
+            raise
+        witness.ended(run, Ending.RETURNED)
+
+    async def _perform(self, deed: Deed, order: Order, run: Run) -> None:
+        fault = deed.fault
+        if fault is Fault.PROCESSOR_STUBBORN:
+            await self._ignore_everything(deed.seconds, run)
+        elif deed.seconds:
+            await asyncio.sleep(deed.seconds)
+        is_before = fault is not None and self._random.random() < 0.5  # noqa: PLR2004 - an even chance
+        if not is_before:
+            await self._do_work(order)
+        if fault is Fault.PROCESSOR_KILLS:
+            self._crash(f"the processor of {order.order_id}")
+            await asyncio.get_running_loop().create_future()
+        elif fault is Fault.PROCESSOR_HANGS:
+            await asyncio.get_running_loop().create_future()
+        elif fault is Fault.PROCESSOR_FAILS:
+            raise ItFailed(order.order_id)
+        elif fault is Fault.PROCESSOR_REJECTS:
+            run.rejected = True
+            message = "this order is not wanted"
+            raise Rejected(message)
+        elif fault is Fault.PROCESSOR_PUTS_OFF:
+            run.put_off = self._random.uniform(0, 2)
+            raise RetryLater(run.put_off)
+        if is_before:
+            await self._do_work(order)
+
+    async def _do_work(self, order: Order) -> None:
+        if self._work is not None:
+            result = self._work(order)
+            if isawaitable(result):
+                await result
+
+    async def _ignore_everything(self, seconds: float, run: Run) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left := until - loop.time()) > 0:
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                run.stubborn = True

@@ -1,0 +1,75 @@
+"""What all parts of one simulation share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from order_engine.ports.repository import OrderRepository
+from order_engine.simulation.clocks import SimulatedClock
+from order_engine.simulation.faults import Fault, Tally
+from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.plan import Plan
+from order_engine.simulation.record import Claimant, Record
+from order_engine.simulation.story import Story
+
+
+class Hold(NamedTuple):
+    """Who holds an order under one token, and since when."""
+
+    claimant: Claimant
+    since: float
+
+
+@dataclass
+class World:
+    """The loop, the plan, the store behind everything, and what was seen of it from outside."""
+
+    plan: Plan
+    loop: SimulatedLoop
+    store_clock: SimulatedClock
+    store: OrderRepository
+    story: Story | None = None
+    record: Record = field(default_factory=Record)
+    tally: Tally = field(default_factory=Tally)
+    calm: bool = False
+    """Whether the last fault is over."""
+    last_fault: float = 0.0
+    """When a process died last, or trouble ended."""
+    jumped: bool = False
+    """Whether the store's clock was set at all."""
+    jumped_ahead: bool = False
+    """Whether the store's clock was set forward, so that leases ended before their time."""
+    holds: dict[tuple[str, int], Hold] = field(default_factory=dict)
+    """Who held each order, by its id and token."""
+    claimants: dict[str, Claimant] = field(default_factory=dict)
+    """Who made each claim, by its id."""
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """The clock of everybody outside of the processes."""
+        return self._clock
+
+    def __post_init__(self) -> None:
+        """Give the world its clock."""
+        self._clock = SimulatedClock(self.loop)
+
+    def struck(self, fault: Fault, who: str, what: str, *order_ids: str) -> None:
+        """Count a fault, and tell it."""
+        self.tally[fault] += 1
+        if self.story is not None:
+            self.story.tell(self.loop.time(), who, f"FAULT: {what}", *order_ids)
+
+    def tell(self, who: str, what: str, *order_ids: str) -> None:
+        """Tell what happened, where anybody listens."""
+        if self.story is not None:
+            self.story.tell(self.loop.time(), who, what, *order_ids)
+
+    def fault_ended(self, seconds: float = 0.0) -> None:
+        """Note that a fault ends now, or in `seconds`."""
+        self.last_fault = max(self.last_fault, self.loop.time() + seconds)
+
+    def later(self, seconds: float, deed: Callable[[], object]) -> None:
+        """Do `deed` after `seconds`, whatever becomes of any process."""
+        self.loop.in_world(deed, delay=seconds)
