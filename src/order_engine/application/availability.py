@@ -16,7 +16,8 @@ class Availability:
     """Knows the last word of the repository.
 
     After an outage, leases that ended meanwhile are not to be taken for one renewal interval: whoever still holds
-    them could not renew, and gets that time to renew or release first. An outage is nobody's failed attempt.
+    them could not renew, and gets that time to renew or release first. An outage is nobody's failed attempt. The same
+    holds after this process itself stood still: it does not take from itself what it could not renew.
     """
 
     def __init__(self, clock: Clock, observer: Observer, renewal_seconds: float) -> None:
@@ -25,8 +26,22 @@ class Availability:
         self._observer = observer
         self._renewal_seconds = renewal_seconds
         self._back_since: float | None = None
+        self._last_beat: float | None = None
         self._writes_fail = False
+        self._last_answer = clock.monotonic()
         self.away = False
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long nothing has been heard of the repository, be it because nobody asked."""
+        return self._clock.monotonic() - self._last_answer
+
+    def beat(self) -> None:
+        """Note that this process runs. Once this was called, it is to be called several times in a renewal interval."""
+        now = self._clock.monotonic()
+        if self._last_beat is not None and now - self._last_beat > self._renewal_seconds:
+            self._back_since = now
+        self._last_beat = now
 
     def failed(self, operation: str, error: BaseException) -> None:
         """Note that a call failed."""
@@ -36,6 +51,7 @@ class Availability:
 
     def answered(self, operation: str) -> None:
         """Note that a call was answered."""
+        self._last_answer = self._clock.monotonic()
         if self.away and not (self._writes_fail and operation in MAY_CHANGE_NOTHING):
             self.away = self._writes_fail = False
             self._back_since = self._clock.monotonic()
@@ -43,9 +59,11 @@ class Availability:
 
     @property
     def may_take_ended_leases(self) -> bool:
-        """Whether holders have had their chance since the repository came back."""
+        """Whether holders have had their chance since the repository, or this process, came back."""
         if self.away:
             return False
+        if self._last_beat is not None:
+            self.beat()
         if self._back_since is not None and self._clock.monotonic() - self._back_since < self._renewal_seconds:
             return False
         self._back_since = None

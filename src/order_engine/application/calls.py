@@ -94,7 +94,7 @@ class Calls:
             await self._clock.sleep(backoff.pause())
 
     def is_over(self, deadline: float) -> bool:
-        """Whether to ask no more: the deadline has passed, or the engine has stopped and its repository may be closed."""
+        """Whether to ask no more: the deadline has passed, or the engine has stopped, whose repository may be closed."""
         return self.limits.has_ended or self._clock.monotonic() >= deadline
 
 

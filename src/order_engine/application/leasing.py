@@ -43,6 +43,7 @@ class Leases:
         limits = [options.lease_seconds, options.attempt_seconds]
         interval = min(limit for limit in limits if limit > 0) / WATCHES
         while True:
+            self._surroundings.availability.beat()
             await self._surroundings.clock.sleep(interval)
             for attempt in self._attempts:
                 self._check(attempt, self._surroundings.clock.monotonic())

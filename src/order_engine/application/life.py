@@ -18,6 +18,10 @@ from order_engine.application.worker import Worker
 from order_engine.domain.errors import NotRunning, OrderEngineError
 
 
+SILENT_POLLS = 3
+"""Poll intervals without a word of the repository after which it is asked for one. A worker's own poll comes first."""
+
+
 class State(Enum):
     """Where an engine is in its life, which goes in one direction only."""
 
@@ -132,13 +136,19 @@ class Life:
                 self._worker.cancel_attempts()
 
     async def _probe(self) -> NoReturn:
-        """While the repository is away, see whether it is back: an engine that nobody asks must become ready too."""
+        """See whether the repository is there where nobody else asks: `ready` has to be true to the present.
+
+        While it is away, whether it takes changes again; otherwise whether it answers at all.
+        """
         surroundings = self._surroundings
+        poll_seconds = surroundings.options.poll_seconds
         while True:
-            await surroundings.clock.sleep(surroundings.options.poll_seconds)
-            if surroundings.availability.away:
-                with suppress(OrderEngineError):
+            await surroundings.clock.sleep(poll_seconds)
+            with suppress(OrderEngineError):
+                if surroundings.availability.away:
                     await surroundings.calls.ask(PROBE, 0, surroundings.repository.apply([]))
+                elif surroundings.availability.silent_seconds >= poll_seconds * SILENT_POLLS:
+                    await surroundings.calls.ask("statistics", 0, surroundings.repository.statistics())
 
     async def _drain(self) -> None:
         options = self._surroundings.options

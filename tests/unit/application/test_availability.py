@@ -54,6 +54,36 @@ async def test_a_second_outage_starts_the_interval_again() -> None:
     assert may_take(availability)
 
 
+async def test_ended_leases_are_not_taken_for_one_interval_after_the_process_stood_still() -> None:
+    """A process that runs says so again and again; a pause of more than an interval counts like an outage."""
+    clock = ManualClock()
+    availability = Availability(clock, Facts(), renewal_seconds=10)
+    for _ in range(5):
+        availability.beat()
+        await clock.advance(9)
+        assert may_take(availability)
+    await clock.advance(11)
+    for _ in range(3):
+        assert not may_take(availability)
+        await clock.advance(3.3)
+    availability.beat()
+    await clock.advance(0.2)
+    assert may_take(availability)
+
+
+async def test_a_process_that_stood_still_does_not_take_its_own_orders() -> None:
+    """When it goes on with ended leases it releases what it worked on, and counts no attempt that vanished."""
+    bench = Bench()
+    async with bench.engine(Work(hangs), grace_seconds=0) as engine:
+        await bench.place(engine, "order1")
+        await bench.advance(1)
+        # Nobody wakes while the process stands still; then everything is due at once.
+        bench.clock._elapsed += 100  # noqa: SLF001 - no clock of ours offers this to users
+        await bench.advance(15)
+        assert await bench.story("order1") == ["placed", "claimed", "released", "claimed"]
+        assert (await bench.order("order1")).vanished == 0
+
+
 def test_the_observer_is_told_of_each_failure_and_of_each_return_once() -> None:
     """Answers while the repository is there are nothing to tell."""
     facts = Facts()
@@ -102,6 +132,20 @@ def test_after_a_question_has_failed_any_answer_tells_that_the_repository_is_bac
     availability.failed("get", Unavailable())
     availability.answered("statistics")
     assert not is_away(availability)
+
+
+async def test_an_engine_that_nobody_asks_notices_an_outage() -> None:
+    """Without a worker and without traffic, it asks by itself now and then: a proxy hears soon that it is not ready."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=1) as engine:
+        await bench.advance(10)
+        assert ready(engine)
+        bench.repository.away = True
+        await bench.advance(5)
+        assert not ready(engine)
+        bench.repository.away = False
+        await bench.advance(2)
+        assert ready(engine)
 
 
 async def test_an_idle_engine_finds_out_that_its_repository_takes_writes_again() -> None:
