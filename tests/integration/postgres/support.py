@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -34,12 +35,18 @@ UPDATE {schema}.manual_clock SET now = '2026-01-01 12:00:00.123456+00'
 """
 
 _lifetimes = ExitStack()
+_chosen: list[Path | None] = [None]
+
+
+def choose(programs: Path | None) -> None:
+    """Let `server_url` start the server whose programs are in this folder; None: the newest."""
+    _chosen[0] = programs
 
 
 @cache
 def server_url() -> str:
-    """Return the URL of the server of this run of the tests, which is started when it is needed first."""
-    return _lifetimes.enter_context(postgres_url())
+    """Return the URL of the chosen server, which is started when it is needed first."""
+    return _lifetimes.enter_context(postgres_url(_chosen[0]))
 
 
 def stop_server() -> None:

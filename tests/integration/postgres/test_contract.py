@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from order_engine.contracts import Harness, RepositoryContract
 from order_engine_adapters.postgres.connecting import Target
-from tests.integration.postgres.support import harness, new_schema
+from tests.integration.postgres.support import harness, new_schema, server_url
 
-_schemas: list[Target] = []
-"""The one schema of these tests, which is emptied for each: making one takes a hundred times as long."""
+_schemas: dict[str, Target] = {}
+"""The one schema of these tests on each server, which is emptied for each: making one takes a hundred times as long."""
 
 
 class TestPostgresRepository(RepositoryContract):
@@ -21,7 +21,7 @@ class TestPostgresRepository(RepositoryContract):
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Harness]:
         """Open an empty repository on a clock that stands still."""
-        if not _schemas:
-            _schemas.append(await new_schema(manual_time=True))
-        async with harness(_schemas[0]) as opened:
+        if server_url() not in _schemas:
+            _schemas[server_url()] = await new_schema(manual_time=True)
+        async with harness(_schemas[server_url()]) as opened:
             yield opened

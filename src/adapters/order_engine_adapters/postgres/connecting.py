@@ -14,7 +14,9 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from order_engine.domain.errors import InvalidSetting, Unavailable
-from order_engine_adapters.postgres.failures import as_unavailable
+from order_engine_adapters.postgres.failures import CONNECTION_LOST
+from order_engine_adapters.postgres.named_files import check_files
+from order_engine_adapters.postgres.refusals import misread, refusal, refuse_old_server
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -61,9 +63,15 @@ SESSION: Final[Mapping[str, str]] = {
 The time limits bound what a client that is gone leaves behind on the server, and for how long a host's transaction that
 stays open holds those up who place the same order. The plans: every statement walks along
 indexes and nothing else, in the order it is written in, and a plan that was prepared while the tables were empty must
-not read them from end to end when they are full. PgBouncer hands sessions from one client to another and takes
-none of this: see `parse`.
+not read them from end to end when they are full.
+Where something on the way hands sessions around, as PgBouncer does, they cannot be set when a session starts: there
+every transaction sets them for itself, in the round trip that begins it.
 """
+
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_WITH_SETTINGS: Final = "; ".join([
+    BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in SESSION.items() if "transaction_isolation" not in name)
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,11 @@ class Target:
         """Whether something between us and the server hands its sessions around."""
         return self.statement_cache_size == 0
 
+    @property
+    def begin(self) -> str:
+        """What begins a transaction of ours, in one round trip."""
+        return BEGIN_WITH_SETTINGS if self.pooled_elsewhere else BEGIN
+
 
 def parse(url: str) -> Target:
     """Read a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
@@ -122,9 +135,14 @@ def parse(url: str) -> Target:
 
 
 async def connect(target: Target) -> Connection:
-    """Open a connection. Raises InvalidSetting for what the driver cannot read, Unavailable where nobody answers."""
+    """Open a connection, within a time limit.
+
+    Raises InvalidSetting for what the driver cannot read, Unavailable where nobody answers, where we are not let in,
+    where a file that the URL names is not there, and for a server that is too old.
+    """
+    check_files(target.url, target.place)
     try:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             target.url,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
@@ -132,13 +150,16 @@ async def connect(target: Target) -> Connection:
             server_settings={} if target.pooled_elsewhere else dict(SESSION),
         )
     except asyncpg.exceptions.ClientConfigurationError as error:
-        # Without its message, which may repeat the URL.
-        message = f"The URL of the PostgreSQL database at {target.place} is not one that the driver can read."
-        raise InvalidSetting(message) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise as_unavailable(error, target.place) or _not_reached(error, target.place) from error
-    except asyncpg.InternalClientError as error:
-        raise _not_reached(error, target.place) from error
+        # Not as its cause: its message may repeat the URL.
+        raise misread(error, target.place) from None
+    except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
+        raise refusal(error, target.place) from error
+    try:
+        refuse_old_server(connection.get_server_version().major, target.place)
+    except Unavailable:
+        connection.terminate()
+        raise
+    return connection
 
 
 def within(sql: str, schema: str) -> str:
@@ -147,10 +168,6 @@ def within(sql: str, schema: str) -> str:
     Names are written with their schema everywhere, so that nothing depends on the search path of a session.
     """
     return sql.replace(f"{DEFAULT_SCHEMA}.", f'"{schema}".')
-
-
-def _not_reached(error: Exception, place: str) -> Unavailable:
-    return Unavailable(f"The PostgreSQL database at {place} cannot be reached ({type(error).__name__}).")
 
 
 def _split(url: str) -> SplitResult:

@@ -20,8 +20,15 @@ _DOUBTFUL_CODES: Final = frozenset({"40003"})
 _DOUBTFUL_CLASSES: Final = frozenset({"08", "57", "58", "XX"})
 _STATEMENT_CANCELLED: Final = "57014"
 
+_HANDED_AROUND: Final = (
+    "confuses prepared statements, since something on the way hands sessions around, as PgBouncer does: "
+    "set statement_cache_size=0 in the URL"
+)
+
 _SENTENCES: Final[Mapping[str, str]] = {
     "53": "has no room or connections left",
+    "26": _HANDED_AROUND,
+    "42P05": _HANDED_AROUND,
     "25006": "takes no changes: it is a standby, or was made read-only",
     "25P03": "ended a session that was idle within a transaction",
     "42501": "does not give this user the rights that order_engine needs",
@@ -30,7 +37,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "57": "is shutting down or starting",
     "58": "had an error of its system",
     "08": "lost the connection",
-    "28": "does not let this user in",
+    "28P01": "refuses the password, which is taken from the URL, PGPASSWORD or a password file",
+    "28": "does not let this user in from here, or not without TLS: its pg_hba.conf decides",
     "3D": "has no such database",
     "40": "found too many writers at the same orders",
     "XX": "has an internal error",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from random import SystemRandom
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import asyncpg
 
@@ -21,8 +21,11 @@ PING_SECONDS: Final = 5.0
 """Between two questions whether the server is still there: a connection that only listens would never find out."""
 ANSWER_SECONDS: Final = 3.0
 """Of one such answer, and of beginning to listen."""
+SERVER_PROCESS: Final = "SELECT pg_backend_pid()"
 LONGEST_PAUSE: Final = 5.0
 """Between two tries to connect."""
+
+Answer = TypeVar("Answer")
 
 
 class Listener:
@@ -37,6 +40,7 @@ class Listener:
         self._heard = heard
         self._away = away
         self._is_away = False
+        self._was_heard = asyncio.Event()
         self._backoff = Backoff(SystemRandom(), cap=LONGEST_PAUSE)
 
     async def run(self) -> NoReturn:
@@ -56,7 +60,10 @@ class Listener:
         try:
             gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.add_termination_listener(lambda _: gone.set_result(None))
+            server_process = await self._answered(connection, _server_process(connection))
             await self._answered(connection, connection.add_listener(self._target.schema, self._notified))
+            if server_process != connection.get_server_pid():
+                await self._prove()
             self._is_away = False
             self._away(None)
             while not await self._ends_within(PING_SECONDS, gone):
@@ -68,7 +75,29 @@ class Listener:
         finally:
             await _close(connection)
 
-    async def _answered(self, connection: Connection, call: Coroutine[Any, Any, object]) -> None:
+    async def _prove(self) -> None:
+        """Raise Unavailable unless a notification of another connection is heard.
+
+        Something on the way answers in the server's place. If it lends a session for one transaction only, listening
+        succeeds and nothing is ever heard: neither raises an error.
+        """
+        self._was_heard.clear()
+        ringing = await connect(self._target)
+        hearing = asyncio.ensure_future(self._was_heard.wait())
+        try:
+            await self._answered(ringing, ringing.execute(f'NOTIFY "{self._target.schema}"'))
+            if await self._ends_within(ANSWER_SECONDS, hearing):
+                return
+        finally:
+            hearing.cancel()
+            await _close(ringing)
+        message = (
+            f"What answers at {self._target.place} hands sessions around, as PgBouncer does in transaction mode, so "
+            "notifications are not heard: set notify=off, or give the queue a URL that leads to the server itself."
+        )
+        raise Unavailable(message)
+
+    async def _answered(self, connection: Connection, call: Coroutine[Any, Any, Answer]) -> Answer:
         """Await a call of `connection`, which is cut off where the call takes too long or is cancelled.
 
         The call itself is never cancelled: the driver would go on to cancel it at the server, and wait for that.
@@ -80,7 +109,7 @@ class Listener:
             if not asking.done():
                 connection.terminate()
                 await asyncio.gather(asking, return_exceptions=True)
-        asking.result()
+        return asking.result()
 
     async def _ends_within(self, seconds: float, waited_for: asyncio.Future[Any]) -> bool:
         """Wait for something, but not longer than `seconds`; return whether it has ended. It is not cancelled."""
@@ -92,6 +121,7 @@ class Listener:
         return waited_for.done()
 
     def _notified(self, connection: object, process_id: int, channel: str, payload: object) -> None:  # noqa: ARG002 - the driver's
+        self._was_heard.set()
         self._heard(str(payload))
 
     def _as_unavailable(self, error: Exception) -> Unavailable:
@@ -100,6 +130,13 @@ class Listener:
         place = self._target.place
         message = f"The PostgreSQL database at {place} cannot be listened to ({type(error).__name__})."
         return as_unavailable(error, place) or Unavailable(message)
+
+
+async def _server_process(connection: Connection) -> int:
+    """Return the number of the process that serves this connection, as that process itself tells it."""
+    async with connection.transaction():
+        number: int = await connection.fetchval(SERVER_PROCESS)
+        return number
 
 
 async def _close(connection: Connection) -> None:

@@ -16,23 +16,23 @@ from order_engine_adapters.postgres.streaming import adopt_events
 
 
 @asynccontextmanager
-async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:  # noqa: ARG001 - as the port says
+async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
     """Open the database that `url` names, and bring its schema up to date: `postgresql://user@host:5432/database`.
 
-    `clock` is not looked at: the times are the database's. Raises InvalidSetting for a URL that makes no sense, and
-    for a server that may lose orders where `require_durable` is set; Unavailable where the database cannot be reached
-    or is of a newer version.
+    `clock` makes the pauses between two tries; the times of orders are the database's. Raises InvalidSetting for a URL
+    that makes no sense, and for a server that may lose orders where `require_durable` is set; Unavailable where the
+    database cannot be reached or is of a newer version, and where its server is too old.
     """
     target = parse(url)
     await migrate_target(target, shipped())
-    async with open_target(target) as repository:
+    async with open_target(target, clock) as repository:
         yield repository
 
 
 @asynccontextmanager
-async def open_target(target: Target) -> AsyncIterator[PostgresRepository]:
-    """Open a database whose schema is up to date."""
-    sessions = Sessions(target)
+async def open_target(target: Target, clock: Clock | None = None) -> AsyncIterator[PostgresRepository]:
+    """Open a database whose schema is up to date; see `Sessions` for what `clock` does."""
+    sessions = Sessions(target, clock)
     try:
         await check_durability(sessions)
         await adopt_events(sessions)

@@ -52,7 +52,7 @@ class PostgresQueue:
 
     def __init__(self, target: Target, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
         """Start silent; keep up to `capacity` ids that were heard, and drop the oldest where there are more."""
-        self._ringer = Ringer(target)
+        self._ringer = Ringer(target, clock)
         self._listener = Listener(target, clock, self._heard, self._away)
         self._listening: asyncio.Task[object] | None = None
         self._capacity = capacity

@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from order_engine.domain.errors import OrderEngineError, Unavailable
+from order_engine.ports.clock import Clock
 from order_engine_adapters.postgres.connecting import Target
 from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable
 from order_engine_adapters.postgres.payloads import LARGEST_PAYLOAD, encode
@@ -38,10 +39,10 @@ class Ringer:
     NOTIFY takes a lock of the whole server at commit, so calls that arrive while one is under way share the next.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, clock: Clock) -> None:
         """Ring at `target`."""
         self._target = target
-        self._sessions = Sessions(replace(target, pool=1))
+        self._sessions = Sessions(replace(target, pool=1), clock)
         self._next = _Round()
         self._turn = asyncio.Lock()
 

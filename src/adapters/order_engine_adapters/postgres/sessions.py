@@ -8,17 +8,21 @@ as it is (nothing of a session is ever changed), or terminated.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, NamedTuple, TypeVar
+from random import Random, SystemRandom
+from typing import Final, NamedTuple
 
 import asyncpg
 
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect, within
+from order_engine.ports.clock import Clock
+from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect
 from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable, is_lost, is_race, leaves_doubt
+from order_engine_adapters.postgres.session import Answer, Session, Work
+
+__all__ = ["Session", "Sessions"]
 
 ACQUIRE_SECONDS: Final = 2.5
 """Of waiting for a connection while all are in use."""
@@ -27,50 +31,9 @@ CALL_SECONDS: Final = 7.0
 IDLE_SECONDS: Final = 240.0
 """A connection that was idle for longer is not used again: something on the way may have forgotten it in silence."""
 
-SAVEPOINT: Final = "order_engine_items"
-BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-
 MOST_RACES: Final = 10
 RACE_SECONDS: Final = 0.02
-
-Answer = TypeVar("Answer")
-
-
-class Session:
-    """A connection in use, by statements that are written for the default schema."""
-
-    def __init__(self, connection: Connection, schema: str) -> None:
-        """Use `connection` for tables in `schema`."""
-        self.connection = connection
-        self.may_commit = False
-        """Whether what is under way may be committed although its answer does not come."""
-        self._schema = schema
-
-    async def rows(self, sql: str, *arguments: object) -> Sequence[Any]:
-        """Execute one statement."""
-        return await self.connection.fetch(within(sql, self._schema), *arguments)
-
-    async def value(self, sql: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever the statement selects
-        """Execute one statement and return the first column of its first row; None where there is none."""
-        return await self.connection.fetchval(within(sql, self._schema), *arguments)
-
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
-        """Undo what is done within it if that fails, and nothing else of the transaction.
-
-        By statements, for the driver's own way refuses a transaction that was begun by one.
-        """
-        await self.connection.execute(f"SAVEPOINT {SAVEPOINT}")
-        try:
-            yield
-        except Exception as error:
-            if not is_lost(error) and not leaves_doubt(error):
-                await self.connection.execute(f"ROLLBACK TO {SAVEPOINT}; RELEASE {SAVEPOINT}")
-            raise
-        await self.connection.execute(f"RELEASE {SAVEPOINT}")
-
-
-Work = Callable[[Session], Awaitable[Answer]]
+"""The longest pause after the first of these; each further one may be longer by as much."""
 
 
 class _Idle(NamedTuple):
@@ -81,9 +44,15 @@ class _Idle(NamedTuple):
 class Sessions:
     """The connections of one repository. They are opened when they are needed first, and belong to one event loop."""
 
-    def __init__(self, target: Target) -> None:
-        """Connect to `target` at most `target.pool` times at once."""
+    def __init__(self, target: Target, clock: Clock | None = None, random: Random | None = None) -> None:
+        """Connect to `target` at most `target.pool` times at once.
+
+        `clock` and `random` make the pauses after meeting another transaction; without them they are the event loop's
+        and the system's.
+        """
         self.target = target
+        self._sleep = asyncio.sleep if clock is None else clock.sleep
+        self._random = random or SystemRandom()
         self._free = asyncio.Semaphore(target.pool)
         self._idle: deque[_Idle] = deque()
         self._used: set[Connection] = set()
@@ -96,7 +65,7 @@ class Sessions:
         """Do `work` that is one single statement, and so its own transaction, in one round trip.
 
         Raises Unavailable where it took no effect, OutcomeUnknown where it may have. Where sessions are handed around
-        on the way, a prepared statement is only good within a transaction, so there it gets one.
+        on the way, our settings only hold within a transaction that has set them, so there it gets one.
         """
         if self.target.pooled_elsewhere:
             return await self.transact(work)
@@ -124,14 +93,14 @@ class Sessions:
                     raise
                 if tries == MOST_RACES:
                     raise as_unavailable(error, self.target.place) or error from error
-            await asyncio.sleep(random.uniform(0, RACE_SECONDS * tries))  # noqa: S311 - spreads, and is no secret
+            await self._sleep(self._random.uniform(0, RACE_SECONDS * tries))
         raise AssertionError
 
     async def _read(self, work: Work[Answer]) -> Answer:
         async with self._session() as session:
             if not self.target.pooled_elsewhere:
                 return await work(session)
-            await session.connection.execute(BEGIN)
+            await session.connection.execute(self.target.begin)
             answer = await work(session)
             await session.connection.execute("COMMIT")
             return answer
@@ -143,7 +112,7 @@ class Sessions:
 
     async def _transact(self, work: Work[Answer]) -> Answer:
         async with self._session() as session:
-            await session.connection.execute(BEGIN)
+            await session.connection.execute(self.target.begin)
             answer = await work(session)
             session.may_commit = True
             await session.connection.execute("COMMIT")
