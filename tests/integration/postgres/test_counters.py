@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+
+import pytest
+
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
-from order_engine.domain.metrics import Statistics
+from order_engine.domain.errors import Unavailable
+from order_engine.domain.metrics import Statistics, fold_statistics
 from order_engine.domain.order import Status
-from order_engine_adapters.postgres import rebuild_counters
-from order_engine_adapters.postgres.connecting import Target
+from order_engine_adapters.postgres import pending_migrations, rebuild_counters
+from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.migrations import shipped
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.postgres.support import complete, execute, new_schema, server_url
+from tests.integration.service import clean_environment
+
+SPOIL = "UPDATE {schema}.counters SET completed = completed + 7 WHERE slot = (SELECT min(slot) FROM {schema}.counters)"
+SLOW = """
+CREATE OR REPLACE FUNCTION {schema}.microseconds_between(started timestamptz, ended timestamptz) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(2); RETURN 0; END'
+"""
+
+
+def _url(target: Target) -> str:
+    return f"{server_url()}?schema={target.schema}"
+
+
+async def _statistics(target: Target) -> Statistics:
+    async with open_target(target) as repository:
+        return await repository.statistics()
 
 
 async def _some_orders(target: Target) -> Statistics:
@@ -24,14 +47,121 @@ async def _some_orders(target: Target) -> Statistics:
 
 
 async def test_counted_anew_they_are_the_same() -> None:
-    """Counting anew gives what was counted along the way, and mends what somebody has spoilt."""
+    """Counting anew tells what was counted along the way, and mends what somebody has spoilt."""
     target = await new_schema()
     exact = await _some_orders(target)
     assert list(exact.status_counts.values()) == [3, 1, 4, 1, 1]
-    url = f"{server_url()}?schema={target.schema}"
-    assert await rebuild_counters(url) == exact
-    await execute(target, "UPDATE {schema}.counters SET completed = completed + 7")
-    assert await rebuild_counters(url) == exact
+    assert await rebuild_counters(_url(target)) == (exact, exact)
+    await execute(target, SPOIL)
+    spoilt = await _statistics(target)
+    assert (spoilt.total_orders, spoilt.status_counts[Status.COMPLETED]) == (10, 11)
+    assert await rebuild_counters(_url(target)) == (spoilt, exact)
+    assert await _statistics(target) == exact
+
+
+async def test_counters_that_are_gone_are_made_anew() -> None:
+    """Also where no slot is left at all, and where there is no order."""
+    target = await new_schema()
+    nothing = await _statistics(target)
+    assert await rebuild_counters(_url(target)) == (nothing, nothing)
+    exact = await _some_orders(target)
+    await execute(target, "TRUNCATE {schema}.counters")
+    assert await rebuild_counters(_url(target)) == (nothing, exact)
+    assert await _statistics(target) == exact
+
+
+async def test_writers_meanwhile_lose_nothing() -> None:
+    """Orders are placed and completed while the counters are counted anew again and again, and nobody waits."""
+    target = await new_schema()
+    await _some_orders(target)
+    await execute(target, SPOIL)
+    ended = asyncio.Event()
+
+    async def write(place: int) -> None:
+        async with open_target(target) as repository:
+            for number in range(60):
+                names = [f"{place}-{number}-{index}" for index in range(5)]
+                await repository.add([placement(name) for name in names], terms(f"{place}-{number}", limit=3))
+                held = (await repository.claim(terms(f"{place}-{number}-due", limit=2))).orders
+                await repository.apply(list(map(complete, held)))
+
+    async def count_anew() -> int:
+        corrections = 0
+        while not ended.is_set():
+            before, now = await rebuild_counters(_url(target))
+            corrections += before != now
+        return corrections
+
+    async with asyncio.TaskGroup() as group:
+        counting = [group.create_task(count_anew()) for _ in range(2)]
+        async with asyncio.TaskGroup() as writers:
+            for place in range(3):
+                writers.create_task(write(place))
+        ended.set()
+    assert sum(task.result() for task in counting) == 1
+    async with open_target(target) as repository:
+        history = (await repository.events(None, 1_000_000)).events
+        exact = fold_statistics(sorted(history, key=lambda event: event.version))
+        assert exact.total_orders == 910
+        assert await repository.statistics() == exact
+
+
+async def test_an_open_transaction_does_not_hold_counting_up() -> None:
+    """A host that has placed an order and not committed yet waits for nobody, and nobody for it."""
+    target = await new_schema()
+    exact = await _some_orders(target)
+    connection = await connect(target)
+    try:
+        async with open_target(target) as repository, connection.transaction():
+            await repository.add([placement("of-the-host")], connection=connection)
+            async with asyncio.timeout(20):
+                assert await rebuild_counters(_url(target)) == (exact, exact)
+    finally:
+        await connection.close()
+    assert (await _statistics(target)).total_orders == exact.total_orders + 1
+
+
+async def test_counting_that_takes_too_long_changes_nothing() -> None:
+    """The limit is the caller's; past it the counters are as they were."""
+    target = await new_schema()
+    await _some_orders(target)
+    await execute(target, SPOIL)
+    spoilt = await _statistics(target)
+    await execute(target, SLOW)
+    with pytest.raises(Unavailable, match="took too long"):
+        await rebuild_counters(_url(target), seconds=0.2)
+    assert await _statistics(target) == spoilt
+
+
+async def test_a_schema_that_is_not_there_is_not_made() -> None:
+    """A misspelt name is an error that says what to do."""
+    url = f"{server_url()}?schema=misspelt"
+    with pytest.raises(Unavailable, match="order-engine migrate"):
+        await rebuild_counters(url)
+    assert await pending_migrations(url) == shipped()
+
+
+async def test_the_command_counts_anew() -> None:
+    """`order-engine metrics rebuild` says what was wrong, and afterwards that nothing is."""
+    target = await new_schema()
+    await _some_orders(target)
+    await execute(target, SPOIL)
+    for expected in ("COUNTER    BEFORE  NOW\nCompleted      11    4\n", "The counters were right: 10 orders.\n"):
+        command = [
+            sys.executable,
+            "-m",
+            "order_engine_adapters.cli",
+            "metrics",
+            "rebuild",
+            "--database-url",
+            _url(target),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, env=clean_environment()
+        )
+        async with asyncio.timeout(60):
+            output, _ = await process.communicate()
+        assert (process.returncode, output.decode()) == (0, expected)
 
 
 async def test_rows_changed_by_hand_are_counted() -> None:

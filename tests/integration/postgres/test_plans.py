@@ -13,10 +13,11 @@ from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderQuery, PageKey
 from order_engine_adapters.postgres import claim_statements, listing
 from order_engine_adapters.postgres.add_statements import BINDINGS, MET, STORE_NEW
-from order_engine_adapters.postgres.applying import COMPLETE, LOCK, RENEW
+from order_engine_adapters.postgres.applying import LOCK
 from order_engine_adapters.postgres.connecting import Connection, connect, within
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.reading import HISTORY
+from order_engine_adapters.postgres.report_statements import COMPLETE, RENEW, REPORT
 from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW
 from tests.integration.postgres.support import complete, execute, new_schema
 
@@ -33,11 +34,16 @@ HOT = {
     "met": (MET, (TEXTS,), ("contents_order_id", "orders_pkey")),
     "keys": (BINDINGS, (TEXTS,), ("idempotency_keys_pkey",)),
     "complete": (COMPLETE, (TEXTS, [1, 1], NONE), ("contents_order_id", "orders_pkey")),
+    "report": (
+        REPORT,
+        (TEXTS, [1, 1], NONE, ["retry", "release"], [1, 0]),
+        ("contents_order_id", "orders_pkey"),
+    ),
     "lock": (LOCK, (TEXTS,), ("contents_order_id", "orders_pkey")),
     "renew": (RENEW, (TEXTS, [1, 1], 1), ("contents_order_id", "orders_pkey")),
     "claim due": (
         claim_statements.CLAIM_DUE,
-        ("claim", 1, 100, True, 5, 3),
+        ("claim", 1, 100, True, 5, 3, NOW),
         ("orders_ready", "orders_later", "orders_held", "orders_suspect"),
     ),
     "claim named": (

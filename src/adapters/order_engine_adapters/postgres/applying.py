@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from order_engine.domain.commands import Action, Command, Lease
+from order_engine.domain.commands import REPORTS, Action, Command, Lease
 from order_engine.domain.decisions import Refusal, RefusalReason, act
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import Applied, Renewed
+from order_engine_adapters.postgres.report_statements import COMPLETE, RENEW, REPORT
 from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import Steps
-
-# Whether an order is held is asked in a way that no index answers: told that few orders are held, the planner would go
-# through all of them to find the few that are named.
-
-COMPLETE: Final = """
-WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now),
-given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (order_id, token, reason)),
-target AS MATERIALIZED (
-    SELECT o.serial, given.order_id, given.token, given.reason
-    FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
-    JOIN order_engine.orders AS o ON o.serial = c.serial
-    WHERE o.token = given.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
-    ORDER BY o.serial FOR UPDATE OF o
-), moved AS (
-    UPDATE order_engine.orders AS o SET status = 'Completed', version = o.version + 1, lease_ends = NULL,
-        failure = NULL, updated_at = greatest(clock.now, o.updated_at), ended_at = greatest(clock.now, o.updated_at)
-    FROM target, clock
-    WHERE o.serial = target.serial AND o.token = target.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
-    RETURNING o.serial, o.version, o.updated_at, o.token, o.attempts, target.order_id, target.reason
-), told AS (
-    INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
-    SELECT serial, version, 'completed', updated_at, token, attempts, reason FROM moved
-)
-SELECT order_id FROM moved
-"""
-"""The hot case. The token fences here, in the statement itself; what it does not find is looked at afterwards."""
 
 LOCK: Final = f"""
 SELECT {ORDER}, order_engine.order_engine_now()
@@ -45,24 +20,12 @@ FROM order_engine.contents AS c JOIN order_engine.orders AS o ON o.serial = c.se
 WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR UPDATE OF o
 """  # noqa: S608 - constants
 
-RENEW: Final = """
-WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now),
-given AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)),
-target AS MATERIALIZED (
-    SELECT o.serial, given.order_id, given.token
-    FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
-    JOIN order_engine.orders AS o ON o.serial = c.serial
-    WHERE o.token = given.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
-    ORDER BY o.serial FOR UPDATE OF o
-)
-UPDATE order_engine.orders AS o SET lease_ends = clock.now + $3::bigint * interval '1 microsecond'
-FROM target, clock
-WHERE o.serial = target.serial AND o.token = target.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'
-RETURNING target.order_id, target.token, o.cancel_requested
-"""
-
 TRY_WRITING: Final = "UPDATE order_engine.identity SET name = name"
 """Locks one row for the blink of an eye, and needs what any write needs."""
+
+
+LONGEST_DELAY_SECONDS: Final = 1e10
+"""Three centuries. The domain looks at a retry that is to wait for longer, or for less than no time."""
 
 
 async def apply(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
@@ -70,14 +33,12 @@ async def apply(sessions: Sessions, commands: Sequence[Command]) -> Sequence[App
     if not commands:
         await sessions.write(lambda session: session.rows(TRY_WRITING))
         return []
-    if not _is_plain(commands):
+    if not _are_plain_reports(commands):
         return await sessions.transact(lambda session: _decide(session, commands))
-    ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
-    reasons = [command.reason for command in commands]
-    rows = await sessions.write(lambda session: session.rows(COMPLETE, ids, tokens, reasons))
-    completed = {str(row[0]) for row in rows}
-    rest = [command for command in commands if command.order_id not in completed]
-    others = await _after_completing(sessions, rest, something_was_done=bool(completed)) if rest else {}
+    rows = await sessions.write(lambda session: _report(session, commands))
+    reported = {str(row[0]) for row in rows}
+    rest = [command for command in commands if command.order_id not in reported]
+    others = await _after_reporting(sessions, rest, something_was_done=bool(reported)) if rest else {}
     return [others.get(command.order_id) or Applied(None, None) for command in commands]
 
 
@@ -92,22 +53,34 @@ async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> 
     return [held.get((lease.order_id, lease.token), Renewed.LOST) for lease in leases]
 
 
-def _is_plain(commands: Sequence[Command]) -> bool:
-    """Whether all are completions of different orders, which one statement carries out whatever it meets."""
+def _are_plain_reports(commands: Sequence[Command]) -> bool:
+    """Whether all are reports on different orders, which one statement carries out whatever it meets."""
     return len({command.order_id for command in commands}) == len(commands) and all(
-        command.action is Action.COMPLETE
+        command.action in REPORTS
         and command.expected_version is None
         and command.token is not None
         and 0 <= command.token <= LARGEST_INTEGER
+        and 0 <= command.delay <= LONGEST_DELAY_SECONDS
         and storable(command.order_id)
         for command in commands
     )
 
 
-async def _after_completing(
+async def _report(session: Session, commands: Sequence[Command]) -> Sequence[Any]:
+    """Carry out reports on orders whose token is current, and return the ids of these."""
+    ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
+    reasons = [command.reason for command in commands]
+    if all(command.action is Action.COMPLETE for command in commands):
+        return await session.rows(COMPLETE, ids, tokens, reasons)
+    actions = [command.action for command in commands]
+    delays = [microseconds(command.delay) for command in commands]
+    return await session.rows(REPORT, ids, tokens, reasons, actions, delays)
+
+
+async def _after_reporting(
     sessions: Sessions, commands: Sequence[Command], *, something_was_done: bool
 ) -> Mapping[str, Applied]:
-    """Answer the completions that did nothing: they were applied before, or their tokens are not current.
+    """Answer the reports that did nothing: they were applied before, or their tokens are not current.
 
     A token that is not current never becomes so again, so as a rule this changes nothing. One that comes true
     meanwhile is applied as if it had come a little later.

@@ -12,6 +12,9 @@ from typing import Final
 
 from order_engine_adapters.postgres.rows import ORDER
 
+MARGIN: Final = "interval '10 seconds'"
+"""Longer than the seven seconds that a call of ours may take from the time it stamps to its commit."""
+
 _GATE: Final = """
 WITH gate AS MATERIALIZED (SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now),
 """
@@ -24,20 +27,26 @@ _HAND_OUT: Final = f"""
         processing_started_at = coalesce(o.processing_started_at, greatest(gate.now, o.updated_at))
     FROM picked, gate
     WHERE o.serial = picked.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
-    RETURNING o.*
+    RETURNING o.*, picked.since
 ), told AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
     SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
 )
-SELECT gate.is_new, others.found, {ORDER}
+SELECT gate.is_new, others.found, least(others.oldest, gate.now), o.since, {ORDER}
 FROM gate CROSS JOIN others
 LEFT JOIN (moved AS o JOIN order_engine.contents AS c ON c.serial = o.serial) ON true
 """  # noqa: S608 - constants
 
-_DUE: Final = """
+_DUE: Final = f"""
+begins AS MATERIALIZED (SELECT least($7, gate.now) - {MARGIN} AS at FROM gate),
 others AS MATERIALIZED (
-    SELECT EXISTS (
-        SELECT FROM order_engine.orders WHERE $4 AND lease_ends IS NOT NULL AND lease_ends <= (SELECT now FROM gate)
+    SELECT (
+        SELECT lease_ends FROM order_engine.orders
+        WHERE lease_ends IS NOT NULL AND lease_ends >= (SELECT at FROM begins) AND lease_ends <= (SELECT now FROM gate)
+        ORDER BY lease_ends, serial LIMIT 1
+    ) AS oldest, EXISTS (
+        SELECT FROM order_engine.orders WHERE $4 AND lease_ends IS NOT NULL
+            AND lease_ends >= (SELECT at FROM begins) AND lease_ends <= (SELECT now FROM gate)
             AND (cancel_requested OR vanished + 1 >= $5::int OR vanished + 1 <= $6::int)
     ) OR EXISTS (
         SELECT FROM order_engine.orders
@@ -47,23 +56,28 @@ others AS MATERIALIZED (
 ), ready AS MATERIALIZED (
     SELECT serial, updated_at AS since FROM order_engine.orders
     WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
-        AND (SELECT is_new AND NOT found FROM gate, others)
+        AND updated_at >= (SELECT at FROM begins) AND (SELECT is_new AND NOT found FROM gate, others)
     ORDER BY updated_at, serial LIMIT $3 FOR UPDATE SKIP LOCKED
 ), later AS MATERIALIZED (
     SELECT serial, due AS since FROM order_engine.orders
-    WHERE due IS NOT NULL AND vanished = 0 AND due <= (SELECT now FROM gate)
+    WHERE due IS NOT NULL AND vanished = 0 AND due >= (SELECT at FROM begins) AND due <= (SELECT now FROM gate)
         AND (SELECT is_new AND NOT found FROM gate, others)
     ORDER BY due, serial LIMIT $3 FOR UPDATE SKIP LOCKED
 ), picked AS MATERIALIZED (
-    SELECT serial FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds ORDER BY since, serial LIMIT $3
-)"""
+    SELECT serial, since FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds
+    ORDER BY since, serial LIMIT $3
+)"""  # noqa: S608 - constants
 
 CLAIM_DUE: Final = f"{_GATE}{_DUE}{_HAND_OUT}"
-"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room."""
+"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room, floor.
+
+Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
+and of each order since when it could be claimed.
+"""
 
 _NAMED: Final = """
 others AS MATERIALIZED (
-    SELECT EXISTS (
+    SELECT NULL::timestamptz AS oldest, EXISTS (
         SELECT FROM unnest($5::text[]) AS wanted (order_id)
         JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
         JOIN order_engine.orders AS o ON o.serial = c.serial
@@ -71,7 +85,7 @@ others AS MATERIALIZED (
             OR (o.vanished > 0 AND o.lease_ends IS NULL AND o.ended_at IS NULL)
     ) AS found
 ), picked AS MATERIALIZED (
-    SELECT o.serial FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    SELECT o.serial, NULL::timestamptz AS since FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
     JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
     JOIN order_engine.orders AS o ON o.serial = c.serial
     WHERE o.lease_ends IS NULL AND o.ended_at IS NULL AND o.vanished = 0

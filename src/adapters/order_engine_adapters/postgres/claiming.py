@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from order_engine.domain.commands import ClaimTerms
@@ -13,6 +13,7 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.postgres import claim_statements as statements
+from order_engine_adapters.postgres.floors import BEFORE_ALL, Floor
 from order_engine_adapters.postgres.rows import LARGEST_VERSION, Kept, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import Steps
@@ -21,27 +22,40 @@ DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
 ANY_NUMBER: Final = LARGEST_VERSION - 1
 LARGEST_LIMIT: Final = 1 << 31
-BEFORE_ALL: Final = (datetime.min.replace(tzinfo=UTC), 0)
+FIRST_OF_ORDER: Final = 4
+"""Where the order begins in a row of a claim; before it stands since when it could be claimed."""
 
 
-async def claim_orders(sessions: Sessions, terms: ClaimTerms) -> Claimed:
-    """Hand out due orders, or those of the named ones that are due."""
+async def claim_orders(sessions: Sessions, floor: Floor, terms: ClaimTerms) -> Claimed:
+    """Hand out due orders, or those of the named ones that are due. `floor` is of these sessions' database."""
     terms = replace(terms, limit=min(terms.limit, LARGEST_LIMIT))
     if terms.limit > 0:
-        rows = await sessions.write(lambda session: _claim_plainly(session, terms))
-        is_new, others_wait = rows[0][:2]
+        begins_at = floor.to_begin_at(terms.lease_seconds) if terms.order_ids is None else BEFORE_ALL
+        rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at))
+        is_new, others_wait, looked_until = rows[0][:3]
         if is_new and not others_wait:
-            orders = read_orders([tuple(row)[2:] for row in rows if row[2] is not None])
+            taken = [row for row in rows if row[FIRST_OF_ORDER] is not None]
+            if terms.order_ids is None:
+                floor.found_nothing_before(_looked_through(taken, terms, looked_until))
+            orders = read_orders([tuple(row)[FIRST_OF_ORDER:] for row in taken])
             return Claimed([kept.order for kept in _in_order(orders, terms)], ())
     return await sessions.transact(lambda session: _claim_one_by_one(session, terms))
 
 
-async def _claim_plainly(session: Session, terms: ClaimTerms) -> Sequence[Any]:
+async def _claim_plainly(session: Session, terms: ClaimTerms, begins_at: datetime) -> Sequence[Any]:
     plain = (terms.claim_id, microseconds(terms.lease_seconds), terms.limit, terms.take_ended_leases)
     if terms.order_ids is not None:
         return await session.rows(statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids))
     cap = min(terms.max_deliveries, LARGEST_VERSION)
-    return await session.rows(statements.CLAIM_DUE, *plain, cap, _most_vanished(terms.suspects))
+    return await session.rows(statements.CLAIM_DUE, *plain, cap, _most_vanished(terms.suspects), begins_at)
+
+
+def _looked_through(taken: Sequence[Any], terms: ClaimTerms, looked_until: datetime) -> datetime:
+    """Return before which time a claim has left nothing: where it took as many as it might, more may wait behind."""
+    if len(taken) < terms.limit:
+        return looked_until
+    last: datetime = max(row[FIRST_OF_ORDER - 1] for row in taken)
+    return min(looked_until, last)
 
 
 def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
@@ -108,7 +122,7 @@ async def _portions(session: Session, claiming: _Claiming, now: datetime) -> Asy
 
     What is passed over in one portion is not read again in the next, for which the room is looked at anew.
     """
-    place = BEFORE_ALL
+    place = (BEFORE_ALL, 0)
     while limit := claiming.places_left:
         terms = claiming.terms
         cap, most_vanished = min(terms.max_deliveries, LARGEST_VERSION), _most_vanished(terms.suspects)

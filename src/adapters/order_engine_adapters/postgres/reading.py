@@ -25,12 +25,11 @@ SELECT {EVENT} FROM order_engine.contents AS c JOIN order_engine.events AS e ON 
 WHERE c.order_id = $1 AND e.version > $2 ORDER BY e.version LIMIT $3
 """  # noqa: S608 - constants
 
-STATISTICS: Final = """
-SELECT coalesce(sum(total_orders), 0)::bigint, coalesce(sum(pending), 0)::bigint, coalesce(sum(processing), 0)::bigint,
-    coalesce(sum(completed), 0)::bigint, coalesce(sum(failed), 0)::bigint, coalesce(sum(cancelled), 0)::bigint,
-    coalesce(sum(processing_microseconds), 0)::bigint
-FROM order_engine.counters
-"""
+SUMS: Final = """
+coalesce(sum(total_orders), 0)::bigint, coalesce(sum(pending), 0)::bigint, coalesce(sum(processing), 0)::bigint,
+coalesce(sum(completed), 0)::bigint, coalesce(sum(failed), 0)::bigint, coalesce(sum(cancelled), 0)::bigint,
+coalesce(sum(processing_microseconds), 0)::bigint"""
+STATISTICS: Final = f"SELECT {SUMS} FROM order_engine.counters"  # noqa: S608 - constants
 
 
 async def get(sessions: Sessions, order_ids: Sequence[str]) -> Mapping[str, Order]:
@@ -54,5 +53,11 @@ async def history(sessions: Sessions, order_id: str, after: int, limit: int) -> 
 
 async def statistics(sessions: Sessions) -> Statistics:
     """Return the sum of the counters, in one statement and so of one snapshot."""
-    ((total_orders, *counts, microseconds),) = await sessions.read(lambda session: session.rows(STATISTICS))
+    (figures,) = await sessions.read(lambda session: session.rows(STATISTICS))
+    return read_statistics(figures)
+
+
+def read_statistics(figures: Sequence[int]) -> Statistics:
+    """Return the statistics in a row of the columns SUMS."""
+    total_orders, *counts, microseconds = figures
     return Statistics(total_orders, MappingProxyType(dict(zip(Status, counts, strict=True))), microseconds)

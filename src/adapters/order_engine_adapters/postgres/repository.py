@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
@@ -20,6 +21,7 @@ from order_engine.ports.repository import (
 )
 from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
 from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.floors import Floor
 from order_engine_adapters.postgres.sessions import Sessions
 
 
@@ -32,6 +34,7 @@ class PostgresRepository:
     def __init__(self, sessions: Sessions) -> None:
         """Serve from `sessions`. Whoever made them closes them."""
         self._sessions = sessions
+        self._floor = Floor(time.monotonic)
 
     # Writing
 
@@ -51,7 +54,7 @@ class PostgresRepository:
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
-        return await claiming.claim_orders(self._sessions, terms)
+        return await claiming.claim_orders(self._sessions, self._floor, terms)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Extend the leases whose token is current."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from order_engine.domain.attributes import Attributes
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.metrics import MICROSECOND
-from order_engine.domain.order import Order, OrderContent, Status, evolve, new_order
+from order_engine.domain.order import Order, Status, evolve, new_order
 
 STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Status}
 TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_type in EventType}
@@ -23,6 +23,13 @@ LARGEST_VERSION: Final = (1 << 31) - 1
 items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+ANY_ORDER: Final = new_order({
+    "order_id": "", "user_id": "", "item_ids": (), "total_amount": Decimal(0), "currency": None, "attributes": None,
+    "created_at": datetime.min.replace(tzinfo=UTC), "updated_at": datetime.min.replace(tzinfo=UTC),
+})  # fmt: skip
+"""What an order is made of that is read: every field of it is replaced."""
+
+
 class Kept(NamedTuple):
     """An order and its serial number in the database."""
 
@@ -30,10 +37,17 @@ class Kept(NamedTuple):
     order: Order
 
 
-ORDER: Final = """
-c.serial, c.order_id, c.user_id, c.item_ids, c.total_amount, c.currency, c.attributes, c.created_at,
-o.updated_at, o.status, o.version, o.round, o.token, o.attempts, o.failures, o.vanished, o.cancel_requested,
-o.claim_id, o.lease_ends, o.due, o.processing_started_at, o.ended_at, o.failure"""
+FIELDS: Final = (
+    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "created_at",
+    "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
+    "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
+)  # fmt: skip
+"""All fields of an order, each called as its column: first those that never change, which are in `contents`."""
+CONTENT_FIELDS: Final = 7
+
+ORDER: Final = ", ".join([
+    *(f"c.{name}" for name in FIELDS[:CONTENT_FIELDS]), *(f"o.{name}" for name in FIELDS[CONTENT_FIELDS:]), "c.serial"
+])  # fmt: skip
 """What `read_order` reads, of `contents AS c` and `orders AS o`."""
 
 EVENT: Final = "c.order_id, e.version, e.type, e.at, e.token, e.attempt, e.reason"
@@ -50,67 +64,20 @@ def microseconds(seconds: float) -> int:
     return timedelta(seconds=seconds) // MICROSECOND
 
 
-def read_order(  # noqa: PLR0913, PLR0917 - as many as an order has
-    serial: int,
-    order_id: str,
-    user_id: str,
-    item_ids: str,
-    total_amount: str,
-    currency: str | None,
-    attributes: str | None,
-    created_at: datetime,
-    updated_at: datetime,
-    status: str,
-    version: int,
-    round_number: int,
-    token: int,
-    attempts: int,
-    failures: int,
-    vanished: int,
-    cancel_requested: bool,  # noqa: FBT001 - a column
-    claim_id: str | None,
-    lease_ends: datetime | None,
-    due: datetime | None,
-    processing_started_at: datetime | None,
-    ended_at: datetime | None,
-    failure: str | None,
-) -> Kept:
+def read_order(row: Sequence[Any]) -> Kept:
     """Return the order in a row of the columns ORDER."""
-    content: OrderContent = {
-        "order_id": order_id,
-        "user_id": user_id,
-        "item_ids": tuple(json.loads(item_ids)),
-        "total_amount": Decimal(total_amount),
-        "currency": currency,
-        "attributes": None if attributes is None else Attributes(attributes),
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
-    order = evolve(
-        new_order(content),
-        {
-            "status": STATUSES[status],
-            "version": version,
-            "round": round_number,
-            "token": token,
-            "attempts": attempts,
-            "failures": failures,
-            "vanished": vanished,
-            "cancel_requested": cancel_requested,
-            "claim_id": claim_id,
-            "lease_ends": lease_ends,
-            "due": due,
-            "processing_started_at": processing_started_at,
-            "ended_at": ended_at,
-            "failure": failure,
-        },
-    )
-    return Kept(serial, order)
+    state: Any = dict(zip(FIELDS, row, strict=False))
+    state["item_ids"] = tuple(json.loads(state["item_ids"]))
+    state["total_amount"] = Decimal(state["total_amount"])
+    if state["attributes"] is not None:
+        state["attributes"] = Attributes(state["attributes"])
+    state["status"] = STATUSES[state["status"]]
+    return Kept(row[-1], evolve(ANY_ORDER, state))
 
 
 def read_orders(rows: Sequence[Any]) -> list[Kept]:
     """Return the orders in rows of the columns ORDER."""
-    return [read_order(*row) for row in rows]
+    return [read_order(row) for row in rows]
 
 
 def read_event(  # noqa: PLR0913, PLR0917 - as many as an event has

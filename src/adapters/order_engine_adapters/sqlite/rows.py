@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from order_engine.domain.attributes import Attributes
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
-from order_engine.domain.order import Order, OrderContent, Status, evolve, new_order
+from order_engine.domain.order import Order, Status, evolve, new_order
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,6 +21,13 @@ _STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Sta
 _TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_type in EventType}
 
 _items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+ANY_ORDER: Final = new_order({
+    "order_id": "", "user_id": "", "item_ids": (), "total_amount": Decimal(0), "currency": None, "attributes": None,
+    "created_at": datetime.min.replace(tzinfo=UTC), "updated_at": datetime.min.replace(tzinfo=UTC),
+})  # fmt: skip
+"""What an order is made of that is read: every field of it is replaced."""
 
 
 class Kept(NamedTuple):
@@ -113,10 +120,16 @@ def step_row(kept: Kept, event: Event | None) -> tuple[object, ...]:
 
 # Reading. Many rows are read in one step as well, as one JSON text.
 
-ORDERS_AS_JSON: Final = (
-    "json_group_array(json_array(serial, order_id, user_id, json(item_ids), total_amount, currency, attributes, "
-    "created_at, updated_at, status, version, round, token, attempts, failures, vanished, cancel_requested, claim_id, "
-    "lease_ends, due, processing_started_at, ended_at, failure))"
+FIELDS: Final = (
+    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "created_at",
+    "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
+    "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
+)  # fmt: skip
+"""All fields of an order, each called as its column."""
+TIMES: Final = ("created_at", "updated_at", "lease_ends", "due", "processing_started_at", "ended_at")
+
+ORDERS_AS_JSON: Final = f"json_group_array(json_array({', '.join(FIELDS)}, serial))".replace(
+    "item_ids", "json(item_ids)"
 )
 EVENTS_AS_JSON: Final = (
     "json_group_array(json_array(events.serial, order_id, events.version, type, at, events.token, attempt, reason))"
@@ -125,7 +138,7 @@ EVENTS_AS_JSON: Final = (
 
 def read_orders(text: str) -> list[Kept]:
     """Return the orders in a text that ORDERS_AS_JSON made."""
-    return [_read_order(*row) for row in json.loads(text)]
+    return [_read_order(row) for row in json.loads(text)]
 
 
 def read_events(text: str) -> tuple[list[Event], int | None]:
@@ -134,61 +147,18 @@ def read_events(text: str) -> tuple[list[Event], int | None]:
     return [_read_event(*row) for row in rows], rows[-1][0] if rows else None
 
 
-def _read_order(  # noqa: PLR0913, PLR0917 - as many as an order has
-    serial: int,
-    order_id: str,
-    user_id: str,
-    item_ids: Sequence[str],
-    total_amount: str,
-    currency: str | None,
-    attributes: str | None,
-    created_at: int,
-    updated_at: int,
-    status: str,
-    version: int,
-    round_number: int,
-    token: int,
-    attempts: int,
-    failures: int,
-    vanished: int,
-    cancel_requested: int,
-    claim_id: str | None,
-    lease_ends: int | None,
-    due: int | None,
-    processing_started_at: int | None,
-    ended_at: int | None,
-    failure: str | None,
-) -> Kept:
-    content: OrderContent = {
-        "order_id": order_id,
-        "user_id": user_id,
-        "item_ids": tuple(item_ids),
-        "total_amount": Decimal(total_amount),
-        "currency": currency,
-        "attributes": None if attributes is None else Attributes(attributes),
-        "created_at": moment(created_at),
-        "updated_at": moment(updated_at),
-    }
-    order = evolve(
-        new_order(content),
-        {
-            "status": _STATUSES[status],
-            "version": version,
-            "round": round_number,
-            "token": token,
-            "attempts": attempts,
-            "failures": failures,
-            "vanished": vanished,
-            "cancel_requested": bool(cancel_requested),
-            "claim_id": claim_id,
-            "lease_ends": None if lease_ends is None else moment(lease_ends),
-            "due": None if due is None else moment(due),
-            "processing_started_at": None if processing_started_at is None else moment(processing_started_at),
-            "ended_at": None if ended_at is None else moment(ended_at),
-            "failure": failure,
-        },
-    )
-    return Kept(serial, order)
+def _read_order(row: Sequence[Any]) -> Kept:
+    state: Any = dict(zip(FIELDS, row, strict=False))
+    state["item_ids"] = tuple(state["item_ids"])
+    state["total_amount"] = Decimal(state["total_amount"])
+    if state["attributes"] is not None:
+        state["attributes"] = Attributes(state["attributes"])
+    state["status"] = _STATUSES[state["status"]]
+    state["cancel_requested"] = bool(state["cancel_requested"])
+    for name in TIMES:
+        if (time := state[name]) is not None:
+            state[name] = moment(time)
+    return Kept(row[-1], evolve(ANY_ORDER, state))
 
 
 def _read_event(  # noqa: PLR0913, PLR0917 - as many as an event has

@@ -1,0 +1,95 @@
+"""The statements of workers' reports and renewals: the token fences in the statement itself.
+
+Whether an order is held is asked in a way that no index answers: told that few orders are held, the planner would go
+through all of them to find the few that are named.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_IS_HELD: Final = "o.token = {named}.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'"
+
+_TARGET: Final = f"""
+    FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
+    JOIN order_engine.orders AS o ON o.serial = c.serial
+    WHERE {_IS_HELD.format(named="given")}
+    ORDER BY o.serial FOR UPDATE OF o
+"""
+"""Locked in the order of the serial numbers, so that batches that cross do not block each other."""
+
+_CLOCK: Final = "WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now)"
+
+COMPLETE: Final = f"""
+{_CLOCK},
+given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (order_id, token, reason)),
+target AS MATERIALIZED (
+    SELECT o.serial, given.order_id, given.token, given.reason
+    {_TARGET}
+), moved AS (
+    UPDATE order_engine.orders AS o SET status = 'Completed', version = o.version + 1, lease_ends = NULL,
+        failure = NULL, updated_at = greatest(clock.now, o.updated_at), ended_at = greatest(clock.now, o.updated_at)
+    FROM target, clock
+    WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
+    RETURNING o.serial, o.version, o.updated_at, o.token, o.attempts, target.order_id, target.reason
+), told AS (
+    INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
+    SELECT serial, version, 'completed', updated_at, token, attempts, reason FROM moved
+)
+SELECT order_id FROM moved
+"""  # noqa: S608 - constants
+"""Order ids, tokens, reasons. The hot case, which is REPORT where every action is "complete"."""
+
+REPORT: Final = f"""
+{_CLOCK},
+given AS (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+        AS given (order_id, token, reason, action, delay)
+), target AS MATERIALIZED (
+    SELECT o.serial, given.order_id, given.token, given.reason, given.delay, o.attempts,
+        CASE WHEN given.action = 'complete' THEN 'completed'
+             WHEN o.cancel_requested THEN 'cancelled'
+             WHEN given.action = 'retry' THEN 'retried'
+             WHEN given.action = 'fail' THEN 'failed'
+             WHEN given.action = 'release' THEN 'released' END AS type
+    {_TARGET}
+), moved AS (
+    UPDATE order_engine.orders AS o SET
+        status = CASE target.type WHEN 'completed' THEN 'Completed' WHEN 'failed' THEN 'Failed'
+                                  WHEN 'cancelled' THEN 'Cancelled' ELSE 'Processing' END,
+        version = o.version + 1,
+        lease_ends = NULL,
+        due = CASE WHEN target.type = 'retried' THEN clock.now + target.delay * interval '1 microsecond' END,
+        attempts = o.attempts - (target.type = 'released')::int,
+        failures = o.failures + (target.type IN ('retried', 'failed'))::int,
+        failure = CASE WHEN target.type IN ('retried', 'failed') THEN target.reason
+                       WHEN target.type <> 'completed' THEN o.failure END,
+        updated_at = greatest(clock.now, o.updated_at),
+        ended_at = CASE WHEN target.type IN ('completed', 'failed', 'cancelled')
+                        THEN greatest(clock.now, o.updated_at) END
+    FROM target, clock
+    WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
+    RETURNING o.serial, o.version, o.updated_at, o.token, target.attempts, target.type, target.order_id, target.reason
+), told AS (
+    INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
+    SELECT serial, version, type, updated_at, token, attempts, reason FROM moved
+)
+SELECT order_id FROM moved
+"""  # noqa: S608 - constants
+"""Order ids, tokens, reasons, actions, microseconds of delay. Says of each what the lifecycle's table says of a report
+on an order that is held; what it does not find is looked at afterwards.
+"""
+
+RENEW: Final = f"""
+{_CLOCK},
+given AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)),
+target AS MATERIALIZED (
+    SELECT o.serial, given.order_id, given.token
+    {_TARGET}
+)
+UPDATE order_engine.orders AS o SET lease_ends = clock.now + $3::bigint * interval '1 microsecond'
+FROM target, clock
+WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
+RETURNING target.order_id, target.token, o.cancel_requested
+"""  # noqa: S608 - constants
+"""Order ids, tokens, microseconds of the lease."""
