@@ -107,15 +107,19 @@ def commands() -> str:
 
 
 def _helps(name: str, command: click.Command) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        for below, each in command.commands.items():
-            yield from _helps(f"{name} {below}", each)
-        return
+    below = command.commands if isinstance(command, click.Group) else {}
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield _help(name, command)
+    for word, each in below.items():
+        yield from _helps(f"{name} {word}", each)
+
+
+def _help(name: str, command: click.Command) -> str:
     # Under the program, whose settings its commands inherit.
     context = click.Context(
         command, info_name=name.partition(" ")[2], parent=click.Context(program, info_name="order-engine", **SETTINGS)
     )
-    yield f"## {name}\n\n```text\n{command.get_help(context)}\n```"
+    return f"## {name}\n\n```text\n{command.get_help(context)}\n```"
 
 
 PARTS: Mapping[str, Callable[[], str]] = {

@@ -40,6 +40,7 @@ COMMANDS = [
     ("orders", "cancel"),
     ("orders", "redrive"),
     ("metrics",),
+    ("metrics", "rebuild"),
     ("config",),
     ("config", "show"),
 ]

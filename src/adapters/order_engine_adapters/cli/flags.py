@@ -29,6 +29,7 @@ SERVICE, WORK, LIMITS = "Service", "Work", "Limits"
 FLAGS: Mapping[str, Flag] = {
     "database_url": Flag(SERVICE, "URL", "sqlite:///order_engine.db", "the repository, by its URL"),
     "queue_url": Flag(SERVICE, "URL", "none", "the queue, by its URL; without one the repository's own"),
+    "require_durable": Flag(SERVICE, SWITCH, "false", "refuse a repository that may lose orders it has acknowledged"),
     "processor": Flag(
         SERVICE, "NAME", "demo", "the work on an order: demo, demo:SECONDS, MODULE:FUNCTION, or none for HTTP only"
     ),
@@ -116,6 +117,15 @@ class SettingCommand(click.Command):
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records)
+
+
+class SettingGroup(SettingCommand, click.Group):
+    """A group that does something by itself as well; its help shows the settings, then the commands below it."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by section, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 Flags = Mapping[str, str]

@@ -89,8 +89,14 @@ def _check_repository(url: str, *, may_create: bool) -> None:
     if ends_with_its_process(url):
         message = f"The orders of {masked_url(url)} are in the process that took them: ask it with --url."
         raise InvalidSetting(message)
+    if not may_create:
+        refuse_absent_file(url)
+
+
+def refuse_absent_file(url: str) -> None:
+    """Raise Ending where opening `url` would make a database file: who asks an empty one has misspelt its name."""
     file = absent_file(url)
-    if file is not None and not may_create:
+    if file is not None:
         sentence = (
             f"There is no database {file}: start `order-engine serve` first, or name another one with --database-url "
             "or a running service with --url."

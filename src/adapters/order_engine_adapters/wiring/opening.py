@@ -13,6 +13,7 @@ from order_engine import OrderEngine
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import Container
+from order_engine_adapters.wiring.durability import durable_url
 from order_engine_adapters.wiring.settings import Settings
 
 
@@ -54,10 +55,11 @@ async def open_with(
     container = container or Container()
     container.settings.override(settings)
     container.processor.override(providers.Object(processor))
+    url = durable_url(settings.database_url) if settings.require_durable else settings.database_url
     async with AsyncExitStack() as lifetimes:
         clock = container.clock()
         open_repository, open_queue = container.repository_opener(), container.queue_opener()
-        repository = await lifetimes.enter_async_context(open_repository(settings.database_url, clock=clock))
+        repository = await lifetimes.enter_async_context(open_repository(url, clock=clock))
         queue = await lifetimes.enter_async_context(open_queue(container.queue_url(), clock=clock))
         engine = await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
         yield Opened(engine, repository)

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
 
     database_url: Url = Field("sqlite:///order_engine.db", description="the repository, by its URL")
     queue_url: UrlOrNone = Field(None, description="the queue, by its URL; without one the repository's own")
+    require_durable: bool = Field(
+        default=False, description="refuse a repository that may lose orders it has acknowledged"
+    )
     processor: Text = Field(
         "demo", description="the work on an order: demo, demo:SECONDS, MODULE:FUNCTION, or none for HTTP only"
     )

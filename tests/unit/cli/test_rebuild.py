@@ -1,0 +1,90 @@
+"""`metrics rebuild`: what it says to people and machines, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from order_engine_adapters.sqlite.lock import FileLock
+from tests.unit.cli.shop import DATABASE, one_line, order, run, write_orders
+
+ASK = ("--database-url", DATABASE)
+SPOIL = "UPDATE statistics SET total_orders = 17, pending = 9"
+
+
+@pytest.fixture
+def shop(folder: Path) -> Path:
+    """Three orders, and counters that tell of other ones."""
+    path = write_orders(folder / "orders.jsonl", [order(number) for number in range(3)])
+    assert run("import", str(path), *ASK).exit_code == 0
+    with closing(sqlite3.connect(folder / "orders.db")) as connection:
+        connection.execute(SPOIL)
+        connection.commit()
+    return folder
+
+
+@pytest.mark.usefixtures("shop")
+def test_it_says_what_was_wrong_and_then_that_nothing_is() -> None:
+    """Only the counters that were wrong, before and now."""
+    result = run("metrics", "rebuild", *ASK)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["COUNTER", "BEFORE", "NOW"],
+        ["Total", "17", "3"],
+        ["Pending", "9", "3"],
+    ]
+    assert run("metrics", "rebuild", *ASK).stdout == "The counters were right: 3 orders.\n"
+
+
+@pytest.mark.usefixtures("shop")
+def test_for_machines_it_is_one_document() -> None:
+    """Whether anything was wrong, and the metrics before and now."""
+    told = json.loads(run("metrics", "rebuild", "--json", *ASK).stdout)
+    assert (told["changed"], told["before"]["total_orders"], told["now"]["total_orders"]) == (True, 17, 3)
+    assert told["now"] == json.loads(run("metrics", "--json", *ASK).stdout)
+    again = json.loads(run("metrics", "rebuild", "--json", *ASK).stdout)
+    assert (again["changed"], again["before"]) == (False, again["now"])
+
+
+def test_a_file_that_a_process_holds_is_one_line(shop: Path) -> None:
+    """The process that holds it is named, and the counters stay as they are."""
+    lock = FileLock(shop / "orders.db")
+    lock.acquire()
+    try:
+        result = run("metrics", "rebuild", *ASK)
+    finally:
+        lock.release()
+    assert result.exit_code == 1
+    assert f"process {os.getpid()}" in one_line(result)
+    assert json.loads(run("metrics", "--json", *ASK).stdout)["total_orders"] == 17
+
+
+@pytest.mark.parametrize(
+    ("url", "exit_code", "sentence"),
+    [
+        ("memory://", 2, "The orders of memory:// end with the process that took them"),
+        ("nowhere://shop", 2, "only PostgreSQL and SQLite can be counted anew"),
+        ("sqlite:///misspelt.db", 1, "There is no database misspelt.db"),
+        ("postgresql://user:hunter2@127.0.0.1:1/shop", 1, "127.0.0.1:1/shop"),
+    ],
+)
+def test_what_cannot_be_counted_is_one_line(folder: Path, url: str, exit_code: int, sentence: str) -> None:
+    """It says why, and makes nothing."""
+    result = run("metrics", "rebuild", "--database-url", url)
+    assert result.exit_code == exit_code
+    assert sentence in one_line(result)
+    assert "hunter2" not in result.output
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", [("--json",), ASK])
+def test_a_flag_before_the_command_is_not_ignored(flag: tuple[str, ...]) -> None:
+    """It would be another one's: which file is counted must not be a guess."""
+    result = run("metrics", *flag, "rebuild")
+    assert result.exit_code == 2
+    assert one_line(result).startswith("Flags come behind rebuild, not before it.")
