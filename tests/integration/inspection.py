@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from order_engine import ContentLimits
@@ -23,7 +24,10 @@ from tests.integration.service import ask, wait_until
 
 PAGE = 1000
 CONNECTIONS = 4
+CHUNK = 5000
+"""Orders that are asked for within one time limit, however many there are in all."""
 LIMITS = ContentLimits()
+UNFAILED = frozenset({EventType.PLACED, EventType.CLAIMED, EventType.RELEASED, EventType.COMPLETED})
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,19 @@ async def inspect(address: str, posted: Mapping[str, bytes]) -> Findings:
     """
     listed = listed_ids(address)
     expect_same_orders(listed, posted)
+    histories: dict[str, Sequence[Event]] = {}
+    remaining = iter(posted.items())
+    while some := dict(islice(remaining, CHUNK)):
+        histories |= await _inspect_each(address, some)
+    events = [event for history in histories.values() for event in history]
+    statistics = fold_statistics(events)
+    expect_equal(ask(address, "GET", "/metrics").body, statistics_json(statistics), "the metrics, folded from history")
+    claims = sum(event.type is EventType.CLAIMED for event in events)
+    return Findings(len(listed), claims, histories)
+
+
+async def _inspect_each(address: str, posted: Mapping[str, bytes]) -> Mapping[str, Sequence[Event]]:
+    """Check each of these orders with its history, and return the histories."""
     orders = await ask_all(address, [Request("GET", f"/orders/{each}") for each in posted], CONNECTIONS)
     told = await ask_all(address, [Request("GET", f"/orders/{each}/history") for each in posted], CONNECTIONS)
     histories = {
@@ -51,11 +68,25 @@ async def inspect(address: str, posted: Mapping[str, bytes]) -> Findings:
     }
     for (order_id, body), order in zip(posted.items(), orders, strict=True):
         check_completed_order(_placement(body), histories[order_id], order.body)
-    events = [event for history in histories.values() for event in history]
-    statistics = fold_statistics(events)
-    expect_equal(ask(address, "GET", "/metrics").body, statistics_json(statistics), "the metrics, folded from history")
-    claims = sum(event.type is EventType.CLAIMED for event in events)
-    return Findings(len(listed), claims, histories)
+    return histories
+
+
+def expect_no_failures(histories: Mapping[str, Sequence[Event]]) -> None:
+    """Check that no attempt at these orders failed."""
+    for order_id, history in histories.items():
+        expect({event.type for event in history} <= UNFAILED, f"no attempt at {order_id!r} failed: {_story(history)}")
+
+
+def expect_nothing_counted(histories: Mapping[str, Sequence[Event]]) -> None:
+    """Check that each of these orders was completed in the first attempt that counts: none failed, none vanished."""
+    expect_no_failures(histories)
+    for order_id, history in histories.items():
+        expect_equal(history[-1].attempt, 1, f"the attempts that count at {order_id!r}: {_story(history)}")
+
+
+def counted(histories: Mapping[str, Sequence[Event]]) -> int:
+    """Return how many of these orders have an attempt that counts beside the one that completed them."""
+    return sum(history[-1].attempt != 1 for history in histories.values())
 
 
 def expect_same_orders(listed: Sequence[str], posted: Collection[str]) -> None:
@@ -106,6 +137,10 @@ def counts_of(address: str) -> Mapping[str, int]:
 def body_of(order_id: str) -> bytes:
     """Return the body of a small order."""
     return json.dumps({"order_id": order_id, "user_id": "user", "item_ids": ["item"], "total_amount": "1.00"}).encode()
+
+
+def _story(history: Sequence[Event]) -> str:
+    return ", ".join(event.type for event in history)
 
 
 def _placement(body: bytes) -> Placement:
