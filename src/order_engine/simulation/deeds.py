@@ -12,6 +12,8 @@ from order_engine.simulation.plan import MOST_KILLERS, Plan
 MOST_REPEATS: Final = 3
 """Runs of one order on which the same trouble strikes, unless it is the order's nature."""
 ALWAYS: Final = 1_000_000
+PART_ALWAYS: Final = 0.25
+"""Of the orders with a trouble that may be their nature, those of which it is."""
 
 
 class Deed(NamedTuple):
@@ -51,7 +53,7 @@ def draw_natures(plan: Plan, random: Random) -> Sequence[Nature]:
     natures = [_draw_nature(plan, random) for _ in range(plan.orders)]
     if plan.likelihood[Fault.PROCESSOR_KILLS]:
         for _ in range(random.randint(1, MOST_KILLERS)):
-            runs = ALWAYS if random.random() < 0.5 else random.randint(1, MOST_REPEATS)  # noqa: PLR2004 - an even chance
+            runs = ALWAYS if random.random() < PART_ALWAYS else random.randint(1, MOST_REPEATS)
             killer = Nature(plan.work_seconds, Fault.PROCESSOR_KILLS, runs, plan.work_seconds * random.random())
             natures[random.randrange(len(natures))] = killer
     return natures
@@ -71,7 +73,7 @@ def _draw_nature(plan: Plan, random: Random) -> Nature:
 
 def _runs(fault: Fault, random: Random) -> int:
     # What always fails or hangs ends when its attempts are spent; what is always slow just takes its time.
-    if fault in {Fault.PROCESSOR_FAILS, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_SLOW} and random.random() < 0.3:  # noqa: PLR2004
+    if fault in {Fault.PROCESSOR_FAILS, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_SLOW} and random.random() < PART_ALWAYS:
         return ALWAYS
     return random.randint(1, MOST_REPEATS)
 

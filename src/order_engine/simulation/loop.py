@@ -28,18 +28,17 @@ class Stalled(Exception):
 
 
 class SimulatedTask(asyncio.Task[Answer]):
-    """A task whose hash is its number, so that a set of tasks has the same order in every run."""
-
-    _serials = count()
+    """A task whose hash is its number in its loop, so that a set of tasks has the same order in every run."""
 
     def __init__(
         self,
         coroutine: Generator[Any, None, Answer] | Coroutine[Any, Any, Answer],
+        loop: SimulatedLoop,
         **settings: Any,  # noqa: ANN401
     ) -> None:
         """Begin at the loop's next turn."""
-        self._serial = next(self._serials)
-        super().__init__(coroutine, **settings)
+        self._serial = next(loop.task_serials)
+        super().__init__(coroutine, loop=loop, **settings)
 
     def __hash__(self) -> int:
         """Return the number."""
@@ -66,6 +65,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._ready: deque[Step] = deque()
         self._timers: list[tuple[float, int, Step]] = []
         self._serial = count()
+        self.task_serials = count()
+        """Numbers for tasks, each loop's own: the order of a set of tasks depends on how large their numbers are."""
         self._world = Owner("world")
         self._closed = False
         self.failures: list[dict[str, Any]] = []
@@ -149,7 +150,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             coro.close()
             message = "The simulation is over."
             raise RuntimeError(message)
-        return SimulatedTask(coro, loop=self, name=str(name or "-"), context=context, **settings)
+        return SimulatedTask(coro, self, name=str(name or "-"), context=context, **settings)
 
     def get_debug(self) -> bool:
         """Return False."""

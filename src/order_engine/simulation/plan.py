@@ -56,7 +56,7 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
     """Draw everything that is fixed before a simulation begins."""
     random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
     likelihood = draw_likelihood(random, wanted)
-    lease = random.uniform(1, 8)
+    lease = random.uniform(1, 6)
     options = _draw_options(random, lease, likelihood)
     return Plan(
         seed=seed,
@@ -82,9 +82,9 @@ def _draw_options(random: Random, lease: float, likelihood: Likelihood) -> Engin
     return EngineOptions(
         concurrency=random.choice(SLOTS),
         lease_seconds=lease,
-        max_attempts=random.randint(1, 6),
-        max_deliveries=10 if kills else random.randint(3, 10),
-        attempt_seconds=0 if random.random() < 0.1 else lease * random.uniform(0.3, 2),  # noqa: PLR2004
+        max_attempts=random.randint(1, 4),
+        max_deliveries=8 if kills else random.randint(3, 8),
+        attempt_seconds=0 if random.random() < 0.1 else lease * random.uniform(0.3, 1.2),  # noqa: PLR2004
         backoff_seconds=random.uniform(0, 0.5),
         backoff_cap_seconds=random.uniform(0.2, 2),
         poll_seconds=random.uniform(0.1, 1),

@@ -85,8 +85,10 @@ def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
             _simulate(world, scenario)
         finally:
             violations = list(world.record.violations)
+            # What the dead do while they are unwound is no part of it.
+            story, world.story = world.story, None
             _clear_up(loop)
-    return Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, world.story)
+    return Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, story)
 
 
 @contextmanager
@@ -190,7 +192,7 @@ class _Simulation:
 
 def _clear_up(loop: SimulatedLoop) -> None:
     """Unwind what a dead process left behind, with nobody listening any more."""
-    tasks = asyncio.all_tasks(loop)
+    tasks = sorted(asyncio.all_tasks(loop), key=hash)
     loop.close()
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as asyncio's own gather does
