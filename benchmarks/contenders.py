@@ -6,7 +6,6 @@ Each contender gets the same orders and returns when every one of them is Comple
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.models import Job
 from pgqueuer.types import QueueExecutionMode
 
+from benchmarks.orders import payload
 from order_engine import EngineOptions, NewOrder, Order, OrderEngine
 from order_engine.domain.order import Status
 from order_engine.ports.observer import Fact, Reported
@@ -28,19 +28,6 @@ Contender: TypeAlias = Callable[[Sequence[NewOrder]], Awaitable[None]]
 PLAIN_WORKERS = 100
 RIVAL_ENQUEUE = 1000
 """Jobs that the rival is given in one call."""
-
-
-def new_orders(count: int, first: int = 0) -> list[NewOrder]:
-    """Return orders as a client would give them: three items, 50.00, numbered from `first`."""
-    return [
-        NewOrder(
-            order_id=f"order-{number:08d}",
-            user_id=f"user-{number % 1000}",
-            item_ids=["item-1", "item-2", "item-3"],
-            total_amount="50.00",
-        )
-        for number in range(first, first + count)
-    ]
 
 
 # The engine
@@ -177,7 +164,7 @@ def rival(batch_size: int) -> Contender:
             await work(job)
 
         for start in range(0, len(orders), RIVAL_ENQUEUE):
-            payloads: list[bytes | None] = [_payload(order) for order in orders[start : start + RIVAL_ENQUEUE]]
+            payloads: list[bytes | None] = [payload(order) for order in orders[start : start + RIVAL_ENQUEUE]]
             count = len(payloads)
             await queuer.qm.queries.enqueue(["order"] * count, payloads, [0] * count)
         await queuer.qm.run(
@@ -185,14 +172,3 @@ def rival(batch_size: int) -> Contender:
         )
 
     return run
-
-
-def _payload(order: NewOrder) -> bytes:
-    """Return an order as its job carries it: this queue keeps bytes."""
-    content = {
-        "order_id": order.order_id,
-        "user_id": order.user_id,
-        "item_ids": list(order.item_ids),
-        "total_amount": str(order.total_amount),
-    }
-    return json.dumps(content).encode()

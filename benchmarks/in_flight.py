@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TypeAlias
 
-from benchmarks.contenders import Completions, PlainStore, memory_engine, new_orders
+from benchmarks.contenders import Completions, PlainStore, memory_engine
+from benchmarks.orders import new_orders
 from benchmarks.report import machine, table
 from order_engine import EngineOptions, NewOrder
 

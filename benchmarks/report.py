@@ -13,6 +13,11 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, {python}"
 
 
+def load_average() -> str:
+    """Return the load average of the last minute: over the number of cores, something else took part in the figures."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table: the first column to the left, figures to the right."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

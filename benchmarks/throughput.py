@@ -16,6 +16,7 @@ from statistics import median
 
 from benchmarks import contenders
 from benchmarks.contenders import Contender
+from benchmarks.orders import new_orders
 from benchmarks.report import machine, table
 from order_engine import NewOrder
 
@@ -54,7 +55,7 @@ class Figures:
 
 def run_once(contender: Contender, orders: int) -> Spent:
     """Run a contender on fresh orders and a clean heap, the garbage collector on."""
-    content = contenders.new_orders(orders)
+    content = new_orders(orders)
     gc.collect()
     return asyncio.run(_timed(contender, content))
 

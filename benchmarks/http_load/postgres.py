@@ -24,7 +24,7 @@ def running_postgres() -> Iterator[str]:
         cluster = Path(folder) / "cluster"
         if os.geteuid() == 0:
             shutil.chown(folder, UNPRIVILEGED)
-        port = _free_port()
+        port = free_port()
         _run([str(programs / "initdb"), "-D", str(cluster), "-A", "trust", "-U", "postgres", "-E", "UTF8"])
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200"
         _run([str(programs / "pg_ctl"), "-D", str(cluster), "-w", "-o", options, "-l", f"{folder}/log", "start"])
@@ -51,7 +51,8 @@ def _run(command: Sequence[str]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")  # noqa: S603 - our own words
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

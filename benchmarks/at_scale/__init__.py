@@ -1,0 +1,1 @@
+"""What answers take when a hundred thousand, a million and ten million orders are kept."""
