@@ -145,7 +145,9 @@ class Attempts:
 
     async def none(self) -> None:
         """Wait until no attempt is under way, and none is promised."""
-        await self._has_none.wait()
+        while self._promised or self._running:
+            # Asked again: a claim's promise is redeemed the moment before its orders begin.
+            await self._has_none.wait()
 
     def _update(self) -> None:
         free = self.free > 0

@@ -73,7 +73,11 @@ class Books:
         elif event.type is EventType.REDRIVEN:
             self._started.pop(event.order_id, None)
         elif event.type is EventType.COMPLETED:
-            self._microseconds += (event.at - self._started[event.order_id]) // MICROSECOND
+            started = self._started.get(event.order_id)
+            if started is None:
+                self._violate(event, "completed without having been claimed")
+            else:
+                self._microseconds += (event.at - started) // MICROSECOND
 
     def _violate(self, event: Event, what: str) -> None:
         self._world.record.violate("P3", f"{event.order_id}: {what}", event.order_id)

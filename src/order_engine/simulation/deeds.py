@@ -12,6 +12,7 @@ from order_engine.simulation.plan import MOST_KILLERS, Plan
 MOST_REPEATS: Final = 3
 """Runs of one order on which the same trouble strikes, unless it is the order's nature."""
 ALWAYS: Final = 1_000_000
+TAKING_LONG: Final = frozenset({Fault.PROCESSOR_SLOW, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_STUBBORN})
 PART_ALWAYS: Final = 0.25
 """Of the orders with a trouble that may be their nature, those of which it is."""
 
@@ -37,10 +38,9 @@ class Nature(NamedTuple):
             return Deed(self.fault_seconds, self.fault)
         return Deed(self.seconds)
 
-    @property
-    def takes_long(self) -> bool:
-        """Whether it keeps a processor busy out of the ordinary."""
-        return self.fault in {Fault.PROCESSOR_SLOW, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_STUBBORN}
+    def takes_long(self, lease_seconds: float) -> bool:
+        """Whether it keeps a processor busy for a good part of a lease."""
+        return self.fault in TAKING_LONG or self.seconds > lease_seconds / 2
 
     @property
     def kills(self) -> bool:

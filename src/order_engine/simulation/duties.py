@@ -8,13 +8,14 @@ from typing import Final
 
 from order_engine.domain.order import Order
 from order_engine.simulation.instances import Fleet
+from order_engine.simulation.passages import drive
 from order_engine.simulation.record import Run
 from order_engine.simulation.world import World
 
 SLACK: Final = 0.25
 """Seconds on top of every limit: the calls that are on their way."""
-PART_OF_LEASE: Final = 2 / 3
-"""A renewal comes after a third of a lease; a watch of the limits, and a second try, come well within another."""
+PART_OF_LEASE: Final = 1 / 2
+"""A renewal comes after a third of a lease, and a watch of the limits after a twelfth."""
 
 
 def check_runs(world: World, fleet: Fleet) -> None:
@@ -22,12 +23,26 @@ def check_runs(world: World, fleet: Fleet) -> None:
     now, lease_seconds = world.loop.time(), world.plan.options.lease_seconds
     for life in fleet.lives:
         for run in life.overdue_runs:
-            if run.stubborn or now - run.began < lease_seconds * PART_OF_LEASE + SLACK:
+            if now - run.began < lease_seconds * PART_OF_LEASE + SLACK:
                 continue
-            if problem := _why_it_should_have_stopped(world, run, now - lease_seconds * PART_OF_LEASE - SLACK):
+            if run.stubborn:
+                _check_given_up(world, run)
+            elif problem := _why_it_should_have_stopped(world, run, now - lease_seconds * PART_OF_LEASE - SLACK):
                 order_id = run.order.order_id
                 what = f"{order_id} still runs in {run.claimant.name} under token {run.order.token}: {problem}"
                 world.record.violate("limits", what, order_id)
+
+
+def _check_given_up(world: World, run: Run) -> None:
+    """Check that a processor that ignores its cancellation has lost its order in time, which goes on elsewhere."""
+    options = world.plan.options
+    longest = options.attempt_seconds + options.stop_seconds + options.lease_seconds * PART_OF_LEASE + SLACK
+    if not options.attempt_seconds or world.loop.time() - run.began < longest:
+        return
+    order: Order = drive(world.store.get([run.order.order_id]))[run.order.order_id]
+    if order.held and order.token == run.order.token:
+        what = f"{order.order_id} is still held for a processor that ignores its cancellation"
+        world.record.violate("limits", what, order.order_id)
 
 
 def _why_it_should_have_stopped(world: World, run: Run, long_ago: float) -> str:

@@ -40,7 +40,9 @@ class SimulatedRepository:
         if hold is not None:
             self._world.claimants[hold.claim_id] = self._caller.claimant
         order_ids = [placement.order_id for placement in placements]
-        return cast("Sequence[Added]", await self._carry("add", order_ids, partial(self._add, placements, hold)))
+        call = partial(self._add, placements, hold)
+        claim_id = None if hold is None else hold.claim_id
+        return cast("Sequence[Added]", await self._carry("add", order_ids, call, claim_id))
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Carry a `claim`."""
@@ -48,7 +50,8 @@ class SimulatedRepository:
             self._world.claimants[terms.claim_id] = self._caller.claimant
             if self._caller.draining:
                 self._world.record.violate("P9", f"{self._caller.name} claims although it drains")
-        return cast("Claimed", await self._carry("claim", terms.order_ids or (), partial(self._claim, terms)))
+        call = partial(self._claim, terms)
+        return cast("Claimed", await self._carry("claim", terms.order_ids or (), call, terms.claim_id))
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Carry a `renew`."""
@@ -76,9 +79,9 @@ class SimulatedRepository:
         call = partial(self._store.history, order_id, after, limit)
         return cast("Sequence[Event]", await self._carry("history", (order_id,), call))
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    async def events(self, after: Cursor | None, limit: int, until: Cursor | None = None) -> EventPage:
         """Carry an `events`."""
-        return cast("EventPage", await self._carry("events", (), partial(self._store.events, after, limit)))
+        return cast("EventPage", await self._carry("events", (), partial(self._store.events, after, limit, until)))
 
     async def statistics(self) -> Statistics:
         """Carry a `statistics`."""
@@ -100,4 +103,5 @@ class SimulatedRepository:
     def _note_holds(self, orders: Iterable[Order]) -> None:
         now = self._world.loop.time()
         for order in orders:
-            self._world.holds.setdefault((order.order_id, order.token), Hold(self._caller.claimant, now))
+            hold = Hold(self._caller.claimant, now, order.claim_id)
+            self._world.holds.setdefault((order.order_id, order.token), hold)

@@ -140,6 +140,7 @@ class Life:
         """Be gone: nothing of the process runs any more, and whoever asked it hears of that."""
         self.owner.die()
         self.claimant.dead = True
+        self.claimant.gone_at = self._world.loop.time()
         self._world.fault_ended()
         for outcome in self._open:
             if not outcome.done():

@@ -97,7 +97,8 @@ class Misfortunes:
         self._world.struck(fault, "store", f"its clock jumps by {seconds:.3f} s")
         self._world.store_clock.jump(seconds)
         self._world.jumped = True
-        self._world.jumped_ahead = self._world.jumped_ahead or seconds > 0
+        if seconds > 0:
+            self._world.jumps_ahead.append(self._world.loop.time())
         self._world.fault_ended()
 
 

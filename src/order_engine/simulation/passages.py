@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from itertools import accumulate
+from math import inf
 from random import Random
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -25,8 +26,9 @@ Answer: TypeAlias = "asyncio.Future[Any]"
 WRITES: Final = frozenset({"add", "claim", "renew", "apply"})
 LOST: Final = "the connection broke"
 EVEN: Final = 0.5
-LONGEST_BACKOFF: Final = 1.1
-"""Seconds until an engine asks again after a failure, and is answered."""
+PART_UNTIL_NEXT_TRY: Final = 1 / 5
+"""The part of a lease after which an engine has asked again for a call that failed: half a renewal interval, and the
+way there and back."""
 
 
 class Caller(Protocol):
@@ -58,16 +60,20 @@ class Passage:
         self._thresholds = list(zip(accumulate(chances), OF_CALLS, strict=True))
         self._any = sum(chances)
         self._request_seconds = world.plan.options.request_seconds
+        self._until_next_try = world.plan.options.lease_seconds * PART_UNTIL_NEXT_TRY
 
-    async def carry(self, operation: str, order_ids: Sequence[str], call: Call) -> Any:  # noqa: ANN401 - the call's own
-        """Return what `call` returns, unless something strikes."""
+    async def carry(self, operation: str, order_ids: Sequence[str], call: Call, claim_id: str | None = None) -> Any:  # noqa: ANN401 - the call's own
+        """Return what `call`, which may make the claim `claim_id`, returns, unless something strikes."""
         world = self._world
         answer: Answer = world.loop.create_future()
         if world.story is not None:
             world.tell(self._caller.name, f"{operation} {_named(order_ids)}", *order_ids)
         fault = self._draw()
         if fault is not None:
-            self._strike(fault, operation, order_ids, call, answer)
+            wait = self._request_seconds * self._random.uniform(0.1, 1.5)
+            self._excuse(fault, operation, wait, claim_id)
+            self._world.struck(fault, self._caller.name, f"{fault}: {operation} {_named(order_ids)}", *order_ids)
+            self._strike(fault, operation, wait, call, answer)
         elif (away := self._outages.of(self._caller.name)) is not None:
             self._meet(away, operation, call, answer)
         else:
@@ -93,21 +99,18 @@ class Passage:
             # No excuse for a lost lease: an outage is nobody's failed attempt.
             self._caller.claimant.met_outage = True
         else:
-            self._trouble(self._request_seconds + LONGEST_BACKOFF)
+            self._trouble(self._request_seconds + self._until_next_try)
         if away is Away.SWALLOWS:
             return
         error = OutcomeUnknown(LOST) if away is Away.BREAKS_OFF and operation in WRITES else Unavailable(LOST)
         self._world.loop.in_world(_fail, answer, error, delay=self._latency())
 
-    def _strike(self, fault: Fault, operation: str, order_ids: Sequence[str], call: Call, answer: Answer) -> None:
-        """Let `fault` happen to a call."""
+    def _strike(self, fault: Fault, operation: str, wait: float, call: Call, answer: Answer) -> None:
+        """Let `fault` happen to a call; what is late or slow takes `wait` seconds."""
         later = self._world.loop.in_world
         delay = self._latency()
         broken = OutcomeUnknown(LOST) if operation in WRITES else Unavailable(LOST)
-        wait = self._request_seconds * self._random.uniform(0.1, 1.5)
-        self._trouble(self._trouble_seconds(fault, wait))
         self._world.fault_ended(max(wait, self._request_seconds))
-        self._world.struck(fault, self._caller.name, f"{fault}: {operation} {_named(order_ids)}", *order_ids)
         if fault is Fault.CALL_FAILS:
             later(_fail, answer, Unavailable(LOST), delay=delay)
         elif fault is Fault.CALL_FORGOTTEN:
@@ -125,14 +128,21 @@ class Passage:
         else:
             self._crash_on_the_way(operation, call, answer)
 
-    def _trouble_seconds(self, fault: Fault, wait: float) -> float:
-        """Return for how long a call that met `fault` may keep its caller from using its leases."""
-        if fault is Fault.CALL_LATE or wait > self._request_seconds:
-            # What takes effect when its caller has given up may hold orders of which nobody knows.
-            return 2 * self._world.plan.options.lease_seconds
-        if fault in {Fault.CALL_SILENT, Fault.CALL_SLOW}:
-            return self._request_seconds + LONGEST_BACKOFF
-        return LONGEST_BACKOFF
+    def _excuse(self, fault: Fault, operation: str, wait: float, claim_id: str | None) -> None:
+        """Note for how long a call that meets `fault` keeps its caller from its leases.
+
+        A renewal is given up soon and made again. A claim that is late may hold orders of which nobody knows. A report
+        keeps nobody from renewing.
+        """
+        if operation == "renew":
+            self._trouble(self._until_next_try)
+        elif claim_id is not None:
+            late = fault is Fault.CALL_LATE or wait > self._request_seconds
+            seconds = inf if late else self._until_next_try
+            if fault in {Fault.CALL_SILENT, Fault.CALL_SLOW}:
+                seconds += self._request_seconds
+            troubles = self._world.claim_troubles
+            troubles[claim_id] = troubles.get(claim_id, 0.0) + seconds
 
     def _crash_on_the_way(self, operation: str, call: Call, answer: Answer) -> None:
         """Let the caller die before the call takes effect, before the answer comes, or right after it."""

@@ -15,6 +15,10 @@ DISORDERS: Final = (2, 4, 16, 64)
 AMPLE: Final = 10_000
 FOR_EACH: Final = 25
 """Orders for each that may pass at once."""
+PART_THAT_WORKS_LONG: Final = 0.15
+"""Of the seeds, those in which work takes about as long as a lease: leases are renewed then, and lost in the middle."""
+MOST_LONG_ORDERS: Final = 300
+LONG_FOR_EACH: Final = 5
 MOST_KILLERS: Final = 3
 """Of a seed in which nothing else takes an attempt away: then no neighbour of a killer may fail, and it is checked."""
 
@@ -57,34 +61,37 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
     random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
     likelihood = draw_likelihood(random, wanted)
     lease = random.uniform(1, 6)
-    options = _draw_options(random, lease, likelihood)
+    works_long = random.random() < PART_THAT_WORKS_LONG
+    options = _draw_options(random, lease, likelihood, works_long=works_long)
     return Plan(
         seed=seed,
         instances=random.randint(1, sizes.instances),
-        orders=max(1, int(min(sizes.orders * random.random(), _most_orders(options)))),
+        orders=max(1, int(min(sizes.orders * random.random(), _most_orders(options, works_long=works_long)))),
         options=options,
         likelihood=likelihood,
         disorder=random.choice(DISORDERS) if likelihood[Fault.DISORDER] else 1,
         latency=lease / 500 * random.uniform(0.1, 1),
-        work_seconds=lease / 4 * random.random() ** 3,
+        work_seconds=lease * random.uniform(0.5, 2.5) if works_long else lease / 4 * random.random() ** 3,
         trouble_seconds=lease * random.uniform(2, 4),
         all_hear=random.random() < 0.5,  # noqa: PLR2004 - an even chance
     )
 
 
-def _most_orders(options: EngineOptions) -> int:
+def _most_orders(options: EngineOptions, *, works_long: bool) -> int:
     """Return how many orders make sense: where few pass at once, many show nothing that few do not, and take long."""
-    return 1 + FOR_EACH * min(options.concurrency, options.batch_orders, options.max_waiting)
+    most = 1 + FOR_EACH * min(options.concurrency, options.batch_orders, options.max_waiting)
+    return min(most, MOST_LONG_ORDERS, LONG_FOR_EACH * options.concurrency) if works_long else most
 
 
-def _draw_options(random: Random, lease: float, likelihood: Likelihood) -> EngineOptions:
+def _draw_options(random: Random, lease: float, likelihood: Likelihood, *, works_long: bool) -> EngineOptions:
+    shortest, longest = (1.0, 3.0) if works_long else (0.3, 1.2)
     kills = likelihood[Fault.PROCESSOR_KILLS] > 0
     return EngineOptions(
         concurrency=random.choice(SLOTS),
         lease_seconds=lease,
         max_attempts=random.randint(1, 4),
         max_deliveries=8 if kills else random.randint(3, 8),
-        attempt_seconds=0 if random.random() < 0.1 else lease * random.uniform(0.3, 1.2),  # noqa: PLR2004
+        attempt_seconds=0 if random.random() < 0.1 else lease * random.uniform(shortest, longest),  # noqa: PLR2004
         backoff_seconds=random.uniform(0, 0.5),
         backoff_cap_seconds=random.uniform(0.2, 2),
         poll_seconds=random.uniform(0.1, 1),

@@ -32,6 +32,8 @@ class Claimant:
         self.name = name
         self.dead = False
         """Whether it is over, in whichever way."""
+        self.gone_at = inf
+        """When it was over."""
         self.crashed = False
         """Whether it ended without draining."""
         self.last_progress = 0.0
@@ -47,8 +49,12 @@ class Claimant:
         self._troubles.append((begin, end))
 
     def trouble_between(self, begin: float, end: float) -> float:
-        """Return how many seconds of trouble there were between these moments; what overlaps counts twice."""
-        return sum(max(0.0, min(last, end) - max(first, begin)) for first, last in self._troubles)
+        """Return how many seconds of trouble there were between these moments."""
+        seconds, until = 0.0, begin
+        for first, last in sorted(self._troubles):
+            seconds += max(0.0, min(last, end) - max(first, until))
+            until = max(until, min(last, end))
+        return seconds
 
     def was_paused_since(self, moment: float) -> bool:
         """Whether it is paused, or was after `moment`."""

@@ -133,7 +133,10 @@ class _Simulation:
         parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
         self._fleet = Fleet(world, parts)
         self._misfortunes = Misfortunes(world, self._fleet, outages)
-        self._clients = Clients(world, self._fleet, orders, lambda order_id: self._natures[order_id].takes_long)
+        lease_seconds = plan.options.lease_seconds
+        self._clients = Clients(
+            world, self._fleet, orders, lambda order_id: self._natures[order_id].takes_long(lease_seconds)
+        )
         self._reader = Reader(world, self._clients)
         self._books = Books(world)
 
@@ -168,7 +171,8 @@ class _Simulation:
         await asyncio.gather(*others)
         await Calm(world, self._fleet, self._books, self._natures).watch()
         while await self._reader.read_page():
-            pass
+            # Whichever process it asks may have stopped, and another takes its time to start.
+            await world.clock.sleep(world.plan.latency)
         for instance in self._fleet.instances:
             instance.close()
         await asyncio.gather(*running)

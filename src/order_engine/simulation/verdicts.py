@@ -111,14 +111,16 @@ class Verdicts:
     def _judge_vanished(self, claim: Event, following: Event) -> None:
         """See that an attempt without a report is one whose process, or its calls, met with something."""
         hold = self._world.holds.get((claim.order_id, claim.token or 0))
-        if hold is None or hold.claimant.crashed or self._world.jumped_ahead:
-            return
-        run = self._runs.get((claim.order_id, claim.token or 0))
-        if (hold.claimant.dead and hold.claimant.met_outage) or (run is not None and run.stubborn):
+        if hold is None:
             return
         until = self._books.seen[following.order_id, following.version]
-        lease_seconds = self._world.plan.options.lease_seconds
-        if hold.claimant.trouble_between(hold.since - 2 * lease_seconds, until) < lease_seconds * ENOUGH_TO_LOSE:
+        is_gone = hold.claimant.gone_at <= until and (hold.claimant.crashed or hold.claimant.met_outage)
+        run = self._runs.get((claim.order_id, claim.token or 0))
+        if is_gone or self._world.jumped_ahead(hold.since, until) or (run is not None and run.stubborn):
+            return
+        enough = self._world.plan.options.lease_seconds * ENOUGH_TO_LOSE
+        trouble = hold.claimant.trouble_between(hold.since - 2 * self._world.plan.latency, until)
+        if max(trouble, self._world.claim_troubles.get(hold.claim_id, 0.0)) < enough:
             what = f"attempt {claim.token} vanished although nothing happened to {hold.claimant.name}"
             self._violate("P7", claim.order_id, what)
 

@@ -20,6 +20,7 @@ class Hold(NamedTuple):
 
     claimant: Claimant
     since: float
+    claim_id: str | None
 
 
 @dataclass
@@ -39,10 +40,12 @@ class World:
     """When a process died last, or trouble ended."""
     jumped: bool = False
     """Whether the store's clock was set at all."""
-    jumped_ahead: bool = False
-    """Whether the store's clock was set forward, so that leases ended before their time."""
+    jumps_ahead: list[float] = field(default_factory=list)
+    """When the store's clock was set forward, so that leases ended before their time."""
     holds: dict[tuple[str, int], Hold] = field(default_factory=dict)
     """Who held each order, by its id and token."""
+    claim_troubles: dict[str | None, float] = field(default_factory=dict)
+    """For how many seconds each claim was kept from its answer, by its id; infinite where it may take effect late."""
     claimants: dict[str, Claimant] = field(default_factory=dict)
     """Who made each claim, by its id."""
 
@@ -65,6 +68,10 @@ class World:
         """Tell what happened, where anybody listens."""
         if self.story is not None:
             self.story.tell(self.loop.time(), who, what, *order_ids)
+
+    def jumped_ahead(self, begin: float, end: float) -> bool:
+        """Whether the store's clock was set forward between these moments."""
+        return any(begin <= moment <= end for moment in self.jumps_ahead)
 
     def fault_ended(self, seconds: float = 0.0) -> None:
         """Note that a fault ends now, or in `seconds`."""
