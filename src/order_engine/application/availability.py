@@ -17,7 +17,8 @@ class Availability:
 
     After an outage, leases that ended meanwhile are not to be taken for one renewal interval: whoever still holds
     them could not renew, and gets that time to renew or release first. An outage is nobody's failed attempt. The same
-    holds after this process itself stood still: it does not take from itself what it could not renew.
+    holds after this process itself stood still: it does not take from itself what it could not renew. And it holds from
+    the start, for a process that was just started cannot know whether there was an outage until a moment ago.
     """
 
     def __init__(self, clock: Clock, observer: Observer, renewal_seconds: float) -> None:
@@ -25,7 +26,7 @@ class Availability:
         self._clock = clock
         self._observer = observer
         self._renewal_seconds = renewal_seconds
-        self._back_since: float | None = None
+        self._back_since: float | None = clock.monotonic()
         self._last_beat: float | None = None
         self._writes_fail = False
         self._last_answer = clock.monotonic()

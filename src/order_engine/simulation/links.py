@@ -32,8 +32,10 @@ class SimulatedRepository:
         self._world = world
         self._caller = caller
         self._carry = passage.carry
-        # As Any: partial() takes coroutine functions, and a port promises awaitables.
-        self._store: Any = world.store
+
+    @property
+    def _store(self) -> Any:  # noqa: ANN401 - partial() takes coroutine functions, and a port promises awaitables
+        return self._world.store
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
         """Carry an `add`."""

@@ -208,7 +208,8 @@ class Life:
             )
         if self.engine.ready:
             world.record.violate("P9", f"{self.claimant.name} is ready although it drains")
-        troubled = self.claimant.trouble_between(began - 2 * options.lease_seconds, world.loop.time())
+        long_ago = began - 2 * options.lease_seconds
+        troubled = self.claimant.trouble_between(long_ago, world.loop.time()) or self.claimant.last_fault > long_ago
         if not troubled and not self.claimant.met_outage:
             self._check_nothing_held()
 

@@ -134,6 +134,7 @@ class Passage:
         A renewal is given up soon and made again. A claim that is late may hold orders of which nobody knows. A report
         keeps nobody from renewing.
         """
+        self._caller.claimant.last_fault = self._world.loop.time() + max(wait, self._request_seconds)
         if operation == "renew":
             self._trouble(self._until_next_try)
         elif claim_id is not None:

@@ -36,6 +36,8 @@ class Claimant:
         """When it was over."""
         self.crashed = False
         """Whether it ended without draining."""
+        self.last_fault = -inf
+        """When the last call ended that met a fault."""
         self.last_progress = 0.0
         """When it last began or reported something, or had no free slot."""
         self.met_outage = False

@@ -114,7 +114,10 @@ class Verdicts:
         if hold is None:
             return
         until = self._books.seen[following.order_id, following.version]
-        is_gone = hold.claimant.gone_at <= until and (hold.claimant.crashed or hold.claimant.met_outage)
+        claimant = hold.claimant
+        # A drain has little time: one call that fails then may cost what it was to release.
+        was_hindered = claimant.crashed or claimant.met_outage or claimant.last_fault > hold.since
+        is_gone = claimant.gone_at <= until and was_hindered
         run = self._runs.get((claim.order_id, claim.token or 0))
         if is_gone or self._world.jumped_ahead(hold.since, until) or (run is not None and run.stubborn):
             return

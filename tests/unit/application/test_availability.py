@@ -23,9 +23,11 @@ def may_take(availability: Availability) -> bool:
 
 
 async def test_ended_leases_are_not_taken_for_one_interval_after_an_outage() -> None:
-    """Free to take before the first outage, not during one, and not until the interval after it is over."""
+    """Not during an outage, and not until the interval after it is over; nor in the first interval of a process."""
     clock, facts = ManualClock(), Facts()
     availability = Availability(clock, facts, renewal_seconds=10)
+    assert not may_take(availability)
+    await clock.advance(10)
     assert may_take(availability)
     availability.failed("claim", Unavailable())
     assert not may_take(availability)
@@ -58,6 +60,8 @@ async def test_ended_leases_are_not_taken_for_one_interval_after_the_process_sto
     """A process that runs says so again and again; a pause of more than an interval counts like an outage."""
     clock = ManualClock()
     availability = Availability(clock, Facts(), renewal_seconds=10)
+    availability.beat()
+    await clock.advance(9)
     for _ in range(5):
         availability.beat()
         await clock.advance(9)

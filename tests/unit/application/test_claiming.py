@@ -335,7 +335,7 @@ async def test_suspects_run_in_ever_smaller_company() -> None:
     once = Work(hangs)
     engine = bench.build(once, concurrency=64)
     await engine.__aenter__()
-    await bench.advance(2)
+    await bench.advance(11)
     assert once.most_at_once == 8
     await bench.kill(engine)
     await bench.advance(31)

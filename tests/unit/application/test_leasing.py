@@ -174,7 +174,7 @@ async def test_a_renewal_that_finds_the_order_taken_stops_the_processor() -> Non
         cut_off.plan(Fails(), "renew")
         bench.clock.jump(31)
         async with bench.engine(work):
-            await bench.advance(5)
+            await bench.advance(11)
             assert work.running == ["order1"]
             cut_off.heal()
             await bench.advance(15)

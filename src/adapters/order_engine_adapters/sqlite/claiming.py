@@ -13,8 +13,8 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, read_orders
-from order_engine_adapters.sqlite.store import Store
+from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, moment, read_orders
+from order_engine_adapters.sqlite.store import ENDED_BY_PROOF, Store
 
 DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
@@ -25,7 +25,7 @@ CANDIDATES: Final = f"""
 WITH candidate (since, serial) AS (
     SELECT * FROM (
         SELECT lease_ends, serial FROM orders INDEXED BY orders_held
-        WHERE :take_ended_leases AND lease_ends IS NOT NULL AND lease_ends <= :now
+        WHERE (:take_ended_leases OR lease_ends = {ENDED_BY_PROOF}) AND lease_ends IS NOT NULL AND lease_ends <= :now
           AND (lease_ends, serial) > (:since, :serial)
           AND (cancel_requested OR vanished + 1 >= :cap OR vanished + 1 <= :most_vanished)
         ORDER BY lease_ends, serial LIMIT :limit)
@@ -94,13 +94,19 @@ class _Claiming:
     def take(self, candidates: Iterable[Kept]) -> None:
         """Claim or end candidates up to the limit, passing over those that may not be claimed."""
         for kept in candidates:
-            decision = claim(kept.order, self.terms, self._now)
+            decision = claim(kept.order, self._terms_for(kept.order), self._now)
             if isinstance(decision, Refusal):
                 continue
             self.changes.move(Kept(kept.serial, decision.order), decision.event)
             self._note(decision.order)
             if self.places_left == 0:
                 break
+
+    def _terms_for(self, order: Order) -> ClaimTerms:
+        """Return the terms for one order: where its holder is known to be dead, nobody has to be waited for."""
+        if self.terms.take_ended_leases or order.lease_ends != moment(ENDED_BY_PROOF):
+            return self.terms
+        return replace(self.terms, take_ended_leases=True)
 
     def _note(self, order: Order) -> None:
         if order.status.ended:

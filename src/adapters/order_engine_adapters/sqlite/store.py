@@ -25,7 +25,9 @@ ROOM_BYTES: Final = 1024 * 1024
 TAKE_ROOM: Final = "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))"
 GIVE_ROOM_BACK: Final = "DELETE FROM room"
 
-END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends > ?"
+ENDED_BY_PROOF: Final = 0
+"""The end of a lease whose holder is known to be dead, in microseconds since the epoch: before any that just ended."""
+END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends IS NOT NULL"
 
 NAMED_ORDERS: Final = (
     f"SELECT {ORDERS_AS_JSON} FROM orders JOIN contents USING (serial) "  # noqa: S608 - constants
@@ -60,7 +62,7 @@ class Store:
         self.lock.acquire()
         self.database.open(microseconds(now))
         self._last_serial = self.database.ask(LAST_SERIAL)
-        self._end_leases_of_the_dead(microseconds(now))
+        self._end_leases_of_the_dead()
 
     def close(self) -> None:
         """Close the database and let go of the lock, as far as they were opened."""
@@ -69,15 +71,16 @@ class Store:
         finally:
             self.lock.release()
 
-    def _end_leases_of_the_dead(self, now: int) -> None:
+    def _end_leases_of_the_dead(self) -> None:
         """End every lease: who holds an order of this file held its lock too, and is no more.
 
         So the orders of a process that was killed are taken up when the next one starts, and not when their leases
-        would have ended. Tokens stay as they are, and fence as ever.
+        would have ended, nor after the time that holders have to be heard after an outage. Tokens stay as they are, and
+        fence as ever.
         """
         # On a disk that is full at this moment, leases end in their own time.
         with suppress(Unavailable, OutcomeUnknown):
-            self.database.transact([(END_LEASES, (now, now))])
+            self.database.transact([(END_LEASES, (ENDED_BY_PROOF,))])
 
     def next_serial(self) -> int:
         """Return a serial number for a new order. One that is not used leaves a gap, which harms nobody."""
