@@ -13,6 +13,8 @@ MOST_REPEATS: Final = 3
 """Runs of one order on which the same trouble strikes, unless it is the order's nature."""
 ALWAYS: Final = 1_000_000
 TAKING_LONG: Final = frozenset({Fault.PROCESSOR_SLOW, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_STUBBORN})
+STEPS_OF_WORK: Final = (0.0, 0.0, 0.0, 0.25, 0.5, 1.0)
+"""In steps, so that many orders end together and are reported in one batch, as under load."""
 PART_ALWAYS: Final = 0.25
 """Of the orders with a trouble that may be their nature, those of which it is."""
 
@@ -60,7 +62,7 @@ def draw_natures(plan: Plan, random: Random) -> Sequence[Nature]:
 
 
 def _draw_nature(plan: Plan, random: Random) -> Nature:
-    ordinary = plan.work_seconds * random.random() if random.random() < 0.5 else 0.0  # noqa: PLR2004 - an even chance
+    ordinary = plan.work_seconds * random.choice(STEPS_OF_WORK)
     for fault in OF_PROCESSORS:
         likelihood = plan.likelihood[fault]
         if likelihood and random.random() < likelihood:

@@ -37,7 +37,8 @@ def _check_given_up(world: World, run: Run) -> None:
     """Check that a processor that ignores its cancellation has lost its order in time, which goes on elsewhere."""
     options = world.plan.options
     longest = options.attempt_seconds + options.stop_seconds + options.lease_seconds * PART_OF_LEASE + SLACK
-    if not options.attempt_seconds or world.loop.time() - run.began < longest:
+    # A call that is not answered keeps the reports behind it waiting.
+    if not options.attempt_seconds or world.loop.time() - run.began < longest or run.claimant.last_fault > run.began:
         return
     order: Order = drive(world.store.get([run.order.order_id]))[run.order.order_id]
     if order.held and order.token == run.order.token:

@@ -88,7 +88,11 @@ def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
             # What the dead do while they are unwound is no part of it.
             story, world.story = world.story, None
             _clear_up(loop)
-    return Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, story)
+    outcome = Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, story)
+    # Orders, histories and runs go at once by their reference counts, instead of by a collection that has to find them
+    # in the circle of processes and world: a tenth of the time.
+    vars(world).clear()
+    return outcome
 
 
 @contextmanager
@@ -133,10 +137,8 @@ class _Simulation:
         parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
         self._fleet = Fleet(world, parts)
         self._misfortunes = Misfortunes(world, self._fleet, outages)
-        lease_seconds = plan.options.lease_seconds
-        self._clients = Clients(
-            world, self._fleet, orders, lambda order_id: self._natures[order_id].takes_long(lease_seconds)
-        )
+        long_ones = {key for key, nature in self._natures.items() if nature.takes_long(plan.options.lease_seconds)}
+        self._clients = Clients(world, self._fleet, orders, long_ones)
         self._reader = Reader(world, self._clients)
         self._books = Books(world)
 
