@@ -69,6 +69,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Numbers for tasks, each loop's own: the order of a set of tasks depends on how large their numbers are."""
         self._world = Owner("world")
         self._closed = False
+        self.on_failure: Callable[[], object] = lambda: None
+        """Called whenever something was not caught."""
         self.failures: list[dict[str, Any]] = []
         """What nobody caught: the contexts that asyncio hands to a loop's exception handler."""
         self.steps = 0
@@ -174,6 +176,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Remember what nobody caught, unless it comes of clearing up."""
         if not self._closed:
             self.failures.append(context)
+            self.on_failure()
 
     default_exception_handler = call_exception_handler
 

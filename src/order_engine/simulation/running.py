@@ -150,11 +150,13 @@ class _Simulation:
             if not broken.done():
                 broken.set_result(None)
 
-        self._world.record.on_violation = stop
+        self._world.record.on_violation = self._world.loop.on_failure = stop
         course = asyncio.ensure_future(self._take_its_course())
         await asyncio.wait([course, broken], return_when=asyncio.FIRST_COMPLETED)
         if course.done():
             course.result()
+        for failure in self._world.loop.failures:
+            self._world.record.violate("errors", f"nobody caught: {failure}")
 
     async def _take_its_course(self) -> None:
         """Let trouble happen, wait until everything has ended, and judge."""

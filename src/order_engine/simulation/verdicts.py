@@ -50,8 +50,6 @@ class Verdicts:
             elif known.acknowledged is not None:
                 self._violate("P1", order_id, "was acknowledged and is lost")
         self._judge_reader()
-        for failure in self._world.loop.failures:
-            self._world.record.violate("errors", f"nobody caught: {failure}")
 
     def _judge_order(self, order: Order) -> None:
         known = self._world.record.of(order.order_id)

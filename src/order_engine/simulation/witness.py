@@ -18,7 +18,8 @@ class Witness:
         self._world = world
         self._owner = owner
         self._claimant = claimant
-        self.running: dict[str, Run] = {}
+        self.running: dict[tuple[str, int], Run] = {}
+        """By order and token: beside a processor that ignores its cancellation the same order may run again."""
         self._suspects = 0
 
     def began(self, order: Order) -> tuple[Run, int]:
@@ -28,7 +29,7 @@ class Witness:
         run = Run(order, self._claimant, world.loop.time())
         self._check(order, runs)
         runs.append(run)
-        self.running[order.order_id] = run
+        self.running[order.order_id, order.token] = run
         self._claimant.last_progress = run.began
         if order.vanished:
             self._suspects += 1
@@ -50,8 +51,8 @@ class Witness:
         run.ended = self._claimant.last_progress = self._world.loop.time()
         run.ending = ending
         order = run.order
-        if self.running.get(order.order_id) is run:
-            del self.running[order.order_id]
+        if self.running.get((order.order_id, order.token)) is run:
+            del self.running[order.order_id, order.token]
         if order.vanished:
             self._suspects -= 1
         if self._world.story is not None:
