@@ -71,9 +71,10 @@ class Acting:
                     raise
             else:
                 return Applied(None, applied.order)
+            if not surroundings.calls.is_over(deadline):
+                await surroundings.clock.sleep(backoff.pause())
             if surroundings.calls.is_over(deadline):
                 raise unknown
-            await surroundings.clock.sleep(backoff.pause())
 
     async def _took_effect(self, command: Command, applied: Applied, version_before: int | None) -> bool:
         """Whether a repetition is refused because the first try, whose answer got lost, took effect."""

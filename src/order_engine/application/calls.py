@@ -9,6 +9,7 @@ from random import Random
 from typing import TypeVar
 
 from order_engine.application.availability import Availability
+from order_engine.application.changes import Changes
 from order_engine.application.limits import TimeLimits
 from order_engine.application.policies import Backoff, failure_reason
 from order_engine.domain.errors import AdapterFault, InvalidCursor, OutcomeUnknown, Unavailable
@@ -29,10 +30,17 @@ class CallLimits:
 class Calls:
     """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
 
-    def __init__(
-        self, clock: Clock, observer: Observer, availability: Availability, random: Random, limits: CallLimits
+    def __init__(  # noqa: PLR0913, PLR0917 - what every call is wrapped in
+        self,
+        clock: Clock,
+        observer: Observer,
+        availability: Availability,
+        random: Random,
+        limits: CallLimits,
+        changes: Changes,
     ) -> None:
         """Keep `limits`."""
+        self._changes = changes
         self.limits = TimeLimits(clock, min(limits.request_seconds, limits.renewal_seconds))
         self._seconds = limits.request_seconds
         self._clock = clock
@@ -62,6 +70,7 @@ class Calls:
             message = f"The repository raised in {operation}: {failure_reason(error)}"
             raise AdapterFault(message) from error
         self._availability.answered(operation)
+        self._changes.answered(operation)
         self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
         return answer
 
@@ -89,12 +98,13 @@ class Calls:
                 # Nothing of *this* call took effect; an earlier one may still have.
                 if unknown is None:
                     raise
+            if not self.is_over(deadline):
+                await self._clock.sleep(backoff.pause())
             if self.is_over(deadline):
                 raise unknown
-            await self._clock.sleep(backoff.pause())
 
     def is_over(self, deadline: float) -> bool:
-        """Whether to ask no more: the deadline has passed, or the engine has stopped, whose repository may be closed."""
+        """Whether to ask no more: the deadline has passed, or the engine has stopped and may have no repository."""
         return self.limits.has_ended or self._clock.monotonic() >= deadline
 
 

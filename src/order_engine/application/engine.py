@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self, TypeVar
@@ -32,7 +32,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue
-from order_engine.ports.repository import Cursor, EventPage, OrderQuery, OrderRepository
+from order_engine.ports.repository import Cursor, EventPage, ExactReader, OrderQuery, OrderRepository
 
 Answer = TypeVar("Answer")
 
@@ -104,6 +104,11 @@ class OrderEngine:
         """Whether orders can be placed: the engine runs, does not drain, and its repository answered last time."""
         return self._life.runs and not self._surroundings.availability.away
 
+    @property
+    def takes_work(self) -> bool:
+        """Whether the engine takes new work: it runs and does not drain, be its repository there or not."""
+        return self._life.runs
+
     async def drain(self) -> None:
         """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
 
@@ -172,6 +177,11 @@ class OrderEngine:
             raise OrderNotFound(order_id)
         return orders[order_id]
 
+    async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids, in one question: `page_limit` ids at most."""
+        self._check_limit(len(order_ids), lowest=0)
+        return await self._ask("get", len(order_ids), lambda: self._surroundings.repository.get(order_ids))
+
     async def status(self, order_id: str) -> Status:
         """Return the order's status. Raises OrderNotFound."""
         return (await self.get(order_id)).status
@@ -208,13 +218,42 @@ class OrderEngine:
         return events
 
     async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:
-        """Return events of all orders from the first, or after the cursor of a page before.
+        """Return events of all orders from the first, or after the cursor of a page before or of an event in it.
 
         With `limit` 0 and no cursor the page is empty and its cursor is the present end. Raises InvalidCursor.
         """
         self._check_limit(limit, lowest=0)
         cursor = None if after is None else Cursor(after)
         return await self._ask("events", limit, lambda: self._surroundings.repository.events(cursor, limit))
+
+    @property
+    def reads_exactly(self) -> bool:
+        """Whether the repository is an ExactReader: `events_until` works, and pages of events have their `cursors`."""
+        return isinstance(self._surroundings.repository, ExactReader)
+
+    async def events_until(self, end: str, *, after: str, limit: int = DEFAULT_PAGE) -> EventPage:
+        """Return events of all orders after a cursor, and only those that `end`, a present end, has behind it.
+
+        Raises InvalidCursor, and TypeError where the repository does not read exactly.
+        """
+        self._check_limit(limit, lowest=0)
+        reader = self._surroundings.repository
+        if not isinstance(reader, ExactReader):
+            message = "The repository is no ExactReader."
+            raise TypeError(message)
+        return await self._ask("events", limit, lambda: reader.events_until(Cursor(after), limit, Cursor(end)))
+
+    async def changed(self, since: int) -> int:
+        """Return the number of the latest moment at which orders may have changed, once it is not `since` any more.
+
+        It rises with every change made in this process, once in every poll interval, and when the engine drains or
+        stops. A reader who begins with 0, which is never the latest, and looks after every number misses nothing.
+        Raises NotRunning.
+        """
+        self._life.refuse_unless_started()
+        number = await self._surroundings.changes.since(since)
+        self._life.refuse_unless_started()
+        return number
 
     async def metrics(self) -> Statistics:
         """Return exact counts, at a cost that does not grow with the orders (P8)."""

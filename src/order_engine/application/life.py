@@ -17,7 +17,6 @@ from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
 from order_engine.domain.errors import NotRunning, OrderEngineError
 
-
 SILENT_POLLS = 3
 """Poll intervals without a word of the repository after which it is asked for one. A worker's own poll comes first."""
 
@@ -84,6 +83,7 @@ class Life:
             self.refuse_unless_started()
         if self._draining is None:
             self._state = State.DRAINING
+            self._surroundings.changes.ring()
             self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
         await asyncio.wait([self._draining])
         if self._draining.cancelled():

@@ -7,6 +7,7 @@ from random import Random
 
 from order_engine.application.availability import Availability
 from order_engine.application.calls import CallLimits, Calls
+from order_engine.application.changes import Changes
 from order_engine.application.observing import GuardedObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.policies import LONGEST_PAUSE, Backoff
@@ -31,6 +32,7 @@ class Surroundings:
     options: EngineOptions
     availability: Availability
     calls: Calls
+    changes: Changes
 
     @property
     def renewal_seconds(self) -> float:
@@ -60,5 +62,6 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
     renewal_seconds = min(options.request_seconds, options.lease_seconds / RENEWALS_PER_LEASE / 2)
     limits = CallLimits(options.request_seconds, renewal_seconds)
-    calls = Calls(clock, guarded, availability, random, limits)
-    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls)
+    changes = Changes()
+    calls = Calls(clock, guarded, availability, random, limits, changes)
+    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls, changes)

@@ -59,6 +59,7 @@ class Waiters:
         """Look at every order that is waited for, once per poll: it may end in another process."""
         while True:
             await self._surroundings.clock.sleep(self._surroundings.options.poll_seconds)
+            self._surroundings.changes.ring()
             for order_id in self._waiting:
                 self.look_at(order_id)
 
@@ -95,6 +96,7 @@ class Waiters:
             del self._waiting[order_id]
 
     def _close(self) -> None:
+        self._surroundings.changes.close()
         for waiting in self._waiting.values():
             for ended in waiting:
                 if not ended.done():

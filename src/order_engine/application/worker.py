@@ -112,19 +112,22 @@ class Worker:
 
     async def drain(self, grace_seconds: float) -> None:
         """Let running work end within its grace time, then stop it and release what is left at once (P9)."""
-        if await self._within(grace_seconds, self._attempts.none()):
-            return
+        if not await self._within(grace_seconds, self._attempts.none()):
+            await self._stop_what_is_left()
+        # A processor that was given up may end before what was reported for it is heard.
+        await self._within(self._surroundings.options.request_seconds, self._reporter.batcher.idle())
+
+    async def _stop_what_is_left(self) -> None:
+        """Stop every attempt, and give up those that do not stop in time."""
         self._grace_is_over = True
         now = self._surroundings.clock.monotonic()
         for attempt in self._attempts:
             attempt.stop(StopReason.DRAINING, now)
-        options = self._surroundings.options
-        if await self._within(min(options.stop_seconds, LONGEST_STOP_AT_DRAIN), self._attempts.none()):
-            return
-        for attempt in self._attempts:
-            if attempt.processing and not attempt.given_up:
-                self._give_up(attempt)
-        await self._within(options.request_seconds, self._reporter.batcher.idle())
+        longest = min(self._surroundings.options.stop_seconds, LONGEST_STOP_AT_DRAIN)
+        if not await self._within(longest, self._attempts.none()):
+            for attempt in self._attempts:
+                if attempt.processing and not attempt.given_up:
+                    self._give_up(attempt)
 
     def cancel_attempts(self) -> None:
         """Cancel every attempt that is still here; none of them reports any more."""

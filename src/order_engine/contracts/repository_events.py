@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
-from order_engine.contracts.expectations import ContractBroken, expect_equal, expect_same_items
+from order_engine.contracts.expectations import ContractBroken, expect, expect_equal, expect_same_items
 from order_engine.contracts.laws import StreamReader
 from order_engine.contracts.lives import LIVES, live
 from order_engine.contracts.samples import placement
@@ -13,10 +15,11 @@ from order_engine.contracts.trial import Trial
 from order_engine.domain.commands import Action
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event
-from order_engine.ports.repository import Cursor
+from order_engine.ports.repository import Cursor, ExactReader
 
 FOREIGN_CURSORS = ("", "-1", "nonsense", "another-repository:1", "999999999999", "a:b:c", "\u0663", "MTIzNDU2")
 """Texts that no repository has given out at this place in its life."""
+VISIBLE: Final = re.compile("[!-~]+")
 
 
 class RepositoryEvents(RepositorySuite):
@@ -78,6 +81,48 @@ class RepositoryEvents(RepositorySuite):
         expect_equal(found, await trial.history("one-more"), "the events after the end as it was")
 
     @scenario
+    async def test_every_event_has_its_cursor(self, trial: Trial) -> None:
+        """From the cursor of any event in a page a reader goes on behind it: nothing is lost or repeated.
+
+        Of repositories that are an ExactReader.
+        """
+        if not isinstance(trial.repository, ExactReader):
+            return
+        await live(trial)
+        whole = await trial.stream()
+        for size in (1, 3, 1_000):
+            before: list[Event] = []
+            page = await trial.repository.events(None, size)
+            while page.events:
+                expect_equal(len(page.cursors), len(page.events), "the number of cursors of a page")
+                for event, cursor in zip(page.events, page.cursors, strict=True):
+                    expect(VISIBLE.fullmatch(cursor) is not None, f"a cursor is visible ASCII, not {cursor!r}")
+                    before.append(event)
+                    rest, _ = await trial.follow(cursor, 2)
+                    expect_equal([*before, *rest], whole, f"what was read up to {event}, and what follows its cursor")
+                page = await trial.repository.events(page.next, size)
+
+    @scenario
+    async def test_reading_until_an_end(self, trial: Trial) -> None:
+        """A reader with `until` stops at that end, wherever it began, and goes on from there like everybody else.
+
+        Of repositories that are an ExactReader.
+        """
+        if not isinstance(trial.repository, ExactReader):
+            return
+        await live(trial)
+        told = await trial.stream()
+        first = await trial.repository.events(None, 3)
+        end = (await trial.repository.events(None, 0)).next
+        await trial.place("later")
+        for beginning, seen in ((None, 0), (first.cursors[0], 1), (first.next, 3), (end, len(told))):
+            for size in (1, 2, 1_000):
+                found, cursor = await trial.follow(beginning, size, until=end)
+                expect_same_items(found, told[seen:], "the events up to an end")
+                rest, _ = await trial.follow(cursor, size)
+                expect_same_items(rest, await trial.history("later"), "the events after that end")
+
+    @scenario
     async def test_empty_page_repeats_its_place(self, trial: Trial) -> None:
         """An empty page, at the end or because none were asked for, leaves the reader where it was."""
         await trial.place("order-1")
@@ -109,12 +154,18 @@ class RepositoryEvents(RepositorySuite):
         await live(trial)
         for text in FOREIGN_CURSORS:
             for limit in (0, 10):
-                try:
-                    page = await trial.repository.events(Cursor(text), limit)
-                except InvalidCursor:
-                    continue
-                message = f"the foreign cursor {text!r} is an InvalidCursor; it was answered with {page}"
-                raise ContractBroken(message)
+                await _check_refused(trial, Cursor(text), limit)
+            if isinstance(trial.repository, ExactReader):
+                await _check_refused(trial, None, 10, until=Cursor(text))
+
+
+async def _check_refused(trial: Trial, after: Cursor | None, limit: int, until: Cursor | None = None) -> None:
+    try:
+        page = await trial.event_page(after, limit, until)
+    except InvalidCursor:
+        return
+    message = f"the foreign cursor {after or until!r} is an InvalidCursor; it was answered with {page}"
+    raise ContractBroken(message)
 
 
 async def _check_stream(trial: Trial, events: Sequence[Event]) -> None:

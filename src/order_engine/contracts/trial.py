@@ -15,7 +15,18 @@ from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Pla
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
-from order_engine.ports.repository import Added, AddOutcome, Applied, Claimed, Cursor, OrderQuery, PageKey, Renewed
+from order_engine.ports.repository import (
+    Added,
+    AddOutcome,
+    Applied,
+    Claimed,
+    Cursor,
+    EventPage,
+    ExactReader,
+    OrderQuery,
+    PageKey,
+    Renewed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +160,20 @@ class Trial:
         """Read the events of all orders from the first to the present end."""
         return (await self.follow(None, page))[0]
 
-    async def follow(self, cursor: Cursor | None, page: int) -> tuple[list[Event], Cursor]:
+    async def event_page(self, after: Cursor | None, limit: int, until: Cursor | None = None) -> EventPage:
+        """Return a page of events, with `until` one up to that end."""
+        if until is None:
+            return await self.repository.events(after, limit)
+        if not isinstance(self.repository, ExactReader):
+            message = "the repository is no ExactReader"
+            raise TypeError(message)
+        return await self.repository.events_until(after, limit, until)
+
+    async def follow(self, cursor: Cursor | None, page: int, until: Cursor | None = None) -> tuple[list[Event], Cursor]:
         """Read on from a cursor until a page is empty; return what was found and the cursor after it."""
         found: list[Event] = []
         while True:
-            answer = await self.repository.events(cursor, page)
+            answer = await self.event_page(cursor, page, until)
             expect(len(answer.events) <= page, f"a page of events holds at most {page}, not {len(answer.events)}")
             cursor = answer.next
             if not answer.events:

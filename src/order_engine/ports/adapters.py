@@ -14,6 +14,9 @@ from order_engine.ports.repository import OrderRepository
 
 REPOSITORIES = "order_engine.repositories"
 QUEUES = "order_engine.queues"
+SEVERAL_PROCESSES = "several_processes"
+"""An opener of repositories that has an attribute of this name, which is True, says that any number of processes may
+open the same repository at once."""
 
 
 class RepositoryOpener(Protocol):

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, NewType, Protocol
+from typing import NamedTuple, NewType, Protocol, runtime_checkable
 
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.domain.decisions import RefusalReason
@@ -32,7 +32,7 @@ from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order, Status
 
 Cursor = NewType("Cursor", str)
-"""A place in the stream of all events. Opaque: only the repository that made it can read it."""
+"""A place in the stream of all events: visible ASCII characters, which only the repository that made it can read."""
 
 
 class AddOutcome(StrEnum):
@@ -120,6 +120,9 @@ class EventPage:
 
     events: Sequence[Event]
     next: Cursor
+    cursors: Sequence[Cursor] = ()
+    """The cursor after each of the events, where the repository is an ExactReader: whoever goes on from it gets the
+    rest, once."""
 
 
 class OrderWriter(Protocol):
@@ -199,3 +202,19 @@ class OrderReader(Protocol):
 
 class OrderRepository(OrderWriter, OrderReader, Protocol):
     """Both halves."""
+
+
+@runtime_checkable
+class ExactReader(Protocol):
+    """What a repository may offer besides: readers who meet at one place, so that one of them can read for all.
+
+    Its pages of events have `cursors`. Without it every stream of events is read by itself, event by event.
+    """
+
+    async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
+        """Return events as `OrderReader.events` does, but only what the end `until` has behind it.
+
+        `until` was the present end some time after `after` was given out. Once a page is empty, its reader has seen
+        exactly what every other reader has who follows from that end.
+        """
+        ...

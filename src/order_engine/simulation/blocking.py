@@ -94,9 +94,9 @@ class BlockingStore:
         """Call `history`."""
         return self._call(self._repository.history(order_id, after, limit))
 
-    async def events(self, after: Cursor | None, limit: int, until: Cursor | None = None) -> EventPage:
+    async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Call `events`."""
-        return self._call(self._repository.events(after, limit, until))
+        return self._call(self._repository.events(after, limit))
 
     async def statistics(self) -> Statistics:
         """Call `statistics`."""

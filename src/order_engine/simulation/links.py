@@ -81,9 +81,9 @@ class SimulatedRepository:
         call = partial(self._store.history, order_id, after, limit)
         return cast("Sequence[Event]", await self._carry("history", (order_id,), call))
 
-    async def events(self, after: Cursor | None, limit: int, until: Cursor | None = None) -> EventPage:
+    async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Carry an `events`."""
-        return cast("EventPage", await self._carry("events", (), partial(self._store.events, after, limit, until)))
+        return cast("EventPage", await self._carry("events", (), partial(self._store.events, after, limit)))
 
     async def statistics(self) -> Statistics:
         """Carry a `statistics`."""

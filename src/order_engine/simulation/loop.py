@@ -21,6 +21,8 @@ Arguments = TypeVarTuple("Arguments")
 
 MOST_STEPS_AT_ONCE: Final = 1_000_000
 """Callbacks that may run without time passing. Beyond it something goes round in a circle."""
+MOST_WAITS_AT_THE_END: Final = 100
+"""How often a coroutine may wait for something while it is closed."""
 
 
 class Stalled(Exception):
@@ -200,9 +202,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def unwind(self, task: asyncio.Task[Any]) -> None:
         """Close the coroutine of a task that nobody runs any more. Raises whatever it raises."""
         coroutine = task.get_coro()
-        if coroutine is not None:
-            with self._running():
-                coroutine.close()
+        with self._running():
+            for _ in range(MOST_WAITS_AT_THE_END):
+                try:
+                    if coroutine is not None:
+                        coroutine.close()
+                except RuntimeError:
+                    # It waits for something in its `finally`: closed again, it goes on from there.
+                    continue
+                return
 
     @contextmanager
     def _running(self) -> Iterator[None]:

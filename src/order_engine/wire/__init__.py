@@ -13,6 +13,7 @@ from order_engine.wire.writing import (
     orders_json,
     statistics_json,
     time_text,
+    told_event_json,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "read_order",
     "statistics_json",
     "time_text",
+    "told_event_json",
 ]

@@ -65,6 +65,11 @@ def event_json(event: Event) -> str:
     return _encode(fields)
 
 
+def told_event_json(event: Event) -> str:
+    """Return one event as it is told apart from its history: with the order's id."""
+    return f'{{"order_id":{_encode(event.order_id)},{event_json(event)[1:]}'
+
+
 def history_json(events: Iterable[Event]) -> str:
     """Return the history of one order."""
     return f'{{"events":[{",".join(map(event_json, events))}]}}'

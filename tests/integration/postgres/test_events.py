@@ -189,3 +189,75 @@ async def test_dump_that_was_restored_elsewhere() -> None:
         assert [event.order_id for event in found] == ["order-1", "order-2"]
         await repository.add([placement("order-3")])
         assert [event.order_id for event in (await repository.events(cursor, 10)).events] == ["order-3"]
+
+
+@pytest.mark.parametrize("few", [10_000, 3])
+async def test_every_cursor_and_end_while_writers_hold_transactions_open(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on from the cursor of any event, or up to any end, gets the rest once, whatever commits late.
+
+    After every step of two writers whose transactions stay open, a page is read, and each cursor in it kept with what
+    its reader had seen by then; all are followed while transactions are still open, and again when all have committed.
+    """
+    monkeypatch.setattr(streaming, "FEW_EVENTS", few)
+    target = await new_schema()
+    async with open_target(target) as repository:
+        early, late = await connect(target), await connect(target)
+        kept: list[tuple[list[str], Cursor]] = []
+        seen: list[str] = []
+        cursor: Cursor | None = None
+
+        async def read(limit: int) -> None:
+            nonlocal cursor
+            end = (await repository.events(None, 0)).next
+            page = await repository.events_until(cursor, limit, end)
+            for event, following in zip(page.events, page.cursors, strict=True):
+                seen.append(event.order_id)
+                kept.append((list(seen), following))
+            cursor = page.next
+
+        async def check(names: list[str]) -> None:
+            for told, place in kept:
+                end = (await repository.events(None, 0)).next
+                found, reached = await _walk(repository, place, end)
+                assert reached == end
+                assert sorted(told + found) == sorted(names)
+
+        try:
+            for number in range(4):
+                slow, slower = late.transaction(), early.transaction()
+                await slow.start()
+                await slower.start()
+                await repository.add([placement(f"slow-{number}")], connection=late)
+                await repository.add([placement(f"slower-{number}-{index}") for index in range(3)], connection=early)
+                await repository.add([placement(f"quick-{number}-{index}") for index in range(3)])
+                await read(2)
+                await slow.commit()
+                await read(1)
+                await repository.add([placement(f"more-{number}")])
+                committed = [name for name, _ in await _committed(repository)]
+                await check(committed)
+                await slower.commit()
+                await read(2)
+            await check([name for name, _ in await _committed(repository)])
+        finally:
+            await early.close()
+            await late.close()
+        assert len(kept) > 12
+
+
+async def _walk(repository: PostgresRepository, cursor: Cursor, end: Cursor) -> tuple[list[str], Cursor]:
+    """Read up to an end, in pages of two."""
+    found: list[str] = []
+    while True:
+        page = await repository.events_until(cursor, 2, end)
+        found += [event.order_id for event in page.events]
+        cursor = page.next
+        if not page.events:
+            return found, cursor
+
+
+async def _committed(repository: PostgresRepository) -> list[tuple[str, int]]:
+    """Return what has happened, in no order."""
+    return [(event.order_id, event.version) for event in (await repository.events(None, 1_000)).events]

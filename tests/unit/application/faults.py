@@ -17,6 +17,7 @@ from order_engine.ports.repository import (
     Claimed,
     Cursor,
     EventPage,
+    ExactReader,
     OrderPage,
     OrderQuery,
     OrderRepository,
@@ -154,6 +155,14 @@ class FaultyRepository:
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Tell all events, unless a fault is planned."""
         return await self._call("events", [after], lambda: self._store.events(after, limit), _same)
+
+    async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
+        """Tell all events up to an end, unless a fault is planned."""
+        if not isinstance(self._store, ExactReader):
+            message = "the store is no ExactReader"
+            raise TypeError(message)
+        store = self._store
+        return await self._call("events", [after], lambda: store.events_until(after, limit, until), _same)
 
     async def statistics(self) -> Statistics:
         """Count, unless a fault is planned."""

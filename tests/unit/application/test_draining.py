@@ -218,6 +218,34 @@ async def test_an_order_that_arrives_after_the_drain_is_released_not_run() -> No
         assert await bench.story("late") == ["placed", "claimed", "released"]
 
 
+async def test_an_order_that_arrives_during_the_grace_time_has_the_rest_of_it() -> None:
+    """A claim that is under way when the drain begins brings work like any other, and the drain waits for it."""
+    bench = Bench()
+    work = Work(takes(bench, 3))
+    await bench.store.add(*_placements("late"))
+    bench.repository.plan(IsSlow(2), "claim", 1)
+    async with bench.engine(work, grace_seconds=20) as engine:
+        await bench.advance(1.5)
+        await bench.within(30, engine.drain())
+        assert await bench.story("late") == ["placed", "claimed", "completed"]
+
+
+async def test_a_drain_waits_for_what_was_reported_for_a_processor_that_was_given_up() -> None:
+    """Also where that processor ends before its report is heard."""
+    bench, freed = Bench(), asyncio.Event()
+    async with bench.engine(Work(bench.stubborn(freed)), attempt_seconds=3, stop_seconds=2) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.plan(IsSlow(4), "apply")
+        while not bench.facts.of(ProcessorStuck):
+            await bench.advance(0.25)
+        draining = asyncio.ensure_future(engine.drain())
+        await bench.advance(1)
+        freed.set()
+        await bench.within(30, draining)
+        assert await bench.story("order1") == ["placed", "claimed", "retried"]
+        bench.repository.heal()
+
+
 async def test_released_orders_are_rung_for() -> None:
     """A released order does not wait for the next poll of whoever is free to take it."""
     bench = Bench()

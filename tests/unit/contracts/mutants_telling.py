@@ -78,57 +78,77 @@ class RedriveBeginsANewHistory(MemoryRepository):
 class StreamSkips(MemoryRepository):
     """The cursor after a full page points one event too far."""
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Swallow one."""
-        page = await super().events(after, limit)
+        page = super()._event_page(after, limit, until)
         if limit == 0 or len(page.events) < limit:
             return page
-        return EventPage(page.events, (await super().events(page.next, 1)).next)
+        return EventPage(page.events, super()._event_page(page.next, 1, None).next, page.cursors)
 
 
 @mutant("test_stream_has_every_event_once", "test_stream_goes_on_while_orders_change")
 class StreamRepeats(MemoryRepository):
     """The cursor after a page of several points at its last event, not after it."""
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Take one step less."""
-        page = await super().events(after, limit)
+        page = super()._event_page(after, limit, until)
         if len(page.events) <= 1:
             return page
-        return EventPage(page.events, (await super().events(after, len(page.events) - 1)).next)
+        return EventPage(page.events, page.cursors[-2], page.cursors)
 
 
 @mutant("test_stream_has_every_event_once")
 class StreamRunsBackwardsWithinAPage(MemoryRepository):
     """A page tells its newest event first."""
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Turn the page round."""
-        page = await super().events(after, limit)
-        return EventPage(page.events[::-1], page.next)
+        page = super()._event_page(after, limit, until)
+        return EventPage(page.events[::-1], page.next, page.cursors)
 
 
 @mutant("test_present_end", beyond_the_machine="it follows the stream from the first event")
 class EndIsTheBeginning(MemoryRepository):
     """Whoever asks for the present end is sent to the first event."""
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Begin at the beginning."""
         if after is None and limit == 0:
-            return EventPage((), Cursor(f"{self._name}:0"))
-        return await super().events(after, limit)
+            return EventPage((), Cursor(f"{self._name}:0"), ())
+        return super()._event_page(after, limit, until)
+
+
+@mutant("test_every_event_has_its_cursor", beyond_the_machine="it goes on from whole pages")
+class CursorsOfThePage(MemoryRepository):
+    """Every event of a page has the cursor after the page."""
+
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+        """Give each the last one."""
+        page = super()._event_page(after, limit, until)
+        return EventPage(page.events, page.next, [page.next] * len(page.events))
+
+
+@mutant("test_reading_until_an_end", beyond_the_machine="it reads on to the present end")
+class ReadsOverTheEnd(MemoryRepository):
+    """The end that a reader asked for is passed over once there is more."""
+
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+        """Look only whether it is an end at all."""
+        super()._event_page(until, 0, None)
+        return super()._event_page(after, limit, None)
 
 
 @mutant("test_foreign_cursor_is_an_error", beyond_the_machine="it gives only cursors that it got")
 class ForeignCursorBeginsAnew(MemoryRepository):
     """A cursor that cannot be read is taken for none."""
 
-    async def events(self, after: Cursor | None, limit: int) -> EventPage:
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Begin at the beginning."""
         try:
-            return await super().events(after, limit)
+            return super()._event_page(after, limit, until)
         except InvalidCursor:
-            return await super().events(None, limit)
+            return super()._event_page(None, limit, until)
 
 
 @mutant("test_ties_are_ordered_by_id", "test_pages_are_full_and_the_last_has_no_next")

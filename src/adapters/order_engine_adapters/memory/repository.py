@@ -116,11 +116,19 @@ class MemoryRepository:
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor is the place in the log."""
-        start = self._place(after)
+        return self._event_page(after, limit, None)
+
+    async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
+        """Return events of all orders up to an end."""
+        return self._event_page(after, limit, until)
+
+    def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+        start, end = self._place(after), len(self._history) if until is None else self._place(until)
         if after is None and limit == 0:
-            start = len(self._history)
-        found = self._history.page(start, limit)
-        return EventPage(found, Cursor(f"{self._name}:{start + len(found)}"))
+            start = end
+        found = self._history.page(start, min(limit, end - start))
+        cursors = [Cursor(f"{self._name}:{place}") for place in range(start, start + len(found) + 1)]
+        return EventPage(found, cursors[-1], cursors[1:])
 
     async def statistics(self) -> Statistics:
         """Return the running counters."""

@@ -80,7 +80,11 @@ class PostgresRepository:
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor tells which transactions were seen."""
-        return await streaming.events(self._sessions, after, limit)
+        return await streaming.events(self._sessions, after, limit, None)
+
+    async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
+        """Return events of all orders up to an end."""
+        return await streaming.events(self._sessions, after, limit, until)
 
     async def statistics(self) -> Statistics:
         """Return the counters."""

@@ -94,9 +94,9 @@ class Place(NamedTuple):
     serial: int
 
 
-async def events(sessions: Sessions, after: Cursor | None, limit: int) -> EventPage:
+async def events(sessions: Sessions, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
     """Return events of all orders."""
-    return await sessions.read(lambda session: _page(session, after, min(limit, LARGEST_INTEGER)))
+    return await sessions.read(lambda session: _page(session, after, min(limit, LARGEST_INTEGER), until))
 
 
 async def adopt_events(sessions: Sessions) -> None:
@@ -109,20 +109,21 @@ async def adopt_events(sessions: Sessions) -> None:
         await sessions.transact(lambda session: session.rows(ADOPT))
 
 
-async def _page(session: Session, after: Cursor | None, limit: int) -> EventPage:
+async def _page(session: Session, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
     ((name, present),) = await session.rows(NAME)
+    end = present if until is None else _end(_read(until, name, present))
     if after is not None:
         place = _read(after, name, present)
     else:
-        place = Place(NOTHING, present, 0) if limit > 0 else Place(present, None, 0)
+        place = Place(NOTHING, end, 0) if limit > 0 else Place(end, None, 0)
     if limit <= 0:
-        return EventPage([], _cursor(name, place))
+        return EventPage([], _cursor(name, place), [])
     place, rows = await _rows(session, place, limit)
     if not rows:
         # What that snapshot saw is read: take the new one.
-        seen = place.seen if place.reading is None else place.reading
-        place, rows = await _rows(session, Place(seen, present, 0), limit)
-    return EventPage(_events(rows), _cursor(name, _after(place, rows, limit)))
+        place, rows = await _rows(session, Place(_end(place), end, 0), limit)
+    cursors = [_cursor(name, place._replace(serial=row[0])) for row in rows]
+    return EventPage(_events(rows), _cursor(name, _after(place, rows, limit)), cursors)
 
 
 async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequence[Any]]:
@@ -143,6 +144,11 @@ def _after(place: Place, rows: Sequence[Any], limit: int) -> Place:
     if place.reading is None or len(rows) == limit:
         return place._replace(serial=rows[-1][0]) if rows else place
     return Place(place.reading, None, 0)
+
+
+def _end(place: Place) -> str:
+    """Return the snapshot that a reader at this place has seen once it is through."""
+    return place.seen if place.reading is None else place.reading
 
 
 def _events(rows: Sequence[Any]) -> list[Event]:

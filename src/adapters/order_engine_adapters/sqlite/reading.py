@@ -25,7 +25,7 @@ SELECT {EVENTS_AS_JSON} FROM (
 
 EVENTS: Final = f"""
 SELECT {EVENTS_AS_JSON} FROM (
-    SELECT * FROM events WHERE serial > ? ORDER BY serial LIMIT ?
+    SELECT * FROM events WHERE serial > ? AND serial <= ? ORDER BY serial LIMIT ?
 ) AS events CROSS JOIN orders ON orders.serial = order_serial
 """  # noqa: S608 - constants
 
@@ -46,14 +46,17 @@ def history(store: Store, order_id: str, after: int, limit: int) -> Sequence[Eve
     )[0]
 
 
-def events(store: Store, after: Cursor | None, limit: int) -> EventPage:
+def events(store: Store, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
     """Return events of all orders; the cursor holds the serial number of the last."""
+    name = store.database.name
     last: int = store.database.ask(LAST_EVENT)
-    start = 0 if after is None else _place(store.database.name, after, last)
+    end = last if until is None else _place(name, until, last)
+    start = 0 if after is None else _place(name, after, last)
     if after is None and limit == 0:
-        start = last
-    found, end = read_events(store.database.ask(EVENTS, (start, min(limit, LARGEST_INTEGER))))
-    return EventPage(found, Cursor(f"{store.database.name}:{start if end is None else end}"))
+        start = end
+    found, serials = read_events(store.database.ask(EVENTS, (start, end, min(limit, LARGEST_INTEGER))))
+    cursors = [Cursor(f"{name}:{serial}") for serial in (start, *serials)]
+    return EventPage(found, cursors[-1], cursors[1:])
 
 
 def statistics(store: Store) -> Statistics:

@@ -77,7 +77,11 @@ class SqliteRepository:
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor is the row of the last."""
-        return await self._thread.call(reading.events, self._store, after, limit)
+        return await self._thread.call(reading.events, self._store, after, limit, None)
+
+    async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
+        """Return events of all orders up to an end."""
+        return await self._thread.call(reading.events, self._store, after, limit, until)
 
     async def statistics(self) -> Statistics:
         """Return the counters."""

@@ -141,10 +141,10 @@ def read_orders(text: str) -> list[Kept]:
     return [_read_order(row) for row in json.loads(text)]
 
 
-def read_events(text: str) -> tuple[list[Event], int | None]:
-    """Return the events in a text that EVENTS_AS_JSON made, and the serial number of the last; None where none is."""
+def read_events(text: str) -> tuple[list[Event], list[int]]:
+    """Return the events in a text that EVENTS_AS_JSON made, and their serial numbers."""
     rows: Sequence[Sequence[Any]] = json.loads(text)
-    return [_read_event(*row) for row in rows], rows[-1][0] if rows else None
+    return [_read_event(*row) for row in rows], [row[0] for row in rows]
 
 
 def _read_order(row: Sequence[Any]) -> Kept:

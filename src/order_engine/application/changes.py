@@ -1,0 +1,42 @@
+"""Telling those who follow the orders when it is worth looking at the repository."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+CHANGING: Final = frozenset({"add", "claim", "renew", "apply"})
+"""The calls of the repository after which there may be something new."""
+
+
+class Changes:
+    """Counts the moments at which orders may have changed: after each call in this process, and once per poll."""
+
+    def __init__(self) -> None:
+        """Begin at 1: whoever knows of none yet has the number 0."""
+        self._number = 1
+        self._rung = asyncio.Event()
+        self._closed = False
+
+    def answered(self, operation: str) -> None:
+        """Note that the repository has answered a call of this name."""
+        if operation in CHANGING:
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        self._number += 1
+        self._rung.set()
+
+    def close(self) -> None:
+        """Wake everybody for the last time: nothing changes here any more."""
+        self._closed = True
+        self.ring()
+
+    async def since(self, number: int) -> int:
+        """Return the number of the latest change, as soon as it is another than `number`."""
+        while self._number == number and not self._closed:
+            # The one who looks first waits for the next ring anew; nobody who waits already can miss this one.
+            self._rung.clear()
+            await self._rung.wait()
+        return self._number

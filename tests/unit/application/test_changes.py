@@ -1,0 +1,84 @@
+"""Finding out when it is worth looking at the repository."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from order_engine import InvalidQuery, NotRunning
+from tests.unit.application.bench import Bench
+
+
+async def test_a_change_in_this_process_is_told_at_once() -> None:
+    """Whoever waits learns of each change without time passing; a question changes nothing."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        seen = await engine.changed(0)
+        waiting = [asyncio.create_task(engine.changed(seen)) for _ in range(3)]
+        await bench.settle()
+        await engine.metrics()
+        assert not any(each.done() for each in waiting)
+        await bench.place(engine, "order1")
+        assert len({await bench.now(each) for each in waiting}) == 1
+
+
+async def test_a_change_before_the_question_is_not_missed() -> None:
+    """What changed between a look and the wait after it ends that wait at once."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        seen = await engine.changed(0)
+        await bench.place(engine, "order1")
+        later = await bench.now(engine.changed(seen))
+        assert later > seen
+
+
+async def test_every_poll_counts_as_a_change() -> None:
+    """So what happens in other processes is found within the poll interval."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=3) as engine:
+        seen = await engine.changed(0)
+        waiting = asyncio.create_task(engine.changed(seen))
+        await bench.advance(2.9)
+        assert not waiting.done()
+        await bench.advance(0.2)
+        assert await bench.now(waiting) > seen
+
+
+async def test_a_drain_and_the_end_wake_everybody() -> None:
+    """At the drain to see that no work is taken; at the end with NotRunning, and so for whoever asks later."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        seen = await engine.changed(0)
+        before = engine.takes_work
+        waiting = asyncio.create_task(engine.changed(seen))
+        await bench.settle()
+        await bench.within(10, engine.drain())
+        seen = await bench.now(waiting)
+        assert (before, engine.takes_work) == (True, False)
+        waiting = asyncio.create_task(engine.changed(seen))
+        await bench.settle()
+    for late in (waiting, engine.changed(seen)):
+        with pytest.raises(NotRunning):
+            await late
+
+
+async def test_an_engine_without_its_repository_still_takes_work() -> None:
+    """Not ready, but not ending either."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        bench.repository.away = True
+        await bench.advance(5)
+        assert (engine.ready, engine.takes_work) == (False, True)
+        bench.repository.heal()
+
+
+async def test_many_orders_in_one_question() -> None:
+    """Those that exist, by id; more than a page of ids are refused."""
+    bench = Bench()
+    async with bench.engine(page_limit=2) as engine:
+        await bench.place(engine, "order1", "order2")
+        assert set(await engine.get_many(["order2", "nobody"])) == {"order2"}
+        assert bench.repository.count("get") == 1
+        with pytest.raises(InvalidQuery):
+            await engine.get_many(["order1", "order2", "nobody"])
