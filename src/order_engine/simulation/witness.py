@@ -69,13 +69,18 @@ class Witness:
             self._violate("concurrency", f"{len(self.running) + 1} orders run at once", order)
         if not runs:
             return
-        if order.token <= runs[-1].order.token:
+        if order.token <= runs[-1].order.token and not self._ended_before_its_time(order):
             self._violate(
                 "P2", f"{order.order_id} is run under token {order.token} after {runs[-1].order.token}", order
             )
         for run in runs:
             if run.ended is None and not self._is_excused(run):
                 self._violate("one at a time", f"{order.order_id} still runs in {run.claimant.name}", order)
+
+    def _ended_before_its_time(self, order: Order) -> bool:
+        """Whether the store's clock was set forward since the claim: nobody could know that it is too late."""
+        hold = self._world.holds.get((order.order_id, order.token))
+        return hold is not None and self._world.jumped_ahead(hold.since, self._world.loop.time())
 
     def _is_excused(self, run: Run) -> bool:
         """Whether a run may go on beside a later one: nobody could stop it, or its lease ended before its time."""
