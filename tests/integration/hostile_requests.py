@@ -137,20 +137,92 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
 """What is sent, and the status that it gets."""
 
 
-BROKEN_HEADS: dict[str, bytes] = {
-    "bytes beyond ASCII in the path": head(b"GET /orders/\xe9"),
-    "bytes beyond ASCII in the query": head(b"GET /orders?user_id=\xe9"),
-    "NUL in the request line": head(b"GET /orders/\0"),
-    "unknown method": head("BREW /orders"),
-    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "two lengths": head("POST /orders", f"Content-Type: {JSON}", "Content-Length: 5", "Content-Length: 6") + b"hello",
-    "length and chunks": head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked", length=5)
-    + b"0\r\n\r\n",
-    "negative length": head("POST /orders", f"Content-Type: {JSON}", "Content-Length: -1"),
-    "chunk of no size": head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked") + b"x\r\n",
-    "header without a name": head("GET /metrics", ": x"),
-    "NUL in a header": head("GET /metrics", "X-Y: a\0b"),
-    "asterisk": head("OPTIONS *"),
-    "connect": head("CONNECT shop:443"),
+CHUNKS = head("POST /orders", f"Content-Type: {JSON}", "Transfer-Encoding: chunked")
+
+
+def raw(*lines: str) -> bytes:
+    """Return a head of these lines, as they are."""
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
+
+
+def lengths(*values: str) -> bytes:
+    """Return a POST with these lengths, and a body of five bytes."""
+    return head("POST /orders", f"Content-Type: {JSON}", *(f"Content-Length: {value}" for value in values)) + b"hello"
+
+
+def encoded(*values: str) -> bytes:
+    """Return a POST with these transfer encodings, and an empty body in chunks."""
+    encodings = (f"Transfer-Encoding: {value}" for value in values)
+    return head("POST /orders", f"Content-Type: {JSON}", *encodings) + b"0\r\n\r\n"
+
+
+BROKEN: dict[str, tuple[bytes, int]] = {
+    "bytes beyond ASCII in the path": (head(b"GET /orders/\xe9"), 400),
+    "bytes beyond ASCII in the query": (head(b"GET /orders?user_id=\xe9"), 400),
+    "NUL in the request line": (head(b"GET /orders/\0"), 400),
+    "unknown method": (head("BREW /orders"), 400),
+    "method in lower case": (head("get /orders/x"), 400),
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+    "no version": (b"GET /orders/x\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET /orders/x HTTP/0.9\r\n\r\n", 400),
+    "HTTP/1.2": (raw("GET /orders/x HTTP/1.2", "Host: shop"), 400),
+    "HTTP/2.0": (raw("GET /orders/x HTTP/2.0", "Host: shop"), 400),
+    "HTTP/2 without asking": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "version in lower case": (raw("GET /orders/x http/1.1", "Host: shop"), 400),
+    "RTSP": (raw("DESCRIBE rtsp://shop/orders RTSP/1.0"), 400),
+    "tab in the request line": (raw("GET\t/orders/x HTTP/1.1", "Host: shop"), 400),
+    "no host": (raw("GET /orders/x HTTP/1.1"), 400),
+    "two hosts": (head("GET /orders/x", "Host: shop"), 400),
+    "two hosts in HTTP/1.0": (raw("GET /orders/x HTTP/1.0", "Host: shop", "Host: shop"), 400),
+    "two hosts in one field": (raw("GET /orders/x HTTP/1.1", "Host: shop, shop"), 400),
+    "host with a path": (raw("GET /orders/x HTTP/1.1", "Host: shop/orders"), 400),
+    "host with a user": (raw("GET /orders/x HTTP/1.1", "Host: user@shop"), 400),
+    "host with a port of letters": (raw("GET /orders/x HTTP/1.1", "Host: shop:http"), 400),
+    "fragment": (head("GET /orders/x#part"), 400),
+    "another scheme": (head("GET ftp://shop/orders/x"), 400),
+    "a user in the target": (head("GET http://user@shop/orders/x"), 400),
+    "no authority": (head("GET http:///orders/x"), 400),
+    "no path": (head("GET orders/x"), 400),
+    "asterisk": (head("GET *"), 400),
+    "connect": (head("CONNECT shop:443"), 400),
+    "two lengths": (lengths("5", "6"), 400),
+    "one length twice": (lengths("5", "5"), 400),
+    "two lengths in one field": (lengths("5, 5"), 400),
+    "negative length": (lengths("-1"), 400),
+    "length with a plus": (lengths("+5"), 400),
+    "length in hexadecimal": (lengths("0x5"), 400),
+    "length of 30 digits": (lengths("9" * 30), 400),
+    "empty length": (lengths(""), 400),
+    "length and chunks": (head("POST /orders", "Transfer-Encoding: chunked", length=5) + b"0\r\n\r\n", 400),
+    "chunks and length": (head("POST /orders", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+    "chunks in HTTP/1.0": (raw("POST /orders HTTP/1.0", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+    "gzip as transfer encoding": (encoded("gzip"), 400),
+    "gzip in chunks": (encoded("gzip, chunked"), 400),
+    "identity as transfer encoding": (encoded("identity"), 400),
+    "chunked twice": (encoded("chunked, chunked"), 400),
+    "chunked in two fields": (encoded("chunked", "chunked"), 400),
+    "something like chunked": (encoded("xchunked"), 400),
+    "chunk of no size": (CHUNKS + b"x\r\n", 400),
+    "chunk of a negative size": (CHUNKS + b"-5\r\nhello\r\n0\r\n\r\n", 400),
+    "chunk of a huge size": (CHUNKS + b"f" * 17 + b"\r\n", 400),
+    "chunk longer than its size": (CHUNKS + b"5\r\nhello!\r\n0\r\n\r\n", 400),
+    "chunk without an end of line": (CHUNKS + b"5\r\nhello0\r\n\r\n", 400),
+    "chunks with line feeds alone": (CHUNKS + b"5\nhello\n0\n\n", 400),
+    "NUL in an extension of a chunk": (CHUNKS + b"5;\0\r\nhello\r\n0\r\n\r\n", 400),
+    "line feeds alone": (b"GET /orders/x HTTP/1.1\nHost: shop\n\n", 400),
+    "line feed alone after a field": (b"GET /orders/x HTTP/1.1\r\nHost: shop\nX: y\r\n\r\n", 400),
+    "carriage return alone in a field": (head("GET /orders/x", "X: a\rY: b"), 400),
+    "folded field": (head("GET /orders/x", "X: a", " b"), 400),
+    "NUL in a field": (head("GET /orders/x", "X: a\0b"), 400),
+    "control character in a field": (head("GET /orders/x", "X: a\x01b"), 400),
+    "DEL in a field": (head("GET /orders/x", "X: a\x7fb"), 400),
+    "field without a name": (head("GET /orders/x", ": x"), 400),
+    "space before the colon": (head("GET /orders/x", "X : y"), 400),
+    "field without a colon": (head("GET /orders/x", "X"), 400),
+    "request line of 8 KiB and a byte": (head("GET /" + "x" * (8192 + 1 - len("GET / HTTP/1.1"))), 414),
+    "request line without an end": (b"GET /" + b"x" * 100_000, 414),
+    "201 fields": (head("GET /orders/x", *(f"X-{number}: y" for number in range(200))), 431),
+    "header of more than 64 KiB": (head("GET /orders/x", *(f"X-{number}: {'y' * 8000}" for number in range(9))), 431),
+    "field without an end": (b"GET /orders/x HTTP/1.1\r\nHost: shop\r\nX: " + b"y" * 1_000_000, 431),
 }
-"""What the server's own parser refuses; before a head is parsed there is no problem document."""
+"""What is no request by RFC 9112, or is over a limit of its head: it is answered and the connection is closed."""

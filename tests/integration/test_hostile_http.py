@@ -5,78 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from order_engine import OrderEngine
-from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.http import create_app
-from order_engine_adapters.http.server import Server, bound_socket
-from order_engine_adapters.memory import MemoryQueue, MemoryRepository
-from tests.integration.hostile_requests import BROKEN_HEADS, GOOD, HOSTILE, head, post, with_field
-
-PATIENCE_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back over the socket."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Target:
-    """The server under attack."""
-
-    port: int
-
-    async def send(self, request: bytes) -> Answer:
-        """Send bytes on a connection of their own, and return the answer."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            try:
-                writer.write(request)
-                return await read_answer(reader)
-            finally:
-                writer.close()
-
-    async def total_orders(self) -> int:
-        """Return how many orders there are, asked as anybody would."""
-        answer = await self.send(head("GET /metrics"))
-        total: int = json.loads(answer.body)["total_orders"]
-        return total
-
-
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
-    """Return one answer: its head, and as much of a body as it says."""
-    raw = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-    status_line, *lines = raw.removesuffix("\r\n\r\n").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers["content-length"]))
-    return Answer(int(status_line.split(" ")[1]), headers, body)
-
-
-@asynccontextmanager
-async def attacked() -> AsyncIterator[Target]:
-    """Run the server with an engine in memory; at the end it has to stop in order."""
-    clock = SystemClock()
-    engine = OrderEngine(repository=MemoryRepository(clock), queue=MemoryQueue(), clock=clock, processor=None)
-    bound = bound_socket("127.0.0.1", 0)
-    async with engine:
-        server = Server(create_app(engine), bound)
-        await server.start()
-        try:
-            yield Target(bound.getsockname()[1])
-        finally:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await server.stop()
+from tests.integration.attacked import PATIENCE_SECONDS, Target, attacked, read_answer
+from tests.integration.hostile_load import run
+from tests.integration.hostile_requests import BROKEN, GOOD, HOSTILE, head, post, with_field
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -103,11 +39,18 @@ async def test_a_hostile_request_is_refused_and_nothing_is_stored(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("request_bytes", BROKEN_HEADS.values(), ids=BROKEN_HEADS.keys())
-async def test_a_head_that_cannot_be_parsed_is_refused(victim: Target, request_bytes: bytes) -> None:
-    """400 or 404, never a 5xx; nothing is stored and the server goes on."""
-    answer = await victim.send(request_bytes)
-    assert answer.status in {400, 404}, answer
+@pytest.mark.parametrize(("request_bytes", "status"), BROKEN.values(), ids=BROKEN.keys())
+async def test_what_is_no_request_is_refused_and_the_connection_closed(
+    victim: Target, request_bytes: bytes, status: int
+) -> None:
+    """A problem document as for any other error, and then the end of the connection; the server goes on."""
+    answer, rest = await victim.send_and_read_on(request_bytes)
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["connection"] == "close"
+    assert "server" not in answer.headers
+    assert json.loads(answer.body)["status"] == status
+    assert rest == b""
     assert await victim.total_orders() == 0
 
 
@@ -175,3 +118,12 @@ async def test_a_body_that_speaks_of_an_upgrade_is_left_as_it_is() -> None:
         writer.close()
         stored = json.loads((await target.send(head("GET /orders/x"))).body)
         assert stored["attributes"] == {"note": "\r\nUpgrade: now"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_requests_that_are_bent_at_random_do_no_harm(seed: int) -> None:
+    """No 5xx, no hang, nothing stored that was refused; `tests.integration.hostile_load` does the same for long."""
+    findings = await run(1000, seed)
+    assert findings.wrong == []
+    assert findings.statuses[400] > 100
+    assert findings.statuses[201] > 0

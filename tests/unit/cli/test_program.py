@@ -18,6 +18,7 @@ from order_engine_adapters.cli.flags import ALL, FLAGS, IMPORTING, OPERATING, SE
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.wiring import service
 from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.wiring.telling import Say
 from tests.unit.cli.shop import one_line, run
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything
@@ -41,6 +42,10 @@ COMMANDS = [
     ("orders", "redrive"),
     ("metrics",),
     ("metrics", "rebuild"),
+    ("keys",),
+    ("keys", "add"),
+    ("keys", "list"),
+    ("keys", "revoke"),
     ("config",),
     ("config", "show"),
 ]
@@ -112,8 +117,9 @@ def test_the_flags_are_the_settings() -> None:
         field = Settings.model_fields[name]
         assert flag.meaning == field.description
         default = field.default
-        shown = {None: "none", False: "false"}.get(default, f"{default:g}" if isinstance(default, float) else default)
-        assert flag.default == str(shown)
+        words = {"None": "none", "False": "false"}
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert flag.default == words.get(shown, shown)
         assert (flag.kind == SWITCH) is (default is False)
 
 
@@ -177,7 +183,7 @@ def test_serve_runs_the_service_with_its_settings(monkeypatch: pytest.MonkeyPatc
     """Flags win over the environment; what the service says goes to standard output at once."""
     given: list[Settings] = []
 
-    def run_service(settings: Settings, say: service.Say) -> None:
+    def run_service(settings: Settings, say: Say) -> None:
         given.append(settings)
         say("listening")
 
@@ -271,7 +277,7 @@ def _empty(folder: Path) -> Path:
     return path
 
 
-def _raiser(error: BaseException) -> service.Say:
+def _raiser(error: BaseException) -> Say:
     def run_service(settings: object, say: object = None) -> None:
         del settings, say
         raise error

@@ -94,6 +94,15 @@ class Exchange:
                 await self._outgoing.wait()
         return json.loads(self.body.split(b"\n")[number - 1])
 
+    async def status(self) -> int:
+        """Wait until the answer begins, and return its status."""
+        async with asyncio.timeout(10):
+            while not self.sent:
+                self._outgoing.clear()
+                await self._outgoing.wait()
+        status: int = self.sent[0]["status"]
+        return status
+
     async def response(self) -> Response:
         """Wait for the end of the answer."""
         async with asyncio.timeout(10):
@@ -111,8 +120,9 @@ class Exchange:
 class Client:
     """Sends requests to one application."""
 
-    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
-        """Send to `app`, which a proxy or a server has put under `root_path`."""
+    def __init__(self, app: ASGIApp, root_path: str = "", address: str = "127.0.0.1") -> None:
+        """Send from `address` to `app`, which a proxy or a server has put under `root_path`."""
+        self._address = address
         self._app = app
         self._root_path = root_path
 
@@ -130,7 +140,7 @@ class Client:
             "query_string": query.encode("latin-1"),
             "root_path": self._root_path,
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-            "client": ("127.0.0.1", 50000),
+            "client": (self._address, 50000),
             "server": ("127.0.0.1", 8000),
             "state": {},
         }
@@ -177,8 +187,10 @@ def checked(method: str, messages: Sequence[Message]) -> Response:
         assert body == b""
     elif (length := response.header("content-length")) is not None:
         assert int(length) == len(body)
-    if method != "OPTIONS":
-        assert response.header("cache-control") == "no-store"
+    asked_again = response.status in {200, 304} and response.header("etag") is not None
+    assert response.header("cache-control") in ({"no-store", "no-cache"} if asked_again else {"no-store"})
+    assert response.header("x-content-type-options") == "nosniff"
+    assert response.header("x-request-id")
     if response.status >= 400:
         check_problem(method, response)
     return response
@@ -187,7 +199,8 @@ def checked(method: str, messages: Sequence[Message]) -> Response:
 def check_problem(method: str, response: Response) -> None:
     """Check that every error is a problem document (RFC 9457) in ASCII, with what the statuses ask for."""
     assert response.header("content-type") == "application/problem+json"
-    assert (response.header("retry-after") is not None) == (response.status == 503)
+    assert (response.header("retry-after") is not None) == (response.status in {429, 503})
+    assert (response.header("www-authenticate") is not None) == (response.status in {401, 403})
     assert (response.header("allow") is not None) == (response.status == 405)
     if method == "HEAD":
         return
@@ -195,6 +208,7 @@ def check_problem(method: str, response: Response) -> None:
     document = response.json()
     assert document["status"] == response.status
     assert document["type"] == f"urn:order-engine:problem:{document['code']}"
+    assert document["request_id"] == response.header("x-request-id")
     assert document["title"]
     assert document["detail"]
     assert "Traceback" not in document["detail"]

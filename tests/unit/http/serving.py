@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from order_engine import OrderEngine
 from order_engine.ports.processor import OrderProcessor
-from order_engine_adapters.http import HttpLimits, create_app
+from order_engine_adapters.http import Access, HttpLimits, create_app
 from tests.unit.application.bench import Bench, Options
 from tests.unit.http.client import Client, Response
 
@@ -50,12 +50,13 @@ async def serving(
     *,
     bench: Bench | None = None,
     limits: HttpLimits | None = None,
+    access: Access | None = None,
     **options: Unpack[Options],
 ) -> AsyncIterator[Service]:
     """Run an engine with an application in front of it. Without a processor orders stay Pending."""
     bench = bench or Bench()
     async with bench.engine(processor, **options) as engine:
-        app = create_app(engine, limits=limits)
+        app = create_app(engine, limits=limits, access=access)
         yield Service(bench, engine, app, Client(app))
 
 

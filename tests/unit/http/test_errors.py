@@ -9,12 +9,21 @@ import pytest
 from order_engine_adapters.http import errors
 from order_engine_adapters.http.errors import (
     BodyTooLarge,
+    ConnectionsExhausted,
+    HeaderTooLarge,
     InvalidHeader,
+    KeyMissing,
+    KeyRefused,
+    MalformedRequest,
     MethodNotAllowed,
     NotAcceptable,
+    RequestLineTooLong,
     RequestRefused,
     RequestTimedOut,
     RouteNotFound,
+    ScopeMissing,
+    TooManyConnections,
+    TooManyRequests,
     UnsupportedMediaType,
     problem_for,
 )
@@ -22,13 +31,22 @@ from tests.unit.wire.test_problems import PINNED as PINNED_ERRORS_OF_THE_ENGINE
 
 PINNED: list[tuple[RequestRefused, int, str]] = [
     (RequestRefused("m"), 400, "request_refused"),
+    (MalformedRequest("m"), 400, "malformed_request"),
     (InvalidHeader("m"), 400, "invalid_header"),
+    (KeyMissing(), 401, "key_missing"),
+    (KeyRefused(), 401, "key_refused"),
+    (ScopeMissing("write"), 403, "scope_missing"),
     (RouteNotFound("m"), 404, "route_not_found"),
     (MethodNotAllowed("PUT", "GET"), 405, "method_not_allowed"),
     (NotAcceptable("m"), 406, "not_acceptable"),
     (RequestTimedOut("m"), 408, "request_timed_out"),
     (BodyTooLarge(10), 413, "body_too_large"),
+    (RequestLineTooLong(8), 414, "request_line_too_long"),
     (UnsupportedMediaType("m"), 415, "unsupported_media_type"),
+    (TooManyRequests(3), 429, "too_many_requests"),
+    (TooManyConnections(2, 3), 429, "too_many_connections"),
+    (HeaderTooLarge(8, 2), 431, "header_too_large"),
+    (ConnectionsExhausted(3), 503, "connections_exhausted"),
 ]
 
 

@@ -126,7 +126,8 @@ async def test_head_is_get_without_the_body(target: str) -> None:
     """The same status and the same header fields, also where it is refused."""
     async with serving() as service:
         await service.place("order1")
-        get, head = await service.client.get(target), await service.client.send("HEAD", target)
+        named = ("x-request-id", "request-1")
+        get, head = await service.client.get(target, named), await service.client.send("HEAD", target, (named,))
         assert (head.status, head.body) == (get.status, b"")
         if get.status != 405:
             assert head.headers == get.headers

@@ -6,6 +6,7 @@ import click
 
 from order_engine_adapters.cli.flags import (
     ALL,
+    DESCRIBED,
     IMPORTING,
     OPERATING,
     SERVING,
@@ -161,6 +162,54 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     rebuilding.rebuild(flags, seconds=seconds, as_json=as_json)
 
 
+@click.group()
+def keys() -> None:
+    """Make, list and revoke the API keys of a file, which `serve --api-keys-file` reads.
+
+    A running service follows the file: no restart is needed.
+    """
+
+
+_key_file = click.option("--file", "path", required=True, metavar="FILE", help="The file of the keys' hashes.")
+_key_name = click.option("--name", required=True, metavar="NAME", help="Whose key it is; each name is there once.")
+
+
+@keys.command("add")
+@_key_file
+@_key_name
+@click.option(
+    "--scopes",
+    required=True,
+    metavar="SCOPES",
+    help="What it opens, separated by commas: read, write (place and cancel), metrics, admin (all, and redrive).",
+)
+def add_key(path: str, name: str, scopes: str) -> None:
+    """Make a key and print it, alone, on standard output. It is shown this once: the file holds only its hash."""
+    from order_engine_adapters.cli import keys as commands  # noqa: PLC0415 - quick help
+
+    commands.add(path, name, scopes)
+
+
+@keys.command("list")
+@_key_file
+@_json
+def list_keys(path: str, *, as_json: bool) -> None:
+    """List whose keys there are and what they open."""
+    from order_engine_adapters.cli import keys as commands  # noqa: PLC0415 - quick help
+
+    commands.show(path, as_json=as_json)
+
+
+@keys.command("revoke")
+@_key_file
+@_key_name
+def revoke_key(path: str, name: str) -> None:
+    """Take a key out of the file. Running services stop taking it within a second or two."""
+    from order_engine_adapters.cli import keys as commands  # noqa: PLC0415 - quick help
+
+    commands.revoke(path, name)
+
+
 @click.command(cls=SettingCommand)
 @with_settings(("database_url",))
 @click.option("--dry-run", is_flag=True, help="Say what would be applied, and change nothing.")
@@ -178,9 +227,7 @@ def migrate(flags: Flags, *, dry_run: bool) -> None:
 @click.option("--seeds", type=click.IntRange(min=1), metavar="NUMBER", help="How many simulations [100].")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="NUMBER", help="Go on for so long.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="NUMBER", help="Simulate this one seed.")
-@click.option(
-    "--first-seed", type=click.IntRange(min=0), default=0, metavar="NUMBER", help="Begin with this seed [0]."
-)
+@click.option("--first-seed", type=click.IntRange(min=0), default=0, metavar="NUMBER", help="Begin with this seed [0].")
 @click.option("--trace", is_flag=True, help="With --seed: tell everything that happens.")
 @click.option(
     "--orders", type=click.IntRange(min=1), default=5000, metavar="NUMBER", help="The most orders of a seed [5000]."
@@ -199,6 +246,19 @@ def simulate(**wanted: object) -> None:
     simulating.simulate(simulating.Wanted(**wanted))  # type: ignore[arg-type]
 
 
+@click.command(cls=SettingCommand)
+@with_settings(DESCRIBED)
+@click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
+def openapi(flags: Flags, output: str | None) -> None:
+    """Print the OpenAPI 3.1 document of the service, made of its settings.
+
+    A running service has the same at /openapi.json, and at /docs a page that shows it.
+    """
+    from order_engine_adapters.cli import documenting  # noqa: PLC0415 - quick help
+
+    documenting.describe(flags, output)
+
+
 @click.group()
 def config() -> None:
     """Look at the settings."""
@@ -214,4 +274,15 @@ def show_settings(flags: Flags, *, as_json: bool) -> None:
     configuration.show(flags, as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (serve, worker, import_orders, orders, metrics, migrate, simulate, config)
+COMMANDS: tuple[click.Command, ...] = (
+    serve,
+    worker,
+    import_orders,
+    orders,
+    metrics,
+    keys,
+    migrate,
+    openapi,
+    simulate,
+    config,
+)

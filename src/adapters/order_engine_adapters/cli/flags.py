@@ -24,7 +24,7 @@ class Flag(NamedTuple):
     meaning: str
 
 
-SERVICE, WORK, LIMITS = "Service", "Work", "Limits"
+SERVICE, WORK, CONNECTIONS, LIMITS = "Service", "Work", "Connections", "Limits"
 
 FLAGS: Mapping[str, Flag] = {
     "database_url": Flag(SERVICE, "URL", "sqlite:///order_engine.db", "the repository, by its URL"),
@@ -35,7 +35,15 @@ FLAGS: Mapping[str, Flag] = {
     ),
     "host": Flag(SERVICE, "ADDRESS", "127.0.0.1", "the address that HTTP is served at"),
     "port": Flag(SERVICE, "NUMBER", "8000", "the port that HTTP is served at; 0: any that is free"),
+    "workers": Flag(SERVICE, "NUMBER", "1", "processes that serve and work beside one another, on PostgreSQL"),
+    "api_keys_file": Flag(SERVICE, "FILE", "none", "the file of API keys; with it every client needs one"),
     "allow_anonymous": Flag(SERVICE, SWITCH, "false", "serve everybody who can reach the host, without a key"),
+    "cors_origins": Flag(
+        SERVICE, "URLS", "none", "the origins whose pages a browser lets read answers, separated by commas"
+    ),
+    "rate_limit": Flag(
+        SERVICE, "NUMBER", "0", "requests a second before 429, per key or address and per process; 0: any number"
+    ),
     "url": Flag(SERVICE, "URL", "none", "the running service that the commands talk to"),
     "concurrency": Flag(WORK, "NUMBER", "1000", "orders worked on at once, per process"),
     "threads": Flag(WORK, "NUMBER", "1000", "the same for a processor that is a plain function"),
@@ -54,7 +62,20 @@ FLAGS: Mapping[str, Flag] = {
     "max_body_bytes": Flag(LIMITS, "BYTES", "1048576", "the largest body of a request, and line of a batch"),
     "max_batch_bytes": Flag(LIMITS, "BYTES", "67108864", "the largest body of a batch, in all"),
     "max_unread_bytes": Flag(LIMITS, "BYTES", "33554432", "answers of a batch that its client has not read yet"),
+    "max_streams": Flag(LIMITS, "NUMBER", "5000", "event streams that may be open at once, per process"),
+    "max_stream_bytes": Flag(
+        LIMITS, "BYTES", "16777216", "events kept for streams that are read slowly; who is behind that is dropped"
+    ),
+    "heartbeat_seconds": Flag(LIMITS, "SECONDS", "15", "how often an event stream gives a sign of life"),
+    "rate_limit_clients": Flag(LIMITS, "NUMBER", "10000", "keys and addresses whose rates are remembered at once"),
     "body_seconds": Flag(LIMITS, "SECONDS", "10", "how long a body may be silent"),
+    "max_connections": Flag(CONNECTIONS, "NUMBER", "10000", "connections that may be open at once, per process"),
+    "max_connections_per_address": Flag(CONNECTIONS, "NUMBER", "0", "the same from one address; 0: any number"),
+    "max_request_line_bytes": Flag(CONNECTIONS, "BYTES", "8192", "the longest request line"),
+    "max_header_bytes": Flag(CONNECTIONS, "BYTES", "65536", "the largest header of a request"),
+    "max_headers": Flag(CONNECTIONS, "NUMBER", "200", "the most header fields of a request"),
+    "head_seconds": Flag(CONNECTIONS, "SECONDS", "10", "how long the head of a request may take"),
+    "keep_alive_seconds": Flag(CONNECTIONS, "SECONDS", "75", "how long a connection may wait for its next request"),
     "batch_orders": Flag(LIMITS, "NUMBER", "500", "orders in one transaction"),
     "batch_bytes": Flag(LIMITS, "BYTES", "4194304", "bytes in one transaction"),
     "bell_orders": Flag(LIMITS, "NUMBER", "100000", "ids that may wait to be put into the queue"),
@@ -71,17 +92,53 @@ FLAGS: Mapping[str, Flag] = {
 
 ALL = tuple(FLAGS)
 SERVING = tuple(name for name in ALL if name != "url")
-OF_HTTP = frozenset({"port", "max_body_bytes", "max_batch_bytes", "max_unread_bytes", "body_seconds"})
-WORKING = tuple(name for name in SERVING if name not in OF_HTTP)
+OF_HTTP = frozenset(
+    {
+        "port",
+        "workers",
+        "cors_origins",
+        "rate_limit",
+        "rate_limit_clients",
+        "max_streams",
+        "max_stream_bytes",
+        "heartbeat_seconds",
+        "max_body_bytes",
+        "max_batch_bytes",
+        "max_unread_bytes",
+        "body_seconds",
+    }
+)
+WORKING = tuple(name for name in SERVING if name not in OF_HTTP and FLAGS[name].section is not CONNECTIONS)
+ANSWERING = frozenset(
+    {
+        "max_unread_bytes",
+        "page_limit",
+        "rate_limit_clients",
+        "max_streams",
+        "max_stream_bytes",
+        "heartbeat_seconds",
+    }
+)
+"""The limits that are of no interest to whoever only sends."""
 OPERATING = ("url", "database_url", "queue_url", "request_seconds")
 IMPORTING = (
     *OPERATING,
-    *(
-        name
-        for name, flag in FLAGS.items()
-        if flag.section is LIMITS and name not in {"max_unread_bytes", "page_limit"}
-    ),
+    *(name for name, flag in FLAGS.items() if flag.section is LIMITS and name not in ANSWERING),
 )
+
+CONTENT = frozenset(
+    {
+        "max_identifier_characters",
+        "max_items",
+        "max_total_amount",
+        "max_amount_decimals",
+        "max_attributes_bytes",
+        "max_nesting",
+        "max_number_characters",
+    }
+)
+DESCRIBED = ("api_keys_file", "page_limit", *(name for name in ALL if name in CONTENT))
+"""What the OpenAPI document depends on."""
 
 
 class SettingOption(click.Option):

@@ -1,6 +1,20 @@
 """The HTTP adapter: the engine as a Starlette application, and the server that runs it."""
 
+from order_engine_adapters.http.access import Access
 from order_engine_adapters.http.application import create_app, create_health_app
-from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.identities import AccessScope, Identity, KeyRing, Keys
+from order_engine_adapters.http.limits import ConnectionLimits, HttpLimits
+from order_engine_adapters.http.rates import Rates
 
-__all__ = ["HttpLimits", "create_app", "create_health_app"]
+__all__ = [
+    "Access",
+    "AccessScope",
+    "ConnectionLimits",
+    "HttpLimits",
+    "Identity",
+    "KeyRing",
+    "Keys",
+    "Rates",
+    "create_app",
+    "create_health_app",
+]

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random, SystemRandom
+
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from order_engine.application.engine import OrderEngine
+from order_engine_adapters.http.access import Access, guarded
 from order_engine_adapters.http.batch import BatchEndpoint
 from order_engine_adapters.http.deadlines import Deadlines
+from order_engine_adapters.http.docs import docs_asset, docs_page
+from order_engine_adapters.http.events import EventEndpoints
 from order_engine_adapters.http.health import HealthEndpoints
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
 from order_engine_adapters.http.orders import OrderEndpoints
+from order_engine_adapters.http.origins import Origins
 from order_engine_adapters.http.resources import Resource, nothing_here
+from order_engine_adapters.http.start_page import StartPage
+from order_engine_adapters.http.tracing import RequestIds
 
 
 class OrderApplication(Starlette):
@@ -22,25 +32,45 @@ class OrderApplication(Starlette):
     user adds is there as ever.
     """
 
+    def __init__(self, routes: Sequence[BaseRoute], access: Access, random: Random) -> None:
+        """Answer at `routes` whom `access` lets in."""
+        super().__init__(routes=guarded(routes, access) if access.is_guarded else routes)
+        self._origins = access.origins
+        self._random = random
+
     def build_middleware_stack(self) -> ASGIApp:
-        """Return the router within the user's middleware."""
+        """Return the router within what every answer carries, within the user's middleware."""
         stack: ASGIApp = self.router
+        if self._origins:
+            stack = Origins(stack, self._origins)
+        stack = RequestIds(stack, self._random)
         for layer, arguments, options in reversed(self.user_middleware):
             stack = layer(stack, *arguments, **options)
         return stack
 
 
-def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Starlette:
+def create_app(
+    engine: OrderEngine,
+    *,
+    limits: HttpLimits | None = None,
+    access: Access | None = None,
+    random: Random | None = None,
+) -> Starlette:
     """Return the application that answers for `engine`. It mounts into any ASGI application, under any path.
 
-    It neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
+    `access` says who may use it; without it, everybody who gets to it. `random` is where the ids of requests begin. It
+    neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
     """
     limits = limits or HttpLimits()
     deadlines = Deadlines()
     orders = OrderEndpoints(engine, limits, deadlines)
-    health = HealthEndpoints(engine, deadlines)
+    events = EventEndpoints(engine, limits, deadlines)
+    health = HealthEndpoints(engine, deadlines, events.streams)
+    has_keys = access is not None and access.keys is not None
+    start_page = StartPage(engine, deadlines, with_figures=not has_keys)
     batch = BatchEndpoint(engine, limits, deadlines)
     routes: list[BaseRoute] = [
+        Route("/", Resource({"GET": start_page})),
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
         Route("/orders/{order_id}/status", Resource({"GET": orders.status})),
@@ -48,14 +78,17 @@ def create_app(engine: OrderEngine, *, limits: HttpLimits | None = None) -> Star
         Route("/orders/{order_id}/history", Resource({"GET": orders.history})),
         Route("/orders/{order_id}/cancel", Resource({"POST": orders.cancel})),
         Route("/orders/{order_id}/redrive", Resource({"POST": orders.redrive})),
+        Route("/orders/{order_id}/events", Resource({}, {"HEAD": events.head_of_one, "GET": events.follow_one})),
+        Route("/events", Resource({}, {"HEAD": events.head_of_all, "GET": events.follow_all})),
         *_health_routes(health),
+        *_docs_routes(engine, keys=has_keys),
     ]
-    return _application(routes)
+    return _application(routes, access, random)
 
 
-def create_health_app(engine: OrderEngine) -> Starlette:
+def create_health_app(engine: OrderEngine, *, access: Access | None = None, random: Random | None = None) -> Starlette:
     """Return the application of a process that takes no orders over HTTP: alive, ready, and the metrics."""
-    return _application(_health_routes(HealthEndpoints(engine, Deadlines())))
+    return _application(_health_routes(HealthEndpoints(engine, Deadlines())), access, random)
 
 
 def _health_routes(health: HealthEndpoints) -> list[BaseRoute]:
@@ -66,8 +99,18 @@ def _health_routes(health: HealthEndpoints) -> list[BaseRoute]:
     ]
 
 
-def _application(routes: list[BaseRoute]) -> Starlette:
-    app = OrderApplication(routes=routes)
+def _docs_routes(engine: OrderEngine, *, keys: bool) -> list[BaseRoute]:
+    options = engine.options
+    described = Described(content=options.content, page_limit=options.page_limit, keys=keys)
+    return [
+        Route("/openapi.json", Resource({"GET": OpenApiEndpoint(described)})),
+        Route("/docs", Resource({"GET": docs_page})),
+        Route("/docs/{asset}", Resource({"GET": docs_asset})),
+    ]
+
+
+def _application(routes: list[BaseRoute], access: Access | None, random: Random | None) -> Starlette:
+    app = OrderApplication(routes, access or Access(), random or SystemRandom())
     # Starlette's own answers to these two are plain text and a redirection; a redirected POST is easily lost.
     app.router.redirect_slashes = False
     app.router.default = nothing_here

@@ -18,6 +18,7 @@ from order_engine.wire import new_order, order_id_in, read_json
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import BodyTooLarge, InvalidHeader, RequestTimedOut, problem_for
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.queries import refuse_parameters
 from order_engine_adapters.http.requests import (
     JSON_TYPE,
     body_parts,
@@ -57,6 +58,7 @@ class BatchEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Place orders while they come in, and answer while they are placed."""
+        refuse_parameters(scope)
         media_type = check_media_type(scope, FORMS)
         check_accepted(scope, media_type)
         if header_values(scope, b"idempotency-key"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from starlette.types import Scope
@@ -26,11 +27,23 @@ def entity_tag(order: Order) -> bytes:
 
 
 def is_unchanged(scope: Scope, order: Order) -> bool:
-    """Whether `If-None-Match` names the order as it is: a weak comparison, as section 13.1.2 has it."""
+    """Whether `If-None-Match` names the order as it is, for an answer of 304.
+
+    `If-Match` comes first (section 13.2.2). Raises VersionMismatch where it does not name the order, InvalidHeader.
+    """
+    tag = entity_tag(order)
+    given = _given(scope, b"if-match")
+    if given is not None and given != b"*" and tag not in (tags := _tags(given, "If-Match", weak=False)):
+        raise VersionMismatch(order.order_id, next(_versions(tags), NO_VERSION), order.version)
+    return names_tag(scope, tag)
+
+
+def names_tag(scope: Scope, tag: bytes) -> bool:
+    """Whether `If-None-Match` names this tag: a weak comparison, as section 13.1.2 has it. Raises InvalidHeader."""
     given = _given(scope, b"if-none-match")
     if given is None or given == b"*":
         return given is not None
-    return entity_tag(order) in _tags(given, "If-None-Match", weak=True)
+    return tag in _tags(given, "If-None-Match", weak=True)
 
 
 async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> int | None:
@@ -42,13 +55,17 @@ async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> 
     given = _given(scope, b"if-match")
     if given is None or given == b"*":
         return None
-    versions = [int(match[1]) for tag in _tags(given, "If-Match", weak=False) if (match := VERSION.fullmatch(tag))]
+    versions = list(_versions(_tags(given, "If-Match", weak=False)))
     if len(versions) == 1:
         return versions[0]
     actual = (await engine.get(order_id)).version
     if actual in versions:
         return actual
     raise VersionMismatch(order_id, versions[0] if versions else NO_VERSION, actual)
+
+
+def _versions(tags: Iterable[bytes]) -> Iterator[int]:
+    return (int(match[1]) for tag in tags if (match := VERSION.fullmatch(tag)))
 
 
 def _given(scope: Scope, name: bytes) -> bytes | None:

@@ -11,7 +11,8 @@ from order_engine.wire import Problem, problem_of
 INTERNAL: Final = Problem(
     500, "internal_error", "An error of the service", "The service met an error of its own, which is in its log."
 )
-
+CHALLENGE: Final = b'Bearer realm="order_engine"'
+"""How a key is asked for (RFC 6750, section 3)."""
 
 _logger = logging.getLogger("order_engine.http")
 
@@ -29,11 +30,70 @@ class RequestRefused(OrderEngineError):
         return ()
 
 
+class MalformedRequest(RequestRefused):
+    """What came over the connection is no request as RFC 9112 has it; the connection is closed."""
+
+    code = "malformed_request"
+    title = "This is no request of HTTP/1.1"
+
+
 class InvalidHeader(RequestRefused):
     """A header field cannot be read, for example an `Idempotency-Key` of 256 characters."""
 
     code = "invalid_header"
     title = "A header field is not valid"
+
+
+class KeyMissing(RequestRefused):
+    """The request shows no key, and this is not open to everybody."""
+
+    code = "key_missing"
+    status = 401
+    title = "A key is missing"
+
+    def __init__(self) -> None:
+        """Say how a key is shown."""
+        super().__init__("Show a key of this service: Authorization: Bearer KEY.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The challenge: without an error, since no key was shown (RFC 6750, section 3.1)."""
+        return ((b"www-authenticate", CHALLENGE),)
+
+
+class KeyRefused(RequestRefused):
+    """The key is unknown or revoked, or the header field that shows it cannot be read."""
+
+    code = "key_refused"
+    status = 401
+    title = "The key is not valid"
+
+    def __init__(self) -> None:
+        """Say no more than that: not what was sent, nor how close it came."""
+        super().__init__("The Authorization field shows no valid key of this service.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The challenge, with the error of RFC 6750, section 3.1."""
+        return ((b"www-authenticate", CHALLENGE + b', error="invalid_token"'),)
+
+
+class ScopeMissing(RequestRefused):
+    """The key is valid, and does not open this."""
+
+    code = "scope_missing"
+    status = 403
+    title = "The key lacks a scope"
+
+    def __init__(self, scope: str) -> None:
+        """Name the scope that is missing."""
+        self.scope = scope
+        super().__init__(f"This key lacks the scope {scope}.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The challenge, with the error and the scope of RFC 6750, section 3.1."""
+        return ((b"www-authenticate", CHALLENGE + b', error="insufficient_scope", scope="%s"' % self.scope.encode()),)
 
 
 class RouteNotFound(RequestRefused):
@@ -71,7 +131,7 @@ class NotAcceptable(RequestRefused):
 
 
 class RequestTimedOut(RequestRefused):
-    """The body fell silent before its end."""
+    """The head took too long, or the body fell silent before its end."""
 
     code = "request_timed_out"
     status = 408
@@ -100,12 +160,90 @@ class BodyTooLarge(RequestRefused):
         return ((b"connection", b"close"),)
 
 
+class RequestLineTooLong(RequestRefused):
+    """The request line is over its limit; the connection is closed."""
+
+    code = "request_line_too_long"
+    status = 414
+    title = "The request line is too long"
+
+    def __init__(self, most: int) -> None:
+        """Name the limit in bytes."""
+        super().__init__(f"The request line must have at most {most} bytes.")
+
+
 class UnsupportedMediaType(RequestRefused):
     """The body is of another media type, or is encoded."""
 
     code = "unsupported_media_type"
     status = 415
     title = "The media type is not supported"
+
+
+class TooManyRequests(RequestRefused):
+    """One key or address has sent more requests a second than it may."""
+
+    code = "too_many_requests"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, seconds: int) -> None:
+        """Say after how many seconds the next request is answered."""
+        self.seconds = seconds
+        super().__init__(f"There were too many requests from here: send the next one after {seconds} s.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """When to come again (RFC 6585, section 4)."""
+        return ((b"retry-after", b"%d" % self.seconds),)
+
+
+class TooManyConnections(RequestRefused):
+    """An address has as many connections open as it may have."""
+
+    code = "too_many_connections"
+    status = 429
+    title = "Too many connections from one address"
+
+    def __init__(self, most: int, seconds: int) -> None:
+        """Name the limit, and after how many seconds another attempt makes sense."""
+        self.seconds = seconds
+        super().__init__(f"An address may have {most} connections open: use those, or close one.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """When to come again (RFC 6585, section 4)."""
+        return ((b"retry-after", b"%d" % self.seconds),)
+
+
+class HeaderTooLarge(RequestRefused):
+    """The header fields are too many or too large; the connection is closed."""
+
+    code = "header_too_large"
+    status = 431
+    title = "The header is too large"
+
+    def __init__(self, most_bytes: int, most_fields: int) -> None:
+        """Name both limits."""
+        super().__init__(f"The header must have at most {most_bytes} bytes and {most_fields} fields.")
+
+
+class ConnectionsExhausted(RequestRefused):
+    """The service has as many connections open as it may have."""
+
+    code = "connections_exhausted"
+    status = 503
+    title = "Too many connections are open"
+
+    def __init__(self, seconds: int) -> None:
+        """Say after how many seconds another attempt makes sense."""
+        self.seconds = seconds
+        super().__init__(f"As many connections are open as may be: try again after {seconds} s.")
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """When to come again (RFC 9110, section 10.2.3)."""
+        return ((b"retry-after", b"%d" % self.seconds),)
 
 
 def problem_for(error: OrderEngineError) -> Problem:

@@ -16,7 +16,7 @@ from order_engine_adapters.http.answers import NEVER_STORED, NOT_MODIFIED, Answe
 from order_engine_adapters.http.conditions import entity_tag, expected_version, is_unchanged
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.limits import HttpLimits
-from order_engine_adapters.http.queries import list_link, list_query
+from order_engine_adapters.http.queries import list_link, list_query, refuse_parameters
 from order_engine_adapters.http.requests import (
     JSON_TYPE,
     check_json_accepted,
@@ -47,6 +47,7 @@ class OrderEndpoints:
     async def place(self, scope: Scope, receive: Receive) -> Answer:
         """Place one order."""
         check_json_accepted(scope)
+        refuse_parameters(scope)
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
         body = await read_body(scope, receive, self._limits, self._deadlines)
@@ -57,6 +58,7 @@ class OrderEndpoints:
     async def get(self, scope: Scope, _: Receive) -> Answer:
         """Answer with an order."""
         check_json_accepted(scope)
+        refuse_parameters(scope)
         order = await self._within(self._engine.get(path_order_id(scope)))
         tag = (b"etag", entity_tag(order))
         if is_unchanged(scope, order):
@@ -66,12 +68,14 @@ class OrderEndpoints:
     async def status(self, scope: Scope, _: Receive) -> Answer:
         """Answer with the status of an order."""
         check_json_accepted(scope)
+        refuse_parameters(scope)
         status = await self._within(self._engine.status(path_order_id(scope)))
         return json_answer(f'{{"status":"{status}"}}')
 
     async def history(self, scope: Scope, _: Receive) -> Answer:
         """Answer with the whole history of an order."""
         check_json_accepted(scope)
+        refuse_parameters(scope)
         events = await self._within(self._whole_history(path_order_id(scope)))
         return json_answer(history_json(events))
 
@@ -99,6 +103,7 @@ class OrderEndpoints:
 
     async def _act(self, scope: Scope, action: Callable[..., Awaitable[Order]]) -> Order:
         check_json_accepted(scope)
+        refuse_parameters(scope)
         order_id = path_order_id(scope)
         return await action(order_id, expected_version=await expected_version(scope, self._engine, order_id))
 

@@ -48,6 +48,13 @@ def list_link(scope: Scope, query: ListQuery, cursor: str) -> bytes:
     return f'<{path}?{urlencode(parameters)}>; rel="next"'.encode()
 
 
+def refuse_parameters(scope: Scope) -> None:
+    """Raise InvalidQuery for any parameter, where there are none."""
+    if scope["query_string"]:
+        message = "There are no parameters here."
+        raise InvalidQuery(message)
+
+
 def _parameters(scope: Scope) -> dict[str, str]:
     try:
         pairs = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")

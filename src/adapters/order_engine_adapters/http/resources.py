@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
 from order_engine.domain.errors import OrderEngineError, OutcomeUnknown
-from order_engine_adapters.http.answers import NO_CONTENT, Answer, problem_answer, send_answer
+from order_engine.wire import Problem
+from order_engine_adapters.http.answers import NEVER_STORED, NO_CONTENT, Answer, problem_answer, send_answer
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import (
     INTERNAL,
@@ -19,6 +21,7 @@ from order_engine_adapters.http.errors import (
     problem_for,
 )
 from order_engine_adapters.http.requests import ClientGone, path_is_as_sent
+from order_engine_adapters.http.tracing import request_id, trace_id
 
 Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
 StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -43,6 +46,8 @@ class Resource:
         """Answer each method by its endpoint: one that makes a whole answer, or one that streams."""
         self._endpoints = dict(endpoints)
         self._streaming = dict(streaming or {})
+        self.methods = frozenset({*self._endpoints, *self._streaming} - {"HEAD"})
+        """The methods that have an endpoint of their own; HEAD and OPTIONS are answered besides."""
         if "GET" in self._endpoints:
             self._endpoints["HEAD"] = self._endpoints["GET"]
         self._allow = ", ".join([*self._endpoints, *self._streaming, "OPTIONS"])
@@ -59,12 +64,13 @@ class Resource:
                 return
             answer = await self._answer(method, scope, receive)
         except OrderEngineError as error:
-            answer = refusal(error)
+            answer = refusal(error, scope)
         except ClientGone:
             return
         except Exception:
-            _logger.exception("%s %s failed", method, scope["path"])
-            answer = problem_answer(INTERNAL)
+            names = (request_id(scope) or "-", trace_id(scope) or "-")
+            _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names)
+            answer = problem_answer(_named(INTERNAL, scope))
         # An answer that has begun can become no other: the server closes the connection in the middle of it.
         if not response.begun:
             await send_answer(send, answer, with_body=method != "HEAD")
@@ -74,7 +80,7 @@ class Resource:
         if endpoint is not None:
             return await endpoint(scope, receive)
         if method == "OPTIONS":
-            return Answer(NO_CONTENT, ((b"allow", self._allow.encode()),), b"")
+            return Answer(NO_CONTENT, ((b"allow", self._allow.encode()), *NEVER_STORED), b"")
         raise MethodNotAllowed(method, self._allow)
 
 
@@ -100,10 +106,15 @@ async def within(seconds: float, work: Awaitable[Outcome], deadlines: Deadlines)
         raise OutcomeUnknown(message) from None
 
 
-def refusal(error: OrderEngineError) -> Answer:
-    """Return the answer that an error stands for."""
+def refusal(error: OrderEngineError, scope: Scope) -> Answer:
+    """Return the answer that an error stands for, with the id of its request."""
     headers = error.headers if isinstance(error, RequestRefused) else ()
-    return problem_answer(problem_for(error), *headers)
+    return problem_answer(_named(problem_for(error), scope), *headers)
+
+
+def _named(problem: Problem, scope: Scope) -> Problem:
+    name = request_id(scope)
+    return problem if name is None else replace(problem, extensions={**problem.extensions, "request_id": name})
 
 
 async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
@@ -111,4 +122,8 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # n
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
         return
-    await send_answer(send, refusal(RouteNotFound(NOTHING_HERE)), with_body=scope["method"] != "HEAD")
+    if scope["path"] == "*":
+        # Only OPTIONS has this target: it asks about the server as a whole (RFC 9110, section 9.3.7).
+        await send_answer(send, Answer(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
+        return
+    await send_answer(send, refusal(RouteNotFound(NOTHING_HERE), scope), with_body=scope["method"] != "HEAD")

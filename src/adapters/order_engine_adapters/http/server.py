@@ -6,13 +6,17 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.http.transports import Protocol
+from order_engine_adapters.http.connections import Connections
+from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.protocol import Protocol
 
 BACKLOG = 2048
 LINGER_SECONDS = 3
@@ -54,12 +58,16 @@ def url_of(bound: socket.socket) -> str:
 class Server:
     """Serves one application on one socket, from `start` until `stop`."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, *, backlog: int = BACKLOG) -> None:
+    def __init__(
+        self, app: ASGIApp, bound: socket.socket, *, limits: ConnectionLimits | None = None, backlog: int = BACKLOG
+    ) -> None:
         """Prepare; nothing listens yet."""
         self._socket = bound
+        watch = Connections(limits or ConnectionLimits())
         config = uvicorn.Config(
             app,
-            http=Protocol,
+            # uvicorn calls it as it would call the class.
+            http=cast("type[Protocol]", partial(Protocol, watch)),
             ws="none",
             lifespan="off",
             interface="asgi3",

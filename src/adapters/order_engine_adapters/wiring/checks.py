@@ -37,6 +37,27 @@ def visible(value: str) -> str:
     return value
 
 
+def page_origins(value: str) -> str:
+    """Return origins, separated by commas, each as a browser names it: scheme, host, and a port that is not usual."""
+    for origin in origins_in(value):
+        parts = _address_parts(origin)
+        if "*" in origin or parts is None:
+            message = "write each origin as https://shop.example, separated by commas; * is none"
+            raise ValueError(message)
+        usual = {"http": 80, "https": 443}[parts.scheme]
+        port = "" if parts.port in {None, usual} else f":{parts.port}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        if origin != f"{parts.scheme}://{host}{port}" or not origin.isascii():
+            message = "an origin is in lower case and ASCII, without a path and without the port that is usual"
+            raise ValueError(message)
+    return value
+
+
+def origins_in(value: str) -> list[str]:
+    """Return the origins of a list that is separated by commas."""
+    return [origin.strip() for origin in value.split(",")]
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what is bound to `host`."""
     try:

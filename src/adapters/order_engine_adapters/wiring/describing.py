@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
 from order_engine_adapters.sqlite.opening import database_path
+from order_engine_adapters.wiring.checks import is_loopback
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.plugins import scheme_of
 from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
+from order_engine_adapters.wiring.settings import Settings
 
 
 def repository_text(url: str) -> str:
@@ -17,6 +21,15 @@ def repository_text(url: str) -> str:
     if scheme == "memory":
         return "in memory, lost when this process ends; give a --database-url to keep them"
     return f"kept in {masked_url(url)}"
+
+
+def access_text(settings: Settings) -> str:
+    """Return who is answered."""
+    if settings.api_keys_file is not None:
+        return f"the keys in {Path(settings.api_keys_file).resolve()}"
+    if is_loopback(settings.host):
+        return "everybody on this machine; give --api-keys-file to ask for keys"
+    return "everybody, without a key"
 
 
 def processor_text(processor: str) -> str:

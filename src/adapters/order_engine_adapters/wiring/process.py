@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -16,11 +17,17 @@ YOUNG_OBJECTS = 50_000
 
 def run_process(main: Callable[[asyncio.Event], Coroutine[object, object, None]]) -> None:
     """Run `main` to its end; its event is set by the first signal that asks the process to end."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    log_to_standard_error()
+    _allow_many_files()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_main(main))
+
+
+def log_to_standard_error() -> None:
+    """Write warnings and errors to standard error; nothing where the log has been set up already."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
 
 
 async def until_first(*waits: Awaitable[object]) -> None:
@@ -50,6 +57,16 @@ def _signalled() -> asyncio.Event:
             # Windows: its loops have no signal handlers, but let plain ones run between two callbacks.
             signal.signal(each, lambda *_: loop.call_soon_threadsafe(event.set))
     return event
+
+
+def _allow_many_files() -> None:
+    """Let this process open as many files as it may: each connection is one, and by default 1,024 are allowed."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most != resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -7,23 +7,36 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
 
 from starlette.types import ASGIApp
 
 from order_engine import InvalidSetting, OrderEngine
 from order_engine.ports.adapters import Announcing
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.http import HttpLimits, create_app, create_health_app
+from order_engine_adapters.http import Access, ConnectionLimits, HttpLimits, create_app, create_health_app
 from order_engine_adapters.http.server import Server, bound_socket, url_of
-from order_engine_adapters.wiring.describing import processor_text, repository_text
+from order_engine_adapters.wiring.admitting import access_of
+from order_engine_adapters.wiring.fleet import run_fleet
+from order_engine_adapters.wiring.keys import KeyFile
 from order_engine_adapters.wiring.opening import Opened, open_with
-from order_engine_adapters.wiring.process import run_process, until_first
+from order_engine_adapters.wiring.process import log_to_standard_error, run_process, until_first
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.wiring.sharing import check_shared
+from order_engine_adapters.wiring.telling import Quiet, Say, Teller, Told
 
-Say = Callable[[str], None]
-MakeApp = Callable[[OrderEngine], ASGIApp]
+PATIENCE_SECONDS = 20.0
+"""How much longer than its own limits one process of several may take to drain before it is killed."""
+
+
+class MakeApp(Protocol):
+    """Makes the application that answers for an engine."""
+
+    def __call__(self, engine: OrderEngine, *, access: Access) -> ASGIApp:
+        """Let in whom `access` lets in."""
+        ...
 
 
 def run_service(settings: Settings, say: Say) -> None:
@@ -32,8 +45,26 @@ def run_service(settings: Settings, say: Say) -> None:
     Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
     """
     make_app = partial(create_app, limits=_http_limits(settings))
+    if settings.workers > 1:
+        check_shared(settings)
     with bound_socket(settings.host, settings.port) as bound:
-        run_process(partial(_work, settings, bound, make_app, say))
+        if settings.workers > 1:
+            _run_several(settings, bound, make_app, say)
+        else:
+            run_process(partial(_work, settings, bound, make_app, Teller(settings, bound, say)))
+
+
+def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
+    """Serve in several processes; this one tells of them, and they say nothing themselves."""
+    log_to_standard_error()
+    teller = Teller(settings, bound, say, processes=settings.workers)
+
+    def serve(listens: Callable[[], None]) -> None:
+        run_process(partial(_work, settings, bound, make_app, Quiet(listens)))
+
+    patience = settings.grace_seconds + settings.stop_seconds + settings.request_seconds + PATIENCE_SECONDS
+    run_fleet([serve] * settings.workers, SystemClock(), patience, teller)
+    teller.drained()
 
 
 def run_worker(settings: Settings, port: int | None, say: Say) -> None:
@@ -47,30 +78,41 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
         raise InvalidSetting(message)
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
-        run_process(partial(_work, settings, bound, create_health_app, say))
+        run_process(partial(_work, settings, bound, create_health_app, Teller(settings, bound, say)))
 
 
 async def _work(
-    settings: Settings, bound: socket.socket | None, make_app: MakeApp, say: Say, asked_to_end: asyncio.Event
+    settings: Settings, bound: socket.socket | None, make_app: MakeApp, told: Told, asked_to_end: asyncio.Event
 ) -> None:
-    processor = load_processor(settings.processor, SystemClock())
-    async with open_with(settings, processor) as opened, _serving(opened, bound, make_app) as server:
-        _introduce(settings, bound, say)
+    clock = SystemClock()
+    processor = load_processor(settings.processor, clock)
+    keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
+    make = partial(make_app, access=access_of(settings, keys, clock))
+    limits = _connection_limits(settings)
+    async with open_with(settings, processor) as opened, _serving(opened, bound, make, limits) as server:
+        told.listens()
         # Whatever part has died ends the process, which then raises what that died of.
         ends = [asked_to_end.wait(), opened.engine.ended()]
-        await until_first(*ends, *([] if server is None else [server.ended()]))
-        say(f"order-engine: draining; running orders have {settings.grace_seconds:g} s to end")
+        ends += [] if server is None else [server.ended()]
+        ends += [] if keys is None else [keys.follow(clock)]
+        await until_first(*ends)
+        told.ends()
         # The server goes on meanwhile: it says that it is not ready, refuses new orders, and answers questions.
         await opened.engine.drain()
-    say("order-engine: drained")
+    told.drained()
 
 
 @asynccontextmanager
-async def _serving(opened: Opened, bound: socket.socket | None, make_app: MakeApp) -> AsyncIterator[Server | None]:
+async def _serving(
+    opened: Opened,
+    bound: socket.socket | None,
+    make_app: Callable[[OrderEngine], ASGIApp],
+    limits: ConnectionLimits,
+) -> AsyncIterator[Server | None]:
     if bound is None:
         yield None
         return
-    server = Server(make_app(opened.engine), bound)
+    server = Server(make_app(opened.engine), bound, limits=limits)
     await server.start()
     try:
         if isinstance(opened.repository, Announcing):
@@ -80,12 +122,17 @@ async def _serving(opened: Opened, bound: socket.socket | None, make_app: MakeAp
         await server.stop()
 
 
-def _introduce(settings: Settings, bound: socket.socket | None, say: Say) -> None:
-    answers = "works, and answers at no address" if bound is None else f"answers at {url_of(bound)}"
-    say(f"order-engine {version('order-engine')} {answers}")
-    say(f"  orders: {repository_text(settings.database_url)}")
-    say(f"  processor: {processor_text(settings.processor)}")
-    say("  Ctrl-C drains and ends")
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        request_line_bytes=settings.max_request_line_bytes,
+        header_bytes=settings.max_header_bytes,
+        fields=settings.max_headers,
+        head_seconds=settings.head_seconds,
+        silence_seconds=settings.body_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        connections=settings.max_connections,
+        connections_per_address=settings.max_connections_per_address,
+    )
 
 
 def _http_limits(settings: Settings) -> HttpLimits:
@@ -94,4 +141,7 @@ def _http_limits(settings: Settings) -> HttpLimits:
         batch_bytes=settings.max_batch_bytes,
         body_seconds=settings.body_seconds,
         unread_bytes=settings.max_unread_bytes,
+        max_streams=settings.max_streams,
+        stream_bytes=settings.max_stream_bytes,
+        heartbeat_seconds=settings.heartbeat_seconds,
     )

@@ -27,6 +27,12 @@ AddressOrNone = Annotated[Address | None, BeforeValidator(checks.nothing_if_empt
 KeyOrNone = Annotated[Key | None, BeforeValidator(checks.nothing_if_empty)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+TextOrNone = Annotated[str | None, BeforeValidator(checks.nothing_if_empty)]
+OriginsOrNone = Annotated[
+    Annotated[str, AfterValidator(checks.page_origins)] | None, BeforeValidator(checks.nothing_if_empty)
+]
+CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
+HeadBytes = Annotated[int, Field(ge=256, le=MEBIBYTE)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 
@@ -52,7 +58,17 @@ class Settings(BaseSettings):
     )
     host: Text = Field("127.0.0.1", description="the address that HTTP is served at")
     port: Port = Field(8000, description="the port that HTTP is served at; 0: any that is free")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="processes that serve and work beside one another, on PostgreSQL"
+    )
+    api_keys_file: TextOrNone = Field(None, description="the file of API keys; with it every client needs one")
     allow_anonymous: bool = Field(default=False, description="serve everybody who can reach the host, without a key")
+    cors_origins: OriginsOrNone = Field(
+        None, description="the origins whose pages a browser lets read answers, separated by commas"
+    )
+    rate_limit: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = Field(
+        0.0, description="requests a second before 429, per key or address and per process; 0: any number"
+    )
     url: AddressOrNone = Field(None, description="the running service that the commands talk to")
     api_key: KeyOrNone = Field(None, description="the key that the commands show to the service")
     concurrency: Count = Field(1000, description="orders worked on at once, per process")
@@ -72,7 +88,22 @@ class Settings(BaseSettings):
     max_body_bytes: Count = Field(MEBIBYTE, description="the largest body of a request, and line of a batch")
     max_batch_bytes: Count = Field(64 * MEBIBYTE, description="the largest body of a batch, in all")
     max_unread_bytes: Count = Field(32 * MEBIBYTE, description="answers of a batch that its client has not read yet")
+    max_streams: Count = Field(5_000, description="event streams that may be open at once, per process")
+    max_stream_bytes: Count = Field(
+        16 * MEBIBYTE, description="events kept for streams that are read slowly; who is behind that is dropped"
+    )
+    heartbeat_seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
+        15.0, description="how often an event stream gives a sign of life"
+    )
+    rate_limit_clients: Count = Field(10_000, description="keys and addresses whose rates are remembered at once")
     body_seconds: Seconds = Field(10.0, description="how long a body may be silent")
+    max_connections: Count = Field(10_000, description="connections that may be open at once, per process")
+    max_connections_per_address: CountOrNone = Field(0, description="the same from one address; 0: any number")
+    max_request_line_bytes: HeadBytes = Field(8 * 1024, description="the longest request line")
+    max_header_bytes: HeadBytes = Field(64 * 1024, description="the largest header of a request")
+    max_headers: Count = Field(200, description="the most header fields of a request")
+    head_seconds: Seconds = Field(10.0, description="how long the head of a request may take")
+    keep_alive_seconds: Seconds = Field(75.0, description="how long a connection may wait for its next request")
     batch_orders: Count = Field(500, description="orders in one transaction")
     batch_bytes: Count = Field(4 * MEBIBYTE, description="bytes in one transaction")
     bell_orders: Count = Field(100_000, description="ids that may wait to be put into the queue")
@@ -146,13 +177,20 @@ class Settings(BaseSettings):
             message = _sentence(error)
             # The cause would print the whole input, and with it secrets in URLs.
             raise InvalidSetting(message) from None
-        if not checked.allow_anonymous and not checks.is_loopback(checked.host):
+        checked._check_access()
+        return checked
+
+    def _check_access(self) -> None:
+        if self.api_keys_file is not None and self.allow_anonymous:
+            message = "allow_anonymous serves everybody without a key, and api_keys_file nobody: set one of the two."
+            raise InvalidSetting(message)
+        if self.api_keys_file is None and not self.allow_anonymous and not checks.is_loopback(self.host):
             message = (
-                f"The host {checked.host!r} can be reached from other machines, by everybody there: set it to "
-                f"127.0.0.1, or give --allow-anonymous ({variable('allow_anonymous')}=true) if that is what you want."
+                f"The host {self.host!r} can be reached from other machines, by everybody there: set it to 127.0.0.1, "
+                f"give --api-keys-file ({variable('api_keys_file')}), or give --allow-anonymous "
+                f"({variable('allow_anonymous')}=true) if that is what you want."
             )
             raise InvalidSetting(message)
-        return checked
 
 
 class _EnvironmentSettings(Settings):

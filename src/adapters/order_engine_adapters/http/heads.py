@@ -1,0 +1,69 @@
+"""What the head of a request says, by the rules of RFC 9112: its target, its host, how its body is framed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from order_engine_adapters.http.errors import MalformedRequest
+
+HOST: Final = re.compile(
+    rb"(?:\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]"
+    rb"|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+)
+"""`uri-host [ ":" port ]` of RFC 3986, section 3.2; a client whose target has no authority sends an empty one."""
+ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
+VERSIONS: Final = frozenset({"1.1", "1.0"})
+
+
+def check_host(value: bytes) -> None:
+    """Raise MalformedRequest for a host that is none."""
+    if not HOST.fullmatch(value):
+        message = "The Host field is not a host with or without a port (RFC 9112, section 3.2)."
+        raise MalformedRequest(message)
+
+
+def check_transfer_encoding(value: bytes) -> None:
+    """Raise MalformedRequest for any but `chunked`: bodies are taken as they are."""
+    if value.lower() != b"chunked":
+        message = "The only Transfer-Encoding of a request is chunked."
+        raise MalformedRequest(message)
+
+
+def check_version(version: str, *, has_host: bool, is_chunked: bool) -> None:
+    """Raise MalformedRequest for a version that is not spoken here, and for what does not go with it."""
+    if version not in VERSIONS:
+        message = "The versions of HTTP that are spoken here are 1.1 and 1.0."
+    elif version == "1.1" and not has_host:
+        message = "A request of HTTP/1.1 has a Host field (RFC 9112, section 3.2)."
+    elif version == "1.0" and is_chunked:
+        message = "HTTP/1.0 has no Transfer-Encoding (RFC 9112, section 6.1)."
+    else:
+        return
+    raise MalformedRequest(message)
+
+
+def split_target(method: str, target: bytes) -> tuple[str, bytes, bytes]:
+    """Return the path, the path as it was sent, and the query. Raises MalformedRequest.
+
+    In absolute form the authority stands for the Host field (RFC 9112, section 3.2.2), and this service answers by any.
+    """
+    if not target.startswith(b"/"):
+        target = b"*" if target == b"*" and method == "OPTIONS" else _origin_form(target)
+    if b"#" in target or not target.isascii():
+        message = "The target of a request holds visible ASCII characters and no fragment."
+        raise MalformedRequest(message)
+    raw_path, _, query = target.partition(b"?")
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, query
+
+
+def _origin_form(target: bytes) -> bytes:
+    authority = ABSOLUTE.match(target)
+    if authority is None or not authority[1]:
+        message = "The target of a request is a path, or a URL of http or https."
+        raise MalformedRequest(message)
+    check_host(authority[1])
+    rest = target[authority.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest

@@ -1,0 +1,36 @@
+"""`GET /openapi.json`: the document of the application that answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from starlette.types import Receive, Scope
+
+from order_engine_adapters.http.answers import Answer
+from order_engine_adapters.http.openapi.document import Described, document
+from order_engine_adapters.http.pages import cached_answer
+from order_engine_adapters.http.requests import JSON_TYPE, check_json_accepted
+
+
+class OpenApiEndpoint:
+    """The document is made when it is first asked for, and then kept."""
+
+    def __init__(self, described: Described) -> None:
+        """Describe an application."""
+        self._described = described
+        self._made: Mapping[str, Any] | None = None
+
+    def document(self, root_path: str = "") -> Mapping[str, Any]:
+        """Return the document of the application where it is mounted under `root_path`."""
+        if self._made is None:
+            self._made = document(self._described)
+        return {**self._made, "servers": [{"url": quote(root_path) or "/"}]}
+
+    async def __call__(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with the document."""
+        check_json_accepted(scope)
+        text = json.dumps(self.document(scope.get("root_path", "")), separators=(",", ":"))
+        return cached_answer(scope, JSON_TYPE, text.encode())

@@ -1,0 +1,62 @@
+"""One operation: a method on a path, in words, with what goes in and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from order_engine_adapters.http.openapi.fields import headers
+from order_engine_adapters.http.openapi.schemas import Schema, reference
+
+JSON_TYPE: Final = "application/json"
+ALWAYS: Final = frozenset({408, 414, 429, 431, 500})
+"""Statuses that any request may meet: too slow, too long, too many, and a bug of ours."""
+BELOW: Final = frozenset({"malformed_request", "connections_exhausted"})
+"""Problems that any request may meet before it gets to its path, beside those of these statuses."""
+GUARDED: Final = frozenset({401, 403})
+"""Statuses of a request whose key is missing, not valid, or not good enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`name` is the operation's id; `parameters` are names of the document's.
+
+    `refusals` are the codes of the problems that this operation may answer with, beside those that every one may.
+    """
+
+    name: str
+    tag: str
+    summary: str
+    description: str
+    answers: Mapping[int, Schema]
+    parameters: Sequence[str] = ()
+    body: Schema | None = None
+    refusals: Sequence[str] = field(default=())
+
+
+def json_answer(description: str, schema: str, example: object, *fields: str) -> Schema:
+    """Return a response in JSON with an example and these header fields."""
+    return _answer(description, {JSON_TYPE: {"schema": reference(schema), "example": example}}, *fields)
+
+
+def other_answer(description: str, contents: Mapping[str, Schema], *fields: str) -> Schema:
+    """Return a response in other media types."""
+    return _answer(description, contents, *fields)
+
+
+def empty_answer(description: str, *fields: str) -> Schema:
+    """Return a response without a body."""
+    return _answer(description, {}, *fields)
+
+
+def text_content(description: str, example: str) -> Schema:
+    """Return the content of a media type that is text."""
+    return {"schema": {"type": "string", "description": description}, "example": example}
+
+
+def _answer(description: str, contents: Mapping[str, Schema], *fields: str) -> Schema:
+    answer: Schema = {"description": description, "headers": dict(headers(*fields, "RequestId"))}
+    if contents:
+        answer["content"] = dict(contents)
+    return answer

@@ -1,0 +1,13 @@
+"""What each route does: the one table that the document and its tests go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from order_engine_adapters.http.openapi.operation import Operation
+from order_engine_adapters.http.openapi.orders import ORDERS
+from order_engine_adapters.http.openapi.watching import WATCHING
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDERS, **WATCHING}
+"""Every operation by its path and method. HEAD and OPTIONS are left out: every path answers them alike."""

@@ -1,0 +1,46 @@
+"""Regular expressions of the wire format, for schemas: in the dialect of ECMA-262 that JSON Schema asks for.
+
+They hold no look-ahead, which several languages' expressions do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from order_engine.domain.limits import ContentLimits
+from order_engine.domain.validation import CURRENCY_LETTERS, LONGEST_KEY
+
+VISIBLE: Final = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
+"""Unicode letters, marks, numbers, punctuation, symbols: what `str.isprintable` admits, the space aside."""
+IDENTIFIER: Final = f"^[{VISIBLE}](?:[{VISIBLE} ]*[{VISIBLE}])?$"
+NO_ORDER_ID: Final = r"^\.{1,2}$|/"
+"""What an identifier must not match to be an order's: a URL path would not carry it back."""
+CURRENCY: Final = f"^[A-Z]{{{CURRENCY_LETTERS}}}$"
+AMOUNT_TEXT: Final = r"^(?:0|[1-9][0-9]*)\.[0-9]{2,}$"
+TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
+ENTITY_TAG: Final = r'^"[1-9][0-9]*"$'
+ENTITY_TAGS: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?:, ?(?:W/)?"[!#-~]*")*)$'
+IDEMPOTENCY_KEY: Final = rf'^(?:"(?:[!#-\[\]-~]|\\["\\]){{1,{LONGEST_KEY}}}"|[!#-~][!-~]{{0,{LONGEST_KEY - 1}}})$'
+
+
+def amount(limits: ContentLimits) -> str:
+    """Return the expression of an amount in plain notation: 0 to the largest, with the decimals that it may have.
+
+    The service reads exponents as well (5e1); what this expression admits, it takes in any case.
+    """
+    largest = str(int(limits.amount_maximum))
+    decimals = rf"\.[0-9]{{1,{limits.amount_decimals}}}0*|" if limits.amount_decimals else ""
+    below = "|".join(_below(largest))
+    return rf"^-?0(?:\.0+)?$|^(?:{below})(?:{decimals}\.0+)?$|^{largest}(?:\.0+)?$"
+
+
+def _below(largest: str) -> Iterator[str]:
+    """Yield expressions of the whole numbers from 0 to below `largest`, by their length and first digits."""
+    yield "0"
+    if len(largest) > 1:
+        yield f"[1-9][0-9]{{0,{len(largest) - 2}}}"
+    for place, digit in enumerate(largest):
+        lowest = 1 if place == 0 else 0
+        if int(digit) > lowest:
+            yield f"{largest[:place]}[{lowest}-{int(digit) - 1}][0-9]{{{len(largest) - place - 1}}}"

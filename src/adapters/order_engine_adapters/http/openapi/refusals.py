@@ -1,0 +1,97 @@
+"""The answers of errors: one response for each status, naming the problems that it may stand for, with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Final
+
+from order_engine.domain.errors import (
+    ActionRefused,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidCursor,
+    InvalidOrder,
+    InvalidQuery,
+    MalformedJson,
+    NotRunning,
+    OrderConflict,
+    OrderEngineError,
+    OrderNotFound,
+    OutcomeUnknown,
+    Overloaded,
+    Unavailable,
+    VersionMismatch,
+)
+from order_engine.wire.problems import Problem
+from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, NotAcceptable, problem_for
+from order_engine_adapters.http.limits import MEBIBYTE
+from order_engine_adapters.http.openapi import examples
+from order_engine_adapters.http.openapi.fields import FIELDS_OF_REFUSALS, headers
+from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
+from order_engine_adapters.http.openapi.schemas import Schema, reference
+
+PROBLEM_TYPE: Final = "application/problem+json"
+ORDER_ID: Final = examples.NEW["order_id"]
+
+OCCURRENCES: Final[Sequence[OrderEngineError]] = (
+    MalformedJson("The text is not JSON: Expecting value at line 1, column 1."),
+    InvalidOrder((FieldError("/total_amount", "must not be negative"), FieldError("/item_ids", "is required"))),
+    OrderNotFound(ORDER_ID),
+    OrderConflict(ORDER_ID),
+    IdempotencyKeyReused("basket-4711"),
+    ActionRefused(ORDER_ID, "redrive", "Completed", ()),
+    VersionMismatch(ORDER_ID, 2, 3),
+    InvalidQuery("The limit must be a whole number, not 'ten'."),
+    InvalidCursor("The cursor was made for another list."),
+    Overloaded("10000 orders are waiting to be placed."),
+    NotRunning("The engine is draining: it takes no more orders."),
+    OutcomeUnknown("No answer within 10 s; the request may have taken effect. Send the same request again."),
+    Unavailable("The repository is away."),
+    NotAcceptable("The answer is application/json, which the Accept field excludes."),
+    BodyTooLarge(MEBIBYTE),
+    MethodNotAllowed("DELETE", "GET, HEAD, OPTIONS"),
+)
+"""Errors as they are met; of any other, the example says when it is."""
+
+
+def by_status(codes: Iterable[str]) -> Mapping[int, Sequence[KnownProblem]]:
+    """Return the problems of these codes by their HTTP status. Codes that are none are left out."""
+    wanted = frozenset(codes)
+    found: dict[int, list[KnownProblem]] = {}
+    for problem in known_problems():
+        if problem.code in wanted:
+            found.setdefault(problem.status, []).append(problem)
+    return dict(sorted(found.items()))
+
+
+def response_name(problems: Sequence[KnownProblem]) -> str:
+    """Return the name of the response that stands for these problems, which have one status."""
+    return ".".join([str(problems[0].status), *(problem.code for problem in problems)])
+
+
+def response(problems: Sequence[KnownProblem]) -> Schema:
+    """Return the response that stands for these problems, which have one status."""
+    answer: Schema = {
+        "description": "\n".join(f"- `{problem.code}`: {problem.title}" for problem in problems),
+        "content": {
+            PROBLEM_TYPE: {
+                "schema": reference("Problem"),
+                "examples": {problem.code: {"value": _example(problem)} for problem in problems},
+            }
+        },
+    }
+    if fields := FIELDS_OF_REFUSALS.get(problems[0].status):
+        answer["headers"] = dict(headers(*fields))
+    return answer
+
+
+def _example(known: KnownProblem) -> Mapping[str, object]:
+    told = _occurrences().get(known.code) or Problem(known.status, known.code, known.title, known.meaning)
+    return told.document()
+
+
+@cache
+def _occurrences() -> Mapping[str, Problem]:
+    told = map(problem_for, OCCURRENCES)
+    return {problem.code: problem for problem in told}

@@ -1,0 +1,16 @@
+"""The OpenAPI document of a service by its settings, without running one."""
+
+from __future__ import annotations
+
+import json
+
+from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.wiring.settings import Settings
+
+
+def openapi_text(settings: Settings) -> str:
+    """Return the document that a service with these settings serves at the root of its host, as indented JSON."""
+    described = Described(
+        content=settings.content_limits, page_limit=settings.page_limit, keys=settings.api_keys_file is not None
+    )
+    return json.dumps(document(described), indent=2)

@@ -1,0 +1,45 @@
+"""`openapi`: the document of the service, to standard output or into a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from order_engine_adapters.http.openapi import Described, document
+from tests.unit.cli.shop import one_line, run
+
+
+def test_the_document_goes_to_standard_output() -> None:
+    """Alone, for a pipe, and the one that a service without any setting serves."""
+    result = run("openapi")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == document(Described())
+    assert result.stderr == ""
+
+
+def test_the_document_goes_into_a_file(folder: Path) -> None:
+    """Standard output stays free."""
+    result = run("openapi", "--output", "openapi.json")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert json.loads((folder / "openapi.json").read_text()) == document(Described())
+
+
+def test_the_settings_are_those_of_the_service() -> None:
+    """Flags and variables change the document as they change the service."""
+    told = json.loads(run("openapi", "--max-items", "5", ORDER_ENGINE_PAGE_LIMIT="50").stdout)
+    assert told["components"]["schemas"]["NewOrder"]["properties"]["item_ids"]["maxItems"] == 5
+    assert told["components"]["parameters"]["Limit"]["schema"]["maximum"] == 50
+    assert told["components"]["parameters"]["Limit"]["schema"]["default"] == 50
+
+
+def test_a_file_of_keys_makes_keys_wanted() -> None:
+    """It need not be there yet."""
+    told = json.loads(run("openapi", "--api-keys-file", "keys").stdout)
+    assert told["paths"]["/orders"]["post"]["security"] == [{"key": ["write"]}]
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    """In one line, with the exit code of the surroundings."""
+    result = run("openapi", "--output", "nowhere/openapi.json")
+    assert result.exit_code == 1
+    assert "nowhere/openapi.json" in one_line(result)

@@ -1,0 +1,115 @@
+"""Conditional requests beyond the plain cases: which condition goes first, and what a refusal leaves undone."""
+
+from __future__ import annotations
+
+import pytest
+
+from order_engine_adapters.http.openapi.patterns import ENTITY_TAG
+from tests.unit.application.bench import Work
+from tests.unit.http.serving import serving
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ('"1"', 200), ("*", 200), ('"7", "1"', 200), (' "1" ', 200),
+        ('W/"1"', 412), ('"2"', 412), ('W/"1", "3"', 412), ('"01"', 412), ('"one"', 412), ('""', 412),
+        ("1", 400), ('"1', 400), ('*, "1"', 400), ("", 400),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_order_is_read_only_at_the_version_that_is_wanted(method: str, condition: str, status: int) -> None:
+    """`If-Match` compares strongly (RFC 9110, section 13.1.1), for reading as for acting."""
+    async with serving() as service:
+        await service.place("order1")
+        response = await service.client.send(method, "/orders/order1", [("if-match", condition)])
+        assert response.status == status
+
+
+async def test_the_version_that_is_wanted_goes_before_the_one_that_is_known() -> None:
+    """`If-Match` is looked at before `If-None-Match` (section 13.2.2)."""
+    async with serving() as service:
+        await service.place("order1")
+
+        async def status(if_match: str, if_none_match: str) -> int:
+            fields = [("if-none-match", if_none_match), ("if-match", if_match)]
+            return (await service.client.get("/orders/order1", *fields)).status
+
+        assert await status('"2"', '"1"') == 412
+        assert await status('"1"', '"1"') == 304
+        assert await status("*", '"2"') == 200
+
+
+@pytest.mark.parametrize("field", ["if-match", "if-none-match"])
+@pytest.mark.parametrize("condition", ["*", '"1"', "garbage"])
+async def test_a_condition_makes_nothing_of_what_is_not_there(field: str, condition: str) -> None:
+    """Where the answer would be no success anyway, the condition is not looked at (section 13.2.1)."""
+    async with serving() as service:
+        response = await service.client.get("/orders/nobody", (field, condition))
+        assert (response.status, response.code) == (404, "order_not_found")
+
+
+async def test_a_star_acts_on_whatever_is_there() -> None:
+    """And finds nothing where there is nothing."""
+    async with serving() as service:
+        await service.place("order1")
+        assert (await service.client.post("/orders/order1/cancel", ("if-match", "*"))).status == 200
+        assert (await service.client.post("/orders/nobody/cancel", ("if-match", "*"))).status == 404
+
+
+async def test_the_tag_of_an_answer_is_good_for_the_next_request() -> None:
+    """From placing to reading to acting, each answer names the version that the next may ask for."""
+    async with serving(Work()) as service:
+        placed = await service.client.place({"user_id": "u", "item_ids": ["i"], "total_amount": "1.00"})
+        where, tag = placed.header("location") or "", placed.header("etag") or ""
+        await service.bench.settle()
+        stale = await service.client.get(where, ("if-match", tag))
+        fresh = await service.client.get(where)
+        assert (stale.status, stale.code) == (412, "version_mismatch")
+        assert (await service.client.get(where, ("if-match", fresh.header("etag") or ""))).status == 200
+
+
+@pytest.mark.parametrize("target", ["/orders/order1/status", "/orders/order1/history", "/orders", "/livez", "/metrics"])
+async def test_what_has_no_tag_knows_no_conditions(target: str) -> None:
+    """An answer without `ETag` is sent whatever is asked (section 13.1)."""
+    async with serving() as service:
+        await service.place("order1")
+        response = await service.client.get(target, ("if-none-match", '"1"'))
+        assert (response.status, response.header("etag")) == (200, None)
+
+
+async def test_tags_are_those_that_the_document_describes() -> None:
+    """A strong tag of the version."""
+    async with serving() as service:
+        placed = await service.client.place({"order_id": "o", "user_id": "u", "item_ids": ["i"], "total_amount": "1"})
+        assert placed.header("etag") == '"1"'
+        assert ENTITY_TAG == r'^"[1-9][0-9]*"$'
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET /orders/order1", "HEAD /orders/order1", "GET /orders/order1/status", "GET /orders/order1/history",
+        "POST /orders/order1/cancel", "POST /orders/order1/redrive", "POST /orders", "POST /orders/batch",
+        "GET /events", "GET /orders/order1/events",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("query", ["dry_run=true", "limit=1", "=", "%FF", "a=b&c=d"])
+async def test_parameters_that_nobody_knows_are_refused(request_line: str, query: str) -> None:
+    """422 and nothing happens: whoever sends one expects something of it."""
+    async with serving() as service:
+        await service.place("order1")
+        method, _, path = request_line.partition(" ")
+        body = b'{"order_id":"order2","user_id":"u","item_ids":["i"],"total_amount":"1"}'
+        fields = [("content-type", "application/json")] if path in {"/orders", "/orders/batch"} else []
+        response = await service.client.send(method, f"{path}?{query}", fields, body if fields else b"")
+        assert response.status == 422
+        assert method == "HEAD" or response.code == "invalid_query"
+        assert (await service.total_orders(), await service.version("order1")) == (1, 1)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs"])
+async def test_who_watches_may_send_parameters(path: str) -> None:
+    """Probes and scrapers add their own, and expect nothing of them."""
+    async with serving() as service:
+        assert (await service.client.get(f"{path}?verbose=1")).status == 200

@@ -1,0 +1,361 @@
+"""One connection below ASGI, on a transport without a socket: what is written when, and what the application hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from order_engine_adapters.http.connections import Connections
+from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.protocol import Protocol
+
+DATE = (b"date", b"Sun, 22 Nov 2026 19:00:00 GMT")
+GET = b"GET /orders/x%20y?limit=1 HTTP/1.1\r\nHost: shop\r\nX-Y: z \r\n\r\n"
+PLAIN = [(b"content-length", b"2")]
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written, each write by itself."""
+
+    def __init__(self) -> None:
+        """Begin open."""
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.reading = True
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep it."""
+        self.writes.append(bytes(data))
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
+        """Return two addresses."""
+        return {"peername": ("192.0.2.1", 4711), "sockname": ("192.0.2.2", 80)}.get(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        """Return that all is sent."""
+        return 0
+
+    def can_write_eof(self) -> bool:
+        """Return that it can."""
+        return True
+
+    def write_eof(self) -> None:
+        """Note it."""
+        self.ended = "eof"
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self.ended in {"closed", "aborted"}
+
+    def close(self) -> None:
+        """Note it."""
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        """Note it."""
+        self.ended = "aborted"
+
+    def pause_reading(self) -> None:
+        """Note it."""
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        """Note it."""
+        self.reading = True
+
+
+class Line:
+    """A connection to an application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Connect."""
+        config = uvicorn.Config(app, ws="none", lifespan="off", interface="asgi3", log_config=None)
+        state = ServerState()
+        state.default_headers = [DATE]
+        self.wire = Wire()
+        self.tasks = state.tasks
+        self.protocol = Protocol(Connections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop())
+        self.protocol.connection_made(self.wire)
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, and let the application do what it can."""
+        self.protocol.data_received(data)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let the application do what it can."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def connected(app: ASGIApp) -> AsyncIterator[Line]:
+    """Give a connection; afterwards nothing of the application may run on."""
+    line = Line(app)
+    yield line
+    line.protocol.connection_lost(None)
+    await line.settle()
+    assert not line.tasks
+
+
+def start(status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Message:
+    """Return the message that begins an answer."""
+    return {"type": "http.response.start", "status": status, "headers": headers or []}
+
+
+def body(part: bytes, *, more: bool = False) -> Message:
+    """Return the message with a part of its body."""
+    return {"type": "http.response.body", "body": part, "more_body": more}
+
+
+def saying(*messages: Message) -> ASGIApp:
+    """Return an application that answers with these messages."""
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+async def test_it_is_uvicorns_protocol() -> None:
+    """So uvicorn's server can run it."""
+    assert issubclass(Protocol, HttpToolsProtocol)
+
+
+async def test_the_scope_is_that_of_asgi() -> None:
+    """Names in lower case, blanks around values gone, the path decoded and as it was sent."""
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await saying(start(headers=PLAIN), body(b"ok"))(scope, receive, send)
+
+    async with connected(app) as line:
+        await line.send(GET)
+    assert scopes == [
+        {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": ("192.0.2.2", 80),
+            "client": ("192.0.2.1", 4711),
+            "scheme": "http",
+            "root_path": "",
+            "method": "GET",
+            "path": "/orders/x y",
+            "raw_path": b"/orders/x%20y",
+            "query_string": b"limit=1",
+            "headers": [(b"host", b"shop"), (b"x-y", b"z")],
+            "state": {},
+        }
+    ]
+
+
+async def test_an_answer_of_one_piece_is_one_write() -> None:
+    """Each write is a system call that wakes the client."""
+    async with connected(saying(start(201, PLAIN), body(b"ok"))) as line:
+        await line.send(GET)
+        date = b"date: Sun, 22 Nov 2026 19:00:00 GMT\r\n"
+        assert line.wire.writes == [b"HTTP/1.1 201 Created\r\n" + date + b"content-length: 2\r\n\r\nok"]
+        assert line.wire.ended == ""
+
+
+async def test_the_head_of_a_stream_leaves_at_once() -> None:
+    """A client that waits for events sees that it is connected before there is one; each part leaves at once too."""
+    more = asyncio.Event()
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(start())
+        await more.wait()
+        await send(body(b"one", more=True))
+        await send(body(b"", more=True))
+        await send(body(b"two"))
+
+    async with connected(app) as line:
+        await line.send(GET)
+        assert [each.endswith(b"transfer-encoding: chunked\r\n\r\n") for each in line.wire.writes] == [True]
+        more.set()
+        await line.settle()
+        assert line.wire.writes[1:] == [b"3\r\none\r\n", b"3\r\ntwo\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "method", "end"),
+    [
+        ((start(headers=PLAIN), body(b"ok")), b"HEAD", b"content-length: 2\r\n\r\n"),
+        ((start(), body(b"ok")), b"HEAD", b"GMT\r\n\r\n"),
+        ((start(204), body(b"")), b"GET", b"GMT\r\n\r\n"),
+        ((start(304, [(b"etag", b'"1"')]), body(b"")), b"GET", b'etag: "1"\r\n\r\n'),
+        ((start(headers=[(b"connection", b"close"), *PLAIN]), body(b"ok")), b"GET", b"connection: close\r\n\r\nok"),
+        ((start(headers=PLAIN), body(b"o", more=True), body(b"k")), b"GET", b"\r\n\r\nok"),
+    ],
+)
+async def test_answers_end_where_they_say(messages: tuple[Message, ...], method: bytes, end: bytes) -> None:
+    """With and without a body, and with a connection that is to be closed."""
+    async with connected(saying(*messages)) as line:
+        await line.send(GET.replace(b"GET", method))
+        assert b"".join(line.wire.writes).endswith(end)
+        assert line.wire.ended == ("closed" if b"close" in end else "")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (),
+        (body(b"ok"),),
+        (start(headers=[(b"x", b"a\r\nb: c"), *PLAIN]), body(b"ok")),
+        (start(headers=[(b"x", b"a\nb"), *PLAIN]), body(b"ok")),
+        (start(headers=[(b"x", b"a\0"), *PLAIN]), body(b"ok")),
+        (start(headers=[(b"x y", b"a"), *PLAIN]), body(b"ok")),
+        (start(headers=PLAIN), body(b"too long")),
+        (start(headers=PLAIN), body(b"o")),
+    ],
+    ids=["none", "no head", "CRLF", "LF", "NUL", "name", "too long", "too short"],
+)
+async def test_an_answer_that_cannot_be_sent_becomes_500(
+    messages: tuple[Message, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A problem document instead, and one line in the log; the connection goes on."""
+    async with connected(saying(*messages)) as line:
+        await line.send(GET)
+        sent = b"".join(line.wire.writes)
+        assert sent.startswith(b"HTTP/1.1 500 ")
+        assert b"application/problem+json" in sent
+        assert sent.count(b"HTTP/1.1") == 1
+        assert len(caplog.records) == 1
+        assert line.wire.ended == ""
+
+
+async def test_an_answer_that_breaks_off_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else would tell the client that it is not whole."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(start())
+        await send(body(b"one", more=True))
+        raise ZeroDivisionError
+
+    async with connected(app) as line:
+        await line.send(GET)
+        assert line.wire.writes[-1] == b"3\r\none\r\n"
+        assert line.wire.ended == "closed"
+        assert len(caplog.records) == 1
+
+
+async def test_a_body_is_read_as_fast_as_the_application_takes_it() -> None:
+    """What it does not take is not read off the connection."""
+    take = asyncio.Event()
+    taken: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        more = True
+        while more:
+            await take.wait()
+            message = await receive()
+            taken.append(len(message["body"]))
+            more = message["more_body"]
+        await saying(start(headers=PLAIN), body(b"ok"))(scope, receive, send)
+
+    async with connected(app) as line:
+        await line.send(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 200000\r\n\r\n")
+        await line.send(b"x" * 100_000)
+        assert (line.wire.reading, taken) == (False, [])
+        take.set()
+        await line.settle()
+        assert (line.wire.reading, taken) == (True, [100_000])
+        await line.send(b"x" * 100_000)
+        assert taken == [100_000, 100_000]
+        assert line.wire.writes[-1].endswith(b"ok")
+
+
+async def test_an_application_waits_while_its_client_does_not_read() -> None:
+    """Back-pressure the other way; a client that leaves sets it free."""
+    sent: list[int] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(start())
+        for number in range(10):
+            await send(body(b"x", more=True))
+            sent.append(number)
+
+    async with connected(app) as line:
+        line.protocol.pause_writing()
+        await line.send(GET)
+        assert sent == []
+        line.protocol.resume_writing()
+        await line.settle()
+        assert len(sent) == 10
+
+
+async def test_the_application_is_told_when_its_client_leaves() -> None:
+    """While it waits for more of the body, or for nothing else, also when another request waits behind."""
+    told: list[str] = []
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        told.append((await receive())["type"])
+        told.append((await receive())["type"])
+
+    async with connected(app) as line:
+        await line.send(GET + GET)
+        assert told == ["http.request"]
+        assert not line.wire.reading
+    assert told == ["http.request", "http.disconnect"]
+
+
+async def test_two_may_wait_for_the_client_to_leave() -> None:
+    """As frameworks do: one that reads, and one that listens."""
+    told: list[str] = []
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        await receive()
+        told.extend(each["type"] for each in await asyncio.gather(receive(), receive()))
+
+    async with connected(app) as line:
+        await line.send(GET)
+    assert told == ["http.disconnect"] * 2
+
+
+async def test_no_more_is_read_while_requests_wait() -> None:
+    """Else a client that only sends would fill the memory."""
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await go_on.wait()
+        await saying(start(headers=PLAIN), body(b"ok"))(scope, receive, send)
+
+    async with connected(app) as line:
+        await line.send(GET * 3)
+        assert not line.wire.reading
+        go_on.set()
+        await line.settle()
+        assert len(line.wire.writes) == 3
+        assert line.wire.reading
+
+
+async def test_a_server_that_stops_lets_what_was_asked_be_answered() -> None:
+    """Everything that was parsed; then the connection is closed, and an idle one at once."""
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await saying(start(headers=PLAIN), body(b"ok"))(scope, receive, send)
+
+    async with connected(app) as line, connected(app) as idle:
+        await line.send(GET * 2)
+        line.protocol.shutdown()
+        idle.protocol.shutdown()
+        assert (line.wire.ended, idle.wire.ended) == ("", "closed")
+        go_on.set()
+        await line.settle()
+        assert [b"connection: close" in each for each in line.wire.writes] == [False, True]
+        assert line.wire.ended in {"closed", "eof"}
