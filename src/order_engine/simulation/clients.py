@@ -13,7 +13,6 @@ from order_engine.domain.errors import (
     ActionRefused,
     NotRunning,
     OrderConflict,
-    OrderEngineError,
     OrderNotFound,
     OutcomeUnknown,
     Overloaded,
@@ -65,7 +64,7 @@ class Client:
         if await self._place_until_acknowledged():
             await self._follow_up()
 
-    def answered(self, outcome: Placed | OrderEngineError) -> bool:
+    def answered(self, outcome: Placed | Exception) -> bool:
         """Take the outcome of a placing that was made for this client; return whether it was acknowledged."""
         self._try()
         return self._take(outcome, 0)

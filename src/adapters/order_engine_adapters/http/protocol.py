@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -224,7 +224,8 @@ class Protocol(HttpToolsProtocol):
         self._current = exchange
         if not self.flow.write_paused:
             self.due = NEVER
-        exchange.task = self.loop.create_task(exchange.run(self.app))
+        # uvicorn has types of its own for what every ASGI application is.
+        exchange.task = self.loop.create_task(exchange.run(cast("ASGIApp", self.app)))
         self.tasks.add(exchange.task)
 
     def _wait(self, seconds: float) -> None:
