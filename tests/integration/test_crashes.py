@@ -14,6 +14,7 @@ from tests.integration.crash_rounds import Crashes, Plan, fresh_seed
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "5"))
 ORDERS = int(os.environ.get("CRASH_ORDERS", "400"))
 SEED = int(os.environ.get("CRASH_SEED", str(fresh_seed())))
+TRIES = 5
 
 WITNESS = """
 import asyncio
@@ -76,10 +77,20 @@ async def test_a_processor_sees_every_order_under_rising_tokens(tmp_path: Path) 
 
 
 async def test_a_service_that_answers_before_it_commits_is_caught(tmp_path: Path) -> None:
-    """The rounds themselves are held to the test: with this bug planted, they say that orders are lost."""
-    plan = Plan(rounds=3, orders=200, seed=SEED, program=("-c", ANSWERS_BEFORE_COMMIT))
-    with pytest.raises(AssertionError, match="every acknowledged order is there"):
-        await Crashes(tmp_path, plan, print).run()
+    """The rounds themselves are held to the test: with this bug planted, they say that orders are lost.
+
+    A process that dies just then is a matter of chance, more so on a busy machine: one of a few tries has to meet it.
+    """
+    for number in range(TRIES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plan = Plan(rounds=3, orders=200, seed=SEED + number, program=("-c", ANSWERS_BEFORE_COMMIT))
+        try:
+            await Crashes(folder, plan, print).run()
+        except AssertionError as error:
+            assert "every acknowledged order is there" in str(error)  # noqa: PT017 - or another try is made
+            return
+    pytest.fail(f"{TRIES} tries lost no order")
 
 
 def _tokens_seen(path: Path) -> Mapping[str, Sequence[int]]:
