@@ -23,8 +23,11 @@ LONGEST_PUT_OFF: Final = 2.0
 class Calm:
     """Watches over the orders that have not ended when the last fault is over."""
 
-    def __init__(self, world: World, fleet: Fleet, books: Books, natures: dict[str, Nature]) -> None:
-        """Begin with the last fault."""
+    def __init__(
+        self, world: World, fleet: Fleet, books: Books, natures: dict[str, Nature], *, is_limited: bool = True
+    ) -> None:
+        """Begin with the last fault. Unless `is_limited`, a processor may run for as long as its author likes."""
+        self._is_limited = is_limited or bool(world.plan.options.attempt_seconds)
         self._world = world
         self._fleet = fleet
         self._books = books
@@ -56,13 +59,17 @@ class Calm:
         """Something has to happen to some order again and again, until all have ended."""
         now = self._world.loop.time()
         events = sum(order.version for order in orders), len(orders)
-        if events != self._events:
+        if events != self._events or self._somebody_works():
             self._events, self._last_change = events, now
         since = max(self._last_change, self._world.last_fault)
         if now - since > self._longest_rest:
             left = [order.order_id for order in orders if not order.status.ended]
             what = f"nothing has happened for {now - since:.2f} s to {len(left)} orders that have not ended"
             self._world.record.violate("P7", what, *left[:5])
+
+    def _somebody_works(self) -> bool:
+        """Whether a processor runs that nothing ends but itself."""
+        return not self._is_limited and any(life.witness.running for life in self._fleet.lives)
 
     def _check_at_work(self, orders: list[Order]) -> None:
         """With a free slot, every order that is no suspect is worked on within lease + poll after the last fault."""

@@ -133,7 +133,7 @@ class _Simulation:
         self._world = world
         outages = Outages()
         work = scenario.make_work() if scenario.make_work is not None else None
-        self._check = scenario.check
+        self._check, self._has_work = scenario.check, work is not None
         parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
         self._fleet = Fleet(world, parts)
         self._misfortunes = Misfortunes(world, self._fleet, outages)
@@ -173,7 +173,7 @@ class _Simulation:
         world.fault_ended()
         world.tell("world", "is calm from now on")
         await asyncio.gather(*others)
-        await Calm(world, self._fleet, self._books, self._natures).watch()
+        await Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work).watch()
         while await self._reader.read_page():
             # Whichever process it asks may have stopped, and another takes its time to start.
             await world.clock.sleep(world.plan.latency)

@@ -86,7 +86,9 @@ class Witness:
         """Whether a run may go on beside a later one: nobody could stop it, or its lease ended before its time."""
         if run.stubborn or run.claimant.dead or run.claimant.was_paused_since(run.began):
             return True
-        return self._world.jumped_ahead(run.began, self._world.loop.time())
+        # From the claim's effect on: its answer takes a moment, in which the clock may be set as well.
+        hold = self._world.holds.get((run.order.order_id, run.order.token))
+        return self._world.jumped_ahead(run.began if hold is None else hold.since, self._world.loop.time())
 
     def _check_company(self, order: Order) -> None:
         """Check that suspects run in the company that they may, as far as it is seen from outside."""

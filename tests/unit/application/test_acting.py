@@ -245,6 +245,23 @@ async def test_an_action_during_an_outage_fails_and_may_be_made_again() -> None:
         assert (await bench.now(engine.cancel("order1"))).status is Status.CANCELLED
 
 
+async def test_an_action_asks_nothing_more_once_its_engine_has_stopped() -> None:
+    """Whoever left the engine may have closed the repository: an action of unknown outcome says so, and is over."""
+    bench = Bench()
+    async with bench.engine(request_seconds=30) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.plan(Forgets(), "apply")
+        cancelling = asyncio.ensure_future(engine.cancel("order1"))
+        await bench.advance(1)
+        assert not cancelling.done()
+        await bench.end(engine)
+        asked = bench.repository.count("apply")
+        await bench.advance(5)
+        assert bench.repository.count("apply") == asked
+        with pytest.raises(OutcomeUnknown):
+            await bench.now(cancelling)
+
+
 async def test_an_answer_without_an_outcome_is_an_adapters_fault() -> None:
     """An adapter that answers nothing for one command has broken its contract, and the caller is told so."""
     bench = Bench()

@@ -191,3 +191,17 @@ async def test_the_action_of_each_end_is_the_right_one() -> None:
         ("retried", Action.COMPLETE),
         ("retried", Action.RETRY),
     ]
+
+
+@pytest.mark.parametrize("outage", [7.0, 7.2, 7.4, 7.6, 7.8])
+async def test_after_an_outage_a_report_is_heard_before_others_may_take_the_order(outage: float) -> None:
+    """Others leave ended leases alone for a renewal interval, a third of a lease: half of it is the longest pause."""
+    bench = Bench()
+    async with bench.engine(Work(takes(bench, 0.1)), lease_seconds=1.2) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.away = True
+        await bench.advance(outage)
+        assert await bench.story("order1") == ["placed", "claimed"]
+        bench.repository.away = False
+        await bench.advance(0.2)
+        assert await bench.status("order1") is Status.COMPLETED

@@ -1,0 +1,337 @@
+"""Each oracle notices a violation that was made by hand, and says which promise it is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from order_engine import NewOrder, Status
+from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.order import Order
+from order_engine.domain.suspects import SuspectRoom
+from order_engine.domain.validation import validate
+from order_engine.ports.repository import Claimed
+from order_engine.simulation import Fault, Scenario, Sizes, run_seed
+from order_engine.simulation.books import Books
+from order_engine.simulation.clocks import SimulatedClock
+from order_engine.simulation.deeds import Nature
+from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.orders import contradiction
+from order_engine.simulation.owners import Owner
+from order_engine.simulation.passages import drive
+from order_engine.simulation.plan import draw_plan
+from order_engine.simulation.record import Claimant, Ending
+from order_engine.simulation.verdicts import Verdicts
+from order_engine.simulation.witness import Witness
+from order_engine.simulation.world import Hold, World
+from order_engine_adapters.memory import MemoryRepository
+from order_engine_adapters.wiring.simulating import in_memory
+
+ORDER = NewOrder(order_id="order1", user_id="user1", item_ids=["item1", "item1"], total_amount="50.00")
+PLACEMENT = validate(ORDER, "")
+
+
+class Scene:
+    """One order in one process, and everything that judges it."""
+
+    def __init__(self, *faults: Fault) -> None:
+        """Begin with an empty store."""
+        loop = SimulatedLoop(Random(0))  # type: ignore[abstract]  # noqa: S311 - no network, no secret
+        clock = SimulatedClock(loop)
+        plan = draw_plan(1, Sizes(), frozenset(faults))
+        self.world = World(plan, loop, clock, MemoryRepository(clock))
+        self.claimant = Claimant("instance-1/1")
+        self.witness = Witness(self.world, Owner("instance-1/1"), self.claimant)
+        self.books = Books(self.world)
+
+    def place(self) -> None:
+        """Place the order and tell its client."""
+        told = self.world.record.of("order1")
+        told.placements.append(PLACEMENT)
+        told.acknowledged = PLACEMENT
+        drive(self.world.store.add([PLACEMENT]))
+
+    def claim(self, claim_id: str = "claim1") -> Order:
+        """Claim the order for the process."""
+        claimed: Claimed = drive(self.world.store.claim(self.terms(claim_id)))
+        [order] = claimed.orders
+        self.world.holds[order.order_id, order.token] = Hold(self.claimant, self.world.loop.time(), claim_id)
+        return order
+
+    def terms(self, claim_id: str) -> ClaimTerms:
+        """Return the terms on which the process claims."""
+        options = self.world.plan.options
+        return ClaimTerms(
+            claim_id=claim_id,
+            limit=10,
+            lease_seconds=options.lease_seconds,
+            max_deliveries=options.max_deliveries,
+            suspects=SuspectRoom(options.concurrency),
+        )
+
+    def report(self, order: Order, action: Action, **more: Any) -> None:  # noqa: ANN401 - a command's fields
+        """Report an attempt."""
+        drive(self.world.store.apply([Command(order.order_id, action, token=order.token, **more)]))
+
+    def run(self, order: Order, ending: Ending) -> None:
+        """Run the processor on it."""
+        run, _ = self.witness.began(order)
+        self.witness.ended(run, ending)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.loop.run_until_complete(self.world.clock.sleep(seconds))
+
+    def judge(self, read: int | None = None) -> list[str]:
+        """Return the promises that are broken, where a reader of all events got the first `read` of them."""
+        self.books.check()
+        events = [event for history in self.books.histories.values() for event in history]
+        natures = {order_id: Nature(0.0) for order_id in self.world.record.told}
+        Verdicts(self.world, self.books, natures, events[:read]).judge()
+        return self.broken
+
+    @property
+    def broken(self) -> list[str]:
+        """The promises that are broken, each with what was said."""
+        return [str(violation) for violation in self.world.record.violations]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Return a scene without a fault."""
+    return Scene()
+
+
+@contextmanager
+def completed(scene: Scene) -> Iterator[Order]:
+    """Place the order, run it, and complete it at the end."""
+    scene.place()
+    order = scene.claim()
+    yield order
+    scene.run(order, Ending.RETURNED)
+    scene.report(order, Action.COMPLETE)
+
+
+def test_what_keeps_every_promise_is_not_accused(scene: Scene) -> None:
+    """Placed, claimed, done and completed."""
+    with completed(scene):
+        pass
+    assert scene.judge() == []
+
+
+def test_an_acknowledged_order_that_is_lost(scene: Scene) -> None:
+    """P1."""
+    told = scene.world.record.of("order1")
+    told.placements.append(PLACEMENT)
+    told.acknowledged = PLACEMENT
+    assert scene.judge() == ["P1: order1 was acknowledged and is lost"]
+
+
+def test_an_order_that_nobody_placed(scene: Scene) -> None:
+    """P1."""
+    with completed(scene):
+        pass
+    scene.world.record.told.clear()
+    assert "P1: order1 is stored, and nobody placed it" in scene.judge()
+
+
+def test_an_order_that_went_back(scene: Scene) -> None:
+    """P1: somebody was told a later version than the store has."""
+    with completed(scene):
+        scene.world.record.of("order1").version = 9
+    assert scene.judge() == ["P1: order1 was told at version 9 and is at 3"]
+
+
+def test_an_order_of_which_its_client_was_told_that_nothing_was_stored(scene: Scene) -> None:
+    """P6."""
+    with completed(scene):
+        scene.world.record.of("order1").acknowledged = None
+    assert scene.judge() == ["P6: order1 is stored although its client was told that nothing was"]
+
+
+def test_content_that_was_not_placed(scene: Scene) -> None:
+    """P4."""
+    with completed(scene):
+        scene.world.record.of("order1").acknowledged = validate(contradiction(ORDER), "")
+    assert scene.judge() == ["P4: order1 holds other content than what was placed"]
+
+
+def test_a_completion_without_the_work(scene: Scene) -> None:
+    """P2: the processor never ran, or did not return."""
+    scene.place()
+    order = scene.claim()
+    scene.run(order, Ending.CANCELLED)
+    scene.report(order, Action.COMPLETE)
+    assert scene.judge() == ["P2: order1 completed under token 1 without having been done"]
+
+
+def test_a_run_under_an_older_token(scene: Scene) -> None:
+    """P2."""
+    scene.place()
+    order = scene.claim()
+    scene.run(order, Ending.RETURNED)
+    scene.run(order, Ending.RETURNED)
+    assert scene.broken == ["P2: order1 is run under token 1 after 1 in instance-1/1"]
+
+
+def test_an_order_that_runs_twice_at_once(scene: Scene) -> None:
+    """Without a pause, a death or a clock that jumped nothing excuses the first run."""
+    scene.place()
+    order = scene.claim()
+    scene.witness.began(order)
+    scene.report(order, Action.RELEASE)
+    scene.witness.began(scene.claim("claim2"))
+    assert scene.broken == ["one at a time: order1 still runs in instance-1/1 in instance-1/1"]
+
+
+def test_a_run_of_an_order_that_nobody_holds(scene: Scene) -> None:
+    """P3."""
+    scene.place()
+    order = scene.claim()
+    scene.report(order, Action.RELEASE)
+    scene.witness.began(drive(scene.world.store.get(["order1"]))["order1"])
+    assert scene.broken == ["P3: order1 is run as Processing in instance-1/1"]
+
+
+def test_a_failure_that_was_none(scene: Scene) -> None:
+    """P7: an outage or a drain is nobody's failed attempt."""
+    scene.place()
+    order = scene.claim()
+    scene.run(order, Ending.CANCELLED)
+    scene.report(order, Action.FAIL, reason="it failed")
+    assert scene.judge() == ["P7: order1 failed under token 1, and its processor did not"]
+
+
+def test_a_failure_that_is_hidden(scene: Scene) -> None:
+    """P7: a release does not count, and a failure has to."""
+    scene.place()
+    order = scene.claim()
+    scene.run(order, Ending.RAISED)
+    scene.report(order, Action.RELEASE)
+    order = scene.claim("claim2")
+    scene.run(order, Ending.RETURNED)
+    scene.report(order, Action.COMPLETE)
+    assert scene.judge() == ["P7: order1 was released under token 1, and its processor had failed"]
+
+
+def test_a_rejected_order_that_is_tried_again(scene: Scene) -> None:
+    """P7."""
+    scene.place()
+    order = scene.claim()
+    run, _ = scene.witness.began(order)
+    run.rejected = True
+    scene.witness.ended(run, Ending.RAISED)
+    scene.report(order, Action.RETRY, reason="not wanted")
+    order = scene.claim("claim2")
+    scene.run(order, Ending.RETURNED)
+    scene.report(order, Action.COMPLETE)
+    assert "P7: order1 was rejected under token 1, and is tried again" in scene.judge()
+
+
+def test_an_attempt_that_vanished_for_nothing(scene: Scene) -> None:
+    """P7: nothing happened to its process, or to that process's calls."""
+    scene.place()
+    scene.claim()
+    scene.pass_time(scene.world.plan.options.lease_seconds + 1)
+    order = scene.claim("claim2")
+    scene.run(order, Ending.RETURNED)
+    scene.report(order, Action.COMPLETE)
+    assert scene.judge() == ["P7: order1 attempt 1 vanished although nothing happened to instance-1/1"]
+
+
+def test_an_attempt_that_vanished_in_a_crash(scene: Scene) -> None:
+    """That is what a crash does: nothing is wrong with it."""
+    scene.place()
+    scene.claim()
+    scene.claimant.crashed = True
+    scene.claimant.gone_at = scene.world.loop.time()
+    scene.pass_time(scene.world.plan.options.lease_seconds + 1)
+    order = scene.claim("claim2")
+    scene.run(order, Ending.RETURNED)
+    scene.report(order, Action.COMPLETE)
+    assert scene.judge() == []
+
+
+def test_an_order_that_never_ended(scene: Scene) -> None:
+    """P7."""
+    scene.place()
+    assert any(said.startswith("P7: order1 has not ended") for said in scene.judge())
+
+
+def test_a_reader_who_misses_an_event(scene: Scene) -> None:
+    """P5."""
+    with completed(scene):
+        pass
+    assert scene.judge(read=2) == ["P5: the reader of all events missed some of ['order1']"]
+
+
+def test_metrics_that_are_not_the_fold(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P8: one order more than there is."""
+    scene.place()
+    statistics = drive(scene.world.store.statistics())
+
+    async def wrong() -> object:
+        return type(statistics)(7, {**statistics.status_counts, Status.PENDING: 7}, 0)
+
+    monkeypatch.setattr(scene.world.store, "statistics", wrong)
+    scene.books.check()
+    [said] = scene.broken
+    assert said.startswith("P8: the metrics are Statistics(total_orders=7")
+
+
+def test_an_answer_that_is_older_than_another(scene: Scene) -> None:
+    """Who was told something finds it again, whomever is asked."""
+    scene.place()
+    order = scene.claim()
+    scene.world.record.answered(order, 3, 0.0)
+    assert scene.broken == ["reads see what was answered before: order1 was told at version 2 after 3"]
+
+
+def test_a_cancellation_that_was_told_and_is_not_so(scene: Scene) -> None:
+    """Cancelled is an end."""
+    with completed(scene):
+        scene.world.record.of("order1").cancelled = True
+    assert scene.judge() == ["cancel: order1 was told to be Cancelled and is Completed"]
+
+
+def test_a_neighbour_that_is_condemned(scene: Scene) -> None:
+    """P7: where only processors kill, what killed nobody does not end as Failed for vanishing."""
+    scene = Scene(Fault.PROCESSOR_KILLS)
+    if not scene.world.plan.likelihood[Fault.PROCESSOR_KILLS]:
+        pytest.fail("the plan of this seed leaves the fault out that this test is about")
+    scene.place()
+    scene.claimant.crashed = True
+    scene.claimant.gone_at = 0.0
+    for claim in range(scene.world.plan.options.max_deliveries):
+        order = scene.claim(f"claim{claim}")
+        assert order.order_id == "order1"
+        scene.pass_time(scene.world.plan.options.lease_seconds + 1)
+    [ended] = drive(scene.world.store.claim(scene.terms("last"))).ended
+    assert ended.status is Status.FAILED
+    assert scene.judge() == ["P7: order1 was condemned for what its neighbours did"]
+
+
+def test_errors_that_nobody_caught() -> None:
+    """What asyncio only logs is a violation here."""
+
+    def careless(_: Order) -> None:
+        asyncio.get_running_loop().call_soon(int, "no number")
+
+    scenario = Scenario(store=in_memory, make_work=lambda: careless, sizes=Sizes(orders=5), faults=frozenset())
+    [violation] = run_seed(scenario, 0).violations
+    assert violation.promise == "errors"
+    assert "no number" in violation.what
+
+
+def test_more_orders_at_once_than_slots(scene: Scene) -> None:
+    """The concurrency that was set is kept."""
+    scene.place()
+    order = scene.claim()
+    for number in range(scene.world.plan.options.concurrency):
+        scene.witness.running[f"other{number}", 1] = scene.witness.began(order)[0]
+    assert any(said.startswith("concurrency: ") for said in scene.broken)
