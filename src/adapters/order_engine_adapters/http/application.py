@@ -70,7 +70,6 @@ def create_app(
     start_page = StartPage(engine, deadlines, with_figures=not has_keys)
     batch = BatchEndpoint(engine, limits, deadlines)
     routes: list[BaseRoute] = [
-        Route("/", Resource({"GET": start_page})),
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
         Route("/orders/{order_id}/status", Resource({"GET": orders.status})),
@@ -82,6 +81,7 @@ def create_app(
         Route("/events", Resource({}, {"HEAD": events.head_of_all, "GET": events.follow_all})),
         *_health_routes(health),
         *_docs_routes(engine, keys=has_keys),
+        Route("/", Resource({"GET": start_page})),
     ]
     return _application(routes, access, random)
 
