@@ -85,10 +85,16 @@ class SimulatedProcessor:
             await self._do_work(order)
 
     async def _do_work(self, order: Order) -> None:
-        if self._work is not None:
+        if self._work is None:
+            return
+        try:
             result = self._work(order)
             if isawaitable(result):
                 await result
+        except NotImplementedError as error:
+            # It would fail each time, and a simulation of nothing but failures finds no fault with anybody.
+            self._witness.cannot_work(order, error)
+            raise
 
     async def _ignore_everything(self, seconds: float, run: Run) -> None:
         loop = asyncio.get_running_loop()

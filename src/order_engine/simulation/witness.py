@@ -62,6 +62,11 @@ class Witness:
         """See what is special about a run."""
         self._world.struck(fault, self._claimant.name, f"{fault}: {order.order_id}", order.order_id)
 
+    def cannot_work(self, order: Order, error: NotImplementedError) -> None:
+        """See that the user's processor wants what no simulation has: a thread, a socket, a child process."""
+        what = f"it needs what a simulation does not have ({str(error) or type(error).__name__}); give it a fake"
+        self._violate("your own processor", what, order)
+
     def _check(self, order: Order, runs: list[Run]) -> None:
         if order.status is not Status.PROCESSING or not order.held:
             self._violate("P3", f"{order.order_id} is run as {order.status}", order)

@@ -127,3 +127,17 @@ def _real_orders(count: int) -> list[NewOrder]:
         sales = (record for line in lines if "kind" not in (record := json.loads(line)))
         records = list(islice(sales, count))
     return [NewOrder(**{field: record[field] for field in FIELDS}) for record in records]
+
+
+@pytest.mark.parametrize("what", ["thread", "socket"])
+def test_a_processor_that_needs_the_world(what: str) -> None:
+    """It is told so: otherwise it would fail every time, and the simulation find nothing wrong."""
+
+    async def fulfil(_: Order) -> None:
+        if what == "thread":
+            await asyncio.to_thread(len, "")
+        else:
+            await asyncio.open_connection("127.0.0.1", 1)
+
+    with pytest.raises(PromiseBroken, match="needs what a simulation does not have"):
+        simulate(lambda: fulfil, seeds=3)
