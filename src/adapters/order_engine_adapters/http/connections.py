@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from order_engine_adapters.http.errors import ConnectionsExhausted, RequestRefused, TooManyConnections
 from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.outgoing import Turn
 
 LOOK_SECONDS: Final = 0.25
 """How often deadlines are looked at. A deadline is met when it would be over before the next look."""
@@ -37,6 +38,7 @@ class Connections:
     def __init__(self, limits: ConnectionLimits) -> None:
         """Begin with none; the timer runs only while there are some."""
         self.limits = limits
+        self.turn = Turn()
         self._open: dict[Watched, str | None] = {}
         self._sent_away: set[Watched] = set()
         self._by_address: Counter[str] = Counter()

@@ -45,7 +45,7 @@ class Exchange:
     """One request as the application sees it: what it receives and what it sends.
 
     An answer of one piece whose length is declared leaves in one write, since each is a system call that wakes the
-    client: its head waits for its body. The head of any other leaves at once.
+    client: its head waits for its body. The head of any other does not wait for it.
     """
 
     __slots__ = (

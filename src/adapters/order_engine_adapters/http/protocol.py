@@ -14,6 +14,7 @@ from order_engine_adapters.http.answers import problem_answer
 from order_engine_adapters.http.connections import NEVER, Connections
 from order_engine_adapters.http.errors import RequestRefused, RequestTimedOut, problem_for
 from order_engine_adapters.http.exchange import Exchange
+from order_engine_adapters.http.outgoing import Outgoing
 from order_engine_adapters.http.parsing import RequestParser
 from order_engine_adapters.http.response_heads import last_answer
 from order_engine_adapters.http.scopes import connection_scope, request_scope
@@ -38,6 +39,7 @@ class Protocol(HttpToolsProtocol):
         self._limits = watch.limits
         self._requests = RequestParser(self, watch.limits)
         self._scope: Scope = {}
+        self._outgoing: Outgoing
         self._current: Exchange | None = None
         """The exchange that the application is at."""
         self._last: Exchange | None = None
@@ -56,6 +58,7 @@ class Protocol(HttpToolsProtocol):
         """Take a connection, or say why not."""
         self.transport = transport
         self.flow = FlowControl(transport)
+        self._outgoing = Outgoing(transport, self._watch.turn, self.loop)
         self._scope = connection_scope(transport)
         self.connections.add(self)
         client = self._scope["client"]
@@ -128,13 +131,13 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End once what was asked is answered."""
         if self._current is None:
-            self.transport.close()
+            self._outgoing.close()
         elif self._last is not None:
             self._last.keep_alive = False
 
     def expire(self) -> None:
         """End what has taken too long."""
-        unread = self.transport.get_write_buffer_size()
+        unread = self._outgoing.unsent_bytes()
         if unread and (self._unread is None or unread < self._unread):
             self._unread = unread
             self._wait(self._limits.silence_seconds)
@@ -184,8 +187,7 @@ class Protocol(HttpToolsProtocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
-        if not self.transport.is_closing():
-            self.transport.write(data)
+        self._outgoing.write(data)
 
     def want(self, exchange: Exchange) -> None:
         """Read on where the next bytes belong to this exchange: else only more and more would wait."""
@@ -287,12 +289,11 @@ class Protocol(HttpToolsProtocol):
             self._close()
             return
         self._lingers = True
-        if not self.transport.is_closing():
-            self.transport.write_eof()
+        self._outgoing.write_end()
         self.flow.resume_reading()
         self._wait(LINGER_SECONDS)
 
     def _close(self) -> None:
         """Close once everything is sent; the deadline is for a client that does not read it."""
         self._wait(self._limits.silence_seconds)
-        self.transport.close()
+        self._outgoing.close()
