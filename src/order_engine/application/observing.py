@@ -6,6 +6,7 @@ import logging
 from typing import TypeAlias
 
 from order_engine.domain.commands import Command
+from order_engine.domain.tracing import trace_id_of
 from order_engine.ports.observer import (
     AttemptSuperseded,
     BellDropped,
@@ -41,7 +42,7 @@ class LogObserver:
         if isinstance(fact, Reported):
             for command, answer in zip(fact.commands, fact.answers, strict=True):
                 if answer.refusal is not None or command.reason is not None:
-                    _log_report(command, answer)
+                    _log_report(command, answer, fact.trace_parents.get(command.order_id))
         elif isinstance(fact, RepositoryBack):
             self._repository_is_away = False
             _logger.warning("the repository is back")
@@ -53,11 +54,12 @@ class LogObserver:
             _logger.warning(*_trouble(fact))
 
 
-def _log_report(command: Command, answer: Applied) -> None:
+def _log_report(command: Command, answer: Applied, trace_parent: str | None) -> None:
+    traced = "" if trace_parent is None else f" (trace {trace_id_of(trace_parent)})"
     if answer.refusal is not None:
-        _logger.warning("attempt %s of order %s was superseded", command.token, command.order_id)
+        _logger.warning("attempt %s of order %s%s was superseded", command.token, command.order_id, traced)
     else:
-        _logger.info("attempt %s of order %s: %s", command.token, command.order_id, command.reason)
+        _logger.info("attempt %s of order %s%s: %s", command.token, command.order_id, traced, command.reason)
 
 
 def _trouble(fact: Trouble) -> tuple[object, ...]:

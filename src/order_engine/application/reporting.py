@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from order_engine.application.attempts import Attempt
 from order_engine.application.batching import Batcher, batch_limits
@@ -54,7 +54,7 @@ class Reporter:
             except (Unavailable, OutcomeUnknown):
                 await self._surroundings.clock.sleep(backoff.pause())
             else:
-                self._surroundings.observer.observe(Reported(commands, answers))
+                self._surroundings.observer.observe(Reported(commands, answers, _trace_parents(reports)))
                 for report in reports:
                     report.answered = True
                 self._answered(reports, answers)
@@ -83,3 +83,8 @@ class Report:
     def set_exception(self, exception: BaseException, /) -> None:
         """Take the error that stands for the answer."""
         self._reporter.failed(self, exception)
+
+
+def _trace_parents(reports: Sequence[Report]) -> Mapping[str, str]:
+    orders = [report.attempt.order for report in reports]
+    return {order.order_id: order.trace_parent for order in orders if order.trace_parent is not None}

@@ -1,7 +1,8 @@
 """The conformance kit: what every adapter, ours or a third party's, has to pass.
 
-Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. It needs
-hypothesis, and no plug-in: every test is a plain method that runs its own event loop.
+Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. A
+repository that keeps trace parents subclasses `TraceParentContract` as well. The kit needs hypothesis, and no plug-in:
+every test is a plain method that runs its own event loop.
 """
 
 from order_engine.contracts.clock import ClockContract
@@ -10,6 +11,7 @@ from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarn
 from order_engine.contracts.machine import STATEFUL_SETTINGS, RepositoryMachine
 from order_engine.contracts.queue import QueueContract
 from order_engine.contracts.repository import RepositoryContract
+from order_engine.contracts.trace_parents import TraceParentContract
 
 __all__ = [
     "STATEFUL_SETTINGS",
@@ -21,4 +23,5 @@ __all__ = [
     "RepositoryContract",
     "RepositoryHarness",
     "RepositoryMachine",
+    "TraceParentContract",
 ]

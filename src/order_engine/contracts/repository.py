@@ -22,6 +22,7 @@ from order_engine.contracts.repository_renewing import RepositoryRenewing
 from order_engine.contracts.repository_reporting import RepositoryReporting
 from order_engine.contracts.repository_statistics import RepositoryStatistics
 from order_engine.contracts.repository_times import RepositoryTimes
+from order_engine.contracts.repository_tracing import RepositoryTracing
 from order_engine.contracts.repository_vanishing import RepositoryVanishing
 
 
@@ -41,6 +42,7 @@ class RepositoryContract(
     RepositoryListing,
     RepositoryStatistics,
     RepositoryContent,
+    RepositoryTracing,
     RepositoryConcurrency,
 ):
     """Everything that a repository promises: suites of examples, and a state machine that invents more.

@@ -17,6 +17,10 @@ BEFORE_ITS_END: Final = LEASE_SECONDS - 1
 RETRY_DELAY: Final = 10.0
 WHOLE_HISTORY: Final = 10_000
 
+TRACE_PARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+OTHER_TRACE_PARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+"""The examples of W3C Trace Context."""
+
 AMPLE_ROOM: Final = SuspectRoom(concurrency=1_000_000)
 """Room for any suspect, unless it vanished very often."""
 
@@ -31,6 +35,7 @@ class Content(TypedDict, total=False):
     attributes: Attributes | None
     idempotency_key: str | None
     order_id_made: bool
+    trace_parent: str | None
 
 
 class Terms(TypedDict, total=False):
@@ -68,6 +73,7 @@ def placement(order_id: str, **content: Unpack[Content]) -> Placement:
         attributes=whole["attributes"],
         idempotency_key=whole.get("idempotency_key"),
         order_id_made=whole.get("order_id_made", False),
+        trace_parent=whole.get("trace_parent"),
     )
 
 

@@ -40,7 +40,8 @@ class Placement(NamedTuple):
     """A checked order on its way into the repository.
 
     `order_id_made` says that the engine made the id, which is then no part of the content. `idempotency_key` is
-    unique in the repository and is kept as long as the order.
+    unique in the repository and is kept as long as the order. `trace_parent`, which `read_trace_parent` has returned,
+    is no part of the content either: a replay keeps that of the first placement.
     """
 
     order_id: str
@@ -51,6 +52,7 @@ class Placement(NamedTuple):
     attributes: Attributes | None = None
     idempotency_key: str | None = None
     order_id_made: bool = False
+    trace_parent: str | None = None
 
     @property
     def size(self) -> int:

@@ -77,6 +77,7 @@ def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
         "total_amount": placement.total_amount,
         "currency": placement.currency,
         "attributes": placement.attributes,
+        "trace_parent": placement.trace_parent,
         "created_at": now,
         "updated_at": now,
     }

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from order_engine.domain.attributes import Attributes, JsonInput
 
@@ -67,6 +67,7 @@ class NewOrder:
 
     Without an `order_id` the engine makes one. `total_amount` is a string in the grammar of a JSON number, an `int`
     or a `Decimal`; never a float. `item_ids` may repeat. `attributes` is any JSON object, for the processor.
+    `trace_parent` is the W3C `traceparent` of the trace that the order is placed in; it is no part of the content.
     """
 
     user_id: str
@@ -75,6 +76,7 @@ class NewOrder:
     order_id: str | None = None
     currency: str | None = None
     attributes: Mapping[str, JsonInput] | None = None
+    trace_parent: str | None = None
 
 
 class OrderContent(TypedDict):
@@ -86,6 +88,7 @@ class OrderContent(TypedDict):
     total_amount: Decimal
     currency: str | None
     attributes: Attributes | None
+    trace_parent: NotRequired[str | None]
     created_at: datetime
     updated_at: datetime
 
@@ -136,6 +139,9 @@ class Order:
     """Exact, with two decimals or as many as it needs."""
     currency: str | None
     attributes: Attributes | None
+    trace_parent: str | None = None
+    """The W3C `traceparent` of the request that placed the order first; None where it had none, or the repository keeps
+    none. A processor uses it to continue that request's trace. It is no part of the content."""
 
     created_at: datetime
     updated_at: datetime
@@ -188,7 +194,11 @@ class Order:
         return _STANDING_OF_STATUS[self.status]
 
 
-_BLANK: dict[str, object] = {field.name: field.default for field in fields(Order) if field.default is not MISSING}
+_BLANK: dict[str, object] = {
+    field.name: field.default
+    for field in fields(Order)
+    if field.default is not MISSING and field.name not in OrderContent.__annotations__
+}
 
 
 def new_order(content: OrderContent) -> Order:
@@ -207,7 +217,7 @@ def evolve(order: Order, changes: StateChange) -> Order:
     """Return the next version of `order`: a copy with `changes`.
 
     Copies the instance's dictionary instead of calling `dataclasses.replace`, which runs the frozen constructor over
-    all 22 fields: 0.7 µs against 7 µs, several times in the life of every order (CPython 3.11, 2 cores).
+    all 23 fields: 0.7 µs against 7 µs, several times in the life of every order (CPython 3.11, 2 cores).
     """
     successor: Order = object.__new__(Order)
     state = successor.__dict__

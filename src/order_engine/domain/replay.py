@@ -41,6 +41,7 @@ def _placed(placement: Placement, event: Event) -> Order:
         total_amount=placement.total_amount,
         currency=placement.currency,
         attributes=placement.attributes,
+        trace_parent=placement.trace_parent,
         created_at=event.at,
         updated_at=event.at,
     )

@@ -12,6 +12,7 @@ from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.domain.money import ZERO, AmountProblem, parse_amount
 from order_engine.domain.order import NewOrder
 from order_engine.domain.text import are_plain_identifiers, identifier_problem, order_id_problem
+from order_engine.domain.tracing import read_trace_parent
 
 CURRENCY_LETTERS = 3
 LONGEST_KEY = 255
@@ -40,6 +41,7 @@ def validate(
         errors.append(FieldError("", problem))
     amount = _amount(order, limits, errors)
     attributes = _attributes(order, limits, errors)
+    trace_parent = None if order.trace_parent is None else _trace_parent(order.trace_parent, errors)
     if errors:
         raise InvalidOrder(tuple(errors))
     return Placement(
@@ -51,6 +53,7 @@ def validate(
         attributes,
         idempotency_key,
         order.order_id is None,
+        trace_parent,
     )
 
 
@@ -101,3 +104,11 @@ def _attributes(order: NewOrder, limits: ContentLimits, errors: list[FieldError]
     except AttributesProblem as problem:
         errors.append(FieldError(f"/attributes{problem.pointer}", problem.detail))
         return None
+
+
+def _trace_parent(given: object, errors: list[FieldError]) -> str | None:
+    trace_parent = read_trace_parent(given) if isinstance(given, str) else None
+    if trace_parent is None:
+        example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        errors.append(FieldError("/trace_parent", f'must be a W3C traceparent, for example "{example}"'))
+    return trace_parent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from order_engine.domain.commands import Command
@@ -25,6 +25,8 @@ class Reported:
 
     commands: Sequence[Command]
     answers: Sequence[Applied]
+    trace_parents: Mapping[str, str] = field(default_factory=dict)
+    """The W3C `traceparent` of each of these orders that has one, by the order's id."""
 
 
 @dataclass(frozen=True, slots=True)

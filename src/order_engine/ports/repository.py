@@ -134,6 +134,7 @@ class OrderWriter(Protocol):
         A born claimed order has both events, placed and claimed. The same id twice in one call: the second is a
         replay or a conflict. A placement that is asked for again under the same `hold.claim_id` is answered with the
         order held by that claim. Every placement that is added or replayed binds its idempotency key.
+        The trace parent is kept as it was placed first, or not at all: it is no content, and no replay changes it.
         """
         ...
 

@@ -18,20 +18,20 @@ LONGEST_QUOTED_NAME = 100
 FIELDS = frozenset({"order_id", *REQUIRED, "currency", "attributes"})
 
 
-def read_order(text: bytes, limits: ContentLimits) -> NewOrder:
+def read_order(text: bytes, limits: ContentLimits, trace_parent: str | None = None) -> NewOrder:
     """Return the order in a JSON text. Raises MalformedJson, and InvalidOrder for what is no object of its fields."""
-    return new_order(read_json(text, limits), limits)
+    return new_order(read_json(text, limits), limits, trace_parent)
 
 
-def new_order(value: JsonValue, limits: ContentLimits) -> NewOrder:
+def new_order(value: JsonValue, limits: ContentLimits, trace_parent: str | None = None) -> NewOrder:
     """Return the order in a JSON value; the values of its fields are checked by the engine when it is placed.
 
-    Raises InvalidOrder where fields are missing or unknown, naming everything else that is wrong as well. A field that
-    is null is absent.
+    `trace_parent` comes with the order, from beside the JSON. Raises InvalidOrder where fields are missing or unknown,
+    naming everything else that is wrong as well. A field that is null is absent.
     """
     if not isinstance(value, dict):
         raise InvalidOrder((FieldError("", "must be a JSON object"),))
-    order = _carried(value)
+    order = _carried(value, trace_parent)
     if value.keys() <= FIELDS and all(value.get(name) is not None for name in REQUIRED):
         return order
     raise InvalidOrder((*_shape_errors(value), *_other_errors(order, value, limits)))
@@ -43,7 +43,7 @@ def order_id_in(value: JsonValue) -> str | None:
     return order_id if isinstance(order_id, str) else None
 
 
-def _carried(fields: Mapping[str, Any]) -> NewOrder:
+def _carried(fields: Mapping[str, Any], trace_parent: str | None) -> NewOrder:
     """Carry the fields as they are: `NewOrder` checks nothing, the engine's validation checks every type."""
     get = fields.get
     return NewOrder(
@@ -53,6 +53,7 @@ def _carried(fields: Mapping[str, Any]) -> NewOrder:
         order_id=get("order_id"),
         currency=get("currency"),
         attributes=get("attributes"),
+        trace_parent=trace_parent,
     )
 
 

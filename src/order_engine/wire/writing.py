@@ -22,7 +22,7 @@ def time_text(at: datetime) -> str:
 
 
 def order_json(order: Order) -> str:
-    """Return the order: what was placed, and how it stands."""
+    """Return the order: what was placed, and how it stands; `traceparent` only where it has one."""
     content = _encode(
         {
             "order_id": order.order_id,
@@ -32,20 +32,20 @@ def order_json(order: Order) -> str:
             "currency": order.currency,
         }
     )
-    state = _encode(
-        {
-            "status": order.status,
-            "version": order.version,
-            "attempts": order.attempts,
-            "created_at": time_text(order.created_at),
-            "processing_started_at": _time_or_none(order.processing_started_at),
-            "ended_at": _time_or_none(order.ended_at),
-            "failure": order.failure,
-        }
-    )
+    state: dict[str, object] = {
+        "status": order.status,
+        "version": order.version,
+        "attempts": order.attempts,
+        "created_at": time_text(order.created_at),
+        "processing_started_at": _time_or_none(order.processing_started_at),
+        "ended_at": _time_or_none(order.ended_at),
+        "failure": order.failure,
+    }
+    if order.trace_parent is not None:
+        state["traceparent"] = order.trace_parent
     # The attributes are JSON already, and exact: they must not be read and written again.
     attributes = order.attributes.text if order.attributes is not None else "null"
-    return f'{content[:-1]},"attributes":{attributes},{state[1:]}'
+    return f'{content[:-1]},"attributes":{attributes},{_encode(state)[1:]}'
 
 
 def orders_json(page: OrderList) -> str:

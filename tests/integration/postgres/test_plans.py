@@ -28,7 +28,7 @@ NONE = [None, None]
 HOT = {
     "store": (
         STORE_NEW,
-        (TEXTS, TEXTS, TEXTS, TEXTS, NONE, NONE, [True, False], "claim", 1, ["key"], ["a"], [False], [b""]),
+        (TEXTS, TEXTS, TEXTS, TEXTS, NONE, NONE, NONE, [True, False], "claim", 1, ["key"], ["a"], [False], [b""]),
         ("contents_order_id", "idempotency_keys_pkey"),
     ),
     "met": (MET, (TEXTS,), ("contents_order_id", "orders_pkey")),

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from order_engine import OrderEngine, Rejected, Unavailable
+from order_engine import NewOrder, OrderEngine, Rejected, Unavailable
 from order_engine.application.observing import GuardedObserver, LogObserver
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import RefusalReason
@@ -60,6 +60,35 @@ def test_the_log_tells_what_an_operator_should_know(
         LogObserver().observe(fact)
     assert [(record.name, record.levelno) for record in caplog.records] == [("order_engine", level)]
     assert words in caplog.text
+
+
+async def test_a_failed_attempt_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """So that whoever looks at a trace finds why its order was tried again; one without a trace is logged as before."""
+    bench = Bench()
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with bench.engine(Work(raises(lambda: Rejected("no")))) as engine:
+        for order_id, trace_parent in (("order1", f"00-{trace}-00f067aa0ba902b7-01"), ("order2", None)):
+            wanted = NewOrder(
+                order_id=order_id, user_id="user1", item_ids=["item1"], total_amount=1, trace_parent=trace_parent
+            )
+            await bench.now(engine.place(wanted))
+        await bench.settle()
+    with caplog.at_level(logging.INFO, logger="order_engine"):
+        observer = LogObserver()
+        for fact in bench.facts.of(Reported):
+            observer.observe(fact)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"attempt 1 of order order1 (trace {trace}): Rejected: no",
+        "attempt 1 of order order2: Rejected: no",
+    ]
+
+
+def test_a_superseded_attempt_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """Its report is the last that is heard of it here."""
+    parents = {"order1": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    LogObserver().observe(Reported([COMMAND], [Applied(RefusalReason.LOST, None)], parents))
+    told = "attempt 3 of order order1 (trace 4bf92f3577b34da6a3ce929d0e0e4736) was superseded"
+    assert [record.getMessage() for record in caplog.records] == [told]
 
 
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:

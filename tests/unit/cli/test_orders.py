@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from order_engine import Order, OrderEngine, Rejected
+from order_engine import NewOrder, Order, OrderEngine, Rejected
 from order_engine_adapters import open_engine
 from tests.unit.cli.shop import DATABASE, one_line, order, run, write_orders
 
@@ -90,6 +90,23 @@ def test_an_order_for_people_and_for_machines() -> None:
     assert _json("orders", "show", "order1")["total_amount"] == "50.00"
     events = _json("orders", "show", "order1", "--history")["events"]
     assert [event["version"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_an_order_is_shown_with_its_trace(folder: Path) -> None:
+    """Where it was placed in one; nothing is said of it otherwise."""
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    async def place() -> None:
+        async with open_engine(f"sqlite:///{folder / 'orders.db'}", processor=None) as engine:
+            for order_id, trace_parent in (("traced", parent), ("untraced", None)):
+                fields = {"user_id": "user1", "item_ids": ["item1"], "total_amount": "50.00"}
+                await engine.place(NewOrder(order_id=order_id, trace_parent=trace_parent, **fields))  # type: ignore[arg-type]
+
+    asyncio.run(place())
+    assert run("orders", "show", "traced", *ASK).stdout.endswith(f"traceparent  {parent}\n")
+    assert _json("orders", "show", "traced")["traceparent"] == parent
+    assert "traceparent" not in run("orders", "show", "untraced", *ASK).stdout
+    assert "traceparent" not in _json("orders", "show", "untraced")
 
 
 @pytest.mark.usefixtures("shop")

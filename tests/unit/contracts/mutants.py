@@ -11,7 +11,13 @@ from typing import ClassVar
 
 from hypothesis import Phase, settings
 
-from order_engine.contracts import STATEFUL_SETTINGS, ContractBroken, Harness, RepositoryContract
+from order_engine.contracts import (
+    STATEFUL_SETTINGS,
+    ContractBroken,
+    Harness,
+    RepositoryContract,
+    TraceParentContract,
+)
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts import mutants_applying, mutants_claiming, mutants_placing, mutants_telling
@@ -25,7 +31,7 @@ MODULES = (mutants_placing, mutants_claiming, mutants_applying, mutants_telling)
 STATE_MACHINE = "test_stateful"
 
 
-class _MutantContract(RepositoryContract):
+class _MutantContract(RepositoryContract, TraceParentContract):
     """The contract, bound to a mutant. The state machine stops at its first failure, without making it small."""
 
     stateful_settings: ClassVar[settings] = settings(
@@ -45,7 +51,7 @@ class _MutantContract(RepositoryContract):
 
 def checks() -> list[str]:
     """Return the names of all the kit's checks of a repository."""
-    return [name for name in dir(RepositoryContract) if name.startswith("test_")]
+    return [name for name in dir(_MutantContract) if name.startswith("test_")]
 
 
 def caught_by(mutant: Mutant, names: Iterable[str]) -> list[str]:

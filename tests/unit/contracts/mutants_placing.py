@@ -104,6 +104,43 @@ class SameIdTwiceIsAddedTwice(MemoryRepository):
         ]
 
 
+_UNTRACED = "it places orders without a trace, as a repository may know nothing of traces"
+
+
+@mutant("test_trace_parents_are_kept", "test_trace_parents_reach_every_attempt", beyond_the_machine=_UNTRACED)
+class TraceParentIsDropped(MemoryRepository):
+    """There is no column for the trace parent."""
+
+    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
+        return super()._add_one(placement._replace(trace_parent=None), hold, now)
+
+
+@mutant("test_trace_parent_is_no_content", beyond_the_machine=_UNTRACED)
+class TraceParentIsContent(MemoryRepository):
+    """The same order from another trace is a conflict."""
+
+    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
+        existing = self._orders.get(placement.order_id)
+        if existing is not None and existing.trace_parent != placement.trace_parent:
+            return Added(AddOutcome.CONFLICT)
+        return super()._add_one(placement, hold, now)
+
+
+@mutant(
+    "test_trace_parent_is_no_content", "test_trace_parent_of_the_first_placement_stays", beyond_the_machine=_UNTRACED
+)
+class TraceParentOfTheLastPlacement(MemoryRepository):
+    """A replay moves the order into its own trace."""
+
+    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
+        added = super()._add_one(placement, hold, now)
+        if added.outcome is AddOutcome.REPLAYED and added.order is not None:
+            moved = replace(added.order, trace_parent=placement.trace_parent)
+            self._commit(added.order, moved)
+            return added._replace(order=moved)
+        return added
+
+
 @mutant("test_key_with_other_content_is_refused", "test_made_id_is_no_content")
 class KeysAreIgnored(MemoryRepository):
     """Idempotency keys are not looked at."""

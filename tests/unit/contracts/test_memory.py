@@ -7,13 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
 
-from order_engine.contracts import ClockContract, ClockHarness, Harness, QueueContract, RepositoryContract
+from order_engine.contracts import (
+    ClockContract,
+    ClockHarness,
+    Harness,
+    QueueContract,
+    RepositoryContract,
+    TraceParentContract,
+)
 from order_engine_adapters.clocks import ManualClock, SystemClock
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
 
 
-class TestMemoryRepository(RepositoryContract):
-    """The memory repository keeps the whole contract of a repository."""
+class TestMemoryRepository(RepositoryContract, TraceParentContract):
+    """The memory repository keeps the whole contract of a repository, trace parents included."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Harness]:

@@ -39,6 +39,8 @@ NO_ROOM = SuspectRoom(concurrency=1000, running=1000, most_vanished=9)
 
 PLACEMENT = Placement(order_id="order1", user_id="user1", item_ids=("item1", "item2"), total_amount=Decimal("50.00"))
 OTHER_CONTENT = PLACEMENT._replace(total_amount=Decimal("50.01"))
+TRACE_PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+OTHER_TRACE_PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 LONGEST_LABEL = 40
@@ -105,6 +107,8 @@ def as_written(number: float | Decimal) -> Decimal:
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
+trace_parents = st.sampled_from((None, TRACE_PARENT, OTHER_TRACE_PARENT))
+
 placements: SearchStrategy[Placement] = st.builds(
     Placement,
     order_id=order_ids,
@@ -113,6 +117,7 @@ placements: SearchStrategy[Placement] = st.builds(
     total_amount=amounts,
     currency=st.sampled_from((None, "GBP", "JPY")),
     attributes=st.none() | json_objects.map(attributes_of),
+    trace_parent=trace_parents,
 )
 
 _SIMILAR_ATTRIBUTES: tuple[dict[str, JsonInput] | None, ...] = (
@@ -134,6 +139,7 @@ similar_placements: SearchStrategy[Placement] = st.builds(
     ),
     currency=st.sampled_from((None, "GBP")),
     attributes=st.sampled_from(_SIMILAR_ATTRIBUTES).map(attributes_of),
+    trace_parent=trace_parents,
 )
 """Placements that differ in little, so that two of them often carry the same content."""
 

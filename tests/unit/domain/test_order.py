@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.order import NEW_ROUND, Order, Standing, StateChange, Status, evolve
-from tests.unit.domain.strategies import Life, claimed, lives, placed, thorough, usual
+from order_engine.domain.order import NEW_ROUND, Order, OrderContent, Standing, StateChange, Status, evolve, new_order
+from tests.unit.domain.strategies import PLACEMENT, START, Life, claimed, lives, placed, thorough, usual
 
 times = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware right here
 counts = st.integers(0, 100)
@@ -67,8 +67,28 @@ def test_the_content_never_changes() -> None:
         "total_amount",
         "currency",
         "attributes",
+        "trace_parent",
         "created_at",
     }
+
+
+def test_an_order_of_a_repository_that_keeps_no_trace_parent_has_none() -> None:
+    """Also where it begins with the fields that were all of them before there were traces."""
+    content: OrderContent = {
+        "order_id": PLACEMENT.order_id,
+        "user_id": PLACEMENT.user_id,
+        "item_ids": PLACEMENT.item_ids,
+        "total_amount": PLACEMENT.total_amount,
+        "currency": PLACEMENT.currency,
+        "attributes": PLACEMENT.attributes,
+        "created_at": START,
+        "updated_at": START,
+    }
+    untraced = new_order(content)
+    assert untraced.trace_parent is None
+    assert untraced == placed()
+    assert claimed(untraced) == claimed(placed())
+    assert pickle.loads(pickle.dumps(untraced)) == untraced  # noqa: S301 - our own bytes
 
 
 def test_a_new_round_starts_what_a_round_counts() -> None:

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from order_engine.domain.attributes import Attributes
 from order_engine.domain.commands import Placement
+from order_engine.domain.decisions import Transition, decide
 from order_engine.domain.placement import KeyBinding, Verdict, binding, fingerprint, judge, same_content
 from tests.unit.domain.strategies import (
     OTHER_CONTENT,
+    OTHER_TRACE_PARENT,
     PLACEMENT,
+    START,
+    TRACE_PARENT,
     Life,
     lives,
     placed,
@@ -51,6 +55,20 @@ def test_id_and_key_are_no_part_of_the_content(placement: Placement, text: str, 
     renamed = placement._replace(order_id=f"x{text}", idempotency_key=text or None, order_id_made=made)
     assert fingerprint(renamed) == fingerprint(placement)
     assert same_content(placed(placement), renamed)
+
+
+@pytest.mark.parametrize("key", [None, "key1"])
+@pytest.mark.parametrize("again", [None, OTHER_TRACE_PARENT])
+def test_the_trace_parent_is_no_part_of_the_content(again: str | None, key: str | None) -> None:
+    """Whoever sends an order again does so in a trace of its own; the order stays in the one that it was placed in."""
+    first = PLACEMENT._replace(trace_parent=TRACE_PARENT, idempotency_key=key)
+    repeated = first._replace(trace_parent=again)
+    order = placed(first)
+    assert fingerprint(repeated) == fingerprint(first) == fingerprint(PLACEMENT)
+    assert same_content(order, repeated)
+    assert judge(repeated, order, None if key is None else binding(first)) is Verdict.REPLAY
+    assert decide(order, repeated, START) == Transition(order, None)
+    assert order.trace_parent == TRACE_PARENT
 
 
 @pytest.mark.parametrize(

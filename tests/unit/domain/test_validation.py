@@ -15,7 +15,16 @@ from order_engine.domain.errors import FieldError, InvalidOrder
 from order_engine.domain.limits import ContentLimits
 from order_engine.domain.order import NewOrder
 from order_engine.domain.validation import validate
-from tests.unit.domain.strategies import identifiers, json_objects, label, order_ids, same_value, thorough, usual
+from tests.unit.domain.strategies import (
+    TRACE_PARENT,
+    identifiers,
+    json_objects,
+    label,
+    order_ids,
+    same_value,
+    thorough,
+    usual,
+)
 
 MADE = "made-1"
 
@@ -42,6 +51,7 @@ def test_a_valid_order_becomes_its_placement() -> None:
         total_amount="50",
         currency="GBP",
         attributes={"gift": True},
+        trace_parent=TRACE_PARENT,
     )
     assert validate(order, MADE, idempotency_key="key1") == Placement(
         order_id="order1",
@@ -52,7 +62,24 @@ def test_a_valid_order_becomes_its_placement() -> None:
         attributes=Attributes('{"gift":true}'),
         idempotency_key="key1",
         order_id_made=False,
+        trace_parent=TRACE_PARENT,
     )
+
+
+def test_a_trace_parent_of_a_later_version_is_kept_as_the_first_version_writes_it() -> None:
+    """So that whoever continues the trace knows the form."""
+    later = f"cc{TRACE_PARENT[2:]}-what-comes-later"
+    assert validate(new(trace_parent=later), MADE).trace_parent == TRACE_PARENT
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "nonsense", TRACE_PARENT.upper(), f"{TRACE_PARENT}-x", 5, TRACE_PARENT.encode()]
+)
+def test_a_trace_parent_that_is_none_is_an_error_of_its_field(nonsense: object) -> None:
+    """A program that hands one over means it; a header is another matter."""
+    problems = wrong(new(trace_parent=nonsense, user_id=""))
+    assert set(problems) == {"/trace_parent", "/user_id"}
+    assert problems["/trace_parent"].startswith("must be a W3C traceparent, for example")
 
 
 def test_an_order_without_an_id_gets_the_one_that_was_made() -> None:

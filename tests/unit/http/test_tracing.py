@@ -1,20 +1,24 @@
-"""The names of a request: its id, which every answer carries, and the trace that it belongs to."""
+"""The names of a request: its id, which every answer carries, and its trace, which the order keeps that it places."""
 
 from __future__ import annotations
 
 import logging
+import re
 from random import Random
 
 import pytest
 
+from order_engine import Rejected
 from order_engine_adapters.http import create_app
 from order_engine_adapters.http.tracing import trace_id
-from tests.unit.application.bench import Bench
+from tests.unit.application.bench import Bench, Work, raises
+from tests.unit.http.batches import BATCH, FORMS, body_of, codes, encoded, headers_of, items
 from tests.unit.http.client import Client
-from tests.unit.http.serving import order, serving
+from tests.unit.http.serving import CREATED, order, pointers, serving
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+OTHER_PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 @pytest.mark.parametrize("sane", ["a", "x" * 128, "01HF.z_~:@/+=-", "b3c1f5de-7f0a-4d0c-9b2e-3f1a7c2d9e10"])
@@ -83,4 +87,85 @@ async def test_two_parents_are_none() -> None:
     twice = [(b"traceparent", PARENT.encode())] * 2
     assert trace_id({"headers": twice}) is None
     async with serving() as service:
-        assert (await service.client.place(order(), ("traceparent", "nonsense"))).status == 201
+        response = await service.client.place(order(), *(("traceparent", PARENT),) * 2)
+        assert response.status == 201
+        assert (await service.bench.order("order1")).trace_parent is None
+
+
+async def test_an_order_keeps_the_trace_of_its_placing() -> None:
+    """Its processor gets it, and whoever reads, lists, redrives or cancels the order is told."""
+    work = Work(raises(Rejected))
+    async with serving(work) as service:
+        assert (await service.client.place(order(), ("traceparent", PARENT))).body == CREATED
+        await service.bench.settle()
+        told = [
+            (await service.client.get("/orders/order1")).json(),
+            (await service.client.get("/orders")).json()["orders"][0],
+            (await service.client.post("/orders/order1/redrive")).json(),
+        ]
+        await service.bench.settle()
+    async with serving() as service:
+        await service.client.place(order(), ("traceparent", PARENT))
+        told.append((await service.client.post("/orders/order1/cancel")).json())
+    assert [each.trace_parent for each in work.started] == [PARENT, PARENT]
+    assert [each["traceparent"] for each in told] == [PARENT] * 4
+
+
+async def test_an_order_stays_in_the_trace_of_its_first_placing() -> None:
+    """Sent again in another trace it is a replay, by its id and by its key; as is one first sent without a trace."""
+    key = ("idempotency-key", "a")
+    async with serving() as service:
+        await service.client.place(order(None), ("traceparent", PARENT), key)
+        await service.client.place(order("order2"))
+        for another in ((), (("traceparent", OTHER_PARENT),)):
+            for response in (
+                await service.client.place(order(None), *another, key),
+                await service.client.place(order("order2"), *another),
+            ):
+                assert (response.status, response.header("idempotent-replayed")) == (201, "true")
+        orders = (await service.client.get("/orders")).json()["orders"]
+    assert [each.get("traceparent", "absent") for each in orders] == ["absent", PARENT]
+
+
+@pytest.mark.parametrize("nonsense", ["", "nonsense", PARENT.upper(), PARENT + "-x", "\xe9" * 55, "ff" + PARENT[2:]])
+async def test_a_broken_parent_costs_no_order(nonsense: str) -> None:
+    """The order begins a trace of its own: it has no such field."""
+    async with serving() as service:
+        assert (await service.client.place(order(), ("traceparent", nonsense))).status == 201
+        assert "traceparent" not in (await service.client.get("/orders/order1")).json()
+
+
+async def test_a_parent_of_a_later_version_is_told_as_one_of_the_first() -> None:
+    """That is what a program of today can continue (section 3.2.4)."""
+    async with serving() as service:
+        await service.client.place(order(), ("traceparent", f"cc{PARENT[2:]}-what-comes-later"))
+        assert (await service.client.get("/orders/order1")).json()["traceparent"] == PARENT
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_the_orders_of_a_batch_share_its_trace(form: str) -> None:
+    """There is one header for all of them; without one, none has a trace."""
+    async with serving() as service:
+        for number, fields in enumerate(((), (("traceparent", PARENT),))):
+            elements = [encoded(order(f"order{number}{letter}")) for letter in "ab"]
+            headers = (*headers_of(form), *fields)
+            response = await service.client.send("POST", BATCH, headers, body_of(form, elements))
+            assert codes(items(form, response)) == [201, 201]
+        orders = (await service.client.get("/orders")).json()["orders"]
+    told = {each["order_id"]: each.get("traceparent") for each in orders}
+    assert told == {"order0a": None, "order0b": None, "order1a": PARENT, "order1b": PARENT}
+
+
+async def test_the_document_describes_what_is_told() -> None:
+    """A field that an order may have, in the one form; absent is the rule."""
+    async with serving() as service:
+        schema = (await service.client.get("/openapi.json")).json()["components"]["schemas"]["Order"]
+    assert "traceparent" not in schema["required"]
+    assert re.search(schema["properties"]["traceparent"]["pattern"], PARENT)
+
+
+async def test_a_traceparent_in_the_body_is_no_field() -> None:
+    """A trace is the request's, not the order's content: it has its header."""
+    async with serving() as service:
+        response = await service.client.place(order(traceparent=PARENT))
+        assert (response.status, pointers(response)) == (422, ["/traceparent"])

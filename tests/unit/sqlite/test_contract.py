@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from order_engine.contracts import Harness, RepositoryContract
+from order_engine.contracts import Harness, RepositoryContract, TraceParentContract
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite.opening import open_file
 
 
-class TestSqliteRepository(RepositoryContract):
-    """The SQLite repository keeps the whole contract of a repository."""
+class TestSqliteRepository(RepositoryContract, TraceParentContract):
+    """The SQLite repository keeps the whole contract of a repository, trace parents included."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Harness]:

@@ -75,6 +75,7 @@ def test_what_is_no_object_is_no_order(text: str) -> None:
     ("name", "pointer"),
     [("colour", "/colour"), ("Order_id", "/Order_id"), ("a/b", "/a~1b"), ("a~b", "/a~0b"), ("~1", "/~01"), ("", "/"),
      ("user_id ", "/user_id "), ("status", "/status"), ("version", "/version"), ("😀", "/😀"), ("\0", "/\0"),
+     ("traceparent", "/traceparent"), ("trace_parent", "/trace_parent"),
      ("n" * 101, "")],
     ids=label,
 )  # fmt: skip

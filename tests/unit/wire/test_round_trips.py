@@ -23,7 +23,9 @@ from tests.unit.domain.strategies import START, placements, same_value, thorough
 PLACED = ("order_id", "user_id", "item_ids", "total_amount", "currency", "attributes")
 
 NUMBER = r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?"
-named = placements.map(lambda placement: placement._replace(order_id_made=False, idempotency_key=None))
+named = placements.map(
+    lambda placement: placement._replace(order_id_made=False, idempotency_key=None, trace_parent=None)
+)
 """Orders with an id of their own, as a body alone can say them."""
 
 numbers: SearchStrategy[str] = st.from_regex(NUMBER, fullmatch=True).filter(str.isascii)

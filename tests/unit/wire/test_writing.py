@@ -55,6 +55,14 @@ def test_a_pending_order() -> None:
     )
 
 
+def test_a_traced_order() -> None:
+    """The `traceparent` comes last; an order that has none is written as if there were no such field."""
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert order_json(replace(PENDING, trace_parent=parent)) == (
+        f'{order_json(PENDING).removesuffix("}")},"traceparent":"{parent}"}}'
+    )
+
+
 def test_a_failed_order() -> None:
     """Times, attempts and the reason; what goes on inside the engine is not told."""
     order = replace(

@@ -110,3 +110,4 @@ def _order_fields(order: Mapping[str, Any], document: str) -> Iterator[tuple[str
             yield name, f"{time} UTC"
     yield "failure", text_of(order.get("failure"))
     yield "version", text_of(order.get("version"))
+    yield "traceparent", text_of(order.get("traceparent"))

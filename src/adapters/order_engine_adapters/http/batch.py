@@ -29,6 +29,7 @@ from order_engine_adapters.http.requests import (
 )
 from order_engine_adapters.http.splitting import ArraySplitter, Element, LineSplitter, Splitter
 from order_engine_adapters.http.streams import AnswerStream, Form
+from order_engine_adapters.http.tracing import trace_parent
 
 NDJSON_TYPE: Final = b"application/x-ndjson"
 FORMS: Final = {
@@ -67,10 +68,11 @@ class BatchEndpoint:
         if declared_length(scope) > self._limits.batch_bytes:
             raise BodyTooLarge(self._limits.batch_bytes)
         splitting = LineSplitter if media_type == NDJSON_TYPE else ArraySplitter
+        traced = trace_parent(scope)
         elements = self._elements(receive, splitting(self._limits.body_bytes))
         async with aclosing(elements), AnswerStream(send, FORMS[media_type], self._limits) as answers:
             async for some in elements:
-                await answers.put(await self._place(some))
+                await answers.put(await self._place(some, traced))
 
     async def _elements(self, receive: Receive, splitter: Splitter) -> AsyncGenerator[Sequence[Element], None]:
         """Yield the elements as far as they have come in, not too many at once."""
@@ -88,8 +90,8 @@ class BatchEndpoint:
         for some in _chunks(splitter.end()):
             yield some
 
-    async def _place(self, elements: Sequence[Element]) -> list[bytes]:
-        read = [self._read(element) for element in elements]
+    async def _place(self, elements: Sequence[Element], traced: str | None) -> list[bytes]:
+        read = [self._read(element, traced) for element in elements]
         orders = [each.order for each in read if isinstance(each.order, NewOrder)]
         outcomes = iter(await self._outcomes(orders))
         return [
@@ -102,14 +104,14 @@ class BatchEndpoint:
         except OrderEngineError as error:
             return [error] * len(orders)
 
-    def _read(self, element: Element) -> _Read:
+    def _read(self, element: Element, traced: str | None) -> _Read:
         if isinstance(element, OrderEngineError):
             return _Read(None, element)
         order_id = None
         try:
             value = read_json(element, self._content_limits)
             order_id = order_id_in(value)
-            return _Read(order_id, new_order(value, self._content_limits))
+            return _Read(order_id, new_order(value, self._content_limits, traced))
         except OrderEngineError as error:
             return _Read(order_id, error)
 

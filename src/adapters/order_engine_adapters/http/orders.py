@@ -26,6 +26,7 @@ from order_engine_adapters.http.requests import (
     read_body,
 )
 from order_engine_adapters.http.resources import Outcome, within
+from order_engine_adapters.http.tracing import trace_parent
 
 CREATED = '{"message":"Order created successfully"}'
 CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
@@ -51,7 +52,7 @@ class OrderEndpoints:
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
         body = await read_body(scope, receive, self._limits, self._deadlines)
-        order = read_order(body, self._content_limits)
+        order = read_order(body, self._content_limits, trace_parent(scope))
         placed = await self._within(self._engine.place(order, idempotency_key=key))
         return _created(scope, placed, with_id=order.order_id is None)
 

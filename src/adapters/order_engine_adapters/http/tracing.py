@@ -10,17 +10,13 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from order_engine.domain.tracing import read_trace_parent, trace_id_of
 from order_engine_adapters.http.requests import header_values
 
 REQUEST_ID: Final = "order_engine.request_id"
 """Where the id of a request is in its scope."""
 SANE_ID: Final = re.compile(rb"[A-Za-z0-9._~:@/+=-]{1,128}")
 """Nothing in it means anything to a log, a shell or a page."""
-TRACE_PARENT: Final = re.compile(
-    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
-)
-"""W3C Trace Context, section 3.2: 32 and 16 digits, neither of them all zero, in a version that is not ff."""
-FIRST_VERSION: Final = b"00"
 
 
 class RequestIds:
@@ -57,11 +53,18 @@ def request_id(scope: Scope) -> str | None:
 
 def trace_id(scope: Scope) -> str | None:
     """Return the id of the trace that a request belongs to; None where its `traceparent` is absent or not valid."""
+    parent = trace_parent(scope)
+    return None if parent is None else trace_id_of(parent)
+
+
+def trace_parent(scope: Scope) -> str | None:
+    """Return the `traceparent` of a request, in version 00; None where it is absent or not valid.
+
+    One that is not valid is passed over: the trace begins anew, and the request is answered as without it (W3C Trace
+    Context, section 3.2).
+    """
     given = header_values(scope, b"traceparent")
-    parent = TRACE_PARENT.fullmatch(given[0]) if len(given) == 1 else None
-    if parent is None or (parent[1] == FIRST_VERSION and parent[3] is not None):
-        return None
-    return parent[2].decode("ascii")
+    return read_trace_parent(given[0].decode("latin-1")) if len(given) == 1 else None
 
 
 def _naming(send: Send, header: tuple[bytes, bytes]) -> Callable[[Message], Awaitable[None]]:

@@ -9,21 +9,21 @@ from order_engine_adapters.postgres.rows import ORDER
 _GIVEN: Final = """
 given AS MATERIALIZED (
     SELECT nextval('order_engine.serials') AS serial, clock.now, given.*,
-        clock.now + $9::bigint * interval '1 microsecond' AS lease_ends
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[])
-        AS given (order_id, user_id, item_ids, total_amount, currency, attributes, held), clock
+        clock.now + $10::bigint * interval '1 microsecond' AS lease_ends
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
+        AS given (order_id, user_id, item_ids, total_amount, currency, attributes, trace_parent, held), clock
 """
 
 _STORE: Final = """
 ), described AS (
     INSERT INTO order_engine.contents (serial, created_at, order_id, user_id, item_ids, total_amount, currency,
-        attributes)
-    SELECT serial, now, order_id, user_id, item_ids, total_amount, currency, attributes FROM given
+        attributes, trace_parent)
+    SELECT serial, now, order_id, user_id, item_ids, total_amount, currency, attributes, trace_parent FROM given
 ), placed AS (
     INSERT INTO order_engine.orders (serial, token, created_at, updated_at, lease_ends, processing_started_at, version,
         round, attempts, failures, vanished, cancel_requested, status, claim_id)
     SELECT serial, held::int, now, now, CASE WHEN held THEN lease_ends END, CASE WHEN held THEN now END, 1 + held::int,
-        1, held::int, 0, 0, false, CASE WHEN held THEN 'Processing' ELSE 'Pending' END, CASE WHEN held THEN $8 END
+        1, held::int, 0, 0, false, CASE WHEN held THEN 'Processing' ELSE 'Pending' END, CASE WHEN held THEN $9 END
     FROM given
 ), told AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
@@ -31,7 +31,7 @@ _STORE: Final = """
     UNION ALL SELECT serial, 2, 'claimed', now, 1, 1 FROM given WHERE held
 ), bound AS (
     INSERT INTO order_engine.idempotency_keys (key, order_id, order_id_made, fingerprint)
-    SELECT * FROM unnest($10::text[], $11::text[], $12::bool[], $13::bytea[])
+    SELECT * FROM unnest($11::text[], $12::text[], $13::bool[], $14::bytea[])
         AS bound (key, order_id, order_id_made, fingerprint)
 """
 
@@ -40,7 +40,7 @@ WITH clock AS MATERIALIZED (
     SELECT order_engine.order_engine_now() AS now
     WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS wanted (order_id)
                       JOIN order_engine.contents AS c ON c.order_id = wanted.order_id)
-        AND NOT EXISTS (SELECT FROM unnest($10::text[]) AS wanted (key)
+        AND NOT EXISTS (SELECT FROM unnest($11::text[]) AS wanted (key)
                         JOIN order_engine.idempotency_keys AS bound ON bound.key = wanted.key)
 ), """
 
@@ -50,7 +50,7 @@ STORE_NEW: Final = f"{_IF_ALL_IS_NEW}{_GIVEN}{_STORE} WHERE EXISTS (SELECT FROM 
 Of another transaction that stores the same and is not committed yet it sees nothing, and waits at the unique index.
 """
 
-_AT: Final = "WITH clock AS MATERIALIZED (SELECT $14::timestamptz AS now), "
+_AT: Final = "WITH clock AS MATERIALIZED (SELECT $15::timestamptz AS now), "
 
 STORE: Final = f"{_AT}{_GIVEN}{_STORE}) SELECT now FROM clock"  # noqa: S608 - constants
 """Stores what was judged to be new, and binds keys, also those of replays."""

@@ -19,7 +19,7 @@ from order_engine_adapters.postgres.rows import items_text, microseconds, read_o
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import columns
 
-PLACEMENT_COLUMNS: Final = 7
+PLACEMENT_COLUMNS: Final = 8
 KEY_COLUMNS: Final = 4
 
 MOST_COMPETITORS: Final = 20
@@ -93,8 +93,9 @@ async def _add_each(session: Session, placements: Sequence[Placement], hold: Cla
 
 def _is_storable(placement: Placement) -> bool:
     attributes = "" if placement.attributes is None else placement.attributes.text
-    texts = (placement.order_id, placement.user_id, *placement.item_ids, placement.currency or "", attributes)
-    return all(map(storable, texts)) and storable(placement.idempotency_key or "")
+    optional = (placement.currency, placement.idempotency_key, placement.trace_parent)
+    texts = (placement.order_id, placement.user_id, *placement.item_ids, attributes, *filter(None, optional))
+    return all(map(storable, texts))
 
 
 async def _judge(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
@@ -126,7 +127,7 @@ def _arguments(batch: Batch, hold: ClaimTerms | None) -> Sequence[Any]:
     return (*columns(placements, PLACEMENT_COLUMNS), claim_id, lease, *columns(keys, KEY_COLUMNS))
 
 
-def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str | None, str | None, bool]:
+def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str | None, str | None, str | None, bool]:
     return (
         placement.order_id,
         placement.user_id,
@@ -134,5 +135,6 @@ def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str |
         str(placement.total_amount),
         placement.currency,
         None if placement.attributes is None else placement.attributes.text,
+        placement.trace_parent,
         held,
     )

@@ -25,7 +25,8 @@ items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 ANY_ORDER: Final = new_order({
     "order_id": "", "user_id": "", "item_ids": (), "total_amount": Decimal(0), "currency": None, "attributes": None,
-    "created_at": datetime.min.replace(tzinfo=UTC), "updated_at": datetime.min.replace(tzinfo=UTC),
+    "trace_parent": None, "created_at": datetime.min.replace(tzinfo=UTC),
+    "updated_at": datetime.min.replace(tzinfo=UTC),
 })  # fmt: skip
 """What an order is made of that is read: every field of it is replaced."""
 
@@ -38,12 +39,12 @@ class Kept(NamedTuple):
 
 
 FIELDS: Final = (
-    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "created_at",
+    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "trace_parent", "created_at",
     "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
     "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
 )  # fmt: skip
 """All fields of an order, each called as its column: first those that never change, which are in `contents`."""
-CONTENT_FIELDS: Final = 7
+CONTENT_FIELDS: Final = 8
 
 ORDER: Final = ", ".join([
     *(f"c.{name}" for name in FIELDS[:CONTENT_FIELDS]), *(f"o.{name}" for name in FIELDS[CONTENT_FIELDS:]), "c.serial"

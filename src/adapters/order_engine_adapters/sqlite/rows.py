@@ -25,7 +25,8 @@ _items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 ANY_ORDER: Final = new_order({
     "order_id": "", "user_id": "", "item_ids": (), "total_amount": Decimal(0), "currency": None, "attributes": None,
-    "created_at": datetime.min.replace(tzinfo=UTC), "updated_at": datetime.min.replace(tzinfo=UTC),
+    "trace_parent": None, "created_at": datetime.min.replace(tzinfo=UTC),
+    "updated_at": datetime.min.replace(tzinfo=UTC),
 })  # fmt: skip
 """What an order is made of that is read: every field of it is replaced."""
 
@@ -46,10 +47,10 @@ NO_EVENT: Final = (None, None, None, None)
 
 INSERT_PLACINGS: Final = (
     "INSERT INTO placings (serial, order_id, user_id, created_at, status, version, token, claim_id, lease_ends, "
-    "processing_started_at, item_ids, total_amount, currency, attributes) "
+    "processing_started_at, item_ids, total_amount, currency, attributes, trace_parent) "
     "SELECT * FROM ({values}) WHERE column1 IS NOT NULL"
 )
-PLACING_COLUMNS: Final = 14
+PLACING_COLUMNS: Final = 15
 
 INSERT_STEPS: Final = (
     "INSERT INTO steps (serial, updated_at, status, version, round, token, attempts, failures, vanished, "
@@ -89,6 +90,7 @@ def placing_row(kept: Kept) -> tuple[object, ...]:
         str(order.total_amount),
         order.currency,
         None if attributes is None else attributes.text,
+        order.trace_parent,
     )
 
 
@@ -121,7 +123,7 @@ def step_row(kept: Kept, event: Event | None) -> tuple[object, ...]:
 # Reading. Many rows are read in one step as well, as one JSON text.
 
 FIELDS: Final = (
-    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "created_at",
+    "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "trace_parent", "created_at",
     "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
     "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
 )  # fmt: skip
