@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from tests.integration.attacked import PATIENCE_SECONDS, Target, attacked, read_answer
 from tests.integration.hostile_load import run
-from tests.integration.hostile_requests import BROKEN, GOOD, HOSTILE, head, post, with_field
+from tests.integration.hostile_requests import BROKEN, GOOD, HOSTILE, head, post, raw, with_field
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -49,9 +50,41 @@ async def test_what_is_no_request_is_refused_and_the_connection_closed(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["connection"] == "close"
     assert "server" not in answer.headers
-    assert json.loads(answer.body)["status"] == status
+    document: dict[str, Any] = json.loads(answer.body)
+    assert document["status"] == status
+    assert document["request_id"] == answer.headers["x-request-id"]
     assert rest == b""
     assert await victim.total_orders() == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "name"),
+    [
+        (raw("GET /orders/x HTTP/1.1", "X-Request-ID: mine"), 400, "mine"),
+        (head("GET /orders/x", "X-Request-ID: mine", *(f"X-{number}: y" for number in range(200))), 431, "mine"),
+        (head("POST /orders", "X-Request-ID: mine", "Transfer-Encoding: chunked") + b"x", 400, "mine"),
+        (head("GET /orders/x", "X-Request-ID: mi ne", "X : y"), 400, None),
+        (head("GET /orders/x", "X-Request-ID: mine", "X-Request-ID: yours", "A: b", "X : y"), 400, None),
+        (head("GET /livez", "X-Request-ID: earlier") + b"no request at all HTTP/1.1\r\n\r\n", 400, None),
+        (head("GET /livez", "X-Request-ID: earlier") + head("BREW /livez", "X-Request-ID: unread"), 400, None),
+    ],
+)
+async def test_what_is_no_request_is_told_its_name(
+    victim: Target, request_bytes: bytes, status: int, name: str | None
+) -> None:
+    """Its own where that was read and is sane; else one that is made, and never that of the request before."""
+    async with victim.connected() as (reader, writer):
+        writer.write(request_bytes)
+        answers = [await read_answer(reader) for _ in range(request_bytes.count(b" HTTP/1."))]
+    refused = answers[-1]
+    assert refused.status == status
+    given = refused.headers["x-request-id"]
+    assert json.loads(refused.body)["request_id"] == given
+    if name is not None:
+        assert given == name
+    else:
+        assert re.fullmatch("[0-9a-f]{16}-[0-9a-f]+", given)
 
 
 async def test_the_same_id_again_with_other_content_is_a_conflict() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.fuzzing import MEMORY, fuzz
 from tests.integration.service import Service, run_command
-from tests.integration.wire_orders import shop_orders
+from tests.integration.wire_orders import shop_orders, wire_orders
 from tests.real_orders import LARGEST_FILE
 
 EXAMPLES = "10"
@@ -53,6 +53,30 @@ def need(module: str) -> None:
         pytest.skip(reason)
 
 
+READERS_CLIENT = f"""
+import json, sys
+from {PACKAGE} import Client
+from {PACKAGE}.api.orders import cancel_order, list_orders, place_order
+from {PACKAGE}.models import NewOrder, Problem
+
+address, *lines = sys.argv[1:]
+client = Client(base_url=address)
+for number, line in enumerate(lines):
+    for _ in range(2):
+        placed = place_order.sync_detailed(
+            client=client, body=NewOrder.from_dict(json.loads(line)), idempotency_key=f"key-{{number}}"
+        )
+        assert placed.status_code == 201, placed
+first = list_orders.sync(client=client, limit=2)
+second = list_orders.sync(client=client, limit=2, cursor=first.next_)
+assert second.next_ is None, second
+listed = [each.order_id for each in (*first.orders, *second.orders)]
+stale = cancel_order.sync(client=client, order_id=listed[0], if_match='"99"')
+assert isinstance(stale, Problem) and stale.code in ("version_mismatch", "action_refused"), stale
+print(*listed)
+"""
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """Run a service whose orders end soon."""
@@ -79,27 +103,42 @@ def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
 def test_a_generated_client_places_and_reads_an_order(service: Service, tmp_path: Path) -> None:
     """An order of the shop, with its lines as attributes: back it comes as it went."""
     need("openapi_python_client")
-    generate(service, tmp_path)
+    written = run_command(tmp_path, "openapi", "--output", "openapi.json")
+    assert written.returncode == 0, written.stderr
+    assert json.loads((tmp_path / "openapi.json").read_text()) == service.get("/openapi.json").json()
+    generate(tmp_path)
     record = shop_orders(LARGEST_FILE)[0]
     order = {name: record[name] for name in ("order_id", "user_id", "item_ids", "total_amount", "currency")}
     line = json.dumps(order | {"attributes": {"lines": record["lines"]}})
+    assert run_client(tmp_path, CLIENT, service.address, line).split() == [order["order_id"], order["total_amount"]]
+
+
+def test_a_client_of_the_readers_document_knows_every_parameter(service: Service, tmp_path: Path) -> None:
+    """It turns pages, sends keys and makes conditions: what the document for strangers tells in words alone."""
+    need("openapi_python_client")
+    (tmp_path / "openapi.json").write_text(service.get("/docs/openapi.json").body)
+    generate(tmp_path)
+    orders = wire_orders(3)
+    listed = run_client(tmp_path, READERS_CLIENT, service.address, *(body.decode() for body in orders.values()))
+    assert listed.split() == list(orders)[::-1]
+
+
+def run_client(folder: Path, program: str, *words: str) -> str:
+    """Run a program that uses the generated client, and return what it printed."""
     done = subprocess.run(  # noqa: S603 - the client that was generated
-        [sys.executable, "-c", CLIENT, service.address, line],
-        cwd=tmp_path / "client",
+        [sys.executable, "-c", program, *words],
+        cwd=folder / "client",
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [order["order_id"], order["total_amount"]]
+    return done.stdout
 
 
-def generate(service: Service, folder: Path) -> None:
-    """Generate a client from the document that the command writes, which is the one that the service serves."""
-    written = run_command(folder, "openapi", "--output", "openapi.json")
-    assert written.returncode == 0, written.stderr
-    assert json.loads((folder / "openapi.json").read_text()) == service.get("/openapi.json").json()
+def generate(folder: Path) -> None:
+    """Generate a client from the document in a folder."""
     # The generator would format what it made with a formatter that need not be there.
     (folder / "generator.yml").write_text(f"package_name_override: {PACKAGE}\npost_hooks: []\n")
     program = [sys.executable, "-m", "openapi_python_client", "generate"]

@@ -16,7 +16,7 @@ from order_engine.domain.errors import (
     VersionMismatch,
 )
 from order_engine.domain.events import EventType
-from order_engine.domain.lifecycle import allowed
+from order_engine.domain.lifecycle import RULES, allowed
 from order_engine.domain.order import Order
 from order_engine.ports.repository import Applied
 
@@ -97,6 +97,7 @@ def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMisma
         return OrderNotFound(command.order_id)
     if order is None:
         return AdapterFault(f"The repository refused to {command.action} without giving the order.")
-    if applied.refusal is RefusalReason.STALE:
+    # Where the action is refused at any version, the version is no matter (RFC 9110, section 13.2.1).
+    if applied.refusal is RefusalReason.STALE and (command.action, order.standing) in RULES:
         return VersionMismatch(command.order_id, command.expected_version or 0, order.version)
     return ActionRefused(command.order_id, command.action, order.status, tuple(map(str, allowed(order))))

@@ -156,9 +156,21 @@ async def test_what_cannot_be_cancelled_says_so() -> None:
         assert (refused.value.status, refused.value.allowed) == ("Completed", ())
         with pytest.raises(OrderNotFound):
             await bench.now(engine.cancel("nobody"))
-        with pytest.raises(VersionMismatch) as mismatch:
+        with pytest.raises(ActionRefused):
             await bench.now(engine.cancel("order1", expected_version=1))
-        assert (mismatch.value.expected, mismatch.value.actual) == (1, 3)
+
+
+async def test_another_version_than_the_expected_says_so() -> None:
+    """Where the action is open at some version; else it is refused for that, whatever was expected."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        await bench.place(engine, "order1")
+        with pytest.raises(VersionMismatch) as mismatch:
+            await bench.now(engine.cancel("order1", expected_version=3))
+        assert (mismatch.value.expected, mismatch.value.actual) == (3, 1)
+        with pytest.raises(ActionRefused) as refused:
+            await bench.now(engine.redrive("order1", expected_version=3))
+        assert (refused.value.status, refused.value.allowed) == ("Pending", ("cancel",))
 
 
 async def test_a_redriven_order_has_a_new_round() -> None:
@@ -226,7 +238,7 @@ async def test_a_refusal_after_a_lost_answer_that_had_no_effect_is_a_refusal() -
         async with bench.engine(Work(), repository=other):
             await bench.advance(1)
         bench.repository.plan(Forgets(), "apply", 1)
-        with pytest.raises(VersionMismatch):
+        with pytest.raises(ActionRefused):
             await bench.within(15, engine.cancel("order1", expected_version=1))
 
 

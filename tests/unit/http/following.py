@@ -57,9 +57,11 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(client: Client, target: str, last_event_id: str | None = None) -> AsyncIterator[Follower]:
+async def following(
+    client: Client, target: str, last_event_id: str | None = None, *shown: tuple[str, str]
+) -> AsyncIterator[Follower]:
     """Follow the events at `target`, and leave at the end."""
-    headers = [("accept", "text/event-stream")]
+    headers = [("accept", "text/event-stream"), *shown]
     if last_event_id is not None:
         headers.append(("last-event-id", last_event_id))
     exchange = client.begin("GET", target, headers)

@@ -121,6 +121,40 @@ async def test_a_condition_is_kept_on_redrive() -> None:
         assert (await service.client.post("/orders/order1/redrive", *if_match('"1", "3"'))).status == 200
 
 
+STALE = [if_match('"99"'), if_match('W/"1"'), if_match('"99", "98"'), if_match('"x"')]
+
+
+@pytest.mark.parametrize("condition", STALE, ids=repr)
+@pytest.mark.parametrize(
+    ("status", "cancel", "redrive"),
+    [
+        ("Pending", 412, 409),
+        ("Processing", 412, 409),
+        ("Failed", 409, 412),
+        ("Completed", 409, 409),
+        ("Cancelled", 412, 409),
+    ],
+)
+async def test_a_condition_counts_where_the_action_would_succeed(
+    condition: list[tuple[str, str]], status: str, cancel: int, redrive: int
+) -> None:
+    """409 in every other status: what is refused without a condition is refused for the same (section 13.2.1)."""
+    works = {"Processing": Work(hangs), "Failed": Work(raises(lambda: Rejected("no"))), "Completed": Work()}
+    async with serving(works.get(status)) as service:
+        await service.place("order1")
+        if status == "Cancelled":
+            assert (await service.client.post("/orders/order1/cancel")).status == 200
+        elif status in works:
+            await service.bench.settle()
+        before = await service.bench.order("order1")
+        assert before.status == status
+        for action, refused in (("cancel", cancel), ("redrive", redrive)):
+            response = await service.client.post(f"/orders/order1/{action}", *condition)
+            code = "version_mismatch" if refused == 412 else "action_refused"
+            assert (response.status, response.code) == (refused, code), action
+        assert await service.bench.order("order1") == before
+
+
 async def test_an_action_takes_no_notice_of_a_body() -> None:
     """There is nothing to be said in it."""
     async with serving() as service:

@@ -10,6 +10,7 @@ from order_engine_adapters.http import errors
 from order_engine_adapters.http.errors import (
     BodyTooLarge,
     ConnectionsExhausted,
+    CrossSiteRequest,
     HeaderTooLarge,
     InvalidHeader,
     KeyMissing,
@@ -36,6 +37,7 @@ PINNED: list[tuple[RequestRefused, int, str]] = [
     (KeyMissing(), 401, "key_missing"),
     (KeyRefused(), 401, "key_refused"),
     (ScopeMissing("write"), 403, "scope_missing"),
+    (CrossSiteRequest(), 403, "cross_site_request"),
     (RouteNotFound("m"), 404, "route_not_found"),
     (MethodNotAllowed("PUT", "GET"), 405, "method_not_allowed"),
     (NotAcceptable("m"), 406, "not_acceptable"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from order_engine import InvalidCursor
-from order_engine_adapters.http import HttpLimits
+from order_engine_adapters.http import Access, AccessScope, HttpLimits
 from tests.unit.application.faults import IsSlow, Raises
 from tests.unit.http.following import following
-from tests.unit.http.serving import serving
+from tests.unit.http.rings import Ring
+from tests.unit.http.serving import order, serving
 from tests.unit.http.test_events import EVENT_STREAM, open_streams
 
 
@@ -159,3 +162,23 @@ async def test_nothing_is_read_for_nobody() -> None:
             await service.client.post("/orders/order1/cancel")
             await one.to_the_end()
             assert service.bench.repository.count("events") == asked
+
+
+@pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
+async def test_a_stream_ends_with_its_key(target: str) -> None:
+    """Within a heartbeat after the key was revoked; other streams go on, and who comes again is told why."""
+    ring = Ring()
+    revoked, kept = ring.showing(AccessScope.READ), ring.showing(AccessScope.ADMIN)
+    async with serving(access=Access(keys=ring.ring), limits=HttpLimits(heartbeat_seconds=0.01)) as service:
+        await service.client.place(order(), kept)
+        async with (
+            following(service.client, target, None, revoked) as ending,
+            following(service.client, target, None, kept) as going_on,
+        ):
+            await ending.begun()
+            await going_on.begun()
+            ring.ring.exchange(stored for scope, stored in ring.stored.items() if scope is not AccessScope.READ)
+            await ending.to_the_end()
+            beats = len(going_on.parser.comments)
+            await going_on.until(lambda parser: len(parser.comments) > beats + 2)
+        assert (await service.client.get(target, revoked)).status == 401

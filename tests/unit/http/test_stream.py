@@ -17,7 +17,7 @@ async def test_a_heartbeat_is_sent_beside_events() -> None:
     async def send(message: Message) -> None:
         sent.append(message["body"])
 
-    stream = Stream()
+    stream = Stream(lambda: True)
     writer = StreamWriter(send, stream, 1.0, Deadlines())
     for text in (b"one", b"two", b""):
         stream.beat()
@@ -28,7 +28,7 @@ async def test_a_heartbeat_is_sent_beside_events() -> None:
 
 async def test_the_first_reason_to_end_counts() -> None:
     """A client that leaves in the middle of a drain changes nothing."""
-    stream = Stream()
+    stream = Stream(lambda: True)
     assert stream.last_words is None
     stream.end(b": first\n\n")
     stream.end()

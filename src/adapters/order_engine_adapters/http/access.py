@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from types import MappingProxyType
@@ -39,8 +39,10 @@ SCOPES: Final[Mapping[str, Mapping[str, AccessScope]]] = MappingProxyType(
 )
 """What each route asks for, by method; HEAD asks for what GET does. A method that a route does not know needs no key to
 be told so."""
-OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/openapi.json"})
+OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/openapi.json", "/docs/{asset}", "/openapi.json"})
 """The routes that are open to all."""
+ADMITTED: Final = "order_engine.admitted"
+"""Where in the scope of a request it is told whether its key is good still."""
 UNLIMITED: Final = frozenset({"/livez", "/readyz"})
 """The routes that no rate limits: who watches the service has to get an answer."""
 
@@ -60,7 +62,10 @@ class Access:
     rates: Rates | None = None
     """How many requests a second one key may send, or one address that shows none."""
     origins: frozenset[str] = frozenset()
-    """The origins whose pages may read answers in a browser (CORS), such as `https://shop.example`."""
+    """The origins whose pages may send anything and read answers in a browser (CORS), such as `https://shop.example`."""
+    admits_other_sites: bool = False
+    """Whether pages of other origins may make a browser send what changes something: for a host that looks at that
+    itself."""
 
     @property
     def is_guarded(self) -> bool:
@@ -102,6 +107,22 @@ class Guard:
             raise _refused(shown)
         if not identity.may(needed):
             raise ScopeMissing(needed)
+        scope[ADMITTED] = partial(_is_good, keys, shown, needed)
+
+
+def is_still_admitted(scope: Scope) -> Callable[[], bool]:
+    """Return what tells whether a request that takes long would be let in now: its key may be revoked meanwhile."""
+    admitted: Callable[[], bool] = scope.get(ADMITTED, _everybody)
+    return admitted
+
+
+def _is_good(keys: Keys, shown: list[bytes], needed: AccessScope) -> bool:
+    identity = _identity(keys, shown)
+    return identity is not None and identity.may(needed)
+
+
+def _everybody() -> bool:
+    return True
 
 
 def guarded(routes: Iterable[BaseRoute], access: Access) -> list[BaseRoute]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random, SystemRandom
 
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
 from order_engine_adapters.http.orders import OrderEndpoints
 from order_engine_adapters.http.origins import Origins
 from order_engine_adapters.http.resources import Resource, nothing_here
+from order_engine_adapters.http.sites import Sites
 from order_engine_adapters.http.start_page import StartPage
 from order_engine_adapters.http.tracing import RequestIds
 
@@ -35,14 +37,16 @@ class OrderApplication(Starlette):
     def __init__(self, routes: Sequence[BaseRoute], access: Access, random: Random) -> None:
         """Answer at `routes` whom `access` lets in."""
         super().__init__(routes=guarded(routes, access) if access.is_guarded else routes)
-        self._origins = access.origins
+        self._access = access
         self._random = random
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the router within what every answer carries, within the user's middleware."""
         stack: ASGIApp = self.router
-        if self._origins:
-            stack = Origins(stack, self._origins)
+        if not self._access.admits_other_sites:
+            stack = Sites(stack, self._access.origins)
+        if self._access.origins:
+            stack = Origins(stack, self._access.origins)
         stack = RequestIds(stack, self._random)
         for layer, arguments, options in reversed(self.user_middleware):
             stack = layer(stack, *arguments, **options)
@@ -105,6 +109,7 @@ def _docs_routes(engine: OrderEngine, *, keys: bool) -> list[BaseRoute]:
     return [
         Route("/openapi.json", Resource({"GET": OpenApiEndpoint(described)})),
         Route("/docs", Resource({"GET": docs_page})),
+        Route("/docs/openapi.json", Resource({"GET": OpenApiEndpoint(replace(described, given_out=True))})),
         Route("/docs/{asset}", Resource({"GET": docs_asset})),
     ]
 

@@ -47,21 +47,19 @@ def names_tag(scope: Scope, tag: bytes) -> bool:
 
 
 async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> int | None:
-    """Return the version that `If-Match` expects; None where it expects nothing.
+    """Return the version that `If-Match` expects; None where it expects nothing, NO_VERSION where no tag can match.
 
-    Of several versions it is the order's present one, where that is among them: the engine compares it again when it
-    acts. Raises VersionMismatch where no tag can match, OrderNotFound, InvalidHeader.
+    Of several versions it is the order's present one, where that is among them. The engine compares it when it acts:
+    what is refused without a condition is refused for that with one too (section 13.2.1). Raises OrderNotFound,
+    InvalidHeader.
     """
     given = _given(scope, b"if-match")
     if given is None or given == b"*":
         return None
     versions = list(_versions(_tags(given, "If-Match", weak=False)))
-    if len(versions) == 1:
-        return versions[0]
-    actual = (await engine.get(order_id)).version
-    if actual in versions:
+    if len(versions) > 1 and (actual := (await engine.get(order_id)).version) in versions:
         return actual
-    raise VersionMismatch(order_id, versions[0] if versions else NO_VERSION, actual)
+    return versions[0] if versions else NO_VERSION
 
 
 def _versions(tags: Iterable[bytes]) -> Iterator[int]:

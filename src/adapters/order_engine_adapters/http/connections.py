@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from random import Random, SystemRandom
 from typing import Final, Protocol
 
 from order_engine_adapters.http.errors import ConnectionsExhausted, RequestRefused, TooManyConnections
 from order_engine_adapters.http.limits import ConnectionLimits
 from order_engine_adapters.http.outgoing import Turn
+from order_engine_adapters.http.refusals import Refusals
 
 LOOK_SECONDS: Final = 0.25
 """How often deadlines are looked at. A deadline is met when it would be over before the next look."""
@@ -35,9 +37,10 @@ class Connections:
     One timer looks at all of them: a timer for each would be set and cancelled with every request.
     """
 
-    def __init__(self, limits: ConnectionLimits) -> None:
-        """Begin with none; the timer runs only while there are some."""
+    def __init__(self, limits: ConnectionLimits, random: Random | None = None) -> None:
+        """Begin with none; the timer runs only while there are some. `random` is where the ids of refusals begin."""
         self.limits = limits
+        self.refusals = Refusals(random or SystemRandom())
         self.turn = Turn()
         self._open: dict[Watched, str | None] = {}
         self._sent_away: set[Watched] = set()

@@ -5,6 +5,7 @@ The page asks no other host for anything, and the browser is told to keep to tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from html import escape
@@ -31,6 +32,7 @@ SOURCES: Final = (
 HEADERS: Final = ((b"content-security-policy", SOURCES), (b"referrer-policy", b"no-referrer"))
 PAGE: Final = ("docs.html", HTML)
 PROBLEMS: Final = "problems"
+CODE: Final = re.compile("`([^`]+)`")
 ASSETS: Final[Mapping[str, tuple[str, bytes]]] = MappingProxyType(
     {
         "docs.css": ("docs.css", CSS),
@@ -69,9 +71,10 @@ def problems_page() -> str:
 
 
 def _entry(problem: KnownProblem) -> str:
+    meaning = CODE.sub(r"<code>\1</code>", escape(problem.meaning))
     return (
         f'<dt id="{escape(problem.code)}"><code>{escape(TYPE_PREFIX + problem.code)}</code></dt>\n'
-        f"<dd>{problem.status}: {escape(problem.title)}. {escape(problem.meaning)}</dd>"
+        f"<dd>{problem.status}: {escape(problem.title)}. {meaning}</dd>"
     )
 
 

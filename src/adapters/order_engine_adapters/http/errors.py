@@ -96,6 +96,21 @@ class ScopeMissing(RequestRefused):
         return ((b"www-authenticate", CHALLENGE + b', error="insufficient_scope", scope="%s"' % self.scope.encode()),)
 
 
+class CrossSiteRequest(RequestRefused):
+    """A page of another origin has made a browser send what would change something."""
+
+    code = "cross_site_request"
+    status = 403
+    title = "The request comes from a page of another site"
+
+    def __init__(self) -> None:
+        """Say who could let it in."""
+        super().__init__(
+            "A browser sent this for a page of another origin. Nothing was changed: the service has to name that "
+            "origin (--cors-origins) first."
+        )
+
+
 class RouteNotFound(RequestRefused):
     """Nothing is at this path."""
 

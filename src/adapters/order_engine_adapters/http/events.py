@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from order_engine.application.engine import OrderEngine
 from order_engine.domain.errors import InvalidCursor, OrderEngineError
+from order_engine_adapters.http.access import is_still_admitted
 from order_engine_adapters.http.answers import NEVER_STORED, NO_CONTENT, Answer, send_answer
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import NotAcceptable
@@ -61,9 +62,9 @@ class EventEndpoints:
         _check(scope)
         place = last_event_id(scope)
         if not self._engine.reads_exactly:
-            await self._follow_alone(place, receive, send)
+            await self._follow_alone(Stream(is_still_admitted(scope)), place, receive, send)
             return
-        with self.streams.opened(Stream()) as stream:
+        with self.streams.opened(Stream(is_still_admitted(scope))) as stream:
             try:
                 await self._check_place(place)
                 joined = await within(
@@ -92,7 +93,7 @@ class EventEndpoints:
         if await self._is_over(order_id, version):
             await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
             return
-        with self.streams.opened(OrderStream(order_id, version)) as stream:
+        with self.streams.opened(OrderStream(order_id, version, is_still_admitted(scope))) as stream:
             self.streams.watch.join(stream)
             try:
                 async with self._writer(stream, receive, send) as writer:
@@ -104,9 +105,9 @@ class EventEndpoints:
 
     # All orders
 
-    async def _follow_alone(self, place: str | None, receive: Receive, send: Send) -> None:
+    async def _follow_alone(self, stream: Stream, place: str | None, receive: Receive, send: Send) -> None:
         """Read by itself, event by event: of a repository that tells no cursor but that after a page."""
-        with self.streams.opened(Stream()) as stream:
+        with self.streams.opened(stream):
             await self._check_place(place)
             begin = place or (await self._engine.events(limit=0)).next
             self.streams.alone.add(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Protocol
 
 import httptools
@@ -19,6 +20,9 @@ AROUND_TARGET: Final = "  HTTP/1.1"
 LONGEST_AROUND_TARGET: Final = 32
 """With the longest method that httptools knows."""
 AROUND_FIELD: Final = len(":\r\n")
+REQUEST_LINE: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,24}) [!-~]+ HTTP/1\.[01]\r\n")
+UNSERVED: Final = b"PUT"
+"""A method that httptools knows, and that nothing here serves."""
 FRAMING_PER_BYTE: Final = 16
 """How many bytes of framing a byte in chunks may cost: a chunk of one byte takes five."""
 
@@ -62,6 +66,8 @@ class RequestParser:
         self._in_body = False
         self._upgrade = False
         self._body_after_upgrade = False
+        self._method_given = b""
+        """What the client calls the method, where httptools was told another."""
         self._begin()
 
     def _begin(self) -> None:
@@ -84,6 +90,10 @@ class RequestParser:
                 data = data[pause.args[0] :]
                 if self._body_after_upgrade:
                     self._read_body_anew()
+            except httptools.HttpParserInvalidMethodError as error:
+                data = self._with_known_method(data)
+                if not data:
+                    raise _reason(error) from None
             except httptools.HttpParserError as error:
                 raise _reason(error) from None
             else:
@@ -108,6 +118,20 @@ class RequestParser:
         if self._framing_bytes > self._limits.header_bytes + FRAMING_PER_BYTE * self._body_bytes:
             message = "The chunks of the body hold next to nothing."
             raise MalformedRequest(message)
+
+    def _with_known_method(self, data: bytes) -> bytes:
+        """Return what is to be read instead, by another parser; nothing where more than the method is wrong.
+
+        A method is any token (RFC 9110, section 9.1), and httptools knows a list of them: the others are the
+        application's to refuse, which knows what may be done with the resource. httptools does not say where it
+        stopped, so only a request line that came first in its piece, and whole, is told from what is no request.
+        """
+        line = REQUEST_LINE.match(data)
+        if line is None or _is_known(line[1]):
+            return b""
+        self._parser = _parser(self)
+        self._method_given = line[1]
+        return data[: line.start(1)] + UNSERVED + data[line.end(1) :]
 
     def _read_body_anew(self) -> None:
         framing = b"transfer-encoding: chunked" if self._chunked else b"content-length: " + self._length
@@ -151,7 +175,8 @@ class RequestParser:
         """Check the head, and tell of it."""
         parser = self._parser
         self.in_head = False
-        self.method = parser.get_method().decode("ascii")
+        self.method = (self._method_given or parser.get_method()).decode("ascii")
+        self._method_given = b""
         self._check_size()
         version = self.version = parser.get_http_version()
         check_version(version, has_host=self._host is not None, is_chunked=self._chunked)
@@ -246,6 +271,14 @@ def _parser(callbacks: object) -> httptools.HttpRequestParser:
     # What follows a request that closes the connection is passed over, not an error of that request.
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
+
+
+def _is_known(method: bytes) -> bool:
+    try:
+        _parser(None).feed_data(method + b" ")
+    except httptools.HttpParserInvalidMethodError:
+        return False
+    return True
 
 
 def _reason(error: httptools.HttpParserError) -> Exception:

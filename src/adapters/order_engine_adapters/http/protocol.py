@@ -10,9 +10,8 @@ from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from order_engine_adapters.http.answers import problem_answer
 from order_engine_adapters.http.connections import NEVER, Connections
-from order_engine_adapters.http.errors import RequestRefused, RequestTimedOut, problem_for
+from order_engine_adapters.http.errors import RequestRefused, RequestTimedOut
 from order_engine_adapters.http.exchange import Exchange
 from order_engine_adapters.http.outgoing import Outgoing
 from order_engine_adapters.http.parsing import RequestParser
@@ -278,7 +277,7 @@ class Protocol(HttpToolsProtocol):
             self._answer_refusal(error)
 
     def _answer_refusal(self, error: RequestRefused) -> None:
-        answer = problem_answer(problem_for(error), *error.headers)
+        answer = self._watch.refusals.answer(error, self._requests.fields)
         self.write(last_answer(answer, self.server_state.default_headers, with_body=self._requests.method != "HEAD"))
         self._finish(reads_on=True)
 

@@ -112,9 +112,14 @@ def refusal(error: OrderEngineError, scope: Scope) -> Answer:
     return problem_answer(_named(problem_for(error), scope), *headers)
 
 
+def named(problem: Problem, name: str) -> Problem:
+    """Return a problem with the id of the request that met it."""
+    return replace(problem, extensions={**problem.extensions, "request_id": name})
+
+
 def _named(problem: Problem, scope: Scope) -> Problem:
     name = request_id(scope)
-    return problem if name is None else replace(problem, extensions={**problem.extensions, "request_id": name})
+    return problem if name is None else named(problem, name)
 
 
 async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI

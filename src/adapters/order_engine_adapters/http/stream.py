@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import Receive, Send
 
@@ -22,8 +23,9 @@ HEADERS = (
 class Stream:
     """What wakes a stream: events, a heartbeat that is due, its end."""
 
-    def __init__(self) -> None:
-        """Begin with nothing to send."""
+    def __init__(self, is_admitted: Callable[[], bool]) -> None:
+        """Begin with nothing to send. The stream goes on for as long as its client is admitted."""
+        self._is_admitted = is_admitted
         self.wake = asyncio.Event()
         self._beat_is_due = False
         self._last_words: bytes | None = None
@@ -34,7 +36,9 @@ class Stream:
         return self._last_words
 
     def beat(self) -> None:
-        """Ask for a heartbeat."""
+        """Ask for a heartbeat, or for the end where the client's key was revoked: its next request tells it so."""
+        if not self._is_admitted():
+            self.end()
         self._beat_is_due = True
         self.wake.set()
 
@@ -61,9 +65,9 @@ class Stream:
 class OrderStream(Stream):
     """A stream of one order."""
 
-    def __init__(self, order_id: str, version: int) -> None:
+    def __init__(self, order_id: str, version: int, is_admitted: Callable[[], bool]) -> None:
         """Go on after `version`."""
-        super().__init__()
+        super().__init__(is_admitted)
         self.order_id = order_id
         self.version = version
         self.has_more = True

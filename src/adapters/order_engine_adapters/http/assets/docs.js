@@ -2,7 +2,7 @@
 
 // Without a validator: the usual one is a host of its own.
 SwaggerUIBundle({
-  url: "openapi.json",
+  url: "docs/openapi.json",
   dom_id: "#reader",
   deepLinking: true,
   validatorUrl: null,

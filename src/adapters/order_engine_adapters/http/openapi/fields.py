@@ -9,7 +9,16 @@ from order_engine.application.engine import DEFAULT_PAGE
 from order_engine_adapters.http.openapi import examples, patterns
 from order_engine_adapters.http.openapi.schemas import Schema, reference
 
-TAGS: Final[Schema] = {"type": "string", "pattern": patterns.ENTITY_TAGS}
+TAGS: Final[Schema] = {
+    "type": "string",
+    # Rather than one expression for both: generators of requests then find values for the field by themselves.
+    "if": {"not": {"const": "*"}},
+    "then": {"pattern": patterns.ENTITY_TAGS},
+}
+GIVEN_OUT: Final = frozenset({"Cursor", "IdempotencyKey", "IfMatch", "LastEventId"})
+"""Parameters that refer to what went before: to a page, a tag or an event that was received, to the content that came
+with a key. Whether a value is taken is no matter of its form, so no schema can say it, and who makes one up is refused.
+"""
 
 
 def parameters(page_limit: int) -> Mapping[str, Schema]:
@@ -23,7 +32,10 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
         },
         "Status": _parameter("query", "status", reference("Status"), "Only orders in this status."),
         "UserId": _parameter(
-            "query", "user_id", {"type": "string", "pattern": patterns.IDENTIFIER}, "Only orders of this user."
+            "query",
+            "user_id",
+            {"type": "string", "pattern": patterns.IDENTIFIER, "not": {"pattern": patterns.UNASSIGNED}},
+            "Only orders of this user.",
         ),
         "Limit": _parameter("query", "limit", limit, "Orders in one page."),
         "Cursor": _parameter(
@@ -95,6 +107,11 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "string"},
         "example": "Bearer",
     },
+    "MissingScope": {
+        "description": "Which scope the key lacks (RFC 6750); absent where it is not the key.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="order_engine", error="insufficient_scope", scope="admin"',
+    },
     "RequestId": {
         "required": True,
         "description": "The name of the request: the client's `X-Request-ID` where that is sane, else one made here.",
@@ -112,6 +129,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
 
 NAMES: Final[Mapping[str, str]] = {
     "IdempotentReplayed": "Idempotent-Replayed",
+    "MissingScope": "WWW-Authenticate",
     "RequestId": "X-Request-ID",
     "RetryAfter": "Retry-After",
     "WWWAuthenticate": "WWW-Authenticate",
@@ -119,12 +137,13 @@ NAMES: Final[Mapping[str, str]] = {
 """The names of fields that a name in the document cannot spell, or should not."""
 FIELDS_OF_REFUSALS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWWAuthenticate",),
-    403: ("WWWAuthenticate",),
     405: ("Allow",),
     429: ("RetryAfter",),
     503: ("RetryAfter",),
 }
-"""The header fields that a refusal with this status carries."""
+"""The header fields that every refusal with this status carries."""
+FIELDS_OF_PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {"scope_missing": ("MissingScope",)}
+"""The header fields that one problem carries, and others with its status do not."""
 
 
 def headers(*names: str) -> Mapping[str, Schema]:

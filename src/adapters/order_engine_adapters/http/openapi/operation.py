@@ -14,8 +14,8 @@ ALWAYS: Final = frozenset({408, 414, 429, 431, 500})
 """Statuses that any request may meet: too slow, too long, too many, and a bug of ours."""
 BELOW: Final = frozenset({"malformed_request", "connections_exhausted"})
 """Problems that any request may meet before it gets to its path, beside those of these statuses."""
-GUARDED: Final = frozenset({401, 403})
-"""Statuses of a request whose key is missing, not valid, or not good enough."""
+GUARDED: Final = frozenset({"key_missing", "key_refused", "scope_missing"})
+"""Problems of a request whose key is missing, not valid, or not good enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

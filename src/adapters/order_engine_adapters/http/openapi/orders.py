@@ -21,8 +21,10 @@ TAG: Final = "Orders"
 NDJSON_TYPE: Final = "application/x-ndjson"
 AWAY: Final = ("not_running", "outcome_unknown", "overloaded", "unavailable")
 ASKING: Final = ("not_acceptable", *AWAY)
-ABOUT_ONE: Final = ("order_not_found", "route_not_found", "invalid_query", *ASKING)
+READING_ONE: Final = ("order_not_found", "invalid_query", *ASKING)
+ABOUT_ONE: Final = ("route_not_found", *READING_ONE)
 PLACING: Final = (
+    "cross_site_request",
     "invalid_header",
     "invalid_query",
     "body_too_large",
@@ -30,7 +32,7 @@ PLACING: Final = (
     "unsupported_media_type",
     *ASKING,
 )
-ACTING: Final = ("invalid_header", "action_refused", "version_mismatch", *ABOUT_ONE)
+ACTING: Final = ("cross_site_request", "invalid_header", "action_refused", "version_mismatch", *ABOUT_ONE)
 
 _ONE: Final[Schema] = json_answer("The order.", "Order", examples.COMPLETED, "ETag")
 
@@ -115,9 +117,12 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         body={
             "required": True,
             "content": {
-                NDJSON_TYPE: text_content("One order as JSON in each line.", examples.BATCH),
+                NDJSON_TYPE: {
+                    "schema": {"type": "string", "description": f"One order as JSON in each line:\n\n{examples.BATCH}"}
+                },
                 JSON_TYPE: {
-                    "schema": {"type": "array", "items": reference("NewOrder")},
+                    # Whatever is no order fails alone: a batch is taken with it.
+                    "schema": {"type": "array", "items": {"anyOf": [reference("NewOrder"), {}]}},
                     "example": [examples.NEW],
                 },
             },
@@ -146,7 +151,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         description="An order may have this id too; it is read as every other order.",
         parameters=("IfMatch", "IfNoneMatch"),
         answers={200: _ONE, 304: empty_answer("The order has not changed.", "ETag")},
-        refusals=("invalid_header", "version_mismatch", *ABOUT_ONE),
+        refusals=("invalid_header", "version_mismatch", *READING_ONE),
     ),
     ("/orders/{order_id}", "GET"): Operation(
         name="getOrder",

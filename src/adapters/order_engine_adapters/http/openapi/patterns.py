@@ -14,13 +14,18 @@ from order_engine.domain.validation import CURRENCY_LETTERS, LONGEST_KEY
 VISIBLE: Final = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
 """Unicode letters, marks, numbers, punctuation, symbols: what `str.isprintable` admits, the space aside."""
 IDENTIFIER: Final = f"^[{VISIBLE}](?:[{VISIBLE} ]*[{VISIBLE}])?$"
-NO_ORDER_ID: Final = r"^\.{1,2}$|/"
+UNASSIGNED: Final = r"[\u20F1-\u20FF]"
+"""Said besides, though it follows: tools that know Unicode by its blocks take this rest of one for marks, and no Python
+knows a character in it."""
+NO_ORDER_ID: Final = rf"^\.{{1,2}}$|/|{UNASSIGNED}"
 """What an identifier must not match to be an order's: a URL path would not carry it back."""
+NO_NUL: Final = r"^[^\x00]*$"
 CURRENCY: Final = f"^[A-Z]{{{CURRENCY_LETTERS}}}$"
 AMOUNT_TEXT: Final = r"^(?:0|[1-9][0-9]*)\.[0-9]{2,}$"
 TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
 ENTITY_TAG: Final = r'^"[1-9][0-9]*"$'
-ENTITY_TAGS: Final = r'^(?:\*|(?:W/)?"[!#-~]*"(?:, ?(?:W/)?"[!#-~]*")*)$'
+ENTITY_TAGS: Final = r'^(?:W/)?"[!#-~]*"(?:, ?(?:W/)?"[!#-~]*")*$'
+TRACE_PARENT: Final = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 IDEMPOTENCY_KEY: Final = rf'^(?:"(?:[!#-\[\]-~]|\\["\\]){{1,{LONGEST_KEY}}}"|[!#-~][!-~]{{0,{LONGEST_KEY - 1}}})$'
 
 

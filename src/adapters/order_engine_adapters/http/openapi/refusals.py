@@ -27,7 +27,7 @@ from order_engine.wire.problems import Problem
 from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, NotAcceptable, problem_for
 from order_engine_adapters.http.limits import MEBIBYTE
 from order_engine_adapters.http.openapi import examples
-from order_engine_adapters.http.openapi.fields import FIELDS_OF_REFUSALS, headers
+from order_engine_adapters.http.openapi.fields import FIELDS_OF_PROBLEMS, FIELDS_OF_REFUSALS, headers
 from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
 from order_engine_adapters.http.openapi.schemas import Schema, reference
 
@@ -81,7 +81,10 @@ def response(problems: Sequence[KnownProblem]) -> Schema:
             }
         },
     }
-    if fields := FIELDS_OF_REFUSALS.get(problems[0].status):
+    fields = list(FIELDS_OF_REFUSALS.get(problems[0].status, ()))
+    for problem in problems:
+        fields += FIELDS_OF_PROBLEMS.get(problem.code, ())
+    if fields:
         answer["headers"] = dict(headers(*fields))
     return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from order_engine.domain.commands import CLIENT_ACTIONS
@@ -54,6 +55,7 @@ def _values(limits: ContentLimits) -> Mapping[str, Schema]:
     return {
         "Identifier": {
             **identifier,
+            "not": {"pattern": patterns.UNASSIGNED},
             "description": "Letters, marks, numbers, punctuation, symbols and, inside, the space. Case counts.",
         },
         "OrderId": {
@@ -68,14 +70,7 @@ def _values(limits: ContentLimits) -> Mapping[str, Schema]:
             "description": "An amount, exact, in plain notation with two decimals or as many as it needs.",
         },
         "Currency": {"type": "string", "pattern": patterns.CURRENCY, "description": "As in ISO 4217."},
-        # Any JSON, in the words that generators of clients understand: schemas that hold themselves stop several.
-        "Attributes": {
-            "type": "object",
-            "additionalProperties": True,
-            "description": f"Any JSON object for the processor, of up to {limits.attributes_bytes} bytes as compact "
-            f"JSON; its numbers keep their digits. No text in it holds U+0000, and the order, whose object is level 1, "
-            f"is nested over {limits.nesting} levels at most.",
-        },
+        "Attributes": _attributes(limits),
         "Time": {
             "type": "string",
             "format": "date-time",
@@ -88,11 +83,42 @@ def _values(limits: ContentLimits) -> Mapping[str, Schema]:
     }
 
 
+def _attributes(limits: ContentLimits) -> Schema:
+    value = {"$ref": "#/components/schemas/Attributes/$defs/Value"}
+    members: Schema = {"propertyNames": {"pattern": patterns.NO_NUL}, "patternProperties": {patterns.NO_NUL: value}}
+    return {
+        "type": "object",
+        # Any JSON, in the words that generators of clients understand: schemas that hold themselves stop several. They
+        # pass over the rest, which a validator reads.
+        "additionalProperties": True,
+        **members,
+        "$defs": {
+            "Value": {
+                "anyOf": [
+                    {"type": ["null", "boolean", "number"]},
+                    {"type": "string", "pattern": patterns.NO_NUL},
+                    {"type": "array", "items": value},
+                    {"type": "object", **members},
+                ]
+            }
+        },
+        "description": f"Any JSON object for the processor, of up to {limits.attributes_bytes} bytes as compact "
+        f"JSON; its numbers keep their digits. No text in it holds U+0000, and the order, whose object is level 1, "
+        f"is nested over {limits.nesting} levels at most.",
+    }
+
+
 def _amount(limits: ContentLimits) -> Schema:
     maximum = int(limits.amount_maximum)
     decimals = f"no more than {limits.amount_decimals} decimals, trailing zeros aside"
-    # `multipleOf` would say the decimals too; but most validators compute it in binary floats, and refuse 139.12.
-    number = {"type": "number", "minimum": 0, "maximum": maximum, "description": f"Read to its last digit; {decimals}."}
+    number = {
+        "type": "number",
+        "minimum": 0,
+        "maximum": maximum,
+        "multipleOf": float(Decimal(1).scaleb(-limits.amount_decimals)),
+        "description": f"Read to its last digit; {decimals}. Some validators divide in binary floats and then refuse "
+        "what is a multiple: as a text, every amount passes all of them.",
+    }
     text = {
         "type": "string",
         "pattern": patterns.amount(limits),
@@ -131,9 +157,16 @@ def _orders(limits: ContentLimits) -> Mapping[str, Schema]:
             "description": "Why the order is Failed, or why its last attempt failed.",
         },
     }
+    traced: Mapping[str, Schema] = {
+        "traceparent": {
+            "type": "string",
+            "pattern": patterns.TRACE_PARENT,
+            "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
+        }
+    }
     return {
         "NewOrder": _object(new, required=REQUIRED, description="An order as a client places it. Null is absent."),
-        "Order": _object(kept, description="What was placed, and how it stands."),
+        "Order": _object({**kept, **traced}, required=tuple(kept), description="What was placed, and how it stands."),
         "OrderPage": _object(
             {
                 "orders": {"type": "array", "items": reference("Order")},

@@ -92,6 +92,19 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         parameters=("IfNoneMatch",),
         refusals=("not_acceptable", "invalid_header"),
     ),
+    ("/docs/openapi.json", "GET"): Operation(
+        name="getOpenApiForReaders",
+        tag=SERVICE,
+        summary="Read this document with every parameter",
+        description="The same, with those parameters listed at their operations whose values an earlier answer gave "
+        "out: for readers, and for generators of clients.",
+        answers={
+            200: other_answer("The document.", {JSON_TYPE: {"schema": {"type": "object"}}}),
+            304: empty_answer("The document has not changed."),
+        },
+        parameters=("IfNoneMatch",),
+        refusals=("not_acceptable", "invalid_header"),
+    ),
     ("/docs", "GET"): Operation(
         name="getDocs",
         tag=SERVICE,
@@ -130,6 +143,6 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Look at the service in a browser",
         description="Links to everything else and, where no key is asked for, the figures of the metrics.",
         answers={200: other_answer("The page.", {HTML_TYPE: {"schema": {"type": "string"}}})},
-        refusals=("not_acceptable",),
+        refusals=ASKING,
     ),
 }
