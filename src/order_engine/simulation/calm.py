@@ -9,7 +9,7 @@ from typing import Final
 from order_engine.domain.order import Order, Standing
 from order_engine.simulation.books import Books
 from order_engine.simulation.deeds import Nature
-from order_engine.simulation.duties import check_retries, check_runs
+from order_engine.simulation.duties import check_answers, check_retries, check_runs
 from order_engine.simulation.instances import LONGEST_RESTART, Fleet
 from order_engine.simulation.passages import drive
 from order_engine.simulation.world import World
@@ -50,9 +50,24 @@ class Calm:
             self._check_progress(orders)
             self._check_at_work(orders)
             check_runs(world, self._fleet)
+            check_answers(world, self._fleet)
             check_retries(world, orders)
             if world.record.violations:
                 return
+            await asyncio.sleep(self._interval)
+
+    async def see_everybody_ready(self) -> None:
+        """Return when every process says that it is ready again; that it takes too long is a violation (P7)."""
+        world = self._world
+        longest = self._soon + world.plan.options.lease_seconds + world.plan.options.request_seconds
+        while not world.record.violations:
+            waiting = [life for life in self._fleet.lives if not life.engine.ready]
+            if not waiting:
+                return
+            for life in waiting:
+                waits = world.loop.time() - max(life.began, world.last_fault)
+                if waits > longest and life.claimant.leaves_since > world.loop.time():
+                    world.record.violate("ready", f"{life.claimant.name} is not ready after {waits:.2f} s of calm")
             await asyncio.sleep(self._interval)
 
     def _check_progress(self, orders: list[Order]) -> None:

@@ -18,17 +18,17 @@ class SimulatedClock:
         """Be `offset` seconds off, and count `rate` seconds in each of the loop's."""
         self._loop = loop
         self._rate = rate
-        self._off = timedelta(seconds=offset)
+        self._beginning = BEGINNING + timedelta(seconds=offset)
         self.jumped_back = 0.0
         """The seconds that it was set back by, in all."""
 
     def now(self) -> datetime:
         """Return the time of day that this clock shows."""
-        return BEGINNING + timedelta(seconds=self._loop.time() * self._rate) + self._off
+        return self._beginning + timedelta(seconds=self._loop.now * self._rate)
 
     def monotonic(self) -> float:
         """Return the seconds that this clock has counted."""
-        return self._loop.time() * self._rate
+        return self._loop.now * self._rate
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of this clock."""
@@ -46,7 +46,7 @@ class SimulatedClock:
 
     def jump(self, seconds: float) -> None:
         """Change the time of day, as an administrator or NTP would."""
-        self._off += timedelta(seconds=seconds)
+        self._beginning += timedelta(seconds=seconds)
         self.jumped_back += max(-seconds, 0.0)
 
 

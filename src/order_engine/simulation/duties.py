@@ -14,6 +14,8 @@ from order_engine.simulation.world import World
 
 SLACK: Final = 0.25
 """Seconds on top of every limit: the calls that are on their way."""
+CALLS_OF_THE_REPOSITORY: Final = 4
+"""That are waited for in one call of the engine: its batch asks twice, and so does the batch before it."""
 PART_OF_LEASE: Final = 1 / 2
 """A renewal comes after a third of a lease, and a watch of the limits after a twelfth."""
 
@@ -31,6 +33,13 @@ def check_runs(world: World, fleet: Fleet) -> None:
                 order_id = run.order.order_id
                 what = f"{order_id} still runs in {run.claimant.name} under token {run.order.token}: {problem}"
                 world.record.violate("limits", what, order_id)
+
+
+def check_answers(world: World, fleet: Fleet) -> None:
+    """Every call is answered within the limits of the repository's calls that it makes, and one more for the way."""
+    longest = CALLS_OF_THE_REPOSITORY * world.plan.options.request_seconds + SLACK + 20 * world.plan.latency
+    for life in fleet.lives:
+        life.check_answers(longest)
 
 
 def _check_given_up(world: World, run: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
+from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
@@ -64,7 +64,7 @@ class SimulatedRepository:
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Carry an `apply`."""
         order_ids = [command.order_id for command in commands]
-        answers = await self._carry("apply", order_ids, partial(self._store.apply, commands))
+        answers = await self._carry("apply", order_ids, partial(self._apply, commands))
         self._caller.claimant.last_progress = self._world.loop.time()
         return cast("Sequence[Applied]", answers)
 
@@ -99,8 +99,16 @@ class SimulatedRepository:
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
         claimed: Claimed = await self._store.claim(terms)
+        self._world.retries.check_claimed(claimed.orders)
         self._note_holds(claimed.orders)
         return claimed
+
+    async def _apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
+        answers: Sequence[Applied] = await self._store.apply(commands)
+        for command, answer in zip(commands, answers, strict=True):
+            if command.action is Action.RETRY and answer.refusal is None:
+                self._world.retries.applied(command)
+        return answers
 
     def _note_holds(self, orders: Iterable[Order]) -> None:
         now = self._world.loop.time()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import events
+from asyncio import Future, events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from itertools import count
@@ -30,20 +30,18 @@ class Stalled(Exception):
 
 
 class SimulatedTask(asyncio.Task[Answer]):
-    """A task whose hash is its number in its loop, so that a set of tasks has the same order in every run."""
+    """A task whose hash is its number in its loop, so that a set of tasks has the same order in every run.
 
-    def __init__(
-        self,
-        coroutine: Generator[Any, None, Answer] | Coroutine[Any, Any, Answer],
-        loop: SimulatedLoop,
-        **settings: Any,  # noqa: ANN401
-    ) -> None:
-        """Begin at the loop's next turn."""
-        self._serial = next(loop.task_serials)
-        super().__init__(coroutine, loop=loop, **settings)
+    asyncio asks for the hash when it enters the task among all tasks, as its constructor's last step: the number is
+    taken then, for a constructor in Python would cost each task half as much again.
+    """
+
+    _serial: int | None = None
 
     def __hash__(self) -> int:
         """Return the number."""
+        if self._serial is None:
+            self._serial = next(cast("SimulatedLoop", self.get_loop()).task_serials)
         return self._serial
 
     def __eq__(self, other: object) -> bool:
@@ -63,7 +61,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._longest = longest
         self._random = random.random
         self._disorder = disorder
-        self._now = 0.0
+        self.now = 0.0
+        """Virtual seconds since the beginning."""
         self._ready: deque[Step] = deque()
         self._timers: list[tuple[float, int, Step]] = []
         self._serial = count()
@@ -82,7 +81,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """Return the virtual seconds since the beginning."""
-        return self._now
+        return self.now
 
     def call_soon(
         self, callback: Callable[[Unpack[Arguments]], object], *args: *Arguments, context: Context | None = None
@@ -90,7 +89,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Run `callback` without time passing."""
         if context is None:
             context = copy_context()
-        step = Step(callback, args, context, context.get(OWNER, self._world), self._now)
+        step = Step(callback, args, context, context.get(OWNER, self._world), self.now)
         self._ready.append(step)
         return step
 
@@ -116,7 +115,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> Any:  # noqa: ANN401 - as asyncio's
         """Run `callback` after `delay` seconds."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        if context is None:
+            context = copy_context()
+        when = self.now + delay
+        step = Step(callback, args, context, context.get(OWNER, self._world), when)
+        heappush(self._timers, (when, next(self._serial), step))
+        return step
 
     def call_soon_threadsafe(
         self,
@@ -139,7 +143,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
-        return asyncio.Future(loop=self)
+        return Future(loop=self)
 
     def create_task(
         self,
@@ -154,7 +158,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             coro.close()
             message = "The simulation is over."
             raise RuntimeError(message)
-        return SimulatedTask(coro, self, name=str(name or "-"), context=context, **settings)
+        return SimulatedTask(coro, loop=self, name=str(name or "-"), context=context, **settings)
 
     def get_debug(self) -> bool:
         """Return False."""
@@ -186,7 +190,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def in_world(self, callback: Callable[..., object], *args: Any, delay: float = 0.0) -> Step:  # noqa: ANN401
         """Run `callback` after `delay` as the world's own: no pause and no death of a process holds it up."""
-        return cast("Step", self.call_at(self._now + delay, callback, *args, context=self._world.context))
+        when = self.now + delay
+        step = Step(callback, args, self._world.context, self._world, when)
+        heappush(self._timers, (when, next(self._serial), step))
+        return step
 
     def resume(self, owner: Owner) -> None:
         """End the pause of `owner`: what came up meanwhile is ready."""
@@ -199,18 +206,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._run(task)
         return task.result()
 
-    def unwind(self, task: asyncio.Task[Any]) -> None:
-        """Close the coroutine of a task that nobody runs any more. Raises whatever it raises."""
-        coroutine = task.get_coro()
+    def unwind(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """Close the coroutines of tasks that nobody runs any more, whatever they raise."""
         with self._running():
-            for _ in range(MOST_WAITS_AT_THE_END):
-                try:
-                    if coroutine is not None:
-                        coroutine.close()
-                except RuntimeError:
-                    # It waits for something in its `finally`: closed again, it goes on from there.
-                    continue
-                return
+            for task in tasks:
+                with suppress(BaseException):
+                    _close(task.get_coro())
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -237,33 +238,46 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 place = int(random() * (min(waiting, disorder)))
                 step = ready[place]
                 del ready[place]
-            if step._cancelled:  # noqa: SLF001 - a property would cost a tenth of the loop
+            if (callback := step.callback) is None:
                 continue
             if step.owner.standing is not runs:
                 step.owner.kept.append(step)
                 continue
             budget -= 1
             if not budget:
-                message = f"{MOST_STEPS_AT_ONCE} callbacks ran at {self._now:.6f} s without time passing"
+                message = f"{MOST_STEPS_AT_ONCE} callbacks ran at {self.now:.6f} s without time passing"
                 raise Stalled(message)
             try:
-                step.context.run(step.callback, *step.args)
+                step.context.run(callback, *step.args)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever a callback raises, as asyncio's loops do
-                self.call_exception_handler({"message": f"{step.callback} raised", "exception": error})
+                self.call_exception_handler({"message": f"{callback} raised", "exception": error})
 
     def _let_time_pass(self) -> None:
         """Go to the next moment at which something is due."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2].callback is None:
             heappop(timers)
         if not timers:
-            message = f"nothing is left to happen at {self._now:.6f} s, and somebody still waits"
+            message = f"nothing is left to happen at {self.now:.6f} s, and somebody still waits"
             raise Stalled(message)
-        self._now = max(self._now, timers[0][0])
-        if self._now > self._longest:
+        now, ready = max(self.now, timers[0][0]), self._ready
+        self.now = now
+        if now > self._longest:
             message = f"it is not over after {self._longest:.0f} s"
             raise Stalled(message)
-        while timers and timers[0][0] <= self._now:
-            self._ready.append(heappop(timers)[2])
+        while timers and timers[0][0] <= now:
+            ready.append(heappop(timers)[2])
+
+
+def _close(coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any] | None) -> None:
+    """Close a coroutine, as often as it waits for something in its `finally`. Raises whatever it raises."""
+    for _ in range(MOST_WAITS_AT_THE_END):
+        try:
+            if coroutine is not None:
+                coroutine.close()
+        except RuntimeError:
+            # Closed again, it goes on from there.
+            continue
+        return

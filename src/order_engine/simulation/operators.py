@@ -9,11 +9,15 @@ from order_engine.application.paging import OrderList
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import EventPage
-from order_engine.simulation.clients import DOUBTFUL, Clients
+from order_engine.simulation.client import DOUBTFUL
+from order_engine.simulation.clients import Clients
 from order_engine.simulation.faults import Fault
+from order_engine.simulation.wishes import NO_VERSION_SO_FAR, PART_OUT_OF_DATE, PART_WITH_VERSION
 from order_engine.simulation.world import World
 
 ROUNDS_AT_MOST: Final = 3
+PART_REDRIVEN: Final = 0.7
+"""Of the failed orders that the operator looks at, now and then."""
 PAGE: Final = 500
 
 
@@ -27,7 +31,7 @@ async def redrive_failed_orders(world: World, clients: Clients) -> None:
         if not isinstance(page, OrderList):
             continue
         for order in page:
-            if order.round < ROUNDS_AT_MOST and clients.random.random() < 0.5:  # noqa: PLR2004 - an even chance
+            if order.round < ROUNDS_AT_MOST and clients.random.random() < PART_REDRIVEN:
                 await _redrive(world, clients, order)
 
 
@@ -36,8 +40,15 @@ async def _redrive(world: World, clients: Clients, order: Order) -> None:
     told = world.record.of(order.order_id)
     version_before = told.version
     told.redriven += 1
-    outcome = await clients.outcome(lambda engine: engine.redrive(order.order_id), order.order_id)
+    version = order.version if clients.random.random() < PART_WITH_VERSION else None
+    if version is not None and clients.random.random() < PART_OUT_OF_DATE:
+        version += NO_VERSION_SO_FAR
+    outcome = await clients.outcome(
+        lambda engine: engine.redrive(order.order_id, expected_version=version), order.order_id
+    )
     if isinstance(outcome, Order):
+        if version is not None:
+            told.redriven_at += (version,)
         world.record.answered(outcome, version_before, world.loop.time())
 
 

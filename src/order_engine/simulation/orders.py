@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from order_engine.domain.order import NewOrder
@@ -17,8 +18,14 @@ def some_order(random: Random, number: int) -> NewOrder:
     )
 
 
-def contradiction(order: NewOrder) -> NewOrder:
-    """Return an order of the same id and other content."""
-    return NewOrder(
-        order_id=order.order_id, user_id=order.user_id, item_ids=[*order.item_ids, "another"], total_amount="1.00"
-    )
+def contradiction(order: NewOrder, random: Random) -> NewOrder:
+    """Return an order of the same id and other content: with its items in another order, or one more."""
+    item_ids = [*order.item_ids[1:], *order.item_ids[:1]]
+    if item_ids == list(order.item_ids) or random.random() < 0.5:  # noqa: PLR2004 - an even chance
+        item_ids = [*order.item_ids, "another"]
+    return replace(order, item_ids=item_ids)
+
+
+def renamed(order: NewOrder) -> NewOrder:
+    """Return the same content under an id that nobody places."""
+    return replace(order, order_id=f"{order.order_id}-again")

@@ -19,26 +19,25 @@ class Standing(Enum):
 class Step:
     """One callback that the loop is to run: what `call_soon` and `call_at` return."""
 
-    __slots__ = ("_cancelled", "args", "callback", "context", "due", "owner")
+    __slots__ = ("args", "callback", "context", "due", "owner")
 
     def __init__(
         self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, owner: Owner, due: float
     ) -> None:
         """Run `callback` in `context`, at `due` by the loop's time."""
-        self.callback = callback
+        self.callback: Callable[..., object] | None = callback
         self.args = args
         self.context = context
         self.owner = owner
         self.due = due
-        self._cancelled = False
 
     def cancel(self) -> None:
         """Do not run it."""
-        self._cancelled = True
+        self.callback = None
 
     def cancelled(self) -> bool:
         """Whether it is not to run."""
-        return self._cancelled
+        return self.callback is None
 
     def when(self) -> float:
         """Return when it is due by the loop's time."""

@@ -78,7 +78,11 @@ class Passage:
             self._meet(away, operation, call, answer)
         else:
             world.loop.in_world(self._arrive, call, answer, delay=self._latency())
-        return await answer
+        try:
+            return await answer
+        finally:
+            # An error that is raised here would hold itself, by this frame and its future.
+            del answer
 
     # What happens to a call
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from random import Random
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from order_engine.domain.errors import Rejected, RetryLater
 from order_engine.domain.order import Order
@@ -17,6 +17,8 @@ from order_engine.simulation.witness import Witness
 
 Work: TypeAlias = Callable[[Order], Awaitable[object] | object]
 """A user's processor: a coroutine function, or a function that takes no time."""
+SHORT: Final = 100
+"""Letters of an error's text that no store cuts."""
 
 
 class ItFailed(Exception):
@@ -40,6 +42,8 @@ class SimulatedProcessor:
         self._witness = witness
         self._crash = crash
         self._random = random
+        # Quicker than `asyncio.sleep`, and on the same time.
+        self._clock = witness.clock
 
     async def __call__(self, order: Order) -> None:
         """Run once."""
@@ -53,7 +57,12 @@ class SimulatedProcessor:
         except asyncio.CancelledError:
             witness.ended(run, Ending.CANCELLED)
             raise
-        except Exception:
+        except Exception as error:
+            task = asyncio.current_task()
+            run.stopped = task is not None and task.cancelling() > 0
+            run.raised = _beginning_of_its_reason(error)
+            run.rejected = isinstance(error, Rejected)
+            run.put_off = getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
             witness.ended(run, Ending.RAISED)
             raise
         witness.ended(run, Ending.RETURNED)
@@ -63,7 +72,7 @@ class SimulatedProcessor:
         if fault is Fault.PROCESSOR_STUBBORN:
             await self._ignore_everything(deed.seconds, run)
         elif deed.seconds:
-            await asyncio.sleep(deed.seconds)
+            await self._clock.sleep(deed.seconds)
         is_before = fault is not None and self._random.random() < 0.5  # noqa: PLR2004 - an even chance
         if not is_before:
             await self._do_work(order)
@@ -75,12 +84,10 @@ class SimulatedProcessor:
         elif fault is Fault.PROCESSOR_FAILS:
             raise ItFailed(order.order_id)
         elif fault is Fault.PROCESSOR_REJECTS:
-            run.rejected = True
             message = "this order is not wanted"
             raise Rejected(message)
         elif fault is Fault.PROCESSOR_PUTS_OFF:
-            run.put_off = self._random.uniform(0, 2)
-            raise RetryLater(run.put_off)
+            raise RetryLater(self._random.uniform(0, 2))
         if is_before:
             await self._do_work(order)
 
@@ -97,10 +104,19 @@ class SimulatedProcessor:
             raise
 
     async def _ignore_everything(self, seconds: float, run: Run) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while (left := until - loop.time()) > 0:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
             try:
-                await asyncio.sleep(left)
+                await self._clock.sleep(left)
             except asyncio.CancelledError:
                 run.stubborn = True
+
+
+def _beginning_of_its_reason(error: Exception) -> str:
+    """Return how a reason has to begin that tells `error`: all of it, where there is nothing to be cut or mended."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's error may fail to tell itself in any way
+        return name
+    return f"{name}: {text}" if text and text.isprintable() and len(text) < SHORT else name

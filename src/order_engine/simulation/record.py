@@ -12,6 +12,8 @@ from typing import Final
 from order_engine.domain.commands import Placement
 from order_engine.domain.order import Order, Status
 
+NEARLY: Final = 0.9
+"""A run that was stopped for its time limit has lasted nearly as long at least."""
 MOST_VIOLATIONS: Final = 50
 """What is kept of one simulation: one is enough to fail it, and the rest mostly says the same."""
 
@@ -36,6 +38,8 @@ class Claimant:
         """When it was over."""
         self.crashed = False
         """Whether it ended without draining."""
+        self.leaves_since = inf
+        """When it was told to shut down."""
         self.last_fault = -inf
         """When the last call ended that met a fault."""
         self.last_progress = 0.0
@@ -84,8 +88,17 @@ class Run:
     """Whether it ignored its cancellation."""
     put_off: float | None = None
     """The seconds after which it asked to be called again."""
+    stopped: bool = False
+    """Whether it was cancelled before it raised."""
     rejected: bool = False
     """Whether it said that the order is never to be tried again."""
+    raised: str | None = None
+    """How a reason has to begin that tells what it raised."""
+
+    def was_overdue(self, limit: float, now: float = inf) -> bool:
+        """Whether it took as long as its limit in seconds, by whichever clock; 0: there is none."""
+        ended = now if self.ended is None else self.ended
+        return bool(limit) and ended - self.began >= limit * NEARLY
 
 
 @dataclass(slots=True)
@@ -108,6 +121,12 @@ class Told:
     """Since when somebody has been told that a cancellation is on its way."""
     redriven: int = 0
     """How many redrives were tried."""
+    refused: tuple[Placement, ...] = ()
+    """The contents that were refused since the id was another's."""
+    matched: tuple[int, ...] = ()
+    """The versions that were expected by cancellations that were answered as made."""
+    redriven_at: tuple[int, ...] = ()
+    """The same of redrives."""
 
     @property
     def refused_only(self) -> bool:

@@ -19,7 +19,7 @@ from order_engine.simulation.calm import Calm
 from order_engine.simulation.clients import Clients
 from order_engine.simulation.clocks import SimulatedClock
 from order_engine.simulation.deeds import Nature, draw_natures
-from order_engine.simulation.duties import check_runs
+from order_engine.simulation.duties import check_answers, check_runs
 from order_engine.simulation.faults import ALL, Fault, Tally
 from order_engine.simulation.instances import Fleet
 from order_engine.simulation.lives import Parts
@@ -76,10 +76,15 @@ class Outcome:
 
 def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
     """Simulate one seed; with `trace` keep its story. Deterministic: the same seed gives the same story."""
+    with _without_collections():
+        return _run_seed(scenario, seed, trace=trace)
+
+
+def _run_seed(scenario: Scenario, seed: int, *, trace: bool) -> Outcome:
     plan = draw_plan(seed, scenario.sizes, scenario.faults)
     loop = SimulatedLoop(plan.chance("loop"), plan.disorder, LONGEST_SECONDS)  # type: ignore[abstract] # no network
     store_clock = SimulatedClock(loop)
-    with scenario.store(store_clock) as store, _without_collections():
+    with scenario.store(store_clock) as store:
         world = World(plan, loop, store_clock, store, Story() if trace else None)
         try:
             _simulate(world, scenario)
@@ -173,7 +178,9 @@ class _Simulation:
         world.fault_ended()
         world.tell("world", "is calm from now on")
         await asyncio.gather(*others)
-        await Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work).watch()
+        calm = Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
+        await calm.watch()
+        await calm.see_everybody_ready()
         while await self._reader.read_page():
             # Whichever process it asks may have stopped, and another takes its time to start.
             await world.clock.sleep(world.plan.latency)
@@ -196,6 +203,7 @@ class _Simulation:
             await asyncio.sleep(self._world.plan.options.lease_seconds * SECONDS_BETWEEN_CHECKS)
             self._books.check()
             check_runs(self._world, self._fleet)
+            check_answers(self._world, self._fleet)
 
 
 def _clear_up(loop: SimulatedLoop) -> None:
@@ -204,5 +212,9 @@ def _clear_up(loop: SimulatedLoop) -> None:
     loop.close()
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as asyncio's own gather does
+    loop.unwind(tasks)
+    for task in tasks:
+        # Where it still waits, it and what it waits for hold one another.
         with suppress(BaseException):
-            loop.unwind(task)
+            task.cancel()
+    loop.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from order_engine.domain.commands import Placement
 from order_engine.domain.events import VANISHED, Event, EventType
 from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import same_content
@@ -13,13 +14,11 @@ from order_engine.simulation.books import Books
 from order_engine.simulation.deeds import Nature
 from order_engine.simulation.faults import LOSING, Fault
 from order_engine.simulation.passages import drive
-from order_engine.simulation.record import Ending, Run
+from order_engine.simulation.record import Told
+from order_engine.simulation.rounds import Rounds
 from order_engine.simulation.world import World
 
-ENOUGH_TO_LOSE: Final = 1 / 3
-"""The part of a lease that a process has to be in trouble for, if it shall be excused for having lost it."""
-NEARLY: Final = 0.9
-"""A run that was stopped for its time limit has lasted nearly as long at least, by whichever clock."""
+CANCELLING: Final = frozenset({EventType.CANCEL_REQUESTED, EventType.CANCELLED})
 
 
 class Verdicts:
@@ -31,7 +30,7 @@ class Verdicts:
         self._books = books
         self._natures = natures
         self._read = read
-        self._runs = {(order_id, run.order.token): run for order_id, runs in world.record.runs.items() for run in runs}
+        self._rounds = Rounds(world, books.seen)
         lethal = [fault for fault in LOSING if world.plan.likelihood[fault]]
         self._only_processors_kill = lethal == [Fault.PROCESSOR_KILLS]
 
@@ -54,24 +53,25 @@ class Verdicts:
     def _judge_order(self, order: Order) -> None:
         known = self._world.record.of(order.order_id)
         history = self._books.histories[order.order_id]
-        placement = known.acknowledged or known.placements[0]
+        placement = known.acknowledged or _content_of(order, known)
         if not same_content(order, placement):
             self._violate("P4", order.order_id, "holds other content than what was placed")
             return
+        if any(same_content(order, refused) for refused in known.refused):
+            self._violate("P4", order.order_id, "was refused for a conflict with its own content")
         try:
             rebuilt = replay(placement, history)
         except ValueError as error:
             self._violate("P3", order.order_id, f"has a history that does not replay: {error}")
             return
-        if rebuilt != told(order):
+        # The dictionaries are compared, which is quicker than two tuples of all fields.
+        if vars(rebuilt) != vars(told(order)):
             self._violate("P3", order.order_id, f"is {order}, and its history says {rebuilt}")
         if known.version > order.version:
             self._violate("P1", order.order_id, f"was told at version {known.version} and is at {order.version}")
         self._judge_status(order)
-        self._judge_tokens(order, history)
-        self._judge_failures(history)
-        for event in history:
-            self._judge_event(event)
+        self._judge_conditions(order.order_id, history)
+        self._rounds.judge(history)
 
     def _judge_status(self, order: Order) -> None:
         known = self._world.record.of(order.order_id)
@@ -84,67 +84,18 @@ class Verdicts:
         if order.failure == VANISHED and self._only_processors_kill and not self._natures[order.order_id].kills:
             self._violate("P7", order.order_id, "was condemned for what its neighbours did")
 
-    def _judge_tokens(self, order: Order, history: Sequence[Event]) -> None:
-        """Tokens count the claims; each attempt has a report, or a reason for having none."""
-        claims = [event for event in history if event.type is EventType.CLAIMED]
-        if [event.token for event in claims] != list(range(1, len(claims) + 1)):
-            self._violate("P2", order.order_id, "was not claimed under tokens 1, 2, 3 …")
-        for event, following in zip(history, [*history[1:], None], strict=True):
-            if event.type is not EventType.CLAIMED or following is None:
-                continue
-            if following.type is EventType.CLAIMED or following.reason == VANISHED:
-                self._judge_vanished(event, following)
-
-    def _judge_failures(self, history: Sequence[Event]) -> None:
-        """See that a round has as many failures as it may have attempts, and not one more."""
-        failures = 0
-        for event in history:
-            if event.type is EventType.REDRIVEN:
-                failures = 0
-            elif event.type is EventType.RETRIED:
-                failures += 1
-                if failures >= self._world.plan.options.max_attempts:
-                    self._violate("P7", event.order_id, f"is tried again after {failures} failures")
-
-    def _judge_vanished(self, claim: Event, following: Event) -> None:
-        """See that an attempt without a report is one whose process, or its calls, met with something."""
-        hold = self._world.holds.get((claim.order_id, claim.token or 0))
-        if hold is None:
-            return
-        until = self._books.seen[following.order_id, following.version]
-        claimant = hold.claimant
-        # A drain has little time: one call that fails then may cost what it was to release.
-        was_hindered = claimant.crashed or claimant.met_outage or claimant.last_fault > hold.since
-        is_gone = claimant.gone_at <= until and was_hindered
-        run = self._runs.get((claim.order_id, claim.token or 0))
-        if is_gone or self._world.jumped_ahead(hold.since, until) or (run is not None and run.stubborn):
-            return
-        enough = self._world.plan.options.lease_seconds * ENOUGH_TO_LOSE
-        trouble = hold.claimant.trouble_between(hold.since - 2 * self._world.plan.latency, until)
-        if max(trouble, self._world.claim_troubles.get(hold.claim_id, 0.0)) < enough:
-            what = f"attempt {claim.token} vanished although nothing happened to {hold.claimant.name}"
-            self._violate("P7", claim.order_id, what)
-
-    def _judge_event(self, event: Event) -> None:
-        """See that what a worker reported is what its processor did."""
-        run = self._runs.get((event.order_id, event.token or 0))
-        if event.type is EventType.COMPLETED:
-            if run is None or (run.ending is not Ending.RETURNED):
-                self._violate("P2", event.order_id, f"completed under token {event.token} without having been done")
-        elif event.type in {EventType.RETRIED, EventType.FAILED} and event.reason != VANISHED:
-            if run is None or not self._has_failed(run):
-                self._violate("P7", event.order_id, f"failed under token {event.token}, and its processor did not")
-            elif run.rejected and event.type is EventType.RETRIED:
-                self._violate("P7", event.order_id, f"was rejected under token {event.token}, and is tried again")
-        elif event.type is EventType.RELEASED and run is not None and run.ending is Ending.RAISED:
-            self._violate("P7", event.order_id, f"was released under token {event.token}, and its processor had failed")
-
-    def _has_failed(self, run: Run) -> bool:
-        if run.ending is Ending.RAISED:
-            return True
-        limit = self._world.plan.options.attempt_seconds
-        ended = self._world.loop.time() if run.ended is None else run.ended
-        return bool(limit) and ended - run.began >= limit * NEARLY
+    def _judge_conditions(self, order_id: str, history: Sequence[Event]) -> None:
+        """See that what was to be done at a certain version only was done at that version (If-Match)."""
+        known = self._world.record.of(order_id)
+        for version in known.matched:
+            # To cancel once more what is cancelled changes nothing, and is answered all the same.
+            if not any(event.type in CANCELLING for event in history[: version + 1]):
+                self._violate("If-Match", order_id, f"was cancelled, which was wanted at version {version} only")
+            if version > len(history):
+                self._violate("If-Match", order_id, f"was cancelled at version {version}, which it never had")
+        for version in known.redriven_at:
+            if version >= len(history) or history[version].type is not EventType.REDRIVEN:
+                self._violate("If-Match", order_id, f"was redriven, which was wanted at version {version} only")
 
     def _judge_reader(self) -> None:
         """Who follows the cursors gets every event once, each order's in version order (P5)."""
@@ -161,3 +112,8 @@ class Verdicts:
 
     def _violate(self, promise: str, order_id: str, what: str) -> None:
         self._world.record.violate(promise, f"{order_id} {what}", order_id)
+
+
+def _content_of(order: Order, known: Told) -> Placement:
+    """Return the content that somebody tried to place and that is there; the first one, where it is none of them."""
+    return next((each for each in known.placements if same_content(order, each)), known.placements[0])

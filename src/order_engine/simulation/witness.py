@@ -16,6 +16,7 @@ class Witness:
     def __init__(self, world: World, owner: Owner, claimant: Claimant) -> None:
         """Watch the life that `owner` stands for."""
         self._world = world
+        self.clock = world.clock
         self._owner = owner
         self._claimant = claimant
         self.running: dict[tuple[str, int], Run] = {}

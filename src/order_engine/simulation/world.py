@@ -12,6 +12,7 @@ from order_engine.simulation.faults import Fault, Tally
 from order_engine.simulation.loop import SimulatedLoop
 from order_engine.simulation.plan import Plan
 from order_engine.simulation.record import Claimant, Record
+from order_engine.simulation.retries import Retries
 from order_engine.simulation.story import Story
 
 
@@ -46,6 +47,8 @@ class World:
     """Who held each order, by its id and token."""
     claim_troubles: dict[str | None, float] = field(default_factory=dict)
     """For how many seconds each claim was kept from its answer, by its id; infinite where it may take effect late."""
+    retries: Retries = field(init=False)
+    """What was put off, and until when."""
     claimants: dict[str, Claimant] = field(default_factory=dict)
     """Who made each claim, by its id."""
 
@@ -57,6 +60,7 @@ class World:
     def __post_init__(self) -> None:
         """Give the world its clock."""
         self._clock = SimulatedClock(self.loop)
+        self.retries = Retries(self.plan, self.store_clock, self.record)
 
     def struck(self, fault: Fault, who: str, what: str, *order_ids: str) -> None:
         """Count a fault, and tell it."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tests.unit.simulation import (
+    planted_accounting,
     planted_around_work,
+    planted_asking,
     planted_claiming,
     planted_ending,
     planted_placing,
@@ -19,6 +21,8 @@ from tests.unit.simulation.planted import BUGS, Circumstances, PlantedBug
 __all__ = ["BUGS", "CIRCUMSTANCES", "MODULES"]
 
 MODULES: Final = (
+    planted_asking,
+    planted_accounting,
     planted_placing,
     planted_claiming,
     planted_working,

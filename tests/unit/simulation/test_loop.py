@@ -107,7 +107,7 @@ def test_a_dead_owner_does_nothing_any_more() -> None:
         await asyncio.sleep(5)
         assert seen == []
         assert not task.done()
-        loop.unwind(task)
+        loop.unwind([task])
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as the simulation itself does
 
     loop.run_until_complete(course())
@@ -127,7 +127,7 @@ def test_what_the_world_does_is_not_held_up_by_whoever_asked_for_it() -> None:
         await asyncio.sleep(1)
         owner.die()
         await asyncio.sleep(3)
-        loop.unwind(task)
+        loop.unwind([task])
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
 
     loop.run_until_complete(course())

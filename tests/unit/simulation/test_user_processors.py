@@ -11,7 +11,7 @@ from itertools import islice
 
 import pytest
 
-from order_engine import NewOrder, Order
+from order_engine import NewOrder, Order, Rejected, RetryLater
 from order_engine.simulation import PromiseBroken, Sizes
 from order_engine_adapters import simulate
 from order_engine_adapters.wiring.simulating import Simulate
@@ -141,3 +141,21 @@ def test_a_processor_that_needs_the_world(what: str) -> None:
 
     with pytest.raises(PromiseBroken, match="needs what a simulation does not have"):
         simulate(lambda: fulfil, seeds=3)
+
+
+def test_a_processor_may_raise_what_it_likes_when_it_is_stopped_and_say_later_or_never() -> None:
+    """Released by a drain although it raised, put off, rejected: what the user's own errors mean is no violation."""
+
+    async def moody(order: Order) -> None:
+        try:
+            await asyncio.sleep(0.3)
+        except asyncio.CancelledError:
+            message = "interrupted"
+            raise RuntimeError(message) from None
+        if order.attempt == 1 and order.order_id.endswith("1"):
+            raise RetryLater(0.2)
+        if order.order_id.endswith("2"):
+            message = "we do not sell that"
+            raise Rejected(message)
+
+    assert simulate(lambda: moody, seeds=30, sizes=SMALL).findings == []
