@@ -44,25 +44,39 @@ class Acting:
         Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect, OutcomeUnknown
         where it stays unknown within the time limit.
         """
-        version_before = command.expected_version
-        if command.action is Action.REDRIVE and version_before is None:
-            # A redrive that is refused can be told from its own repetition only by the version that it met.
-            version_before = (await self._get(command.order_id)).version
-        applied = await self._apply_until_known(command, version_before)
+        deadline = self._surroundings.clock.monotonic() + self._surroundings.options.request_seconds
+        if command.action is Action.REDRIVE and command.expected_version is None:
+            applied = await self._redrive_present_version(command, deadline)
+        else:
+            applied = await self._apply_until_known(command, deadline)
         if applied.refusal is not None:
             raise _refusal(command, applied)
         return await self._get(command.order_id) if applied.order is None else applied.order
 
-    async def _apply_until_known(self, command: Command, version_before: int | None) -> Applied:
+    async def _redrive_present_version(self, command: Command, deadline: float) -> Applied:
+        """Redrive the order at the version that it has now.
+
+        Asked for again after an answer that got lost, a redrive of whatever version would begin one more round where
+        the order has failed again meanwhile. Where the version changed before the redrive came, the next is tried.
+        """
+        while True:
+            order = await self._get(command.order_id)
+            applied = await self._apply_until_known(command._replace(expected_version=order.version), deadline)
+            if not _was_overtaken(command, applied):
+                return applied
+            if self._surroundings.calls.is_over(deadline):
+                message = "The order was redriven by others, and failed, as often as it was tried here."
+                raise Unavailable(message)
+
+    async def _apply_until_known(self, command: Command, deadline: float) -> Applied:
         surroundings = self._surroundings
-        deadline = surroundings.clock.monotonic() + surroundings.options.request_seconds
         backoff = Backoff(surroundings.random)
         unknown: OutcomeUnknown | None = None
         while True:
             try:
                 call = surroundings.repository.apply([command])
                 applied = one_each(await surroundings.calls.once("apply", 1, call), 1)[0]
-                if unknown is None or not await self._took_effect(command, applied, version_before):
+                if unknown is None or not await self._took_effect(command, applied):
                     return applied
             except OutcomeUnknown as error:
                 unknown = error
@@ -76,11 +90,11 @@ class Acting:
             if surroundings.calls.is_over(deadline):
                 raise unknown
 
-    async def _took_effect(self, command: Command, applied: Applied, version_before: int | None) -> bool:
+    async def _took_effect(self, command: Command, applied: Applied) -> bool:
         """Whether a repetition is refused because the first try, whose answer got lost, took effect."""
-        if applied.refusal not in REFUSED_AGAIN or version_before is None:
+        if applied.refusal not in REFUSED_AGAIN or command.expected_version is None:
             return False
-        call = self._surroundings.repository.history(command.order_id, version_before, 1)
+        call = self._surroundings.repository.history(command.order_id, command.expected_version, 1)
         events = await self._surroundings.calls.ask("history", 1, call)
         return bool(events) and events[0].type in TELLS[command.action]
 
@@ -91,6 +105,12 @@ class Acting:
         return orders[order_id]
 
 
+def _was_overtaken(command: Command, applied: Applied) -> bool:
+    """Whether only the version kept a command from being applied."""
+    order = applied.order
+    return applied.refusal is RefusalReason.STALE and order is not None and (command.action, order.standing) in RULES
+
+
 def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMismatch | ActionRefused | AdapterFault:
     order = applied.order
     if applied.refusal is RefusalReason.UNKNOWN:
@@ -98,6 +118,6 @@ def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMisma
     if order is None:
         return AdapterFault(f"The repository refused to {command.action} without giving the order.")
     # Where the action is refused at any version, the version is no matter (RFC 9110, section 13.2.1).
-    if applied.refusal is RefusalReason.STALE and (command.action, order.standing) in RULES:
+    if _was_overtaken(command, applied):
         return VersionMismatch(command.order_id, command.expected_version or 0, order.version)
     return ActionRefused(command.order_id, command.action, order.status, tuple(map(str, allowed(order))))

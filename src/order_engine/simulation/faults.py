@@ -61,17 +61,6 @@ OF_CALLS: Final = (
     Fault.CALL_SLOW,
     Fault.CRASH_IN_CALL,
 )
-UNANSWERED: Final = (
-    Fault.CALL_FORGOTTEN,
-    Fault.ANSWER_LOST,
-    Fault.CALL_SILENT,
-    Fault.CALL_LATE,
-    Fault.CALL_SLOW,
-    Fault.CRASH_IN_CALL,
-    Fault.OUTAGE,
-    Fault.PARTITION,
-)
-"""After these nobody knows what became of a call."""
 OF_THE_QUEUE: Final = (
     Fault.QUEUE_LOSES,
     Fault.QUEUE_REPEATS,

@@ -20,7 +20,7 @@ from order_engine import (
     VersionMismatch,
 )
 from tests.unit.application.bench import Bench, Work, at, first_then, hangs, raises, takes
-from tests.unit.application.faults import AnswersShort, Fails, Forgets, LosesAnswer
+from tests.unit.application.faults import AnswersShort, Fails, Forgets, IsSlow, LosesAnswer
 
 
 async def test_a_pending_order_is_cancelled_at_once() -> None:
@@ -240,6 +240,40 @@ async def test_a_refusal_after_a_lost_answer_that_had_no_effect_is_a_refusal() -
         bench.repository.plan(Forgets(), "apply", 1)
         with pytest.raises(ActionRefused):
             await bench.within(15, engine.cancel("order1", expected_version=1))
+
+
+@pytest.mark.parametrize("fault", [LosesAnswer(), Forgets()], ids=repr)
+async def test_a_redrive_begins_one_round_though_the_order_fails_again_before_it_is_asked_about(
+    fault: LosesAnswer | Forgets,
+) -> None:
+    """By the time the redrive is asked for again, the order may be Failed again, which begins no further round."""
+    bench = Bench()
+    async with bench.engine(Work(raises(Rejected))) as engine:
+        await bench.place(engine, "order1")
+        await bench.settle()
+        other = bench.connect()
+        async with bench.engine(repository=other) as front:
+            other.plan(fault, "apply", 1)
+            other.plan(IsSlow(6), "apply", 2)
+            await bench.within(15, front.redrive("order1"))
+            await bench.advance(5)
+    assert (await bench.story("order1")).count("redriven") == 1
+
+
+async def test_a_redrive_that_another_one_overtook_is_tried_at_the_next_version() -> None:
+    """Two operators redrive: the order fails in between, so each has begun a round of its own."""
+    bench = Bench()
+    other = bench.connect()
+    async with bench.engine(Work(raises(Rejected))) as engine, bench.engine(repository=other) as front:
+        await bench.place(engine, "order1")
+        await bench.settle()
+        other.plan(IsSlow(2), "apply", 1)
+        slow = asyncio.ensure_future(front.redrive("order1"))
+        await bench.settle()
+        await bench.now(engine.redrive("order1"))
+        await bench.within(15, slow)
+        await bench.advance(5)
+    assert (await bench.story("order1")).count("redriven") == 2
 
 
 async def test_an_action_during_an_outage_fails_and_may_be_made_again() -> None:

@@ -110,6 +110,10 @@ PROCESSORS: Final = Circumstances(
     },
 )
 """Processors that do whatever they can, short of killing."""
+LOST_REDRIVES: Final = Circumstances(
+    "lost redrives", {Fault.ANSWER_LOST: 0.2, Fault.PROCESSOR_REJECTS: 0.3, Fault.OPERATOR_REDRIVES: 0.5}
+)
+"""Orders that fail again before an operator hears what became of the redrive."""
 SLOW: Final = Circumstances("slow work", {Fault.PROCESSOR_SLOW: 0.5})
 KILLERS: Final = Circumstances("killers", {Fault.PROCESSOR_KILLS: 1, Fault.PROCESSOR_FAILS: 0.1})
 BELLS: Final = Circumstances("bells", {Fault.QUEUE_FAILS: 0.1, Fault.QUEUE_LOSES: 0.1, Fault.QUEUE_REPEATS: 0.1})

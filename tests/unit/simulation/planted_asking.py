@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine
+from order_engine.application.acting import Acting
 from order_engine.application.availability import Availability
 from order_engine.application.batching import Batcher
 from order_engine.application.placing import Placed
+from order_engine.domain.commands import Command
+from order_engine.ports.repository import Applied
 from tests.unit.contracts import mutants_applying, mutants_placing
-from tests.unit.simulation.planted import CLIENTS, ENDS_IN_TROUBLE, OUTAGES, PROCESSORS, found, stores
+from tests.unit.simulation.planted import CLIENTS, ENDS_IN_TROUBLE, LOST_REDRIVES, OUTAGES, PROCESSORS, found, stores
 
 stores(mutants_applying.ExpectedVersionIsIgnored, "If-Match", within=20, where=CLIENTS)
 stores(mutants_placing.KeysAreIgnored, "P4", "P1", within=40, where=CLIENTS)
@@ -38,6 +41,16 @@ def redrives_lose_their_condition(patch: pytest.MonkeyPatch) -> None:
         return await redrive(self, order_id)
 
     patch.setattr(OrderEngine, "redrive", whatever)
+
+
+@found("redrive", within=40, where=LOST_REDRIVES)
+def redrives_meet_any_version(patch: pytest.MonkeyPatch) -> None:
+    """Ask for a redrive again whatever the order has been through since; found by seed 191 of a campaign."""
+
+    async def whatever(self: Acting, command: Command, deadline: float) -> Applied:
+        return await self._apply_until_known(command, deadline)
+
+    patch.setattr(Acting, "_redrive_present_version", whatever)
 
 
 @found("P4", "P1", within=40, where=CLIENTS)

@@ -31,8 +31,9 @@ PRAGMAS: Final = (
     # with random ids came in, this took 9,000 to 14,000 orders a second; 16 MiB took 8,000 to 10,800.
     "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA journal_size_limit = 67108864",
-    # KiB: the pages of indexes that grow at random places, ids and users, should stay in memory.
-    "PRAGMA cache_size = -65536",
+    # KiB: what is written again and again, the rest is in the system's own cache. While 300,000 orders with random ids
+    # came in, 64 MiB were no faster (7,100 to 7,400 orders a second both) and took 52 MiB more.
+    "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
 
