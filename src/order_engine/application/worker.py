@@ -189,10 +189,13 @@ class Worker:
                 raise
             error = raised
         attempt.processing = False
-        if attempt.given_up:
+        command = None if attempt.given_up else self._report(attempt, error)
+        # Its traceback leads back to this frame: otherwise only the garbage collector would find the two.
+        del error
+        if command is None:
             self._leave([attempt])
         else:
-            self._reporter.report(attempt, self._report(attempt, error))
+            self._reporter.report(attempt, command)
 
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
         """Free the slots, unless a processor that was given up still runs in one, and tell who waits for the orders."""
