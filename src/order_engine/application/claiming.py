@@ -178,11 +178,12 @@ class Claimer:
         attempt that vanished. An adapter that breaks its contract for as long as the lease is not asked any more.
         """
         terms, asked = unanswered.terms, unanswered.asked
+        surroundings = self._surroundings
         try:
-            call = self._surroundings.repository.claim(replace(terms, limit=0, order_ids=()))
-            claimed = await self._surroundings.calls.once("claim", terms.limit, call)
+            call = surroundings.repository.claim(replace(terms, limit=0, order_ids=()))
+            claimed = await surroundings.calls.once("claim", terms.limit, call, surroundings.seconds_to_be_heard)
         except AdapterFault:
-            if self._surroundings.clock.monotonic() < asked + terms.lease_seconds:
+            if surroundings.clock.monotonic() < asked + terms.lease_seconds:
                 raise
         else:
             self._start(claimed, asked)

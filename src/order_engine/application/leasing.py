@@ -72,9 +72,8 @@ class Leases:
         leases = [Lease(attempt.order.order_id, attempt.order.token) for attempt in attempts]
         asked = surroundings.clock.monotonic()
         call = surroundings.repository.renew(leases, lease_seconds)
-        # Half an interval at most, so that a renewal that hangs leaves time for another.
-        seconds = min(surroundings.options.request_seconds, surroundings.renewal_seconds / 2)
-        answers = one_each(await surroundings.calls.once("renew", len(leases), call, seconds), len(leases))
+        renewing = surroundings.calls.once("renew", len(leases), call, surroundings.seconds_to_be_heard)
+        answers = one_each(await renewing, len(leases))
         now = surroundings.clock.monotonic()
         for attempt, answer in zip(attempts, answers, strict=True):
             if answer is Renewed.LOST:

@@ -39,6 +39,15 @@ class Surroundings:
         """How often leases are renewed."""
         return self.options.lease_seconds / RENEWALS_PER_LEASE
 
+    @property
+    def seconds_to_be_heard(self) -> float:
+        """How long a call may take that keeps or finds leases, before it is made again.
+
+        Half a renewal interval at most, so that one that hangs leaves time for another: after an outage others wait
+        for an interval before they take leases that have ended.
+        """
+        return min(self.options.request_seconds, self.renewal_seconds / 2)
+
     def backoff(self) -> Backoff:
         """Return pauses for calls of the repository on which leases depend.
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.loop import SimulatedLoop, wake
 
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ class SimulatedClock:
         # As asyncio.sleep does, which asks for the running loop first: before Python 3.12 that is a question to the
         # system, and took a tenth of a simulation's time.
         woken = self._loop.create_future()
-        step = self._loop.call_later(seconds / self._rate, _wake, woken)
+        step = self._loop.call_later(seconds / self._rate, wake, woken)
         try:
             await woken
         finally:
@@ -48,8 +48,3 @@ class SimulatedClock:
         """Change the time of day, as an administrator or NTP would."""
         self._beginning += timedelta(seconds=seconds)
         self.jumped_back += max(-seconds, 0.0)
-
-
-def _wake(woken: asyncio.Future[None]) -> None:
-    if not woken.done():
-        woken.set_result(None)

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from order_engine.domain.errors import OrderEngineError, OutcomeUnknown, Unavailable
 from order_engine.simulation.faults import OF_CALLS, Fault
+from order_engine.simulation.loop import wake
 from order_engine.simulation.outages import Away, Outages
 from order_engine.simulation.record import Claimant
 from order_engine.simulation.world import World
@@ -164,7 +165,7 @@ class Passage:
         except OrderEngineError as error:
             self._world.loop.in_world(_fail, answer, error, delay=self._latency())
         else:
-            self._world.loop.in_world(_succeed, answer, result, delay=self._latency())
+            self._world.loop.in_world(wake, answer, result, delay=self._latency())
 
     def _arrive_and_break(self, call: Call, answer: Answer, error: OrderEngineError) -> None:
         self._arrive_unheard(call)
@@ -195,11 +196,6 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the cor
     coroutine.close()
     message = "The store of a simulation has to answer without waiting: give it a BlockingStore around a real database."
     raise TypeError(message)
-
-
-def _succeed(answer: Answer, result: object) -> None:
-    if not answer.done():
-        answer.set_result(result)
 
 
 def _fail(answer: Answer, error: OrderEngineError) -> None:

@@ -22,6 +22,7 @@ from order_engine.application.life import Life
 from order_engine.application.limits import TimeLimit, TimeLimits
 from order_engine.application.policies import RetryPolicy
 from order_engine.application.reporting import Report, Reporter
+from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
 from order_engine.domain.commands import Action, Command
@@ -201,6 +202,12 @@ def nobody_listens(patch: pytest.MonkeyPatch) -> None:
 def lost_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Forget a claim that was not answered, and its orders with it."""
     patch.setattr(Claimer, "unanswered", lambda self, terms, _: self._attempts.redeem(terms.limit))
+
+
+@noticed_by(test_claiming.test_asking_again_for_a_claim_does_not_wait_as_long_as_a_claim)
+def lost_claims_are_asked_for_with_patience(patch: pytest.MonkeyPatch) -> None:
+    """Wait as long for the answer to a claim that is asked for again as for any other."""
+    patch.setattr(Surroundings, "seconds_to_be_heard", property(lambda self: self.options.request_seconds))
 
 
 @noticed_by(test_claiming.test_an_outage_longer_than_a_lease_counts_against_no_order)

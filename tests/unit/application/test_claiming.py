@@ -217,6 +217,18 @@ async def test_a_lost_claim_is_asked_for_again() -> None:
         assert await bench.story(order_id) == ["placed", "claimed", "completed"]
 
 
+async def test_asking_again_for_a_claim_does_not_wait_as_long_as_a_claim() -> None:
+    """While it hangs in an outage, others may be about to take what the claim holds: it is asked in time once more."""
+    bench, work = Bench(), Work()
+    async with bench.engine(work, lease_seconds=9, request_seconds=30):
+        bench.repository.plan(LosesAnswer(), "claim", 1)
+        bench.repository.plan(NeverAnswers(), "claim", 2)
+        await bench.store.add(placements(order_ids(5)))
+        # A renewal interval: half of it for the call that hangs, half at most for the pause behind it.
+        await bench.advance(1 + 3)
+        assert sorted(work.started_ids) == order_ids(5)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -77,8 +77,9 @@ class VanishedAttemptsAreNotCounted(_SeesOrdersDifferently):
 class _ChangesTheTerms(MemoryRepository):
     """Claims on other terms than those it is given."""
 
-    def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
-        return super()._claim_from(candidates, self.understood(terms), now)
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Claim on those."""
+        return await super().claim(self.understood(terms))
 
     def understood(self, terms: ClaimTerms) -> ClaimTerms:
         """Return the terms as this mutant understands them."""
@@ -204,7 +205,7 @@ class ClaimReadsBeforeItWrites(MemoryRepository):
         if terms.order_ids is not None or self._schedule.held_by(terms.claim_id):
             return await super().claim(terms)
         now = self._clock.now()
-        read = list(self._schedule.due(now))
+        read = list(self._schedule.due(now, with_leases=True))
         self._schedule.passed_over(read)
         await asyncio.sleep(0)
         return self._claim_from(read, terms, now)[0]

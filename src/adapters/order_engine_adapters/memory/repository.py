@@ -77,7 +77,8 @@ class MemoryRepository:
         now = self._clock.now()
         if terms.order_ids is not None:
             return self._claim_from(self._named(terms.order_ids), terms, now)[0]
-        claimed, passed_over = self._claim_from(self._schedule.due(now), terms, now)
+        due = self._schedule.due(now, with_leases=terms.take_ended_leases)
+        claimed, passed_over = self._claim_from(due, terms, now)
         self._schedule.passed_over(passed_over)
         return claimed
 

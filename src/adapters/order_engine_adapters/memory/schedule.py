@@ -53,30 +53,24 @@ class Schedule:
         """Return the orders that this claim holds."""
         return [self._orders[order_id] for order_id in self._claims.get(claim_id, ())]
 
-    def due(self, now: datetime) -> Iterator[Order]:
-        """Go through the orders that may be claimed at `now`, longest due first.
+    def due(self, now: datetime, *, with_leases: bool) -> Iterator[Order]:
+        """Go through the orders that may be claimed at `now`, longest due first, those whose lease ended among them.
 
         An order that is handed out here and then not claimed has to be given to `passed_over`.
         """
-        ended = deque(self._ended_leases(now))
+        ended = deque(self._ended_leases(now) if with_leases else ())
         while True:
-            heads: list[tuple[datetime, str]] = []
-            if ended and ended[0].lease_ends is not None:
-                heads.append((ended[0].lease_ends, "lease"))
-            if self._at_once:
-                first = self._orders[next(iter(self._at_once))]
-                heads.append((first.updated_at, "at once"))
-            if (later := self._first_of_later()) is not None and later <= now:
-                heads.append((later, "later"))
-            if not heads:
-                return
-            _, kind = min(heads)
-            if kind == "lease":
-                yield ended.popleft()
-            elif kind == "later":
-                yield self._orders[heappop(self._later)[2]]
-            else:
+            once = self._orders[next(iter(self._at_once))].updated_at if self._at_once else None
+            later = self._first_of_later(now)
+            lease = ended[0].lease_ends if ended else None
+            if once is not None and (later is None or once <= later) and (lease is None or once <= lease):
                 yield self._orders[self._at_once.popitem(last=False)[0]]
+            elif later is not None and (lease is None or later <= lease):
+                yield self._orders[heappop(self._later)[2]]
+            elif lease is not None:
+                yield ended.popleft()
+            else:
+                return
 
     def passed_over(self, orders: Sequence[Order]) -> None:
         """Put back orders that `due` handed out and that were not claimed."""
@@ -94,12 +88,12 @@ class Schedule:
         if not claimed:
             del self._claims[claim_id]
 
-    def _first_of_later(self) -> datetime | None:
-        """Return when the first waiting order is due, dropping entries whose order has moved on."""
+    def _first_of_later(self, now: datetime) -> datetime | None:
+        """Return when the first waiting order was due, if it was, dropping entries whose order has moved on."""
         while self._later:
             due, _, order_id = self._later[0]
             if self._orders[order_id].due == due:
-                return due
+                return due if due <= now else None
             heappop(self._later)
         return None
 
