@@ -12,7 +12,7 @@ from order_engine.domain.errors import OutcomeUnknown
 from order_engine.ports.clock import Clock
 
 STEPS = 10
-"""A limit is noticed within a tenth of the engine's shortest limit: exact enough, and one task serves all."""
+"""Overdue limits are looked at every tenth of the engine's shortest limit at most."""
 
 
 async def ended_within(clock: Clock, seconds: float, awaitable: Awaitable[None]) -> bool:
@@ -31,9 +31,9 @@ class TimeLimits:
     """Cancels what takes too long. One task watches all limits, so that a limit costs two dictionary operations."""
 
     def __init__(self, clock: Clock, shortest_seconds: float) -> None:
-        """Watch in steps of a tenth of `shortest_seconds`."""
+        """Watch limits that are `shortest_seconds` long or longer."""
         self._clock = clock
-        self._step = shortest_seconds / STEPS
+        self._shortest = shortest_seconds
         self._open: dict[TimeLimit, None] = {}
         self._any_open = asyncio.Event()
         self.has_ended = False
@@ -59,7 +59,7 @@ class TimeLimits:
         try:
             while True:
                 await self._any_open.wait()
-                await self._clock.sleep(self._step)
+                await self._clock.sleep(self._until_next_look())
                 now = self._clock.monotonic()
                 for limit in list(self._open):
                     limit.expire_after(now)
@@ -69,6 +69,14 @@ class TimeLimits:
             self.has_ended = True
             self._expire_all()
             raise
+
+    def _until_next_look(self) -> float:
+        """Return the seconds until the first open limit is over.
+
+        Limits that are opened meanwhile are over no earlier than the shortest one would be.
+        """
+        first = min((limit.deadline for limit in self._open), default=inf)
+        return max(min(first - self._clock.monotonic(), self._shortest), self._shortest / STEPS)
 
     def _expire_all(self) -> None:
         for limit in list(self._open):
@@ -81,7 +89,7 @@ class TimeLimit:
     def __init__(self, limits: TimeLimits, deadline: float) -> None:
         """End at `deadline` of the clock's monotonic time."""
         self._limits = limits
-        self._deadline = deadline
+        self.deadline = deadline
         self._task: asyncio.Task[object] | None = None
         self._expired = False
         self._cancelling = 0
@@ -109,6 +117,6 @@ class TimeLimit:
 
     def expire_after(self, now: float) -> None:
         """Cancel the body if its time is over."""
-        if self._deadline <= now and not self._expired and self._task is not None:
+        if self.deadline <= now and not self._expired and self._task is not None:
             self._expired = True
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Time limits kept by the clock port: noticed in steps, and never mistaken for somebody else's cancellation."""
+"""Time limits kept by the clock port: noticed once they are over, and never mistaken for another's cancellation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Watched:
     """Limits that are watched, on a clock that is turned by hand."""
 
     def __init__(self, seconds: float) -> None:
-        """Watch in steps of a tenth of `seconds`."""
+        """Watch limits of `seconds` and more."""
         self.clock = ManualClock()
         self.limits = TimeLimits(self.clock, seconds)
 
@@ -47,12 +47,12 @@ async def test_what_is_in_time_is_left_alone() -> None:
 
 
 async def test_what_takes_too_long_raises_outcome_unknown() -> None:
-    """Not before its limit, and at most a step later."""
+    """Not before its limit, and not after it either."""
     async with watched() as bed:
         task = asyncio.ensure_future(bed.sleep(100, 10))
         await bed.clock.advance(9.99)
         assert not task.done()
-        await bed.clock.advance(1.02)
+        await bed.clock.advance(0.02)
         assert task.done()
         with pytest.raises(OutcomeUnknown):
             await task
@@ -62,22 +62,24 @@ async def test_what_takes_too_long_raises_outcome_unknown() -> None:
 async def test_a_cancellation_from_outside_stays_one() -> None:
     """Also where it comes at the same time as the limit."""
     async with watched() as bed:
-        before, together = (asyncio.ensure_future(bed.sleep(100, 10)) for _ in range(2))
+        before = asyncio.ensure_future(bed.sleep(100, 10))
         await bed.clock.advance(5)
         before.cancel()
         await bed.clock.advance(0)
         assert before.cancelled()
 
-        async def cancel_together() -> None:
-            await bed.clock.sleep(5)
-            for _ in range(5):
-                together.cancel()
-                await asyncio.sleep(0)
+        limit = bed.limits.within(10)
 
-        cancelling = asyncio.ensure_future(cancel_together())
-        await bed.clock.advance(6)
+        async def sleep_within() -> None:
+            with limit:
+                await bed.clock.sleep(100)
+
+        together = asyncio.ensure_future(sleep_within())
+        await bed.clock.advance(5)
+        limit.expire_after(bed.clock.monotonic() + 5)
+        together.cancel()
+        await bed.clock.advance(0)
         assert together.cancelled()
-        await cancelling
 
 
 async def test_an_error_of_the_body_goes_through() -> None:
