@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, ClaimTerms, Command, Placement, Renewal
 from order_engine.domain.events import STATUS_AFTER, VANISHED, Event, EventType
 from order_engine.domain.lifecycle import RULES, Guard, Rule
-from order_engine.domain.order import ENDED, NEW_ROUND, Order, OrderContent, StateChange, Status, evolve, new_order
-from order_engine.domain.placement import same_content
+from order_engine.domain.order import ENDED, NEW_ROUND, Order, StateChange, Status, evolve
+from order_engine.domain.placement import first_version, same_content
 
 
 class RefusalReason(StrEnum):
@@ -70,19 +70,8 @@ def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
     """Make the order, or recognise it: the same content again changes nothing, other content is a conflict (P4)."""
     if order is not None:
         return Transition(order, None) if same_content(order, placement) else _REFUSED[RefusalReason.CONFLICT]
-    content: OrderContent = {
-        "order_id": placement.order_id,
-        "user_id": placement.user_id,
-        "item_ids": placement.item_ids,
-        "total_amount": placement.total_amount,
-        "currency": placement.currency,
-        "attributes": placement.attributes,
-        "trace_parent": placement.trace_parent,
-        "created_at": now,
-        "updated_at": now,
-    }
     placed = Event(placement.order_id, 1, EventType.PLACED, Status.PENDING, now)
-    return Transition(new_order(content), placed)
+    return Transition(first_version(placement, now), placed)
 
 
 def claim(order: Order, terms: ClaimTerms, now: datetime) -> Decision:

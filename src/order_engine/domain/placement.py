@@ -1,15 +1,16 @@
-"""When two placings are the same: by content, by order id, and by idempotency key (promise P4)."""
+"""What a placing makes, and when two are the same: by content, by order id, and by idempotency key (promise P4)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 
 from order_engine.domain.attributes import canonical_json
 from order_engine.domain.commands import Placement
-from order_engine.domain.order import Order
+from order_engine.domain.order import Order, OrderContent, new_order
 
 
 class Verdict(Enum):
@@ -32,6 +33,22 @@ class KeyBinding:
     order_id: str
     order_id_made: bool
     fingerprint: bytes
+
+
+def first_version(placement: Placement, at: datetime) -> Order:
+    """Return the order that a placement makes at a time."""
+    content: OrderContent = {
+        "order_id": placement.order_id,
+        "user_id": placement.user_id,
+        "item_ids": placement.item_ids,
+        "total_amount": placement.total_amount,
+        "currency": placement.currency,
+        "attributes": placement.attributes,
+        "trace_parent": placement.trace_parent,
+        "created_at": at,
+        "updated_at": at,
+    }
+    return new_order(content)
 
 
 def fingerprint(content: Order | Placement) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from order_engine.domain.commands import Placement
 from order_engine.domain.events import VANISHED, Event, EventType
-from order_engine.domain.order import NEW_ROUND, Order, OrderContent, StateChange, Status, evolve, new_order
+from order_engine.domain.order import NEW_ROUND, Order, StateChange, Status, evolve
+from order_engine.domain.placement import first_version
 
 
 def replay(placement: Placement, history: Iterable[Event]) -> Order:
@@ -34,18 +35,7 @@ def _placed(placement: Placement, event: Event) -> Order:
     if event.type is not EventType.PLACED or event.version != 1:
         message = f"a history begins with version 1, placed; this one with {event}"
         raise ValueError(message)
-    content: OrderContent = {
-        "order_id": placement.order_id,
-        "user_id": placement.user_id,
-        "item_ids": placement.item_ids,
-        "total_amount": placement.total_amount,
-        "currency": placement.currency,
-        "attributes": placement.attributes,
-        "trace_parent": placement.trace_parent,
-        "created_at": event.at,
-        "updated_at": event.at,
-    }
-    return new_order(content)
+    return first_version(placement, event.at)
 
 
 def _next(order: Order, event: Event, *, running: bool) -> Order:
