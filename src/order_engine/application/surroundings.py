@@ -46,7 +46,7 @@ class Surroundings:
         Half a renewal interval at most, so that one that hangs leaves time for another: after an outage others wait
         for an interval before they take leases that have ended.
         """
-        return min(self.options.request_seconds, self.renewal_seconds / 2)
+        return _seconds_to_be_heard(self.options)
 
     def backoff(self) -> Backoff:
         """Return pauses for calls of the repository on which leases depend.
@@ -69,8 +69,11 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     """Build the surroundings of one engine from its adapters."""
     guarded = GuardedObserver(observer)
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
-    renewal_seconds = min(options.request_seconds, options.lease_seconds / RENEWALS_PER_LEASE / 2)
-    limits = CallLimits(options.request_seconds, renewal_seconds)
+    limits = CallLimits(options.request_seconds, _seconds_to_be_heard(options))
     changes = Changes()
     calls = Calls(clock, guarded, availability, random, limits, changes)
     return Surroundings(repository, queue, clock, guarded, random, options, availability, calls, changes)
+
+
+def _seconds_to_be_heard(options: EngineOptions) -> float:
+    return min(options.request_seconds, options.lease_seconds / RENEWALS_PER_LEASE / 2)

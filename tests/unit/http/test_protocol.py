@@ -364,3 +364,20 @@ async def test_a_server_that_stops_lets_what_was_asked_be_answered() -> None:
         await line.settle()
         assert [b"connection: close" in each for each in line.wire.writes] == [False, True]
         assert line.wire.ended in {"closed", "eof"}
+
+
+async def test_a_method_that_httptools_does_not_know_is_the_applications_to_refuse() -> None:
+    """It hears the method as it was sent, with the body, and the connection goes on with the next request."""
+    heard: list[tuple[str, bytes]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append((scope["method"], (await receive())["body"]))
+        await send(start(405, PLAIN))
+        await send(body(b"no"))
+
+    async with connected(app) as line:
+        await line.send(b"BREW /pot HTTP/1.1\r\nHost: shop\r\nContent-Length: 3\r\n\r\ntea")
+        await line.send(GET)
+        await line.send(b"get /pot HTTP/1.1\r\nHost: shop\r\n\r\n" + GET)
+        assert heard == [("BREW", b"tea"), ("GET", b""), ("get", b""), ("GET", b"")]
+        assert not line.wire.ended

@@ -19,6 +19,14 @@ from order_engine_adapters.http.openapi.problems import known_problems
 Schema: TypeAlias = dict[str, Any]
 
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+TRACED: Final[Mapping[str, Schema]] = {
+    "traceparent": {
+        "type": "string",
+        "pattern": patterns.TRACE_PARENT,
+        "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
+    }
+}
+"""What an order has only where its request had a trace."""
 
 
 def reference(name: str) -> Schema:
@@ -157,16 +165,9 @@ def _orders(limits: ContentLimits) -> Mapping[str, Schema]:
             "description": "Why the order is Failed, or why its last attempt failed.",
         },
     }
-    traced: Mapping[str, Schema] = {
-        "traceparent": {
-            "type": "string",
-            "pattern": patterns.TRACE_PARENT,
-            "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
-        }
-    }
     return {
         "NewOrder": _object(new, required=REQUIRED, description="An order as a client places it. Null is absent."),
-        "Order": _object({**kept, **traced}, required=tuple(kept), description="What was placed, and how it stands."),
+        "Order": _object({**kept, **TRACED}, required=tuple(kept), description="What was placed, and how it stands."),
         "OrderPage": _object(
             {
                 "orders": {"type": "array", "items": reference("Order")},
