@@ -10,6 +10,7 @@ from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.errors import (
     ActionRefused,
     AdapterFault,
+    OrderBusy,
     OrderNotFound,
     OutcomeUnknown,
     Unavailable,
@@ -41,8 +42,8 @@ class Acting:
     async def act(self, command: Command) -> Order:
         """Apply `command` and return the order as it stands after it.
 
-        Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect, OutcomeUnknown
-        where it stays unknown within the time limit.
+        Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect (OrderBusy where the
+        order stays locked for the time limit), OutcomeUnknown where it stays unknown within the time limit.
         """
         deadline = self._surroundings.clock.monotonic() + self._surroundings.options.request_seconds
         if command.action is Action.REDRIVE and command.expected_version is None:
@@ -72,14 +73,16 @@ class Acting:
         surroundings = self._surroundings
         backoff = Backoff(surroundings.random)
         unknown: OutcomeUnknown | None = None
+        busy: OrderBusy | None = None
         while True:
             try:
-                call = surroundings.repository.apply([command])
-                applied = one_each(await surroundings.calls.once("apply", 1, call), 1)[0]
+                applied = await self._apply(command)
                 if unknown is None or not await self._took_effect(command, applied):
                     return applied
             except OutcomeUnknown as error:
                 unknown = error
+            except OrderBusy as error:
+                busy = error
             except Unavailable:
                 if unknown is None:
                     raise
@@ -88,7 +91,15 @@ class Acting:
             if not surroundings.calls.is_over(deadline):
                 await surroundings.clock.sleep(backoff.pause())
             if surroundings.calls.is_over(deadline):
-                raise unknown
+                raise unknown or busy or AssertionError
+
+    async def _apply(self, command: Command) -> Applied:
+        """Apply a command once. Raises OrderBusy where another transaction has locked the order."""
+        call = self._surroundings.repository.apply([command])
+        (applied,) = one_each(await self._surroundings.calls.once("apply", 1, call), 1)
+        if applied.refusal is RefusalReason.BUSY:
+            raise OrderBusy(command.order_id)
+        return applied
 
     async def _took_effect(self, command: Command, applied: Applied) -> bool:
         """Whether a repetition is refused because the first try, whose answer got lost, took effect."""

@@ -10,6 +10,9 @@ from enum import Enum, auto
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 
+BUSY_FOR_LONG = 3
+"""So often an order is found locked before that is reported: for a moment, renewals and reports lock it themselves."""
+
 
 class StopReason(Enum):
     """Why the worker stops an attempt before its processor ends by itself."""
@@ -31,6 +34,7 @@ class Attempt:
 
     __slots__ = (
         "begun",
+        "busy",
         "given_up",
         "lease_until",
         "order",
@@ -54,8 +58,15 @@ class Attempt:
         self.stop_reason: StopReason | None = None
         self.stopped = 0.0
         """When it was stopped, where it was."""
+        self.busy = 0
+        """How often its order was found to be locked by another transaction."""
         self.given_up = False
         """Whether somebody else reports for it, or nobody: its own report is no longer wanted."""
+
+    def found_busy(self) -> bool:
+        """Note that its order is locked; return whether that is worth a word: it was already, some time ago."""
+        self.busy += 1
+        return self.busy == BUSY_FOR_LONG
 
     def stop(self, reason: StopReason, now: float) -> None:
         """Cancel the processor, unless it has ended or was told before. A superseded attempt reports nothing."""

@@ -5,15 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
-from typing import Generic, NoReturn, Protocol, TypeAlias, TypeVar
+from math import inf
+from typing import Generic, NoReturn
 
+from order_engine.application.answers import (
+    Batch,
+    Item,
+    Outcome,
+    Outcomes,
+    Receiver,
+    Waiting,
+    answer,
+    fail,
+    for_one_caller,
+)
+from order_engine.application.busy_items import BusyItems, BusyLimits
 from order_engine.application.calls import one_each
 from order_engine.application.options import EngineOptions
+from order_engine.application.policies import Backoff
 from order_engine.domain.errors import (
     AdapterFault,
     NotRunning,
+    OrderBusy,
     OrderEngineError,
     OutcomeUnknown,
     Overloaded,
@@ -25,17 +39,14 @@ TURNS_BETWEEN_BATCHES = 3
 """Turns of the event loop after a batch, since a repository in memory never waits: one for an attempt on what was just
 placed, two for its report. So the next orders find free slots, and need not be claimed by a call of their own."""
 
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
-Outcome_contra = TypeVar("Outcome_contra", contravariant=True)
-
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """Bounds of one batcher.
 
     Of a transaction (orders, bytes) and of what waits; after how long a transaction counts as slow, and after how long
-    an item is answered that waits behind a transaction that failed.
+    an item is answered that waits behind a transaction that failed. `busy_seconds` is how long an item may wait for an
+    order that is locked by another transaction.
     """
 
     orders: int
@@ -44,61 +55,54 @@ class BatchLimits:
     waiting_bytes: int
     slow_seconds: float
     overdue_seconds: float
+    busy_seconds: float = inf
+
+    @property
+    def of_busy_items(self) -> BusyLimits:
+        """The bounds of what waits for locked orders, beside what waits for its transaction: a tenth of that."""
+        kept, kept_bytes = max(1, self.waiting // 10), max(1, self.waiting_bytes // 10)
+        return BusyLimits(self.orders, self.bytes, kept, kept_bytes, self.busy_seconds)
 
 
-def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int) -> BatchLimits:
+def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int, busy_seconds: float = inf) -> BatchLimits:
     """Return the limits for batches of an engine. A transaction is slow that takes a tenth of its time limit."""
     limit = options.request_seconds
-    return BatchLimits(options.batch_orders, options.batch_bytes, waiting, waiting_bytes, limit / 10, limit)
-
-
-class Receiver(Protocol[Outcome_contra]):
-    """Takes the outcome of one item: a future does, and anything that looks like one."""
-
-    def done(self) -> bool:
-        """Whether nobody wants the outcome any more."""
-        ...
-
-    def set_result(self, result: Outcome_contra, /) -> None:
-        """Take the outcome."""
-        ...
-
-    def set_exception(self, exception: BaseException, /) -> None:
-        """Take the error that stands for it."""
-        ...
-
-
-_Waiting: TypeAlias = tuple[Item, int, Receiver[Outcome], float]
-"""An item, its size in bytes, who takes its outcome, and since when it waits: a bare tuple, made twice an order."""
-_Batch: TypeAlias = Sequence[_Waiting[Item, Outcome]]
-_Outcomes: TypeAlias = Sequence[Outcome | OrderEngineError]
+    return BatchLimits(
+        options.batch_orders, options.batch_bytes, waiting, waiting_bytes, limit / 10, limit, busy_seconds
+    )
 
 
 class Batcher(Generic[Item, Outcome]):
     """Collects items, commits them in batches one after the other, and answers each caller after its own commit.
 
-    `commit` gets the items of one transaction and returns their outcomes in order. A caller that is cancelled harms no
+    `commit` gets the items of one transaction and returns an outcome or an error for each, in order. What it answers
+    with OrderBusy is asked for again by `busy`, whose `run` has to run too. A caller that is cancelled harms no
     other: its item is left out if its transaction has not begun, and its outcome is dropped otherwise. After a
     transaction of more than `slow_seconds` the next is half as large, so that a slow link slows everything and times
     out on nothing.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome]]], limits: BatchLimits, clock: Clock
+        self,
+        commit: Callable[[Sequence[Item]], Awaitable[Outcomes[Outcome]]],
+        limits: BatchLimits,
+        clock: Clock,
+        backoff: Backoff,
     ) -> None:
-        """Start empty; `run` does the work."""
+        """Start empty; `run` does the work. `backoff` makes the pauses of what is asked for again."""
         self._commit = commit
         self._limits = limits
         self._clock = clock
-        self._waiting: deque[_Waiting[Item, Outcome]] = deque()
+        self._waiting: deque[Waiting[Item, Outcome]] = deque()
         self._waiting_bytes = 0
         self._most_orders = limits.orders
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._room = asyncio.Event()
-        self._under_way: _Batch[Item, Outcome] = []
+        self._under_way: Batch[Item, Outcome] = []
         self._closed: OrderEngineError | None = None
+        self.busy: BusyItems[Item, Outcome] = BusyItems(self._outcomes, limits.of_busy_items, clock, backoff)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, item: Item, size: int) -> asyncio.Future[Outcome]:
@@ -107,7 +111,7 @@ class Batcher(Generic[Item, Outcome]):
         Raises Overloaded where too much waits already, NotRunning after `run` has ended.
         """
         if self._closed is not None:
-            raise _for_one_caller(self._closed)
+            raise for_one_caller(self._closed)
         if not self.has_room:
             message = f"{len(self._waiting)} orders wait to be stored, which is the limit."
             raise Overloaded(message)
@@ -140,6 +144,7 @@ class Batcher(Generic[Item, Outcome]):
     async def idle(self) -> None:
         """Wait until nothing waits and nothing is under way."""
         await self._idle.wait()
+        await self.busy.idle()
 
     async def run(self) -> NoReturn:
         """Commit batches for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
@@ -165,15 +170,15 @@ class Batcher(Generic[Item, Outcome]):
         while elsewhere and self._waiting:
             following = self._take()
             committing = asyncio.create_task(self._committed(following), name="order_engine commit")
-            _answer(batch, outcomes)
+            self._answer(batch, outcomes)
             batch = self._under_way = following
             outcomes, elsewhere = await committing
-        _answer(batch, outcomes)
+        self._answer(batch, outcomes)
         self._under_way = []
 
-    def _take(self) -> list[_Waiting[Item, Outcome]]:
+    def _take(self) -> list[Waiting[Item, Outcome]]:
         """Take what fits into one transaction, one item at least; leave out items whose caller is gone."""
-        batch: list[_Waiting[Item, Outcome]] = []
+        batch: list[Waiting[Item, Outcome]] = []
         size = 0
         while self._waiting and len(batch) < self._most_orders:
             waiting = self._waiting[0]
@@ -190,7 +195,7 @@ class Batcher(Generic[Item, Outcome]):
         self._room.set()
         return batch
 
-    async def _committed(self, batch: _Batch[Item, Outcome]) -> tuple[_Outcomes[Outcome], bool]:
+    async def _committed(self, batch: Batch[Item, Outcome]) -> tuple[Outcomes[Outcome], bool]:
         """Commit a batch. Return each item's outcome or error, and whether the event loop could do else meanwhile."""
         if not batch:
             return [], False
@@ -202,7 +207,7 @@ class Batcher(Generic[Item, Outcome]):
         turn.cancel()
         return outcomes, bool(turned)
 
-    async def _outcomes(self, batch: _Batch[Item, Outcome]) -> _Outcomes[Outcome]:
+    async def _outcomes(self, batch: Batch[Item, Outcome]) -> Outcomes[Outcome]:
         try:
             return one_each(await self._commit([item for item, _, _, _ in batch]), len(batch))
         except AdapterFault as error:
@@ -216,6 +221,16 @@ class Batcher(Generic[Item, Outcome]):
             self._fail_overdue()
             return [error] * len(batch)
 
+    def _answer(self, batch: Batch[Item, Outcome], outcomes: Outcomes[Outcome]) -> None:
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            receiver = waiting[2]
+            if receiver.done():
+                continue
+            if not isinstance(outcome, OrderEngineError):
+                receiver.set_result(outcome)
+            elif not isinstance(outcome, OrderBusy) or not self.busy.add(waiting):
+                answer(receiver, outcome)
+
     def _fail_overdue(self) -> None:
         """Answer those who have waited as long as one call may take, now that the repository did not answer.
 
@@ -225,7 +240,7 @@ class Batcher(Generic[Item, Outcome]):
         while self._waiting and self._waiting[0][3] <= longest:
             waiting = self._waiting.popleft()
             self._waiting_bytes -= waiting[1]
-            _fail([waiting], Unavailable("The repository does not answer; nothing was stored."))
+            fail([waiting], Unavailable("The repository does not answer; nothing was stored."))
 
     def _adapt(self, orders: int, seconds: float) -> None:
         if seconds > self._limits.slow_seconds:
@@ -235,31 +250,8 @@ class Batcher(Generic[Item, Outcome]):
 
     def _close(self) -> None:
         self._closed = NotRunning("The engine has stopped; nothing was stored.")
-        _fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
-        _fail(self._waiting, self._closed)
+        fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
+        fail(self._waiting, self._closed)
         self._waiting.clear()
         self._room.set()
         self._idle.set()
-
-
-def _answer(batch: _Batch[Item, Outcome], outcomes: _Outcomes[Outcome]) -> None:
-    for (_, _, receiver, _), outcome in zip(batch, outcomes, strict=True):
-        if receiver.done():
-            continue
-        if isinstance(outcome, OrderEngineError):
-            receiver.set_exception(_for_one_caller(outcome))
-        else:
-            receiver.set_result(outcome)
-
-
-def _fail(batch: Sequence[_Waiting[Item, Outcome]] | deque[_Waiting[Item, Outcome]], error: OrderEngineError) -> None:
-    for _, _, receiver, _ in batch:
-        if not receiver.done():
-            receiver.set_exception(_for_one_caller(error))
-
-
-def _for_one_caller(error: OrderEngineError) -> OrderEngineError:
-    """Return the same error as an object of its own: a raised exception carries its caller's traceback."""
-    own = copy(error)
-    own.__cause__ = error.__cause__ or error
-    return own

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.calls import one_each
 from order_engine.application.surroundings import Surroundings
-from order_engine.domain.commands import Lease
+from order_engine.domain.commands import Action, Lease
 from order_engine.domain.errors import OrderEngineError
-from order_engine.ports.observer import AttemptSuperseded
+from order_engine.ports.observer import AttemptSuperseded, OrderLocked
 from order_engine.ports.repository import Renewed
 
 MARGIN = 1 / 6
 """The part of a lease before its end in which a processor must stop: it and the watch need time themselves."""
+SOON = 4
+"""A renewal that failed, or met an order that is locked, is made again after a quarter of the usual time."""
 WATCHES = 12
 """The watch looks twelve times in the shortest of its limits, so that it is late by half the margin at most."""
 
@@ -27,15 +29,21 @@ class Leases:
         self._surroundings = surroundings
         self._attempts = attempts
         self._give_up = give_up
+        self._busy: list[Attempt] = []
 
     async def renew(self) -> NoReturn:
         """Renew all leases, every third of a lease."""
-        interval = self._surroundings.renewal_seconds
+        # Soon again where it failed: each try counts before the margin is reached.
+        soon = self._surroundings.renewal_seconds / SOON
         while True:
-            await self._surroundings.clock.sleep(interval)
-            while not await self._renew_all():
-                # Soon again: each try counts before the margin is reached.
-                await self._surroundings.clock.sleep(interval / 4)
+            pauses = SOON
+            while self._busy and pauses:
+                await self._surroundings.clock.sleep(soon)
+                pauses -= 1
+                await self._renew_all(self._still_busy())
+            await self._surroundings.clock.sleep(pauses * soon)
+            while not await self._renew_all(self._attempts):
+                await self._surroundings.clock.sleep(soon)
 
     async def watch(self) -> NoReturn:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
@@ -52,9 +60,14 @@ class Leases:
         """Whether a lease is so near its end that no processor may run under it."""
         return now >= lease_until - self._surroundings.options.lease_seconds * MARGIN
 
-    async def _renew_all(self) -> bool:
+    def _still_busy(self) -> Sequence[Attempt]:
+        """Return the attempts that are still here whose orders were locked by another transaction."""
+        return [each for each in self._busy if self._attempts.find(each.order.order_id, each.order.token) is each]
+
+    async def _renew_all(self, wanted: Iterable[Attempt]) -> bool:
         """Renew what is held here, in batches; return whether the repository answered all of them."""
-        attempts = [attempt for attempt in self._attempts if not attempt.given_up]
+        attempts = [attempt for attempt in wanted if not attempt.given_up]
+        self._busy = []
         size = self._surroundings.options.batch_orders
         for start in range(0, len(attempts), size):
             try:
@@ -79,9 +92,19 @@ class Leases:
             if answer is Renewed.LOST:
                 self._superseded(attempt, now)
                 continue
+            if answer is Renewed.BUSY:
+                # Whoever locks the order keeps it from others too, but nobody can say for how long.
+                self._note_busy(attempt)
+                continue
             attempt.lease_until = asked + lease_seconds
             if answer is Renewed.CANCEL_REQUESTED:
                 attempt.stop(StopReason.CANCEL_REQUESTED, now)
+
+    def _note_busy(self, attempt: Attempt) -> None:
+        """Ask again soon. The lease is as long as it was: the processor is stopped in time if it is not renewed."""
+        self._busy.append(attempt)
+        if attempt.found_busy():
+            self._surroundings.observer.observe(OrderLocked(attempt.order.order_id, Action.RENEW))
 
     def _superseded(self, attempt: Attempt, now: float) -> None:
         """Stop an attempt whose order is somebody else's. One that has reported meanwhile has its answer already."""

@@ -119,6 +119,7 @@ class Life:
         loops: list[Coroutine[object, object, object]] = [
             self._surroundings.calls.limits.watch(),
             self._placing.batcher.run(),
+            self._placing.batcher.busy.run(),
             self._doorbell.run(),
             self._waiters.run(),
             self._waiters.poll(),

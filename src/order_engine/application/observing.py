@@ -13,6 +13,7 @@ from order_engine.ports.observer import (
     Committed,
     Fact,
     Observer,
+    OrderLocked,
     ProcessorStuck,
     QueueAway,
     Reported,
@@ -24,7 +25,9 @@ from order_engine.ports.repository import Applied
 
 _logger = logging.getLogger("order_engine")
 
-Trouble: TypeAlias = RepositoryAway | QueueAway | ReportFailed | AttemptSuperseded | ProcessorStuck | BellDropped
+Trouble: TypeAlias = (
+    RepositoryAway | QueueAway | ReportFailed | AttemptSuperseded | ProcessorStuck | OrderLocked | BellDropped
+)
 
 
 class LogObserver:
@@ -62,7 +65,7 @@ def _log_report(command: Command, answer: Applied, trace_parent: str | None) -> 
         _logger.info("attempt %s of order %s%s: %s", command.token, command.order_id, traced, command.reason)
 
 
-def _trouble(fact: Trouble) -> tuple[object, ...]:
+def _trouble(fact: Trouble) -> tuple[object, ...]:  # noqa: PLR0911 - one for each kind of fact
     """Return the words for a fact that is trouble, and what goes into them."""
     match fact:
         case RepositoryAway(operation, error):
@@ -75,6 +78,8 @@ def _trouble(fact: Trouble) -> tuple[object, ...]:
             return "attempt %s of order %s was superseded while it ran", token, order_id
         case ProcessorStuck(order_id, _):
             return "the processor of order %s ignores its cancellation; its slot is lost until it ends", order_id
+        case OrderLocked(order_id, action):
+            return "order %s is locked by another transaction in the database; retrying to %s it", order_id, action
         case BellDropped(orders):
             return "the queue is slow: %d orders are left to the poll", orders
 

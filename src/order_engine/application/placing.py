@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from order_engine.application.batching import Batcher, batch_limits
@@ -16,6 +16,7 @@ from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.errors import (
     AdapterFault,
     IdempotencyKeyReused,
+    OrderBusy,
     OrderConflict,
     OrderEngineError,
     OutcomeUnknown,
@@ -50,8 +51,9 @@ class Placing:
         self._surroundings = surroundings
         self._worker = worker
         self._doorbell = doorbell
-        limits = batch_limits(options, options.max_waiting, options.max_waiting_bytes)
-        self.batcher: Batcher[Placement, Added] = Batcher(self._commit, limits, surroundings.clock)
+        limits = batch_limits(options, options.max_waiting, options.max_waiting_bytes, options.request_seconds)
+        backoff = surroundings.busy_backoff()
+        self.batcher: Batcher[Placement, Added] = Batcher(self._commit, limits, surroundings.clock, backoff)
 
     def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
         """Send an order on its way; `placed` makes the answer of what the future gets."""
@@ -88,42 +90,73 @@ class Placing:
             made_order_id = f"{self._surroundings.random.getrandbits(ORDER_ID_BITS):032x}"
         return validate(order, made_order_id, self._surroundings.options.content, idempotency_key)
 
-    async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added]:
+    async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added | OrderEngineError]:
         """Add one batch; as many orders as the worker has slots for are born claimed."""
         surroundings = self._surroundings
         asked = surroundings.clock.monotonic()
         hold = self._worker.offer(len(placements)) if self._worker is not None else None
+        tries = 0
+
+        def add() -> Awaitable[Sequence[Added]]:
+            nonlocal tries
+            tries += 1
+            return surroundings.repository.add(placements, hold)
+
         try:
-            answers = await surroundings.calls.until_known(
-                "add", len(placements), lambda: surroundings.repository.add(placements, hold)
-            )
+            answers = await surroundings.calls.until_known("add", len(placements), add)
             added = one_each(answers, len(placements))
         except BaseException as error:
             if self._worker is not None and hold is not None:
                 unknown = isinstance(error, OutcomeUnknown | AdapterFault)
                 self._worker.withdraw(hold, asked, unknown=unknown)
             raise
-        self._hand_over(added, hold, asked)
-        return added
+        in_doubt = tries > 1
+        busy = self._hand_over(added, hold, asked, in_doubt=in_doubt)
+        return _without_busy(placements, added, in_doubt=in_doubt) if busy else added
 
-    def _hand_over(self, added: Sequence[Added], hold: ClaimTerms | None, asked: float) -> None:
-        """Start what was born claimed, and ring for the rest of what is new."""
+    def _hand_over(self, added: Sequence[Added], hold: ClaimTerms | None, asked: float, *, in_doubt: bool) -> bool:
+        """Start what was born claimed, and ring for the rest of what is new; return whether something was busy.
+
+        Where an earlier try of the same call is `in_doubt`, it may be what keeps an order locked, and may still place
+        it under the claim: then the claim is asked for what it holds.
+        """
         held: list[Order] = []
         waiting: list[str] = []
+        busy = False
         for item in added:
             order = item.order
             if order is None:
+                busy = busy or item.outcome is AddOutcome.BUSY
                 continue
             if hold is not None and order.claim_id == hold.claim_id and order.held:
                 held.append(order)
             elif item.outcome is AddOutcome.ADDED:
                 waiting.append(order.order_id)
         if self._worker is not None and hold is not None:
-            self._worker.accept(hold, held, asked)
+            if busy and in_doubt:
+                self._worker.withdraw(hold, asked, unknown=True)
+            else:
+                self._worker.accept(hold, held, asked)
         if waiting:
             self._doorbell.ring(waiting)
             if self._worker is not None:
                 self._worker.note_backlog()
+        return busy
+
+
+def _without_busy(
+    placements: Sequence[Placement], added: Sequence[Added], *, in_doubt: bool
+) -> Sequence[Added | OrderEngineError]:
+    """Return an error for each order that was busy: what happened to it is unknown where an earlier try is in doubt."""
+    return [
+        item if item.outcome is not AddOutcome.BUSY else _busy(placement.order_id, in_doubt=in_doubt)
+        for placement, item in zip(placements, added, strict=True)
+    ]
+
+
+def _busy(order_id: str, *, in_doubt: bool) -> OrderEngineError:
+    busy = OrderBusy(order_id)
+    return OutcomeUnknown(f"An earlier try may have taken effect. {busy}") if in_doubt else busy
 
 
 def _let_go(pending: Iterable[_Pending]) -> None:

@@ -12,6 +12,8 @@ from order_engine.domain.text import storable_reason
 
 LONGEST_PAUSE = 1.0
 """Seconds between two calls to something that is away."""
+LONGEST_BUSY_PAUSE = 0.25
+"""Seconds between two calls for an order that is locked by another transaction."""
 LARGEST_EXPONENT = 64
 """Beyond it any backoff has long met its cap, and the power would overflow a float."""
 
@@ -69,12 +71,13 @@ class Backoff:
         """Start with pauses of about `first` seconds and end at `cap`."""
         self._random = random
         self._first = first
-        self._cap = cap
+        self.longest = cap
+        """The longest pause of all, in seconds."""
         self._failures = 0
 
     def pause(self) -> float:
         """Return the next pause in seconds."""
-        longest = min(self._cap, self._first * 2.0 ** min(self._failures, LARGEST_EXPONENT))
+        longest = min(self.longest, self._first * 2.0 ** min(self._failures, LARGEST_EXPONENT))
         self._failures += 1
         return longest * self._random.uniform(0.5, 1)
 

@@ -10,8 +10,9 @@ from order_engine.application.batching import Batcher, batch_limits
 from order_engine.application.calls import one_each
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Command
-from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine.ports.observer import Reported, ReportFailed
+from order_engine.domain.decisions import RefusalReason
+from order_engine.domain.errors import OrderBusy, OrderEngineError, OutcomeUnknown, Unavailable
+from order_engine.ports.observer import OrderLocked, Reported, ReportFailed
 from order_engine.ports.repository import Applied
 
 REPORT_SIZE = 200
@@ -31,7 +32,8 @@ class Reporter:
         self._answered = answered
         # Every waiting report stands for an attempt that keeps its slot: the slots are what bounds them.
         limits = batch_limits(surroundings.options, waiting=sys.maxsize, waiting_bytes=sys.maxsize)
-        self.batcher: Batcher[Report, Applied] = Batcher(self._commit, limits, surroundings.clock)
+        backoff = surroundings.busy_backoff()
+        self.batcher: Batcher[Report, Applied] = Batcher(self._commit, limits, surroundings.clock, backoff)
 
     def report(self, attempt: Attempt, command: Command) -> None:
         """Send the report of an attempt."""
@@ -44,7 +46,7 @@ class Reporter:
         self._surroundings.observer.observe(ReportFailed(report.command, error))
         self._answered([report], [None])
 
-    async def _commit(self, reports: Sequence[Report]) -> Sequence[Applied]:
+    async def _commit(self, reports: Sequence[Report]) -> Sequence[Applied | OrderEngineError]:
         commands = [report.command for report in reports]
         backoff = self._surroundings.backoff()
         while True:
@@ -54,11 +56,34 @@ class Reporter:
             except (Unavailable, OutcomeUnknown):
                 await self._surroundings.clock.sleep(backoff.pause())
             else:
-                self._surroundings.observer.observe(Reported(commands, answers, _trace_parents(reports)))
-                for report in reports:
-                    report.answered = True
-                self._answered(reports, answers)
+                if any(answer.refusal is RefusalReason.BUSY for answer in answers):
+                    return self._take_some(reports, answers)
+                self._take(reports, answers)
                 return answers
+
+    def _take(self, reports: Sequence[Report], answers: Sequence[Applied]) -> None:
+        """Take the answers to reports that were heard."""
+        commands = [report.command for report in reports]
+        self._surroundings.observer.observe(Reported(commands, answers, _trace_parents(reports)))
+        for report in reports:
+            report.answered = True
+        self._answered(reports, answers)
+
+    def _take_some(self, reports: Sequence[Report], answers: Sequence[Applied]) -> Sequence[Applied | OrderEngineError]:
+        """Take the answers to those that were heard, and return an error for those whose orders are locked."""
+        outcomes: list[Applied | OrderEngineError] = []
+        heard: list[tuple[Report, Applied]] = []
+        for report, answer in zip(reports, answers, strict=True):
+            if answer.refusal is not RefusalReason.BUSY:
+                heard.append((report, answer))
+                outcomes.append(answer)
+                continue
+            outcomes.append(OrderBusy(report.command.order_id))
+            if report.attempt.found_busy():
+                self._surroundings.observer.observe(OrderLocked(report.command.order_id, report.command.action))
+        if heard:
+            self._take([report for report, _ in heard], [answer for _, answer in heard])
+        return outcomes
 
 
 class Report:

@@ -10,7 +10,7 @@ from order_engine.application.calls import CallLimits, Calls
 from order_engine.application.changes import Changes
 from order_engine.application.observing import GuardedObserver
 from order_engine.application.options import EngineOptions
-from order_engine.application.policies import LONGEST_PAUSE, Backoff
+from order_engine.application.policies import LONGEST_BUSY_PAUSE, LONGEST_PAUSE, Backoff
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.queue import OrderQueue
@@ -55,6 +55,10 @@ class Surroundings:
         and whoever still holds some has to be heard before that.
         """
         return Backoff(self.random, cap=min(LONGEST_PAUSE, self.renewal_seconds / 2))
+
+    def busy_backoff(self) -> Backoff:
+        """Return pauses for items whose orders are locked by another transaction."""
+        return Backoff(self.random, cap=min(LONGEST_BUSY_PAUSE, self.renewal_seconds / 2))
 
 
 def surround(  # noqa: PLR0913 - what an engine is made of, by name

@@ -57,6 +57,7 @@ class Worker:
         """Return what has to run for as long as the worker works, each in a task of the engine's."""
         return (
             self._reporter.batcher.run(),
+            self._reporter.batcher.busy.run(),
             self._claimer.run(),
             self._claimer.poll(),
             self._claimer.listen(),

@@ -35,6 +35,8 @@ class RefusalReason(StrEnum):
     """Not due, ended, or held under a lease that has not ended."""
     NO_ROOM = "no room"
     """A suspect that would exceed the company it may run in."""
+    BUSY = "busy"
+    """The order is locked by another transaction. Only a repository finds that; the same command may be made again."""
 
 
 class Transition(NamedTuple):

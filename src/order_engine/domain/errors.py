@@ -165,6 +165,20 @@ class Unavailable(OrderEngineError):
     code = "unavailable"
 
 
+class OrderBusy(Unavailable):
+    """Another transaction in the database has locked the order; nothing took effect. Try again when it has ended."""
+
+    code = "order_busy"
+
+    def __init__(self, order_id: str) -> None:
+        """Name the order."""
+        self.order_id = order_id
+        super().__init__(
+            f"The order {order_id!r} is locked by another transaction in the database; nothing took effect. "
+            "Retry when that transaction has ended."
+        )
+
+
 class RepositoryHeld(Unavailable):
     """Another process holds the repository, which is one process's own.
 

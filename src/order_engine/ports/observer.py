@@ -54,6 +54,14 @@ class ProcessorStuck:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLocked:
+    """Another transaction has locked an order for a while; `action` on it is made again until it is free."""
+
+    order_id: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryAway:
     """A call of the repository failed; it will be made again where that is the engine's to do."""
 
@@ -86,6 +94,7 @@ Fact: TypeAlias = (
     | ReportFailed
     | AttemptSuperseded
     | ProcessorStuck
+    | OrderLocked
     | RepositoryAway
     | RepositoryBack
     | QueueAway

@@ -7,6 +7,9 @@ of it:
   or not at all. A reader's call sees one snapshot of committed transactions.
 * **One outcome for each item, in the order of the items, as if they had been applied one after the other in that
   order.** One item that is refused, by a rule or by the store, changes nothing and does not touch the others.
+* **Nobody waits for somebody else's lock.** Where an order, an id or a key is locked from outside, by a host's open
+  transaction for example, that item is answered BUSY: nothing took effect for it, and it may be asked for again. All
+  other items of the call are carried out. A repository that knows no such locks never answers BUSY.
 * **Rules are the domain's.** A repository gets commands, never a finished order. It makes versions, events and times
   inside its transaction, either by calling `order_engine.domain.decisions` or by saying the same in its own
   statements; `order_engine.contracts` compares.
@@ -49,6 +52,8 @@ class AddOutcome(StrEnum):
     """The repository is at its limit of orders and takes no new one."""
     REFUSED = "refused"
     """The store cannot keep this item; `reason` says why."""
+    BUSY = "busy"
+    """The id or the key is locked by another transaction that has not ended yet. Nothing took effect: ask again."""
 
 
 class Added(NamedTuple):
@@ -75,6 +80,8 @@ class Renewed(StrEnum):
     """Renewed as well: stop the processor, then report."""
     LOST = "lost"
     """The token is not current, or there is no such order."""
+    BUSY = "busy"
+    """The order is locked by another transaction. The lease is neither renewed nor lost: ask again."""
 
 
 class Applied(NamedTuple):

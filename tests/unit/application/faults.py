@@ -23,6 +23,7 @@ from order_engine.ports.repository import (
     OrderRepository,
     Renewed,
 )
+from order_engine.simulation.locks import Locks
 
 Answer = TypeVar("Answer")
 One = TypeVar("One")
@@ -93,6 +94,8 @@ class FaultyRepository:
         self._numbers: Counter[str] = Counter()
         self._guard: Callable[[Sequence[object]], BaseException | None] = lambda _: None
         self.away = False
+        self.locks = Locks()
+        """The orders that somebody else has locked."""
         self.asked: list[Asked] = []
 
     # Planning
@@ -126,19 +129,19 @@ class FaultyRepository:
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
         """Add, unless a fault is planned."""
-        return await self._call("add", placements, lambda: self._store.add(placements, hold), _shorter)
+        return await self._call("add", placements, lambda: self.locks.add(self._store, placements, hold), _shorter)
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Claim, unless a fault is planned."""
-        return await self._call("claim", [terms], lambda: self._store.claim(terms), _same)
+        return await self._call("claim", [terms], lambda: self.locks.claim(self._store, terms), _same)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Renew, unless a fault is planned."""
-        return await self._call("renew", leases, lambda: self._store.renew(leases, seconds), _shorter)
+        return await self._call("renew", leases, lambda: self.locks.renew(self._store, leases, seconds), _shorter)
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply, unless a fault is planned."""
-        return await self._call("apply", commands, lambda: self._store.apply(commands), _shorter)
+        return await self._call("apply", commands, lambda: self.locks.apply(self._store, commands), _shorter)
 
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Get, unless a fault is planned."""

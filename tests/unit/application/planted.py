@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 
-from order_engine import Unavailable
+from order_engine import OrderEngineError, Unavailable
 from order_engine.application import calls, leasing, policies, waiting, worker
 from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.availability import Availability
@@ -373,8 +373,8 @@ def one_failed_renewal_ends_the_attempt(patch: pytest.MonkeyPatch) -> None:
     """Do not try a failed renewal again before the next round."""
     renew_all = Leases._renew_all  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def content(self: Leases) -> bool:
-        await renew_all(self)
+    async def content(self: Leases, wanted: Iterable[Attempt]) -> bool:
+        await renew_all(self, wanted)
         return True
 
     patch.setattr(Leases, "_renew_all", content)
@@ -399,7 +399,7 @@ def reports_under_the_token_of_the_day(patch: pytest.MonkeyPatch) -> None:
     """Report under whichever token the order has by now."""
     commit = Reporter._commit  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def presumptuous(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied]:
+    async def presumptuous(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied | OrderEngineError]:
         orders: dict[str, Order] = {}
         while not orders:
             try:

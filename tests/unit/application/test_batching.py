@@ -18,8 +18,9 @@ from order_engine import (
     VersionMismatch,
 )
 from order_engine.application.batching import Batcher, BatchLimits
+from order_engine.application.policies import Backoff
 from order_engine_adapters.clocks import ManualClock
-from tests.unit.application.bench import Bench, new_order, order_ids
+from tests.unit.application.bench import Bench, chance, new_order, order_ids
 from tests.unit.application.faults import IsSlow, LosesAnswer, Raises
 
 SLOW_SECONDS = 1.0
@@ -49,7 +50,7 @@ class Press:
     @asynccontextmanager
     async def batcher(self, limits: BatchLimits | None = None) -> AsyncIterator[Batcher[str, str]]:
         """Run a batcher over this press."""
-        batcher = Batcher(self.commit, limits or limits_of(), self.clock)
+        batcher = Batcher(self.commit, limits or limits_of(), self.clock, Backoff(chance(0)))
         running = asyncio.ensure_future(batcher.run())
         try:
             yield batcher
@@ -397,7 +398,7 @@ async def test_too_few_outcomes_are_an_adapters_fault() -> None:
         await press.clock.sleep(0)
         return items[:-1]
 
-    batcher = Batcher(short, limits_of(), press.clock)
+    batcher = Batcher(short, limits_of(), press.clock, Backoff(chance(0)))
     running = asyncio.ensure_future(batcher.run())
     outcomes = [batcher.submit(item, 1) for item in "ab"]
     await press.clock.advance(1)
@@ -409,7 +410,7 @@ async def test_too_few_outcomes_are_an_adapters_fault() -> None:
 async def test_nobody_is_left_without_an_answer_when_run_is_cancelled() -> None:
     """Who is under way hears OutcomeUnknown, who waits hears NotRunning, and so does who comes later."""
     press = Press()
-    batcher = Batcher(press.commit, limits_of(orders=1), press.clock)
+    batcher = Batcher(press.commit, limits_of(orders=1), press.clock, Backoff(chance(0)))
     running = asyncio.ensure_future(batcher.run())
     under_way, waiting = batcher.submit("a", 1), batcher.submit("b", 1)
     room, idle = asyncio.ensure_future(batcher.room()), asyncio.ensure_future(batcher.idle())

@@ -6,7 +6,11 @@ import asyncio
 
 import pytest
 
+from tests.unit.application import planted_busy
 from tests.unit.application.planted import BUGS, PlantedBug
+
+ALSO = (planted_busy,)
+"""Whose bugs are in the table as soon as they are imported."""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)

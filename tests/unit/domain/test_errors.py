@@ -17,6 +17,7 @@ from order_engine.domain.errors import (
     FieldError,
     IdempotencyKeyReused,
     InvalidOrder,
+    OrderBusy,
     OrderConflict,
     OrderEngineError,
     OrderNotFound,
@@ -43,6 +44,7 @@ CODES = {
     "Overloaded": "overloaded",
     "NotRunning": "not_running",
     "Unavailable": "unavailable",
+    "OrderBusy": "order_busy",
     "RepositoryHeld": "repository_held",
     "MalformedJson": "malformed_json",
     "OutcomeUnknown": "outcome_unknown",
@@ -88,6 +90,13 @@ SAMPLES: tuple[tuple[OrderEngineError, str], ...] = (
     (Overloaded("Too many orders wait.", 2.5), "Too many orders wait. Try again in 2.5 s."),
     (Overloaded("Too many orders wait."), "Too many orders wait. Try again in 1 s."),
     (Unavailable("The database is away."), "The database is away."),
+    (
+        OrderBusy("order1"),
+        (
+            "The order 'order1' is locked by another transaction in the database; nothing took effect. "
+            "Retry when that transaction has ended."
+        ),
+    ),
     (
         RepositoryHeld("orders.db", 7, "http://127.0.0.1:8000"),
         (

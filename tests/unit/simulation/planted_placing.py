@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine, OutcomeUnknown, Overloaded
-from order_engine.application import batching, engine, placing
+from order_engine.application import engine, placing
 from order_engine.application.acting import Acting
 from order_engine.application.batching import Batcher
 from order_engine.application.calls import Calls
@@ -70,12 +70,12 @@ def refuses_what_it_took(patch: pytest.MonkeyPatch) -> None:
 @found("P4", within=10, where=CALLS)
 def answers_in_another_order(patch: pytest.MonkeyPatch) -> None:
     """Give the callers of a batch each other's answers."""
-    answer = batching._answer  # noqa: SLF001 - a planted bug changes what is inside
+    answer = Batcher._answer  # noqa: SLF001 - a planted bug changes what is inside
 
-    def crosswise(batch: Sequence[Any], outcomes: Sequence[Any]) -> None:
-        answer(batch, outcomes if isinstance(batch[0][0], Report) else outcomes[::-1])
+    def crosswise(self: Batcher[Any, Any], batch: Sequence[Any], outcomes: Sequence[Any]) -> None:
+        answer(self, batch, outcomes if isinstance(batch[0][0], Report) else outcomes[::-1])
 
-    patch.setattr(batching, "_answer", crosswise)
+    patch.setattr(Batcher, "_answer", crosswise)
 
 
 @found("P4", within=20, where=CLIENTS)

@@ -21,6 +21,7 @@ from order_engine.domain.errors import (
     InvalidSetting,
     MalformedJson,
     NotRunning,
+    OrderBusy,
     OrderConflict,
     OrderEngineError,
     OrderNotFound,
@@ -53,6 +54,7 @@ PINNED: list[tuple[OrderEngineError, int, str]] = [
     (NotRunning("m"), 503, "not_running"),
     (OutcomeUnknown("m"), 503, "outcome_unknown"),
     (Unavailable("m"), 503, "unavailable"),
+    (OrderBusy("order-1"), 503, "order_busy"),
     (RepositoryHeld("r", 1, None), 503, "repository_held"),
     # These are for callers in the same program, and reach no client: meeting one would be our own error.
     (OrderEngineError("m"), 500, "order_engine_error"),
