@@ -109,11 +109,16 @@ class OrderEngine:
         """Whether the engine takes new work: it runs and does not drain, be its repository there or not."""
         return self._life.runs
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing is left to do here: the engine has drained, or has stopped."""
+        return self._life.is_drained
+
     async def drain(self) -> None:
         """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
 
-        May be called any number of times, also at once; each call returns when the engine is drained. Questions are
-        answered until the end of `async with`.
+        May be called any number of times, also at once; each call returns when the engine is drained. Reading,
+        cancelling and redriving go on until the end of `async with`.
         """
         await self._life.drain()
 
@@ -148,7 +153,7 @@ class OrderEngine:
         outcome wins. Cancelling a Cancelled order again changes nothing. Raises OrderNotFound, ActionRefused after
         another end, VersionMismatch where `expected_version` is given and not the order's.
         """
-        self._life.refuse_unless_running()
+        self._life.refuse_unless_started()
         _refuse_impossible(order_id)
         order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
@@ -159,7 +164,7 @@ class OrderEngine:
 
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
-        self._life.refuse_unless_running()
+        self._life.refuse_unless_started()
         _refuse_impossible(order_id)
         order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
@@ -246,9 +251,9 @@ class OrderEngine:
     async def changed(self, since: int) -> int:
         """Return the number of the latest moment at which orders may have changed, once it is not `since` any more.
 
-        It rises with every change made in this process, once in every poll interval, and when the engine drains or
-        stops. A reader who begins with 0, which is never the latest, and looks after every number misses nothing.
-        Raises NotRunning.
+        It rises with every change made in this process, once in every poll interval, and when the engine begins to
+        drain, has drained, and stops. A reader who begins with 0, which is never the latest, and looks after every
+        number misses nothing. Raises NotRunning.
         """
         self._life.refuse_unless_started()
         number = await self._surroundings.changes.since(since)

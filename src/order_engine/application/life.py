@@ -52,6 +52,11 @@ class Life:
         """Whether the engine takes new work."""
         return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing is left to do here: the engine has drained, or has stopped."""
+        return self._state in {State.DRAINED, State.STOPPED}
+
     def refuse_unless_running(self) -> None:
         """Raise NotRunning unless the engine takes new work."""
         if self.runs:
@@ -61,7 +66,7 @@ class Life:
         raise NotRunning(message)
 
     def refuse_unless_started(self) -> None:
-        """Raise NotRunning unless the engine answers questions: from its start until the end of its `async with`."""
+        """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`."""
         if self._state in {State.NEW, State.STOPPED} or self._loops is None:
             message = f"The engine {self._state.value}."
             raise NotRunning(message)
@@ -159,3 +164,4 @@ class Life:
         if self._worker is not None:
             await self._worker.drain(options.grace_seconds)
         self._state = State.DRAINED
+        self._surroundings.changes.ring()

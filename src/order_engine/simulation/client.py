@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from order_engine.application.engine import OrderEngine
 from order_engine.application.placing import Placed
 from order_engine.domain.errors import NotRunning, OrderConflict, OutcomeUnknown, Overloaded, Unavailable
-from order_engine.domain.order import NewOrder
+from order_engine.domain.order import NewOrder, Order
 from order_engine.domain.placement import same_content
 from order_engine.domain.validation import validate
 from order_engine.simulation.faults import Fault
@@ -38,6 +38,10 @@ class Crowd(Protocol):
 
     async def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], order_id: str, seconds: float = 0.0) -> Any:  # noqa: ANN401 - whatever it is
         """Make a call in some process; return its answer or its error."""
+
+    def to_the_end(self, make: Callable[[OrderEngine], Awaitable[Order]]) -> Callable[[OrderEngine], Awaitable[Order]]:
+        """Return a call that reads, cancels or redrives: no process may refuse it before it has drained (P9)."""
+        ...
 
     def strikes(self, fault: Fault, times: int = 1) -> bool:
         """Whether `fault` happens now."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import NotRunning
 from order_engine.domain.order import NewOrder
 from order_engine.simulation.client import Client
 from order_engine.simulation.faults import Fault
@@ -16,6 +17,8 @@ from order_engine.simulation.lives import Disconnected, without_frames
 from order_engine.simulation.orders import contradiction
 from order_engine.simulation.wishes import follow_up
 from order_engine.simulation.world import World
+
+Answer = TypeVar("Answer")
 
 TURNS_OF_BATCH: Final = 20
 """Ways to the store and back that one batch of many orders may take."""
@@ -58,6 +61,21 @@ class Clients:
             return await life.ask(make, patience, seconds)
         except Exception as error:  # noqa: BLE001 - the answer, whatever it is
             return without_frames(error)
+
+    def to_the_end(
+        self, make: Callable[[OrderEngine], Awaitable[Answer]]
+    ) -> Callable[[OrderEngine], Awaitable[Answer]]:
+        """Return a call that reads, cancels or redrives: no process may refuse it before it has drained (P9)."""
+
+        async def call(engine: OrderEngine) -> Answer:
+            try:
+                return await make(engine)
+            except NotRunning as refused:
+                if not engine.is_drained:
+                    self.world.record.violate("P9", f"a process that has not drained refuses: {refused}")
+                raise
+
+        return call
 
     def strikes(self, fault: Fault, times: int = 1) -> bool:
         """Whether `fault` happens now, so many times as likely as usual."""

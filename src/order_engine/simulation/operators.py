@@ -44,7 +44,7 @@ async def _redrive(world: World, clients: Clients, order: Order) -> None:
     if version is not None and clients.random.random() < PART_OUT_OF_DATE:
         version += NO_VERSION_SO_FAR
     outcome = await clients.outcome(
-        lambda engine: engine.redrive(order.order_id, expected_version=version), order.order_id
+        clients.to_the_end(lambda engine: engine.redrive(order.order_id, expected_version=version)), order.order_id
     )
     if isinstance(outcome, Order):
         if version is not None:
@@ -71,7 +71,8 @@ class Reader:
     async def read_page(self) -> bool:
         """Read a page; return whether there may be more."""
         cursor = self._cursor
-        page = await self._clients.outcome(lambda engine: engine.events(after=cursor, limit=PAGE), "")
+        read = self._clients.to_the_end(lambda engine: engine.events(after=cursor, limit=PAGE))
+        page = await self._clients.outcome(read, "")
         if not isinstance(page, EventPage):
             if not isinstance(page, DOUBTFUL):
                 self._world.tell("reader", f"is refused: {page!r}")

@@ -89,7 +89,7 @@ async def _wait(client: Client) -> None:
 async def _look(client: Client, make: Callable[[OrderEngine], Awaitable[Order]], seconds: float = 0.0) -> Order | None:
     """Make a call that tells the order; None where it was refused, or not answered."""
     version_before = client.told.version
-    outcome = await client.outcome(make, seconds)
+    outcome = await client.outcome(client.crowd.to_the_end(make), seconds)
     if isinstance(outcome, Order):
         client.world.record.answered(outcome, version_before, client.world.loop.time())
         return outcome

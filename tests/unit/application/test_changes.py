@@ -46,7 +46,7 @@ async def test_every_poll_counts_as_a_change() -> None:
 
 
 async def test_a_drain_and_the_end_wake_everybody() -> None:
-    """At the drain to see that no work is taken; at the end with NotRunning, and so for whoever asks later."""
+    """At the drain to see that no work is taken, when it is over, and at the end with NotRunning, as for the late."""
     bench = Bench()
     async with bench.engine() as engine:
         seen = await engine.changed(0)
@@ -54,8 +54,9 @@ async def test_a_drain_and_the_end_wake_everybody() -> None:
         waiting = asyncio.create_task(engine.changed(seen))
         await bench.settle()
         await bench.within(10, engine.drain())
-        seen = await bench.now(waiting)
-        assert (before, engine.takes_work) == (True, False)
+        assert await bench.now(waiting) > seen
+        assert (before, engine.takes_work, engine.is_drained) == (True, False, True)
+        seen = await engine.changed(seen)
         waiting = asyncio.create_task(engine.changed(seen))
         await bench.settle()
     for late in (waiting, engine.changed(seen)):

@@ -7,16 +7,28 @@ import threading
 
 import pytest
 
-from order_engine import NotRunning, Order, Status
+from order_engine import ActionRefused, NotRunning, Order, Rejected, Status
 from order_engine.domain.commands import Placement
 from order_engine.domain.validation import validate
 from order_engine.ports.observer import ProcessorStuck
-from tests.unit.application.bench import TURNS, Bench, Work, at, first_then, hangs, new_order, order_ids, ready, takes
+from tests.unit.application.bench import (
+    TURNS,
+    Bench,
+    Work,
+    at,
+    first_then,
+    hangs,
+    new_order,
+    order_ids,
+    raises,
+    ready,
+    takes,
+)
 from tests.unit.application.faults import IsSlow, LosesAnswer, NeverAnswers
 
 
 async def test_readiness_fails_first_and_new_work_is_refused() -> None:
-    """From the moment of `drain` the engine is not ready and refuses placings and actions; questions are answered."""
+    """From the moment of `drain` the engine is not ready and refuses placings; questions are answered."""
     bench = Bench()
     work = Work(takes(bench, 5))
     async with bench.engine(work) as engine:
@@ -25,17 +37,84 @@ async def test_readiness_fails_first_and_new_work_is_refused() -> None:
         draining = asyncio.ensure_future(engine.drain())
         await asyncio.sleep(0)
         assert not ready(engine)
-        for refused in [engine.place(new_order("order2")), engine.place_many([]), engine.cancel("order1")]:
+        for refused in [engine.place(new_order("order2")), engine.place_many([])]:
             with pytest.raises(NotRunning):
                 await refused
-        with pytest.raises(NotRunning):
-            await engine.redrive("order1")
         assert await engine.status("order1") is Status.PROCESSING
         assert (await engine.metrics()).total_orders == 1
         await bench.advance(6)
         assert draining.done()
         assert await engine.status("order1") is Status.COMPLETED
         assert not ready(engine)
+
+
+async def test_orders_are_cancelled_while_draining() -> None:
+    """One that waits is Cancelled at once; one that runs here is told to stop at once, and is Cancelled as it ends."""
+    bench = Bench()
+    work = Work(hangs)
+    async with bench.engine(work, concurrency=1, grace_seconds=20) as engine:
+        await bench.place(engine, "order1", "order2")
+        draining = asyncio.ensure_future(engine.drain())
+        await bench.settle()
+        assert (await bench.now(engine.cancel("order2"))).status is Status.CANCELLED
+        assert (await bench.now(engine.cancel("order1"))).cancel_requested
+        await bench.settle()
+        assert await bench.status("order1") is Status.CANCELLED
+        assert draining.done()
+    assert work.cancelled == ["order1"]
+
+
+async def test_failed_orders_are_redriven_while_draining() -> None:
+    """The order is Pending again, is not claimed here, and another process has it at once."""
+    bench = Bench()
+    work = Work(first_then(raises(Rejected), takes(bench, 5), only="order1"))
+    async with bench.engine(work, concurrency=2) as engine:
+        await bench.place(engine, "order1")
+        await bench.settle()
+        await bench.place(engine, "order2")
+        draining = asyncio.ensure_future(engine.drain())
+        await bench.settle()
+        order = await bench.now(engine.redrive("order1"))
+        assert (order.status, order.round) == (Status.PENDING, 2)
+        await bench.advance(2)
+        assert await bench.status("order1") is Status.PENDING
+        async with bench.engine(Work(), repository=bench.connect()):
+            await bench.advance(1.5)
+            assert await bench.status("order1") is Status.COMPLETED
+        await bench.advance(5)
+        assert draining.done()
+    assert work.started_ids == ["order1", "order2"]
+
+
+async def test_a_drained_engine_reads_and_acts_until_it_stops() -> None:
+    """Between the end of the drain and that of `async with` too, as its last requests need; afterwards not."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        await bench.place(engine, "order1", "order2")
+        waiting = asyncio.ensure_future(engine.wait_for("order1"))
+        before = engine.is_drained
+        await bench.now(engine.drain())
+        assert (before, engine.is_drained) == (False, True)
+        assert (await bench.now(engine.cancel("order1"))).status is Status.CANCELLED
+        assert (await bench.now(waiting)).status is Status.CANCELLED
+        with pytest.raises(ActionRefused):
+            await engine.redrive("order1")
+    for refused in [engine.cancel("order2"), engine.redrive("order2")]:
+        with pytest.raises(NotRunning):
+            await refused
+
+
+async def test_an_end_during_the_drain_is_heard_by_those_who_wait() -> None:
+    """`wait_for` goes on meanwhile, also one that begins only then."""
+    bench = Bench()
+    async with bench.engine(Work(takes(bench, 5))) as engine:
+        await bench.place(engine, "order1")
+        draining = asyncio.ensure_future(engine.drain())
+        await bench.advance(1)
+        waiting = asyncio.ensure_future(engine.wait_for("order1"))
+        await bench.advance(5)
+        assert (await bench.now(waiting)).status is Status.COMPLETED
+        assert draining.done()
 
 
 async def test_running_work_gets_its_grace_time() -> None:

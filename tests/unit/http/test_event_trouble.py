@@ -8,6 +8,7 @@ import pytest
 
 from order_engine import InvalidCursor
 from order_engine_adapters.http import Access, AccessScope, HttpLimits
+from tests.unit.application.bench import Bench, Work, takes
 from tests.unit.application.faults import IsSlow, Raises
 from tests.unit.http.following import following
 from tests.unit.http.rings import Ring
@@ -59,8 +60,30 @@ async def test_a_reader_that_stops_is_given_up() -> None:
         assert await open_streams(service) == 0
 
 
+async def test_streams_go_on_while_orders_end_in_a_drain() -> None:
+    """Those that are open, and new ones: each has the last event when it ends, with the drain, by a comment."""
+    bench = Bench()
+    async with serving(Work(takes(bench, 5)), bench=bench) as service:
+        await service.place("order1")
+        async with following(service.client, "/events") as before:
+            await before.begun()
+            draining = asyncio.ensure_future(service.engine.drain())
+            await service.bench.settle()
+            async with (
+                following(service.client, "/events") as after,
+                following(service.client, "/orders/order1/events") as one,
+            ):
+                await after.begun()
+                await one.begun()
+                await service.bench.advance(6)
+                parsers = [await each.to_the_end() for each in (before, after, one)]
+            assert [parser.sent[-1].type for parser in parsers] == ["completed"] * 3
+            assert "draining" in parsers[0].comments[-1]
+            assert draining.done()
+
+
 async def test_a_drain_ends_all_streams() -> None:
-    """Each ends with a comment, whole; new ones are refused with 503."""
+    """At its end, each with a comment, whole; new ones are refused with 503 from then on."""
     async with serving() as service:
         await service.place("order1")
         async with (

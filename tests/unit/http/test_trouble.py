@@ -36,14 +36,13 @@ async def test_an_engine_that_was_not_started_is_answered_with_503() -> None:
 
 
 async def test_an_engine_that_drains_takes_no_orders_and_answers_questions() -> None:
-    """503 for what would be new, from the first moment; reads go on."""
+    """503 for what would be new, from the first moment; reading and acting go on."""
     async with serving() as service:
         await service.place("order1")
         await service.engine.drain()
         refused = [
             await service.client.place(order("order2")),
             await service.client.place(order("order1")),
-            await service.client.post("/orders/order1/cancel"),
             await service.client.get("/readyz"),
         ]
         for response in refused:
@@ -53,6 +52,8 @@ async def test_an_engine_that_drains_takes_no_orders_and_answers_questions() -> 
         batch = await service.client.send("POST", "/orders/batch", NDJSON_BODY, text("order2"))
         assert [line["code"] for line in batch.lines()] == [503]
         assert await service.total_orders() == 1
+        assert (await service.client.post("/orders/order1/cancel")).json()["status"] == "Cancelled"
+        assert (await service.client.post("/orders/order1/redrive")).code == "action_refused"
 
 
 async def test_a_placing_under_way_is_finished_while_the_engine_drains() -> None:

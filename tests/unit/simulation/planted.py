@@ -85,6 +85,9 @@ ENDS: Final = Circumstances(
     "ends", {Fault.SHUTDOWN: 1, Fault.PROCESSOR_SLOW: 0.3, Fault.PROCESSOR_STUBBORN: 0.1, Fault.OVERLOAD: 0.1}
 )
 """Processes that are shut down while they work and while much waits."""
+ENDS_AMONG_CANCELS: Final = Circumstances(
+    "ends among cancels", {Fault.SHUTDOWN: 1, Fault.PROCESSOR_SLOW: 0.3, Fault.CLIENT_CANCELS: 0.5}
+)
 CLIENTS: Final = Circumstances(
     "clients",
     {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from order_engine import OrderEngine
+from order_engine import Order, OrderEngine
 from order_engine.application import worker
 from order_engine.application.attempts import StopReason
 from order_engine.application.worker import Worker
 from tests.unit.application import planted as others
-from tests.unit.simulation.planted import ENDS, ENDS_IN_TROUBLE, found
+from tests.unit.simulation.planted import ENDS, ENDS_AMONG_CANCELS, ENDS_IN_TROUBLE, found
 
 found("P9", within=20, where=ENDS)(others.claims_while_draining)
 found("P9", within=40, where=ENDS)(others.leaves_leases_to_lapse)
@@ -20,6 +20,23 @@ found("every call is answered", within=60, where=ENDS_IN_TROUBLE)(others.waiters
 def stays_ready(patch: pytest.MonkeyPatch) -> None:
     """Say that the engine is ready although it drains."""
     patch.setattr(OrderEngine, "ready", property(lambda self: not self._surroundings.availability.away))
+
+
+@found("P9", within=20, where=ENDS_AMONG_CANCELS)
+def refuses_actions_while_draining(patch: pytest.MonkeyPatch) -> None:
+    """Refuse to cancel and redrive as soon as the engine drains."""
+    cancel, redrive = OrderEngine.cancel, OrderEngine.redrive
+
+    async def cancel_late(self: OrderEngine, order_id: str, *, expected_version: int | None = None) -> Order:
+        self._life.refuse_unless_running()
+        return await cancel(self, order_id, expected_version=expected_version)
+
+    async def redrive_late(self: OrderEngine, order_id: str, *, expected_version: int | None = None) -> Order:
+        self._life.refuse_unless_running()
+        return await redrive(self, order_id, expected_version=expected_version)
+
+    patch.setattr(OrderEngine, "cancel", cancel_late)
+    patch.setattr(OrderEngine, "redrive", redrive_late)
 
 
 @found("P9", within=60, where=ENDS)

@@ -50,9 +50,9 @@ class OpenStreams:
 
     @contextmanager
     def opened(self, stream: AnyStream) -> Iterator[AnyStream]:
-        """Keep a stream among the open ones. Raises NotRunning while the engine drains, and Overloaded."""
-        if not self._engine.takes_work:
-            message = "The service is not running, or draining. Follow the events at another process."
+        """Keep a stream among the open ones. Raises NotRunning once the engine has drained, and Overloaded."""
+        if self._engine.is_drained:
+            message = "The service is shutting down. Follow the events at another process."
             raise NotRunning(message)
         if len(self._open) >= self._most:
             message = f"There are {self._most} event streams already."
@@ -91,9 +91,10 @@ class OpenStreams:
 
     async def _follow(self) -> None:
         try:
-            number = 0
-            while self._engine.takes_work:
+            number, is_last = 0, False
+            while not is_last:
                 number = await self._engine.changed(number)
+                is_last = self._engine.is_drained
                 await self._look()
             self._end_all(DRAINING)
         except NotRunning:
@@ -103,8 +104,6 @@ class OpenStreams:
             self._end_all(INTERRUPTED)
 
     async def _look(self) -> None:
-        if not self._engine.takes_work:
-            return
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
