@@ -15,6 +15,7 @@ from order_engine.application.observing import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
 from order_engine.application.placing import Placed, Placing, placed
+from order_engine.application.processor_kinds import check_processor
 from order_engine.application.surroundings import surround
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
@@ -59,7 +60,13 @@ class OrderEngine:
         random: Random | None = None,
         options: EngineOptions | None = None,
     ) -> None:
-        """Put an engine together from its adapters; nothing runs yet."""
+        """Put an engine together from its adapters; nothing runs yet.
+
+        Raises InvalidSetting for a processor that could not do the work: a class, a generator function, a function
+        that takes no order.
+        """
+        if processor is not None:
+            check_processor(processor)
         self._options = options or EngineOptions()
         self._surroundings = surround(
             repository=repository,

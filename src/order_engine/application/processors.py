@@ -4,26 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent import futures
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from threading import Thread
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
+from order_engine.application.processor_kinds import is_coroutine_processor
 from order_engine.domain.order import Order
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 
 POLITE_CANCELLATIONS = 1
 
-
-def is_coroutine_processor(processor: OrderProcessor | PlainProcessor) -> TypeGuard[OrderProcessor]:
-    """Whether calling `processor` gives a coroutine: a coroutine function, or an object whose `__call__` is one."""
-    return inspect.iscoroutinefunction(processor) or inspect.iscoroutinefunction(type(processor).__call__)
+AwaitableProcessor: TypeAlias = Callable[[Order], Awaitable[object]]
 
 
-def as_coroutine(processor: OrderProcessor | PlainProcessor) -> OrderProcessor:
-    """Return `processor` itself, or a plain function in a thread of its own for each attempt."""
+def as_coroutine(processor: OrderProcessor | PlainProcessor) -> AwaitableProcessor:
+    """Return `processor` itself, or a plain function in a thread of its own for each attempt.
+
+    What the processor returned is for `finish`.
+    """
     return processor if is_coroutine_processor(processor) else ThreadedProcessor(processor)
+
+
+async def finish(result: object) -> None:
+    """Wait for work that a processor returned instead of doing it: a coroutine, a future.
+
+    Raises TypeError for what nobody will ever do: a generator, of which nothing has run, or a function.
+    """
+    if isinstance(result, futures.Future):
+        result = asyncio.wrap_future(result)
+    if inspect.isawaitable(result):
+        result = await result
+    if result is not None and (kind := _undone_work(result)):
+        if inspect.iscoroutine(result):
+            result.close()
+        message = f"the processor returned {kind} instead of doing the work; nothing of it has run"
+        raise TypeError(message)
+
+
+def _undone_work(result: object) -> str | None:
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        return "a generator"
+    if inspect.isawaitable(result) or isinstance(result, futures.Future):
+        return "an awaitable of an awaitable"
+    if inspect.isroutine(result) or isinstance(result, partial):
+        return "a function"
+    return None
 
 
 _Ending: TypeAlias = "tuple[object, BaseException | None]"
@@ -41,13 +70,12 @@ class ThreadedProcessor:
         """Wrap `function`."""
         self._function = function
 
-    async def __call__(self, order: Order) -> None:
-        """Run the function on `order` to its end."""
+    async def __call__(self, order: Order) -> object:
+        """Run the function on `order` to its end, and return what it returned."""
         result, error = await self._ending(order)
         if error is not None:
             raise error
-        if inspect.isawaitable(result):
-            await result
+        return result
 
     async def _ending(self, order: Order) -> _Ending:
         loop = asyncio.get_running_loop()

@@ -11,7 +11,8 @@ from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
 from order_engine.application.limits import ended_within
 from order_engine.application.policies import RetryPolicy
-from order_engine.application.processors import as_coroutine, is_coroutine_processor
+from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.processors import as_coroutine, finish
 from order_engine.application.reporting import Report, Reporter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
@@ -180,7 +181,9 @@ class Worker:
         error: BaseException | None = None
         try:
             if attempt.stop_reason is None:
-                await self._processor(attempt.order)
+                result = await self._processor(attempt.order)
+                if result is not None:
+                    await finish(result)
             else:
                 error = asyncio.CancelledError()
         except BaseException as raised:

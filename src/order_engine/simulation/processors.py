@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
 from random import Random
 from typing import Final, TypeAlias
 
+from order_engine.application.processors import finish
 from order_engine.domain.errors import Rejected, RetryLater
 from order_engine.domain.order import Order
 from order_engine.simulation.deeds import Deed, Nature
@@ -95,9 +95,7 @@ class SimulatedProcessor:
         if self._work is None:
             return
         try:
-            result = self._work(order)
-            if isawaitable(result):
-                await result
+            await finish(self._work(order))
         except NotImplementedError as error:
             # It would fail each time, and a simulation of nothing but failures finds no fault with anybody.
             self._witness.cannot_work(order, error)

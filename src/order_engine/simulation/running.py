@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
+from order_engine.application.processor_kinds import check_processor
 from order_engine.domain.order import NewOrder, Order
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
@@ -138,6 +139,8 @@ class _Simulation:
         self._world = world
         outages = Outages()
         work = scenario.make_work() if scenario.make_work is not None else None
+        if work is not None:
+            check_processor(work)
         self._check, self._has_work = scenario.check, work is not None
         parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
         self._fleet = Fleet(world, parts)

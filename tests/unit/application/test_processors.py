@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from order_engine import Order
-from order_engine.application.processors import ThreadedProcessor, as_coroutine, is_coroutine_processor
+from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.processors import ThreadedProcessor, as_coroutine
 from order_engine.domain.decisions import Transition, place
 from order_engine.domain.validation import validate
 from order_engine_adapters.clocks import ManualClock
@@ -95,32 +96,6 @@ async def test_a_plain_function_sees_the_context_of_its_caller() -> None:
     MARK.set("caller")
     await ThreadedProcessor(function)(order())
     assert (seen, MARK.get()) == (["caller"], "caller")
-
-
-async def test_what_a_plain_function_returns_is_awaited_where_it_can_be() -> None:
-    """A function that returns a coroutine or a future has not done its work before that has ended."""
-    done: list[str] = []
-
-    async def work() -> None:
-        await asyncio.sleep(0)
-        done.append("done")
-
-    def function(_order: Order) -> Awaitable[None]:
-        return work()
-
-    await ThreadedProcessor(function)(order())
-    assert done == ["done"]
-
-
-async def test_an_error_of_what_is_awaited_is_the_processors() -> None:
-    """It comes out as it would of a coroutine function."""
-
-    async def work() -> None:
-        message = "boom"
-        raise LookupError(message)
-
-    with pytest.raises(LookupError):
-        await ThreadedProcessor(lambda _: work())(order())
 
 
 async def test_one_cancellation_waits_for_the_thread_and_a_second_lets_go() -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 import sys
-from collections.abc import Callable
 from operator import attrgetter
 from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 from order_engine import InvalidSetting
+from order_engine.application.processor_kinds import processor_problem
 from order_engine.ports.clock import Clock
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.demonstration import LONGEST_SECONDS, Demonstration
@@ -75,27 +74,9 @@ def _found(text: str, module: ModuleType, path: str) -> object:
 
 
 def _checked(text: str, found: object) -> OrderProcessor | PlainProcessor:
-    if isinstance(found, type):
-        # Calling it would make an object and no work, and every order would be Completed.
-        raise _invalid(text, "it is a class; name a function, or a method of an object")
-    if not callable(found):
-        raise _invalid(text, f"it is no function but of the type {type(found).__name__}")
-    if not _takes_one_argument(found):
-        raise _invalid(text, "it cannot be called with one argument, the order")
+    if problem := processor_problem(found):
+        raise _invalid(text, problem)
     return cast("OrderProcessor | PlainProcessor", found)
-
-
-def _takes_one_argument(function: Callable[..., Any]) -> bool:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        # What is written in C does not always say what it takes.
-        return True
-    try:
-        signature.bind(object())
-    except TypeError:
-        return False
-    return True
 
 
 def _is_dotted(text: str) -> bool:

@@ -1,0 +1,74 @@
+"""Which callables can be a processor, and which of them are coroutine functions."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any, TypeGuard
+
+from order_engine.domain.errors import InvalidSetting
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+
+MAX_WRAPPERS = 20
+"""Partials and callable objects around one another that are looked through; each call of a processor passes them."""
+
+
+def is_coroutine_processor(processor: OrderProcessor | PlainProcessor) -> TypeGuard[OrderProcessor]:
+    """Whether calling `processor` gives a coroutine: a coroutine function, or an object whose `__call__` is one."""
+    return inspect.iscoroutinefunction(processor) or inspect.iscoroutinefunction(_function_of(processor))
+
+
+def check_processor(processor: object) -> None:
+    """Raise InvalidSetting where `processor` could not do the work on an order, whatever it is called with."""
+    if problem := processor_problem(processor):
+        name = getattr(processor, "__qualname__", None) or type(processor).__qualname__
+        message = f"The processor {name} cannot be used: {problem}."
+        raise InvalidSetting(message)
+
+
+def processor_problem(processor: object) -> str | None:
+    """Return why `processor` cannot do the work on an order, as the end of a sentence; None where it can."""
+    function = _function_of(processor)
+    if isinstance(function, type):
+        # Calling it would make an object and no work, and every order would be Completed.
+        return "it is a class; name a function, or a method of an object"
+    if function is None or not callable(processor):
+        return f"it is no function but of the type {type(processor).__name__}"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        # Calling it would make a generator of which nothing has run.
+        return "it is a generator function, whose body never runs when it is called; remove `yield` from it"
+    if not _takes_one_argument(processor):
+        return "it cannot be called with one argument, the order"
+    return None
+
+
+def _function_of(processor: object) -> object:
+    """Return the function, method or class that a call of `processor` comes to; None where it is not callable."""
+    function = processor
+    for _ in range(MAX_WRAPPERS):
+        if isinstance(function, partial):
+            function = function.func
+        elif isinstance(function, staticmethod):
+            function = function.__func__
+        elif isinstance(function, type) or inspect.isroutine(function):
+            return function
+        elif callable(function):
+            function = type(function).__call__
+        else:
+            break
+    return None
+
+
+def _takes_one_argument(processor: Any) -> bool:  # noqa: ANN401 - a callable of any kind
+    # Asked of an object whose `__call__` is a static method, `inspect.signature` leaves the order out.
+    is_object = not isinstance(processor, partial) and not inspect.isroutine(processor)
+    try:
+        signature = inspect.signature(processor.__call__ if is_object else processor)
+    except (TypeError, ValueError):
+        # What is written in C does not always say what it takes.
+        return True
+    try:
+        signature.bind(object())
+    except TypeError:
+        return False
+    return True
