@@ -16,6 +16,8 @@ LONGEST_BUSY_PAUSE = 0.25
 """Seconds between two calls for an order that is locked by another transaction."""
 LARGEST_EXPONENT = 64
 """Beyond it any backoff has long met its cap, and the power would overflow a float."""
+MAX_ERRORS_TOLD = 10
+"""Errors of a group that a reason repeats. Far more do not fit into one."""
 
 
 def full_jitter(exponent: int, first: float, cap: float, random: Random) -> float:
@@ -29,7 +31,11 @@ def full_jitter(exponent: int, first: float, cap: float, random: Random) -> floa
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failed attempt is made again, and after how long."""
+    """How often a failed attempt is made again, and after how long.
+
+    A group of errors, however nested, counts as what is in it: a Rejected anywhere rejects the order, whatever else
+    failed beside it; else the longest delay that a RetryLater in it chose is kept.
+    """
 
     max_attempts: int
     backoff_seconds: float
@@ -38,9 +44,12 @@ class RetryPolicy:
     def after_failure(self, order: Order, error: BaseException, random: Random) -> Command:
         """Return what to report of an attempt that raised `error`: fail or retry."""
         reason = failure_reason(error)
-        if isinstance(error, Rejected) or order.failures + 1 >= self.max_attempts:
+        errors = _errors_in(error)
+        is_rejected = any(isinstance(each, Rejected) for each in errors)
+        if is_rejected or order.failures + 1 >= self.max_attempts:
             return Command(order.order_id, Action.FAIL, token=order.token, reason=reason)
-        delay = _chosen_delay(error)
+        delays = [delay for each in errors if (delay := _chosen_delay(each)) is not None]
+        delay = max(delays, default=None)
         if delay is None:
             delay = full_jitter(order.failures, self.backoff_seconds, self.backoff_cap_seconds, random)
         return Command(order.order_id, Action.RETRY, token=order.token, delay=delay, reason=reason)
@@ -54,14 +63,45 @@ def _chosen_delay(error: BaseException) -> float | None:
     return None
 
 
+def _errors_in(error: BaseException) -> list[BaseException]:
+    """Return the errors that a group holds, also within its groups; of any other error it alone."""
+    found: list[BaseException] = []
+    to_open = [error]
+    while to_open:
+        each = to_open.pop()
+        if isinstance(each, BaseExceptionGroup):
+            to_open.extend(reversed(each.exceptions))
+        else:
+            found.append(each)
+    return found
+
+
 def failure_reason(error: BaseException) -> str:
-    """Return the history's words for an error: its type and text, cut to what every store can keep."""
+    """Return the history's words for an error: its type and text, cut to what every store can keep.
+
+    For a group they are followed by those of the errors in it, those first that decided what became of the order.
+    """
+    words = _words(error)
+    if isinstance(error, BaseExceptionGroup):
+        errors = sorted(_errors_in(error), key=_rank)
+        words += " [" + "; ".join(map(_words, errors[:MAX_ERRORS_TOLD])) + "]"
+    return storable_reason(words)
+
+
+def _rank(error: BaseException) -> int:
+    if isinstance(error, Rejected):
+        return 0
+    return 1 if isinstance(error, RetryLater) else 2
+
+
+def _words(error: BaseException) -> str:
     try:
-        text = str(error)
+        # Joined: a class of text that the user made may fail in a later step.
+        text = "".join([str(error)])
     except BaseException as unreadable:  # noqa: BLE001 - the user's error may fail to tell itself in any way
         text = f"(its text raised {type(unreadable).__name__})"
     name = type(error).__name__
-    return storable_reason(f"{name}: {text}" if text else name)
+    return f"{name}: {text}" if text else name
 
 
 class Backoff:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 LONGEST_RETRY_LATER_SECONDS = 365 * 24 * 3600.0
@@ -232,10 +233,14 @@ class RetryLater(OrderEngineError):
 
     code = "retry_later"
 
-    def __init__(self, seconds: float, reason: str = "retry later") -> None:
-        """Choose the delay. Raises ValueError for a delay that is negative, not a number, or over a year."""
-        if not 0 <= seconds <= LONGEST_RETRY_LATER_SECONDS:
+    def __init__(self, seconds: float | timedelta, reason: str = "retry later") -> None:
+        """Choose the delay, in seconds or as a timedelta.
+
+        Raises ValueError for a delay that is negative, not a number, or over a year.
+        """
+        delay = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        if not 0 <= delay <= LONGEST_RETRY_LATER_SECONDS:
             message = f"RetryLater takes 0 to {LONGEST_RETRY_LATER_SECONDS:g} seconds, not {seconds!r}"
             raise ValueError(message)
-        self.seconds = float(seconds)
+        self.seconds = float(delay)
         super().__init__(reason)

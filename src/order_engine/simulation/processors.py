@@ -61,8 +61,8 @@ class SimulatedProcessor:
             task = asyncio.current_task()
             run.stopped = task is not None and task.cancelling() > 0
             run.raised = _beginning_of_its_reason(error)
-            run.rejected = isinstance(error, Rejected)
-            run.put_off = getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
+            run.rejected = _is_or_holds(error, Rejected)
+            run.put_off = _delay_chosen_by(error)
             witness.ended(run, Ending.RAISED)
             raise
         witness.ended(run, Ending.RETURNED)
@@ -85,9 +85,9 @@ class SimulatedProcessor:
             raise ItFailed(order.order_id)
         elif fault is Fault.PROCESSOR_REJECTS:
             message = "this order is not wanted"
-            raise Rejected(message)
+            raise _as_or_in_a_group(Rejected(message), order)
         elif fault is Fault.PROCESSOR_PUTS_OFF:
-            raise RetryLater(self._random.uniform(0, 2))
+            raise _as_or_in_a_group(RetryLater(self._random.uniform(0, 2)), order)
         if is_before:
             await self._do_work(order)
 
@@ -108,6 +108,27 @@ class SimulatedProcessor:
                 await self._clock.sleep(left)
             except asyncio.CancelledError:
                 run.stubborn = True
+
+
+def _as_or_in_a_group(error: Exception, order: Order) -> Exception:
+    """Return the error as it is, or as a processor raises it that works in a TaskGroup: beside another error."""
+    if order.token % 2:
+        return error
+    return ExceptionGroup("several steps failed", [ItFailed(order.order_id), ExceptionGroup("one step", [error])])
+
+
+def _is_or_holds(error: BaseException, kind: type[BaseException]) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(kind) is not None
+    return isinstance(error, kind)
+
+
+def _delay_chosen_by(error: BaseException) -> float | None:
+    """Return the longest delay that a RetryLater asks for, which may be one of a group's errors."""
+    if isinstance(error, BaseExceptionGroup):
+        delays = [delay for each in error.exceptions if (delay := _delay_chosen_by(each)) is not None]
+        return max(delays, default=None)
+    return getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
 
 
 def _beginning_of_its_reason(error: Exception) -> str:

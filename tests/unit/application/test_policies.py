@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from order_engine import Order, Rejected, RetryLater
 from order_engine.application.policies import Backoff, RetryPolicy, failure_reason, full_jitter
-from order_engine.domain.commands import Action
+from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import evolve
 from tests.unit.application import test_processors
 from tests.unit.application.bench import chance
@@ -94,3 +94,69 @@ def test_the_pauses_of_a_backoff_grow_to_their_cap_and_start_again() -> None:
     assert 0.5 <= min(pauses[10:]) < max(pauses[10:]) <= 1.0
     backoff.reset()
     assert backoff.pause() <= 0.1
+
+
+# Groups of errors
+
+
+def after(*errors: Exception, failures: int = 0) -> Command:
+    """Return what is reported of an attempt that raised these in a group of five groups around one another."""
+    group: Exception = ExceptionGroup("unhandled errors in a TaskGroup", list(errors))
+    for _ in range(4):
+        group = ExceptionGroup("outer", [ValueError("beside it"), group])
+    return RetryPolicy(5, 0.5, 60).after_failure(failed_before(failures), group, chance(1))
+
+
+def test_a_rejected_in_a_group_rejects_the_order() -> None:
+    """Whatever failed beside it, and however deep it is: another attempt would meet it again."""
+    command = after(ValueError("boom"), RetryLater(5), Rejected("no such address"))
+    assert command.action is Action.FAIL
+    assert command.reason is not None
+    assert "Rejected: no such address" in command.reason
+
+
+def test_the_longest_delay_in_a_group_is_kept() -> None:
+    """Each part of the work asked to be left alone for so long at least; other errors ask for nothing."""
+    command = after(RetryLater(5), ValueError("boom"), RetryLater(70, "closed until noon"), RetryLater(0))
+    assert (command.action, command.delay) == (Action.RETRY, 70)
+    assert command.reason is not None
+    assert "RetryLater: closed until noon" in command.reason
+
+
+def test_a_delay_of_nothing_in_a_group_is_kept() -> None:
+    """At once is a choice as well."""
+    assert after(RetryLater(0), ValueError("boom"), failures=3).delay == 0
+
+
+def test_a_group_of_other_errors_is_a_failure_like_any_other() -> None:
+    """It is retried with backoff until the attempts are spent, and its reason names what is in it."""
+    command = after(LookupError("no shelf"), KeyError("tea"))
+    assert command.action is Action.RETRY
+    assert 0 <= command.delay <= 0.5
+    assert command.reason is not None
+    assert "LookupError: no shelf" in command.reason
+    assert after(LookupError(), failures=4).action is Action.FAIL
+
+
+def test_a_group_of_many_errors_has_a_reason_of_the_usual_length() -> None:
+    """What decided comes first; the rest is cut."""
+    group = ExceptionGroup("many", [ValueError("x" * 100)] * 5_000 + [Rejected("the one that counts")])
+    reason = failure_reason(group)
+    assert len(reason) <= 1_000
+    assert "[Rejected: the one that counts; ValueError" in reason
+
+
+def test_an_error_whose_text_is_of_a_strange_class_has_a_reason() -> None:
+    """A text that cannot be formatted is a text all the same."""
+
+    class Text(str):
+        __slots__ = ()
+
+        def __format__(self, _spec: str) -> str:
+            raise LookupError
+
+    class Strange(Exception):
+        def __str__(self) -> str:
+            return Text("odd")
+
+    assert failure_reason(Strange()) == "Strange: odd"

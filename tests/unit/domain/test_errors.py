@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -228,3 +229,17 @@ def test_retry_later_refuses_other_delays(seconds: float) -> None:
     """Negative, endless, or no number: the processor's mistake is said at once, with the range that it has."""
     with pytest.raises(ValueError, match=r"takes 0 to 3\.1536e\+07 seconds"):
         RetryLater(seconds)
+
+
+@usual
+@given(st.timedeltas(timedelta(0), timedelta(days=365)))
+def test_retry_later_takes_a_timedelta(delay: timedelta) -> None:
+    """It is kept in seconds."""
+    assert RetryLater(delay).seconds == delay.total_seconds()
+
+
+@pytest.mark.parametrize("delay", [timedelta(microseconds=-1), timedelta(days=366), timedelta.min, timedelta.max])
+def test_retry_later_refuses_other_timedeltas(delay: timedelta) -> None:
+    """The same range counts."""
+    with pytest.raises(ValueError, match=r"takes 0 to 3\.1536e\+07 seconds"):
+        RetryLater(delay)
