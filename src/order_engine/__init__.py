@@ -29,6 +29,7 @@ from order_engine.domain.errors import (
     Unavailable,
     VersionMismatch,
     WaitTimedOut,
+    WrongEventLoop,
 )
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.limits import ContentLimits
@@ -71,4 +72,5 @@ __all__ = [
     "Unavailable",
     "VersionMismatch",
     "WaitTimedOut",
+    "WrongEventLoop",
 ]

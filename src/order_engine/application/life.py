@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from enum import Enum
@@ -15,7 +16,7 @@ from order_engine.application.placing import Placing
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
-from order_engine.domain.errors import NotRunning, OrderEngineError
+from order_engine.domain.errors import NotRunning, OrderEngineError, WrongEventLoop
 
 SILENT_POLLS = 3
 """Poll intervals without a word of the repository after which it is asked for one. A worker's own poll comes first."""
@@ -44,6 +45,8 @@ class Life:
         self._waiters = waiters
         self._worker = worker
         self._state = State.NEW
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._process = 0
         self._loops: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -58,18 +61,23 @@ class Life:
         return self._state in {State.DRAINED, State.STOPPED}
 
     def refuse_unless_running(self) -> None:
-        """Raise NotRunning unless the engine takes new work."""
+        """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""
         if self.runs:
+            self._refuse_foreign_loop()
             return
         self.refuse_unless_started()
         message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
         raise NotRunning(message)
 
     def refuse_unless_started(self) -> None:
-        """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`."""
+        """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`.
+
+        Only callers in its event loop are answered: what a call waits for in another one would never come.
+        """
         if self._state in {State.NEW, State.STOPPED} or self._loops is None:
             message = f"The engine {self._state.value}."
             raise NotRunning(message)
+        self._refuse_foreign_loop()
         if self._loops.done():
             message = "The engine has died of an error of its own, which `async with` raises at its end."
             raise NotRunning(message)
@@ -79,6 +87,8 @@ class Life:
         if self._state is not State.NEW:
             message = f"This engine {self._state.value}; an engine is started once. Make a new one."
             raise NotRunning(message)
+        self._home = asyncio.get_running_loop()
+        self._process = os.getpid()
         self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
         self._state = State.RUNNING
 
@@ -86,6 +96,7 @@ class Life:
         """Drain, or wait until the drain that is under way is done. A caller that is cancelled does not end it."""
         if self._state is State.NEW:
             self.refuse_unless_started()
+        self._refuse_foreign_loop()
         if self._draining is None:
             self._state = State.DRAINING
             self._surroundings.changes.ring()
@@ -106,6 +117,7 @@ class Life:
 
     async def stop(self) -> None:
         """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
+        self._refuse_foreign_loop()
         self._state = State.STOPPED
         tasks = [task for task in (self._draining, self._loops) if task is not None]
         try:
@@ -118,6 +130,26 @@ class Life:
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome
+
+    def _refuse_foreign_loop(self) -> None:
+        """Raise WrongEventLoop unless the caller runs in the event loop that the engine was started in."""
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is self._home or self._home is None:
+            return
+        if os.getpid() != self._process:
+            what = "was started in another process, of which this one is a fork: open an engine in this process"
+        elif not self._home.is_running():
+            what = "was started in an event loop that does not run any more: make a new engine in this one"
+        else:
+            what = (
+                "runs in another event loop: send the call there, with "
+                "`asyncio.run_coroutine_threadsafe(engine.place(order), loop).result()` from a thread"
+            )
+        message = f"The engine {what}."
+        raise WrongEventLoop(message)
 
     async def _run_loops(self) -> None:
         """Run all of them: if one dies, all end, and the engine with them."""

@@ -160,6 +160,12 @@ class NotRunning(OrderEngineError):
     code = "not_running"
 
 
+class WrongEventLoop(NotRunning):
+    """The engine runs in another event loop than the caller, or in none; nothing was stored."""
+
+    code = "wrong_event_loop"
+
+
 class Unavailable(OrderEngineError):
     """The repository or queue cannot be reached; nothing took effect. The same call may be made again."""
 

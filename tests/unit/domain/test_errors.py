@@ -44,6 +44,7 @@ CODES = {
     "VersionMismatch": "version_mismatch",
     "Overloaded": "overloaded",
     "NotRunning": "not_running",
+    "WrongEventLoop": "wrong_event_loop",
     "Unavailable": "unavailable",
     "OrderBusy": "order_busy",
     "RepositoryHeld": "repository_held",

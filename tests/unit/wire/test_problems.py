@@ -34,6 +34,7 @@ from order_engine.domain.errors import (
     Unavailable,
     VersionMismatch,
     WaitTimedOut,
+    WrongEventLoop,
 )
 from order_engine.wire import Problem, problem_of
 from tests.unit.domain.strategies import usual
@@ -52,6 +53,7 @@ PINNED: list[tuple[OrderEngineError, int, str]] = [
     (AdapterFault("m"), 500, "adapter_fault"),
     (Overloaded("m"), 503, "overloaded"),
     (NotRunning("m"), 503, "not_running"),
+    (WrongEventLoop("m"), 503, "wrong_event_loop"),
     (OutcomeUnknown("m"), 503, "outcome_unknown"),
     (Unavailable("m"), 503, "unavailable"),
     (OrderBusy("order-1"), 503, "order_busy"),
