@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -47,6 +47,7 @@ class TcpProxy:
         """Of every portion of bytes, in each direction."""
         self.is_swallowing = False
         self.loss: _Loss | None = None
+        self.is_committed: Callable[[], Awaitable[bool]] | None = None
         self.lost = asyncio.Event()
         """Set when the loss that was asked for has happened."""
 
@@ -121,6 +122,14 @@ class TcpProxy:
     def lose_request(self, marker: bytes) -> None:
         """Reset instead of passing on the next request that holds `marker`."""
         self._expect(_Loss(marker, is_delivered=False))
+
+    def lose_commit(self, is_committed: Callable[[], Awaitable[bool]]) -> None:
+        """Reset instead of passing on the first answer that comes once `is_committed`.
+
+        For calls of which nobody knows how many statements they are.
+        """
+        self.lost.clear()
+        self.is_committed = is_committed
 
     def _expect(self, loss: _Loss) -> None:
         self.lost.clear()
@@ -205,7 +214,7 @@ class _Link:
                 continue
             if is_request and self._loses_request(before, chunk):
                 continue
-            if not is_request and self._loses_answer:
+            if not is_request and (self._loses_answer or await self._is_lost_commit(chunk)):
                 self._after_lost(before + chunk)
             else:
                 sink.write(chunk)
@@ -226,6 +235,13 @@ class _Link:
             return False
         self._proxy.lost.set()
         self.reset()
+        return True
+
+    async def _is_lost_commit(self, answer: bytes) -> bool:
+        is_committed = self._proxy.is_committed
+        if is_committed is None or not answer.endswith(READY) or not await is_committed():
+            return False
+        self._proxy.is_committed = None
         return True
 
     def _after_lost(self, answer: bytes) -> None:

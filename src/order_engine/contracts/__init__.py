@@ -1,16 +1,19 @@
 """The conformance kit: what every adapter, ours or a third party's, has to pass.
 
 Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. A
-repository that keeps trace parents subclasses `TraceParentContract` as well. The kit needs hypothesis, and no plug-in:
+repository that keeps trace parents subclasses `TraceParentContract` as well, and one whose harness can inject faults
+`FaultContract`. The kit needs hypothesis, and no plug-in:
 every test is a plain method that runs its own event loop.
 """
 
 from order_engine.contracts.clock import ClockContract
 from order_engine.contracts.expectations import ContractBroken
+from order_engine.contracts.fault_hooks import FaultHooks
 from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarness
 from order_engine.contracts.machine import STATEFUL_SETTINGS, RepositoryMachine
 from order_engine.contracts.queue import QueueContract
 from order_engine.contracts.repository import RepositoryContract
+from order_engine.contracts.repository_faults import FaultContract
 from order_engine.contracts.trace_parents import TraceParentContract
 
 __all__ = [
@@ -18,6 +21,8 @@ __all__ = [
     "ClockContract",
     "ClockHarness",
     "ContractBroken",
+    "FaultContract",
+    "FaultHooks",
     "Harness",
     "QueueContract",
     "RepositoryContract",

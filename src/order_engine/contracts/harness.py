@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import Protocol
 
+from order_engine.contracts.fault_hooks import NO_FAULTS, FaultHooks, carry_out
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 
@@ -26,16 +26,18 @@ class RepositoryHarness(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """The harness for most repositories: `turn` moves the repository's time of day, at once or when awaited."""
+    """The harness for most repositories: `turn` moves the repository's time of day, at once or when awaited.
+
+    `faults` injects faults. A harness of another class may have an attribute of this name too.
+    """
 
     repository: OrderRepository
     turn: Callable[[float], Awaitable[None] | None]
+    faults: FaultHooks = NO_FAULTS
 
     async def advance(self, seconds: float) -> None:
         """Turn the time."""
-        turning = self.turn(seconds)
-        if isawaitable(turning):
-            await turning
+        await carry_out(self.turn(seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Unpack
 
 from order_engine.contracts import samples
 from order_engine.contracts.expectations import expect, expect_equal
+from order_engine.contracts.fault_hooks import NO_FAULTS, FaultHooks
 from order_engine.contracts.harness import RepositoryHarness
 from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement
 from order_engine.domain.events import Event
@@ -44,6 +45,7 @@ class Trial:
     def __init__(self, harness: RepositoryHarness) -> None:
         """Begin with an empty repository, the time of which is not known yet."""
         self.repository = harness.repository
+        self.faults: FaultHooks = getattr(harness, "faults", NO_FAULTS)
         self._harness = harness
         self._turned = timedelta()
         self._began: datetime | None = None

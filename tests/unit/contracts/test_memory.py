@@ -10,6 +10,8 @@ from typing import ClassVar
 from order_engine.contracts import (
     ClockContract,
     ClockHarness,
+    FaultContract,
+    FaultHooks,
     Harness,
     QueueContract,
     RepositoryContract,
@@ -19,14 +21,23 @@ from order_engine_adapters.clocks import ManualClock, SystemClock
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
 
 
-class TestMemoryRepository(RepositoryContract, TraceParentContract):
-    """The memory repository keeps the whole contract of a repository, trace parents included."""
+class _Bounded(MemoryRepository):
+    """A memory repository whose limit is set while it is in use."""
+
+    def full_after(self, orders: int) -> None:
+        """Take so many more orders."""
+        self._capacity = len(self._orders) + orders
+
+
+class TestMemoryRepository(RepositoryContract, TraceParentContract, FaultContract):
+    """The memory repository keeps the whole contract, trace parents included. It can be full, and nothing else."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Harness]:
         """Open an empty repository on a clock that stands still."""
         clock = ManualClock()
-        yield Harness(MemoryRepository(clock), clock.jump)
+        repository = _Bounded(clock)
+        yield Harness(repository, clock.jump, FaultHooks(full_after=repository.full_after))
 
 
 class TestMemoryQueue(QueueContract):
