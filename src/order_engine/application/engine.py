@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
@@ -28,7 +27,7 @@ from order_engine.domain.errors import (
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
-from order_engine.domain.text import identifier_problem, order_id_problem
+from order_engine.domain.text import stored_identifier_problem, stored_order_id_problem
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
@@ -212,7 +211,7 @@ class OrderEngine:
         a cursor of another list.
         """
         self._check_limit(limit, lowest=1)
-        if user_id is not None and (problem := identifier_problem(user_id, sys.maxsize)):
+        if user_id is not None and (problem := stored_identifier_problem(user_id)):
             message = f"The user_id {problem}."
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
@@ -294,5 +293,5 @@ class OrderEngine:
 
 def _refuse_impossible(order_id: str) -> None:
     """Raise OrderNotFound for an id that no order can have: not every store could so much as look for it."""
-    if order_id_problem(order_id, sys.maxsize):
+    if stored_order_id_problem(order_id):
         raise OrderNotFound(order_id)

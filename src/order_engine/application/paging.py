@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import overload
 
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.order import Order, Status
-from order_engine.domain.text import order_id_problem
+from order_engine.domain.text import stored_order_id_problem
 from order_engine.ports.repository import PageKey
 
 FOREIGN = "This is no cursor of the order list. Take `next` of the page before, or start without one."
@@ -38,7 +37,7 @@ def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor(FOREIGN) from error
     # A key that no order can have is forged: not every store could so much as compare with it.
-    if created_at.utcoffset() != NO_OFFSET or order_id_problem(order_id, sys.maxsize):
+    if created_at.utcoffset() != NO_OFFSET or stored_order_id_problem(order_id):
         raise InvalidCursor(FOREIGN)
     if (of_status, of_user_id) != (status, user_id):
         message = "This cursor was made for a list with other filters. Start that list without one."

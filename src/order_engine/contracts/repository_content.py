@@ -27,8 +27,8 @@ TEXTS = (
     "back\\slash \"quoted\" 'single' %s $1 ?",
     "null",
     "0012",
-    "a" * 128,
-    "\U0001f600" * 128,
+    "a" * 256,
+    "\U0001f600" * 256,
 )
 ATTRIBUTES: Mapping[str, Mapping[str, object]] = {
     "digits": {"a": Decimal("0.1000"), "b": 10**300, "c": Decimal("1e-300"), "d": Decimal("3.14159265358979323846")},

@@ -15,7 +15,7 @@ class ContentLimits:
     number as it is written.
     """
 
-    identifier_characters: int = 128
+    identifier_characters: int = 256
     items: int = 10_000
     amount_maximum: Decimal = Decimal(10**15)
     amount_decimals: int = 6

@@ -17,7 +17,7 @@ from order_engine_adapters.postgres.queue import PostgresQueue, SilentQueue, ope
 from tests.integration.postgres.bells import LISTENERS, PLENTY, ask, heard_before, new_channel, opened, ring_until_heard
 from tests.integration.postgres.support import server_url
 
-ODD_IDS = ("order-1", "Order-1", "e\u0301", "\u00e9", "a b", "\"quoted'", "back\\slash", "$1;--", "\U0001f600" * 128)
+ODD_IDS = ("order-1", "Order-1", "e\u0301", "\u00e9", "a b", "\"quoted'", "back\\slash", "$1;--", "\U0001f600" * 256)
 
 FOREIGN = ("", "order-1", "{}", "1", '"a"', "[" * 7_000, '[1, null, "", "\\u0000", "\\ud800"]')
 

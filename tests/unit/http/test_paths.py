@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Message, Scope
 
+from order_engine import Status
+from order_engine.domain.commands import Placement
 from tests.unit.http.client import JSON_BODY, Client, Response
 from tests.unit.http.serving import CREATED, order, serving, text
 
@@ -76,7 +79,8 @@ async def test_nothing_is_at_any_other_path(target: str, method: str) -> None:
 @pytest.mark.parametrize(
     "order_id",
     ["a b", "\u00e9", "\U0001f600", "%", "%41", '"', "?", "#", "&=+", ";", "\\", "{order_id}", "...", "..a", "-",
-     "a:b@c", "'", "<script>", "\ufffd", "e\u0301", "x" * 128, "\U0001f600" * 128, "batch", "status", "*"],
+     "a:b@c", "'", "<script>", "\ufffd", "e\u0301", "x" * 256, "\U0001f600" * 256, "batch", "status", "*",
+     "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f467", "\u0378", "\U0001fae9"],
 )  # fmt: skip
 async def test_every_id_is_carried_back_by_its_location(order_id: str) -> None:
     """`Location` is plain ASCII, and leads to the order whatever its id holds."""
@@ -96,11 +100,11 @@ async def test_every_id_is_carried_back_by_its_location(order_id: str) -> None:
     "encoded",
     ["%00", "a%00", "%FF", "a%FFb", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%0A", "a%0A", "%0D%0A", "%7F", "%20",
      "%20a",
-     "a%20", "%E2%80%8B", "%E2%80%A8", "%EE%80%80", "x" * 129, "x" * 5000, ".", "..", "%2E%2E", "%", "%4", "%zz"],
+     "a%20", "%E2%80%8B", "%E2%80%A8", "%EE%80%80", "x" * 257, "x" * 5000, ".", "..", "%2E%2E", "%", "%4", "%zz"],
 )  # fmt: skip
 @pytest.mark.parametrize("route", ["GET /orders/{}", "GET /orders/{}/status", "POST /orders/{}/cancel"])
 async def test_an_id_that_no_order_can_have_is_not_found(route: str, encoded: str) -> None:
-    """404, without asking a repository that might not be able to hold it; never a 500."""
+    """404 under the present rule or any other, and none is asked that might not be able to hold it; never a 500."""
     async with serving() as service:
         await service.place("\ufffd", "a\ufffdb", "a\ufffd")
         method, _, target = route.partition(" ")
@@ -108,6 +112,25 @@ async def test_an_id_that_no_order_can_have_is_not_found(route: str, encoded: st
         assert response.status == 404
         assert response.code in {"order_not_found", "route_not_found"}
         assert len(response.body) < 6000
+
+
+@pytest.mark.parametrize("stored", ["a\u00adb", "\u200d", "\ue000", " a ", "\uffff", "x" * 1000, "a\u2028b"], ids=ascii)
+async def test_an_order_that_another_rule_let_in_is_like_any_other(stored: str) -> None:
+    """It is read, listed by its user and page by page, and cancelled, though no new one may have such ids."""
+    async with serving() as service:
+        placement = Placement(stored, stored, ("item1",), Decimal(1))
+        await service.bench.store.add([placement, placement._replace(order_id=f"{stored}2")])
+        target = "/orders/" + quote(stored, safe="")
+        assert (await service.client.get(target)).json()["order_id"] == stored
+        for part in ("status", "history"):
+            assert (await service.client.get(f"{target}/{part}")).status == 200
+        first = await service.client.get(f"/orders?limit=1&user_id={quote(stored, safe='')}")
+        second = await service.client.get((first.header("link") or "")[1:].partition(">")[0])
+        listed = [each["order_id"] for page in (first, second) for each in page.json()["orders"]]
+        assert sorted(listed) == sorted([stored, f"{stored}2"])
+        assert (await service.client.post(f"{target}/cancel")).json()["status"] == "Cancelled"
+        assert (await service.bench.now(service.engine.wait_for(stored))).status is Status.CANCELLED
+        assert (await service.client.place(order(stored))).status == 422
 
 
 RAW_PATHS: list[dict[str, None]] = [{}, {"raw_path": None}]

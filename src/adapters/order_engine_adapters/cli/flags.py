@@ -80,7 +80,7 @@ FLAGS: Mapping[str, Flag] = {
     "batch_bytes": Flag(LIMITS, "BYTES", "4194304", "bytes in one transaction"),
     "bell_orders": Flag(LIMITS, "NUMBER", "100000", "ids that may wait to be put into the queue"),
     "page_limit": Flag(LIMITS, "NUMBER", "1000", "the largest page of a list or a history"),
-    "max_identifier_characters": Flag(LIMITS, "NUMBER", "128", "the longest order, user or item id"),
+    "max_identifier_characters": Flag(LIMITS, "NUMBER", "256", "the longest order, user or item id"),
     "max_items": Flag(LIMITS, "NUMBER", "10000", "the most items of an order"),
     "max_total_amount": Flag(LIMITS, "NUMBER", "1000000000000000", "the largest amount"),
     "max_amount_decimals": Flag(LIMITS, "NUMBER", "6", "the most decimals of an amount"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import click
 
 from order_engine import OrderNotFound
-from order_engine.domain.text import order_id_problem
+from order_engine.domain.text import stored_order_id_problem
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.output import exact_member, read_document, say_json, say_lines, terminal_width
 from order_engine_adapters.cli.presenting import (
@@ -87,7 +86,7 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
 
 def _check_id(order_id: str) -> None:
     # An empty one, or "..", would be another page of the service.
-    if order_id_problem(order_id, sys.maxsize):
+    if stored_order_id_problem(order_id):
         raise OrderNotFound(order_id)
 
 

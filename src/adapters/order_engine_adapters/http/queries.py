@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -13,7 +12,7 @@ from starlette.types import Scope
 from order_engine.application.engine import DEFAULT_PAGE
 from order_engine.domain.errors import InvalidQuery
 from order_engine.domain.order import Status
-from order_engine.domain.text import identifier_problem
+from order_engine.domain.text import stored_identifier_problem
 
 PARAMETERS: Final = ("status", "user_id", "limit", "cursor")
 LIMIT: Final = re.compile("[0-9]{1,9}")
@@ -82,7 +81,7 @@ def _status(text: str | None) -> Status | None:
 
 
 def _user_id(text: str | None) -> str | None:
-    if text is not None and (problem := identifier_problem(text, sys.maxsize)):
+    if text is not None and (problem := stored_identifier_problem(text)):
         message = f"The user_id {problem}."
         raise InvalidQuery(message)
     return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -11,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import Receive, Scope
 
 from order_engine.domain.errors import OrderNotFound
-from order_engine.domain.text import order_id_problem
+from order_engine.domain.text import stored_order_id_problem
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.errors import (
     BodyTooLarge,
@@ -110,7 +109,7 @@ def idempotency_key(scope: Scope) -> str | None:
 def path_order_id(scope: Scope) -> str:
     """Return the order id in the path. Raises OrderNotFound for one that no order can have."""
     order_id: str = scope["path_params"].get("order_id", BATCH)
-    if order_id_problem(order_id, sys.maxsize) or ("\ufffd" in order_id and not _is_sent_in_utf_8(scope)):
+    if stored_order_id_problem(order_id) or ("\ufffd" in order_id and not _is_sent_in_utf_8(scope)):
         raise OrderNotFound(order_id[:LONGEST_KEY])
     return order_id
 

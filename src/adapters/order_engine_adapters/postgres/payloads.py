@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from order_engine.domain.text import order_id_problem
+from order_engine.domain.text import stored_order_id_problem
 
 LARGEST_PAYLOAD: Final = 7_999
 """Bytes: the server refuses 8,000."""
@@ -41,4 +41,4 @@ def decode(payload: str) -> Sequence[str]:
         return []
     if not isinstance(found, list):
         return []
-    return [each for each in found if isinstance(each, str) and not order_id_problem(each, LARGEST_PAYLOAD)]
+    return [each for each in found if isinstance(each, str) and not stored_order_id_problem(each)]

@@ -34,8 +34,8 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
         "UserId": _parameter(
             "query",
             "user_id",
-            {"type": "string", "pattern": patterns.IDENTIFIER, "not": {"pattern": patterns.UNASSIGNED}},
-            "Only orders of this user.",
+            {"type": "string", "minLength": 1, "pattern": patterns.NO_NUL},
+            "Only orders of this user. Those that were stored under an earlier rule for ids are found as well.",
         ),
         "Limit": _parameter("query", "limit", limit, "Orders in one page."),
         "Cursor": _parameter(

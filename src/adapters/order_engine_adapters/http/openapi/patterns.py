@@ -5,19 +5,33 @@ They hold no look-ahead, which several languages' expressions do not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from order_engine.domain.limits import ContentLimits
+from order_engine.domain.text import JOINERS, REFUSED
 from order_engine.domain.validation import CURRENCY_LETTERS, LONGEST_KEY
 
-VISIBLE: Final = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
-"""Unicode letters, marks, numbers, punctuation, symbols: what `str.isprintable` admits, the space aside."""
-IDENTIFIER: Final = f"^[{VISIBLE}](?:[{VISIBLE} ]*[{VISIBLE}])?$"
-UNASSIGNED: Final = r"[\u20F1-\u20FF]"
-"""Said besides, though it follows: tools that know Unicode by its blocks take this rest of one for marks, and no Python
-knows a character in it."""
-NO_ORDER_ID: Final = rf"^\.{{1,2}}$|/|{UNASSIGNED}"
+LAST_OF_FIRST_PLANE: Final = 0xFFFF
+SURROGATES: Final = (0xD800, 0xDFFF)
+"""Left out of the expressions: no JSON text that is valid holds one, and not every dialect can name one."""
+
+
+def _escaped(ranges: Iterable[tuple[int, int]]) -> str:
+    return "".join(f"\\u{first:04X}-\\u{last:04X}" for first, last in ranges)
+
+
+def _literal(ranges: Iterable[tuple[int, int]]) -> str:
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+_REFUSED: Final = _escaped(pair for pair in REFUSED if pair[1] <= LAST_OF_FIRST_PLANE and pair != SURROGATES)
+_JOINERS: Final = "".join(f"\\u{ord(each):04X}" for each in JOINERS)
+IDENTIFIER: Final = f"^[^{_REFUSED}{_JOINERS} ](?:[^{_REFUSED}]*[^{_REFUSED}{_JOINERS} ])?$"
+"""What an identifier matches. It names no code point beyond the first plane: some languages' expressions cannot."""
+NO_IDENTIFIER: Final = f"[{_literal(pair for pair in REFUSED if pair[0] > LAST_OF_FIRST_PLANE)}]"
+"""What an identifier must not match besides: the characters beyond the first plane that it does not hold."""
+NO_ORDER_ID: Final = rf"^\.{{1,2}}$|/|{NO_IDENTIFIER}"
 """What an identifier must not match to be an order's: a URL path would not carry it back."""
 NO_NUL: Final = r"^[^\x00]*$"
 CURRENCY: Final = f"^[A-Z]{{{CURRENCY_LETTERS}}}$"

@@ -63,8 +63,9 @@ def _values(limits: ContentLimits) -> Mapping[str, Schema]:
     return {
         "Identifier": {
             **identifier,
-            "not": {"pattern": patterns.UNASSIGNED},
-            "description": "Letters, marks, numbers, punctuation, symbols and, inside, the space. Case counts.",
+            "not": {"pattern": patterns.NO_IDENTIFIER},
+            "description": "Letters, marks, numbers, punctuation, symbols and, inside, the space and the joiners "
+            "U+200C and U+200D. Case counts.",
         },
         "OrderId": {
             **identifier,
