@@ -71,7 +71,7 @@ class OrderEngine:
             repository=repository,
             queue=queue,
             clock=clock,
-            observer=observer or LogObserver(),
+            observer=observer or LogObserver(clock),
             random=random or SystemRandom(),
             options=self._options,
         )

@@ -162,6 +162,8 @@ class Life:
             self._waiters.poll(),
             self._probe(),
         ]
+        if self._surroundings.observer.summarizes:
+            loops.append(self._summarize())
         if self._worker is not None:
             loops.extend(self._worker.loops())
         try:
@@ -172,6 +174,16 @@ class Life:
             # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
             if self._worker is not None:
                 self._worker.cancel_attempts()
+
+    async def _summarize(self) -> NoReturn:
+        """Let the observer sum up what it holds back, now and then and at the end."""
+        surroundings = self._surroundings
+        try:
+            while True:
+                await surroundings.clock.sleep(surroundings.options.poll_seconds)
+                surroundings.observer.summarize(last=False)
+        finally:
+            surroundings.observer.summarize(last=True)
 
     async def _probe(self) -> NoReturn:
         """See whether the repository is there where nobody else asks: `ready` has to be true to the present.

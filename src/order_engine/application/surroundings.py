@@ -27,7 +27,7 @@ class Surroundings:
     repository: OrderRepository
     queue: OrderQueue
     clock: Clock
-    observer: Observer
+    observer: GuardedObserver
     random: Random
     options: EngineOptions
     availability: Availability
@@ -71,7 +71,7 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     options: EngineOptions,
 ) -> Surroundings:
     """Build the surroundings of one engine from its adapters."""
-    guarded = GuardedObserver(observer)
+    guarded = GuardedObserver(observer, clock)
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
     limits = CallLimits(options.request_seconds, _seconds_to_be_heard(options))
     changes = Changes()

@@ -17,8 +17,8 @@ from order_engine.application.reporting import Report, Reporter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.domain.commands import Action, ClaimTerms, Command
-from order_engine.domain.order import Order, Standing
-from order_engine.ports.observer import ProcessorStuck
+from order_engine.domain.order import Order, Standing, Status
+from order_engine.ports.observer import AttemptFailed, AttemptsVanished, ProcessorStuck
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import Applied, Claimed
 
@@ -155,6 +155,8 @@ class Worker:
     def _start_claimed(self, claimed: Claimed, asked: float) -> None:
         for order in claimed.ended:
             self._waiters.look_at(order.order_id)
+            if order.status is Status.FAILED:
+                self._surroundings.observer.observe(AttemptsVanished(order))
         self._start(claimed.orders, asked)
 
     def _start(self, orders: Iterable[Order], asked: float) -> None:
@@ -194,6 +196,8 @@ class Worker:
             error = raised
         attempt.processing = False
         command = None if attempt.given_up else self._report(attempt, error)
+        if command is not None and command.reason is not None:
+            self._observe_failure(attempt, command, error)
         # Its traceback leads back to this frame: otherwise only the garbage collector would find the two.
         del error
         if command is None:
@@ -242,7 +246,14 @@ class Worker:
         attempt.given_up = True
         order = attempt.order
         self._surroundings.observer.observe(ProcessorStuck(order.order_id, order.token))
-        self._reporter.report(attempt, self._report_on_stopped(attempt))
+        command = self._report_on_stopped(attempt)
+        if command.reason is not None:
+            self._observe_failure(attempt, command, None)
+        self._reporter.report(attempt, command)
+
+    def _observe_failure(self, attempt: Attempt, command: Command, error: BaseException | None) -> None:
+        seconds = self._surroundings.clock.monotonic() - attempt.started
+        self._surroundings.observer.observe(AttemptFailed(attempt.order, command, error, seconds))
 
 
 def _is_being_closed(task: asyncio.Task[None] | None) -> bool:

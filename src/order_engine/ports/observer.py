@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from order_engine.domain.commands import Command
+from order_engine.domain.order import Order
 from order_engine.ports.repository import Applied
 
 
@@ -27,6 +28,27 @@ class Reported:
     answers: Sequence[Applied]
     trace_parents: Mapping[str, str] = field(default_factory=dict)
     """The W3C `traceparent` of each of these orders that has one, by the order's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """The processor failed: it raised `error`, or took longer than an attempt may.
+
+    `error` is then the cancellation that stopped it, or None where it did not stop. `command` is what is going to be
+    reported: whether the order is retried and after how long, or Failed, and the reason. The attempt ran for `seconds`.
+    """
+
+    order: Order
+    command: Command
+    error: BaseException | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsVanished:
+    """A claim ended this order as Failed: too many of its attempts ended without a report."""
+
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +113,8 @@ class BellDropped:
 Fact: TypeAlias = (
     Committed
     | Reported
+    | AttemptFailed
+    | AttemptsVanished
     | ReportFailed
     | AttemptSuperseded
     | ProcessorStuck
@@ -107,4 +131,13 @@ class Observer(Protocol):
 
     def observe(self, fact: Fact) -> None:
         """Take note of `fact`: at once and without raising, since the engine waits meanwhile."""
+        ...
+
+
+@runtime_checkable
+class Summarizing(Protocol):
+    """An observer that holds back what comes too often, and sums it up."""
+
+    def summarize(self, *, last: bool) -> None:
+        """Report what was held back, if it is time for that. Called in every poll interval, and for the `last` time."""
         ...

@@ -12,7 +12,7 @@ from order_engine import ContentLimits, EngineOptions, Event, NewOrder, Order, O
 from order_engine.domain.metrics import Statistics, fold_statistics
 from order_engine.domain.replay import replay, told
 from order_engine.domain.validation import validate
-from order_engine.ports.observer import Fact
+from order_engine.ports.observer import Fact, Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue
 from order_engine.ports.repository import OrderRepository
@@ -133,6 +133,8 @@ class Bench:
         self.store = MemoryRepository(self.clock, capacity)
         self.queue = MemoryQueue()
         self.facts = Facts()
+        self.observer: Observer = self.facts
+        """The observer of the engines that are built from now on."""
         self.repository = self.connect()
         self._engines = 0
         self._stubborn: list[asyncio.Event] = []
@@ -158,7 +160,7 @@ class Bench:
             queue=queue or self.queue,
             clock=self.clock,
             processor=processor,
-            observer=self.facts,
+            observer=self.observer,
             random=chance(self._engines),
             options=EngineOptions(**options),
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from order_engine import NewOrder, OrderEngine, Rejected, Unavailable
+from order_engine import NewOrder, Order, OrderEngine, Rejected, Unavailable
 from order_engine.application.observing import GuardedObserver, LogObserver
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import RefusalReason
 from order_engine.ports.observer import (
+    AttemptFailed,
     AttemptSuperseded,
+    AttemptsVanished,
     BellDropped,
     Committed,
     Fact,
@@ -24,10 +28,13 @@ from order_engine.ports.observer import (
     RepositoryBack,
 )
 from order_engine.ports.repository import Applied
+from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, Work, hangs, order_ids, raises, takes
 
 COMMAND = Command("order1", Action.COMPLETE, token=3)
-FAILURE = Command("order1", Action.RETRY, token=3, reason="ValueError: boom")
+FAILURE = Command("order1", Action.RETRY, token=3, delay=1.5, reason="ValueError: boom")
+LAST_FAILURE = Command("order1", Action.FAIL, token=3, reason="ValueError: boom")
+ORDER = cast("Order", SimpleNamespace(order_id="order1", attempt=2, token=3, vanished=10, trace_parent=None))
 
 
 class Unreadable(Exception):
@@ -50,7 +57,9 @@ class Unreadable(Exception):
         (AttemptSuperseded("order1", 3), logging.WARNING, "attempt 3 of order order1 was superseded"),
         (ProcessorStuck("order1", 3), logging.WARNING, "ignores its cancellation"),
         (Reported([COMMAND], [Applied(RefusalReason.LOST, None)]), logging.WARNING, "superseded"),
-        (Reported([FAILURE], [Applied(None, None)]), logging.INFO, "ValueError: boom"),
+        (AttemptFailed(ORDER, FAILURE, None, 1.0), logging.WARNING, "attempt 2 of order order1 failed, retry in 1.5 s"),
+        (AttemptFailed(ORDER, LAST_FAILURE, None, 1.0), logging.WARNING, "order order1 failed after attempt 2"),
+        (AttemptsVanished(ORDER), logging.WARNING, "10 attempts ended without a report"),
     ],
     ids=lambda case: type(case).__name__,
 )
@@ -59,13 +68,13 @@ def test_the_log_tells_what_an_operator_should_know(
 ) -> None:
     """Each fact that is trouble, or the end of it, is one line in the log `order_engine`."""
     with caplog.at_level(logging.DEBUG, logger="order_engine"):
-        LogObserver().observe(fact)
+        LogObserver(ManualClock()).observe(fact)
     assert [(record.name, record.levelno) for record in caplog.records] == [("order_engine", level)]
     assert words in caplog.text
 
 
 async def test_a_failed_attempt_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
-    """So that whoever looks at a trace finds why its order was tried again; one without a trace is logged as before."""
+    """As a field, so that whoever looks at a trace finds why its order was tried again."""
     bench = Bench()
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     async with bench.engine(Work(raises(lambda: Rejected("no")))) as engine:
@@ -75,27 +84,27 @@ async def test_a_failed_attempt_is_logged_with_its_trace(caplog: pytest.LogCaptu
             )
             await bench.now(engine.place(wanted))
         await bench.settle()
-    with caplog.at_level(logging.INFO, logger="order_engine"):
-        observer = LogObserver()
-        for fact in bench.facts.of(Reported):
-            observer.observe(fact)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"attempt 1 of order order1 (trace {trace}): Rejected: no",
-        "attempt 1 of order order2: Rejected: no",
+    observer = LogObserver(ManualClock())
+    for fact in bench.facts.of(AttemptFailed):
+        observer.observe(fact)
+    fields = ("order_id", "attempt", "token", "trace_id")
+    assert [tuple(getattr(record, name, None) for name in fields) for record in caplog.records] == [
+        ("order1", 1, 1, trace),
+        ("order2", 1, 1, None),
     ]
 
 
 def test_a_superseded_attempt_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
     """Its report is the last that is heard of it here."""
     parents = {"order1": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
-    LogObserver().observe(Reported([COMMAND], [Applied(RefusalReason.LOST, None)], parents))
+    LogObserver(ManualClock()).observe(Reported([COMMAND], [Applied(RefusalReason.LOST, None)], parents))
     told = "attempt 3 of order order1 (trace 4bf92f3577b34da6a3ce929d0e0e4736) was superseded"
     assert [record.getMessage() for record in caplog.records] == [told]
 
 
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Its first failure is a warning and the others are details, until the repository is back."""
-    observer = LogObserver()
+    observer = LogObserver(ManualClock())
     outage: list[Fact] = [RepositoryAway("add", Unavailable()), RepositoryAway("add", Unavailable()), RepositoryBack()]
     with caplog.at_level(logging.DEBUG, logger="order_engine"):
         for fact in outage * 2:
@@ -109,7 +118,7 @@ def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_log_is_silent_about_ordinary_work(fact: Fact, caplog: pytest.LogCaptureFixture) -> None:
     """A log line per order would be the slowest part of the engine."""
     with caplog.at_level(logging.DEBUG, logger="order_engine"):
-        LogObserver().observe(fact)
+        LogObserver(ManualClock()).observe(fact)
     assert caplog.records == []
 
 
@@ -123,7 +132,7 @@ def test_an_observer_that_raises_is_kept_away_from_the_engine(caplog: pytest.Log
             """Fail."""
             raise RuntimeError(fact)
 
-    GuardedObserver(Broken()).observe(RepositoryBack())
+    GuardedObserver(Broken(), ManualClock()).observe(RepositoryBack())
     assert "the observer raised" in caplog.text
 
 

@@ -37,7 +37,7 @@ class Container(containers.DeclarativeContainer):
     processor: providers.Object[Processor | None] = providers.Object(None)
     clock = providers.Singleton(SystemClock)
     random = providers.Singleton(SystemRandom)
-    observer = providers.Singleton(LogObserver)
+    observer = providers.Singleton(LogObserver, clock)
     repository_opener = providers.Factory(plugins.repository_opener, settings.provided.database_url)
     queue_url = providers.Factory(queue_url, settings)
     queue_opener = providers.Factory(plugins.queue_opener, queue_url)
