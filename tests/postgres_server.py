@@ -75,6 +75,27 @@ class Server:
         """Stop it: "fast" ends sessions in order, "immediate" is a crash."""
         self._run("pg_ctl", "-D", str(self.cluster), "-m", mode, "-w", "-t", "50", "stop")
 
+    def standby(self, folder: Path, name: str = "standby") -> Server:
+        """Make a standby from what this server has now, in a folder of its own; it is still to be started."""
+        standby = Server(self.programs, folder, free_port(), self.settings)
+        unprivileged(folder)
+        source = f"host=127.0.0.1 port={self.port} user=postgres application_name={name}"
+        words = ("-D", str(standby.cluster), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        standby._run("pg_basebackup", "-d", source, *words)
+        return standby
+
+    def promote(self) -> None:
+        """Let a standby become a primary, and wait until it takes writes."""
+        self._run("pg_ctl", "-D", str(self.cluster), "-w", "-t", "50", "promote")
+
+    def dump(self, *words: str) -> None:
+        """Run `pg_dump` of its database."""
+        self._run("pg_dump", "-d", self.url, *words)
+
+    def restore_dump(self, url: str, *words: str) -> None:
+        """Run `pg_restore` into a database."""
+        self._run("pg_restore", "-d", url, *words)
+
     def pause(self) -> None:
         """Let it answer nothing, as a network does that swallows everything."""
         self._signal(signal.SIGSTOP)

@@ -9,7 +9,7 @@ every test is a plain method that runs its own event loop.
 from order_engine.contracts.clock import ClockContract
 from order_engine.contracts.expectations import ContractBroken
 from order_engine.contracts.fault_hooks import FaultHooks
-from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarness
+from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarness, RestorableHarness
 from order_engine.contracts.machine import STATEFUL_SETTINGS, RepositoryMachine
 from order_engine.contracts.queue import QueueContract
 from order_engine.contracts.repository import RepositoryContract
@@ -28,5 +28,6 @@ __all__ = [
     "RepositoryContract",
     "RepositoryHarness",
     "RepositoryMachine",
+    "RestorableHarness",
     "TraceParentContract",
 ]

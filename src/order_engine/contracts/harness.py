@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from order_engine.contracts.fault_hooks import NO_FAULTS, FaultHooks, carry_out
 from order_engine.ports.clock import Clock
@@ -21,6 +21,22 @@ class RepositoryHarness(Protocol):
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass for what the repository stamps and compares; negative seconds set its clock back."""
+        ...
+
+
+@runtime_checkable
+class RestorableHarness(RepositoryHarness, Protocol):
+    """A harness that can also go back in time, as an operator does who restores a backup.
+
+    A repository whose harness is none is not tested for what a restore does to cursors.
+    """
+
+    async def back_up(self) -> None:
+        """Keep the repository as it is now."""
+        ...
+
+    async def restore(self) -> None:
+        """Take the repository back to the backup. `repository` may be another object afterwards."""
         ...
 
 

@@ -20,6 +20,7 @@ from order_engine.contracts.repository_listing import RepositoryListing
 from order_engine.contracts.repository_placing import RepositoryPlacing
 from order_engine.contracts.repository_renewing import RepositoryRenewing
 from order_engine.contracts.repository_reporting import RepositoryReporting
+from order_engine.contracts.repository_restoring import RepositoryRestoring
 from order_engine.contracts.repository_statistics import RepositoryStatistics
 from order_engine.contracts.repository_times import RepositoryTimes
 from order_engine.contracts.repository_tracing import RepositoryTracing
@@ -39,6 +40,7 @@ class RepositoryContract(
     RepositoryTimes,
     RepositoryHistory,
     RepositoryEvents,
+    RepositoryRestoring,
     RepositoryListing,
     RepositoryStatistics,
     RepositoryContent,

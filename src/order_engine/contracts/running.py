@@ -30,13 +30,28 @@ def as_test(
 ) -> Callable[[Suite], None]:
     """Make a test method of a coroutine that is given what `prepare` makes of the opened adapter."""
 
+    async def run(suite: Suite) -> None:
+        async with suite.open() as opened:
+            await body(suite, prepare(opened))
+
+    return _as_test(run, body)
+
+
+def as_test_of_several(body: Callable[[Suite], Coroutine[Any, Any, None]]) -> Callable[[Suite], None]:
+    """Make a test method of a coroutine that opens one adapter after the other by itself."""
+    return _as_test(body, body)
+
+
+def _as_test(
+    run: Callable[[Suite], Coroutine[Any, Any, None]], body: Callable[..., Coroutine[Any, Any, None]]
+) -> Callable[[Suite], None]:
     def test(suite: Suite) -> None:
-        async def run() -> None:
-            async with suite.open() as opened, asyncio.timeout(suite.patience_seconds):
-                await body(suite, prepare(opened))
+        async def within_limit() -> None:
+            async with asyncio.timeout(suite.patience_seconds):
+                await run(suite)
 
         try:
-            asyncio.run(run())
+            asyncio.run(within_limit())
         except TimeoutError as error:
             message = f"{body.__name__} was not done after {suite.patience_seconds} s: {body.__doc__}"
             raise ContractBroken(message) from error

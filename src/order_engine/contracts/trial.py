@@ -11,7 +11,7 @@ from typing import Unpack
 from order_engine.contracts import samples
 from order_engine.contracts.expectations import expect, expect_equal
 from order_engine.contracts.fault_hooks import NO_FAULTS, FaultHooks
-from order_engine.contracts.harness import RepositoryHarness
+from order_engine.contracts.harness import RepositoryHarness, RestorableHarness
 from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
@@ -25,6 +25,7 @@ from order_engine.ports.repository import (
     EventPage,
     ExactReader,
     OrderQuery,
+    OrderRepository,
     PageKey,
     Renewed,
 )
@@ -44,12 +45,21 @@ class Trial:
 
     def __init__(self, harness: RepositoryHarness) -> None:
         """Begin with an empty repository, the time of which is not known yet."""
-        self.repository = harness.repository
         self.faults: FaultHooks = getattr(harness, "faults", NO_FAULTS)
         self._harness = harness
         self._turned = timedelta()
         self._began: datetime | None = None
         self._serial = count(1)
+
+    @property
+    def repository(self) -> OrderRepository:
+        """The repository under test, after a restore another one."""
+        return self._harness.repository
+
+    @property
+    def restorable(self) -> RestorableHarness | None:
+        """The harness, where it can go back in time."""
+        return self._harness if isinstance(self._harness, RestorableHarness) else None
 
     @property
     def now(self) -> datetime:

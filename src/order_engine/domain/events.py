@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Final, NamedTuple
 
 from order_engine.domain.order import Status
 
 VANISHED = "vanished"
 """The reason of an end that a claim brought about: the holder's lease ended without a report."""
+
+FINGERPRINT_DIGITS: Final = 16
 
 
 class EventType(StrEnum):
@@ -56,3 +59,14 @@ class Event(NamedTuple):
     token: int | None = None
     attempt: int | None = None
     reason: str | None = None
+
+
+def fingerprint(event: Event) -> str:
+    """Return 16 hexadecimal digits that no other event has.
+
+    After a restore or a promotion, versions and serial numbers are given a second time. A position in a history is
+    therefore compared with the event that stood there when the position was given out, most of all with its time.
+    """
+    told = (event.order_id, event.version, event.type.value, event.at.isoformat(), event.token, event.attempt)
+    text = "\0".join((*map(str, told), event.reason or ""))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]

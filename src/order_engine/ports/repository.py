@@ -199,7 +199,8 @@ class OrderReader(Protocol):
 
         Whoever follows the cursors gets every event once and each order's in version order, also those that committed
         late; no order across orders is promised (P5). With `limit` 0 and no cursor, the answer is the cursor of the
-        present end. A cursor that is foreign or too old raises InvalidCursor: an error, never a gap.
+        present end. A cursor that is foreign or too old raises InvalidCursor: an error, never a gap. So does one whose
+        reader has seen what a restore or a promotion has undone, also once other events have taken its place.
         """
         ...
 

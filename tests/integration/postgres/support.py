@@ -12,11 +12,11 @@ from typing import Final
 
 import asyncpg
 
-from order_engine.contracts import Harness
+from order_engine.contracts.fault_hooks import NO_FAULTS
 from order_engine.contracts.samples import terms
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import Order
-from order_engine_adapters.postgres.connecting import Target, connect, parse
+from order_engine_adapters.postgres.connecting import Connection, Target, connect, parse
 from order_engine_adapters.postgres.migrations import migrate_target, shipped
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -33,6 +33,32 @@ EMPTY: Final = """
 TRUNCATE {schema}.contents, {schema}.orders, {schema}.events, {schema}.idempotency_keys, {schema}.counters;
 UPDATE {schema}.manual_clock SET now = '2026-01-01 12:00:00.123456+00'
 """
+
+BACK_UP: Final = """
+DROP SCHEMA IF EXISTS {schema}_backup CASCADE;
+CREATE SCHEMA {schema}_backup;
+CREATE TABLE {schema}_backup.contents AS TABLE {schema}.contents;
+CREATE TABLE {schema}_backup.orders AS TABLE {schema}.orders;
+CREATE TABLE {schema}_backup.events AS TABLE {schema}.events;
+CREATE TABLE {schema}_backup.idempotency_keys AS TABLE {schema}.idempotency_keys;
+CREATE TABLE {schema}_backup.counters AS TABLE {schema}.counters;
+CREATE TABLE {schema}_backup.manual_clock AS TABLE {schema}.manual_clock;
+"""
+RESTORE: Final = """
+SET LOCAL session_replication_role = replica;
+TRUNCATE {schema}.contents, {schema}.orders, {schema}.events, {schema}.idempotency_keys, {schema}.counters,
+    {schema}.manual_clock;
+INSERT INTO {schema}.contents TABLE {schema}_backup.contents;
+INSERT INTO {schema}.orders TABLE {schema}_backup.orders;
+INSERT INTO {schema}.events OVERRIDING SYSTEM VALUE TABLE {schema}_backup.events;
+INSERT INTO {schema}.idempotency_keys TABLE {schema}_backup.idempotency_keys;
+INSERT INTO {schema}.counters OVERRIDING SYSTEM VALUE TABLE {schema}_backup.counters;
+INSERT INTO {schema}.manual_clock TABLE {schema}_backup.manual_clock;
+SELECT setval('{schema}.serials', (SELECT coalesce(max(serial), 0) + 1 FROM {schema}.contents), false),
+    setval('{schema}.events_serial_seq', (SELECT coalesce(max(serial), 0) + 1 FROM {schema}.events), false),
+    setval('{schema}.counters_slot_seq', (SELECT coalesce(max(slot), 0) + 1 FROM {schema}.counters), false)
+"""
+"""What `pg_restore --data-only` does to tables that were emptied: everything but transaction ids is as it was."""
 
 _lifetimes = ExitStack()
 _chosen: list[Path | None] = [None]
@@ -71,18 +97,37 @@ async def new_repository(pool: int = 4) -> AsyncIterator[PostgresRepository]:
         yield repository
 
 
+class PostgresHarness:
+    """A repository in a schema where time stands still."""
+
+    def __init__(self, repository: PostgresRepository, connection: Connection, schema: str) -> None:
+        """Do by way of `connection` what the repository knows nothing of."""
+        self.repository = repository
+        self.faults = NO_FAULTS
+        self._connection = connection
+        self._schema = schema
+
+    async def advance(self, seconds: float) -> None:
+        """Turn the time."""
+        await self._connection.execute(TURN.format(schema=self._schema), seconds)
+
+    async def back_up(self) -> None:
+        """Copy all rows."""
+        await self._connection.execute(BACK_UP.format(schema=self._schema))
+
+    async def restore(self) -> None:
+        """Put the copied rows in the place of those that are there."""
+        await self._connection.execute(RESTORE.format(schema=self._schema))
+
+
 @asynccontextmanager
-async def harness(target: Target) -> AsyncIterator[Harness]:
+async def harness(target: Target) -> AsyncIterator[PostgresHarness]:
     """Open a repository in a schema where time stands still, emptied before."""
     connection = await connect(target)
     try:
         await connection.execute(EMPTY.format(schema=target.schema))
-
-        async def turn(seconds: float) -> None:
-            await connection.execute(TURN.format(schema=target.schema), seconds)
-
         async with open_target(target) as repository:
-            yield Harness(repository, turn)
+            yield PostgresHarness(repository, connection, target.schema)
     finally:
         await connection.close()
 

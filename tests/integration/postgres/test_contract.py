@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from order_engine.contracts import Harness, RepositoryContract, TraceParentContract
+from order_engine.contracts import RepositoryContract, TraceParentContract
 from order_engine_adapters.postgres.connecting import Target
-from tests.integration.postgres.support import harness, new_schema, server_url
+from tests.integration.postgres.support import PostgresHarness, harness, new_schema, server_url
 
 _schemas: dict[str, Target] = {}
 """The one schema of these tests on each server, which is emptied for each: making one takes a hundred times as long."""
@@ -19,7 +19,7 @@ class TestPostgresRepository(RepositoryContract, TraceParentContract):
     patience_seconds = 30.0
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Harness]:
+    async def open(self) -> AsyncIterator[PostgresHarness]:
         """Open an empty repository on a clock that stands still."""
         if server_url() not in _schemas:
             _schemas[server_url()] = await new_schema(manual_time=True)

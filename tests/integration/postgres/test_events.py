@@ -151,7 +151,7 @@ async def test_cursor_of_another_database_is_refused() -> None:
         name = cursor.partition("~")[0]
         for snapshot in ("900000000000:900000000001:", "5:4:", "0:0:", "10:20:99", "10:20:15,14"):
             with pytest.raises(InvalidCursor):
-                await first.events(Cursor(f"{name}~{snapshot}~~0"), 10)
+                await first.events(Cursor(f"{name}~{snapshot}~~0~{cursor.rpartition('~')[2]}"), 10)
 
 
 async def test_reader_who_was_away_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
-from order_engine.contracts import FaultContract, FaultHooks, Harness
+from order_engine.contracts import FaultContract, FaultHooks
 from order_engine_adapters.postgres.connecting import Target, parse
-from tests.integration.postgres.support import execute, harness, new_schema, server_url
+from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema, server_url
 from tests.integration.tcp_proxy import TcpProxy
 
 STORED: Final = "SELECT string_agg(o::text, ' ' ORDER BY serial) FROM {schema}.orders AS o"
@@ -38,7 +38,7 @@ class TestPostgresUnderFaults(FaultContract):
     patience_seconds = 30.0
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Harness]:
+    async def open(self) -> AsyncIterator[PostgresHarness]:
         """Open an empty repository on a clock that stands still, through a proxy."""
         if server_url() not in _schemas:
             _schemas[server_url()] = await new_schema(manual_time=True)
@@ -46,7 +46,8 @@ class TestPostgresUnderFaults(FaultContract):
         async with TcpProxy(server_url()) as proxy:
             through = replace(parse(proxy.url), schema=target.schema, pool=target.pool)
             async with harness(through) as opened:
-                yield replace(opened, faults=_hooks(proxy, target))
+                opened.faults = _hooks(proxy, target)
+                yield opened
 
 
 def _hooks(proxy: TcpProxy, target: Target) -> FaultHooks:

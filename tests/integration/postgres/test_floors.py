@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from order_engine.contracts import Harness
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
 from order_engine_adapters.postgres import floors
 from order_engine_adapters.postgres.floors import BEFORE_ALL, WHOLE_LOOK_SECONDS, Floor
-from tests.integration.postgres.support import execute, harness, new_schema
+from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLACE_BACK = "UPDATE {schema}.orders SET updated_at = updated_at - interval '1 minute' WHERE version = 1"
@@ -30,7 +29,7 @@ def test_a_claim_begins_at_the_floor_and_now_and_then_at_the_start(lease_seconds
     assert [floor.to_begin_at(lease_seconds), floor.to_begin_at(lease_seconds)] == [BEFORE_ALL, NOW]
 
 
-async def _claim(opened: Harness, claim_id: str, limit: int = 100) -> Sequence[str]:
+async def _claim(opened: PostgresHarness, claim_id: str, limit: int = 100) -> Sequence[str]:
     claimed = await opened.repository.claim(terms(claim_id, limit=limit))
     return [order.order_id for order in claimed.orders]
 

@@ -18,7 +18,7 @@ from order_engine_adapters.postgres.connecting import Connection, connect, withi
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.reading import HISTORY
 from order_engine_adapters.postgres.report_statements import COMPLETE, RENEW, REPORT
-from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW
+from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
 from tests.integration.postgres.support import complete, execute, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +58,8 @@ HOT = {
     ),
     "held": (claim_statements.HELD, ("claim",), ("orders_of_claim",)),
     "history": (HISTORY, ("order-1", 0, 10), ("contents_order_id", "events_of_order")),
+    "present": (PRESENT, (), ("events_of_transaction", "contents_pkey")),
+    "marks": (MARKS, ([1, 2],), ("events_pkey", "contents_pkey")),
     "events": (BY_SERIAL, ("1:1:", "10:10:", 0, 10), ("events_pkey",)),
     "new events": (BY_TRANSACTION, ("10:12:10,11", "20:20:", 0, 10), ("events_of_transaction",)),
     "first new event": (FIRST_NEW, ("10:12:10,11", "20:20:"), ("events_of_transaction",)),

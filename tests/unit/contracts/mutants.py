@@ -14,13 +14,12 @@ from hypothesis import Phase, settings
 from order_engine.contracts import (
     STATEFUL_SETTINGS,
     ContractBroken,
-    Harness,
     RepositoryContract,
     TraceParentContract,
 )
-from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts import mutants_applying, mutants_claiming, mutants_placing, mutants_telling
+from tests.unit.contracts.memory_harness import MemoryHarness
 from tests.unit.contracts.mutant import MUTANTS, Mutant
 
 __all__ = ["MUTANTS", "caught_by", "checks"]
@@ -43,10 +42,9 @@ class _MutantContract(RepositoryContract, TraceParentContract):
         self._repository = repository
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Harness]:
+    async def open(self) -> AsyncIterator[MemoryHarness[MemoryRepository]]:
         """Open an empty mutant on a clock that stands still."""
-        clock = ManualClock()
-        yield Harness(self._repository(clock), clock.jump)
+        yield MemoryHarness(self._repository)
 
 
 def checks() -> list[str]:

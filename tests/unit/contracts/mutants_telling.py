@@ -11,6 +11,7 @@ from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import MICROSECOND, Statistics
 from order_engine.domain.order import Order, Status
+from order_engine.ports.clock import Clock
 from order_engine.ports.repository import Cursor, EventPage, OrderPage, OrderQuery, PageKey
 from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts.mutant import mutant
@@ -115,7 +116,7 @@ class EndIsTheBeginning(MemoryRepository):
     def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
         """Begin at the beginning."""
         if after is None and limit == 0:
-            return EventPage((), Cursor(f"{self._name}:0"), ())
+            return EventPage((), Cursor(f"{self._name}:0:"), ())
         return super()._event_page(after, limit, until)
 
 
@@ -149,6 +150,25 @@ class ForeignCursorBeginsAnew(MemoryRepository):
             return super()._event_page(after, limit, until)
         except InvalidCursor:
             return super()._event_page(None, limit, until)
+
+
+@mutant("test_cursor_of_a_history_that_was_left_is_an_error", beyond_the_machine="it never goes back")
+class CursorIsAPositionAlone(MemoryRepository):
+    """A cursor holds its place in the log, which after a restore is that of another event."""
+
+    def _cursor(self, place: int, _: Event | None) -> Cursor:
+        """Leave the event out."""
+        return super()._cursor(place, None)
+
+
+@mutant("test_cursor_of_another_repository_is_an_error", beyond_the_machine="it has one repository")
+class CursorNamesNoRepository(CursorIsAPositionAlone):
+    """Cursors of one repository are taken by every other."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Be called as all others are."""
+        super().__init__(clock)
+        self._name = "memory"
 
 
 @mutant("test_ties_are_ordered_by_id", "test_pages_are_full_and_the_last_has_no_next")

@@ -12,13 +12,13 @@ from order_engine.contracts import (
     ClockHarness,
     FaultContract,
     FaultHooks,
-    Harness,
     QueueContract,
     RepositoryContract,
     TraceParentContract,
 )
 from order_engine_adapters.clocks import ManualClock, SystemClock
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
+from tests.unit.contracts.memory_harness import MemoryHarness
 
 
 class _Bounded(MemoryRepository):
@@ -29,15 +29,22 @@ class _Bounded(MemoryRepository):
         self._capacity = len(self._orders) + orders
 
 
+class _BoundedHarness(MemoryHarness[_Bounded]):
+    """Sets the limit of its repository."""
+
+    @property
+    def faults(self) -> FaultHooks:
+        """What can be injected."""
+        return FaultHooks(full_after=self.repository.full_after)
+
+
 class TestMemoryRepository(RepositoryContract, TraceParentContract, FaultContract):
     """The memory repository keeps the whole contract, trace parents included. It can be full, and nothing else."""
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Harness]:
+    async def open(self) -> AsyncIterator[_BoundedHarness]:
         """Open an empty repository on a clock that stands still."""
-        clock = ManualClock()
-        repository = _Bounded(clock)
-        yield Harness(repository, clock.jump, FaultHooks(full_after=repository.full_after))
+        yield _BoundedHarness(_Bounded)
 
 
 class TestMemoryQueue(QueueContract):

@@ -6,16 +6,18 @@ call is one transaction by the nature of an event loop. All rules are the domain
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
+from typing import Final
 
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement, Renewal
 from order_engine.domain.decisions import Refusal, act, claim, place, renew
 from order_engine.domain.errors import InvalidCursor
-from order_engine.domain.events import Event
+from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
@@ -36,6 +38,8 @@ from order_engine_adapters.memory.history import History
 from order_engine_adapters.memory.schedule import Schedule
 
 DEFAULT_CAPACITY = 1_000_000
+
+CURSOR: Final = re.compile("([^:]+):(0|[1-9][0-9]{0,17}):([0-9a-f]*)")
 
 _instances = count()
 
@@ -116,7 +120,7 @@ class MemoryRepository:
         return self._history.of(order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
-        """Return events of all orders; the cursor is the place in the log."""
+        """Return events of all orders; the cursor is the place in the log, and the event before it."""
         return self._event_page(after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
@@ -128,8 +132,8 @@ class MemoryRepository:
         if after is None and limit == 0:
             start = end
         found = self._history.page(start, min(limit, end - start))
-        cursors = [Cursor(f"{self._name}:{place}") for place in range(start, start + len(found) + 1)]
-        return EventPage(found, cursors[-1], cursors[1:])
+        cursors = [self._cursor(place, event) for place, event in enumerate(found, start + 1)]
+        return EventPage(found, cursors[-1] if cursors else self._cursor(start, self._before(start)), cursors)
 
     async def statistics(self) -> Statistics:
         """Return the running counters."""
@@ -244,8 +248,17 @@ class MemoryRepository:
     def _place(self, cursor: Cursor | None) -> int:
         if cursor is None:
             return 0
-        name, _, place_text = cursor.partition(":")
-        if name != self._name or not place_text.isdecimal() or int(place_text) > len(self._history):
-            message = "This cursor was not made by this repository. Memory forgets at a restart: start without one."
-            raise InvalidCursor(message)
-        return int(place_text)
+        match = CURSOR.fullmatch(cursor)
+        place = int(match[2]) if match is not None and match[1] == self._name else len(self._history) + 1
+        if place <= len(self._history) and cursor == self._cursor(place, self._before(place)):
+            return place
+        message = "This cursor was not made by this repository. Memory forgets at a restart: start without one."
+        raise InvalidCursor(message)
+
+    def _before(self, place: int) -> Event | None:
+        """Return the event before a place in the log; None before the first."""
+        return self._history.page(place - 1, 1)[0] if place else None
+
+    def _cursor(self, place: int, event: Event | None) -> Cursor:
+        """Return the cursor of a place, which names the last event that its reader has seen."""
+        return Cursor(f"{self._name}:{place}:{fingerprint(event) if event is not None else ''}")

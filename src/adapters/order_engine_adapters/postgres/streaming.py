@@ -11,37 +11,59 @@ one, so no snapshot sees the later alone; and under one snapshot the serial numb
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event
 from order_engine.ports.repository import Cursor, EventPage
+from order_engine_adapters.postgres.cursors import (
+    NOTHING,
+    Latest,
+    Place,
+    Seen,
+    foreign,
+    is_marked,
+    read_cursor,
+    seen_by,
+    write_cursor,
+)
 from order_engine_adapters.postgres.rows import EVENT, LARGEST_INTEGER, read_event
 from order_engine_adapters.postgres.sessions import Session, Sessions
-
-NOTHING: Final = "1:1:"
-"""A snapshot that has seen no transaction at all."""
-
-LONGEST_CURSOR: Final = 64 * 1024
-"""Characters. A snapshot names every transaction that was under way when it was taken."""
-
-CURSOR: Final = re.compile(
-    r"([0-9a-f]{16})~([0-9]{1,18}:[0-9]{1,18}:[0-9,]*)~((?:[0-9]{1,18}:[0-9]{1,18}:[0-9,]*)?)~(0|[1-9][0-9]{0,17})"
-)
 
 FEW_EVENTS: Final = 10_000
 """So many new events are found by their transactions and sorted in some ms, for every page anew."""
 
-NAME: Final = """
-SELECT substr(md5(name || (SELECT system_identifier FROM pg_control_system())), 1, 16), pg_current_snapshot()::text
-FROM order_engine.identity
+MARKED: Final = f"e.transaction_id::text::bigint, e.serial, {EVENT}"
+
+TIMELINE: Final = """CASE WHEN pg_is_in_recovery()
+    THEN (SELECT lpad(upper(to_hex(timeline_id)), 8, '0') FROM pg_control_checkpoint())
+    ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END"""
+"""In the form in which the names of the log's files begin with it: a server that was promoted says it there at once,
+and among its checkpoints only later."""
+
+PRESENT: Final = f"""
+SELECT substr(md5(concat_ws(' ', i.name, i.tableoid, here.oid, server.system_identifier, {TIMELINE})), 1, 16),
+    present.snapshot::text, latest.*
+FROM order_engine.identity AS i, pg_control_system() AS server, pg_database AS here,
+    (SELECT CASE WHEN pg_is_in_recovery()
+        THEN concat(pg_snapshot_xmin(now), ':', pg_snapshot_xmin(now), ':')::pg_snapshot ELSE now END AS snapshot
+        FROM (SELECT pg_current_snapshot()) AS current (now)) AS present
+LEFT JOIN LATERAL (
+    SELECT {MARKED} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+    WHERE e.transaction_id < pg_snapshot_xmax(present.snapshot) ORDER BY e.transaction_id DESC LIMIT 1
+) AS latest ON true
+WHERE here.datname = current_database()
+"""  # noqa: S608 - constants
+"""The name of the history, the snapshot as it is now, and the latest event in it.
+
+The table's own number distinguishes a schema that was restored from the one that it replaces. A standby does not say
+which transactions are under way, only the first of them: what it has seen ends there.
 """
-"""Tells cursors of this schema from all others, those of a copy in another cluster included: its transactions have
-other numbers.
-"""
+
+MARKS: Final = f"""
+SELECT {MARKED} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+WHERE e.serial = ANY ($1::bigint[])
+"""  # noqa: S608 - constants
 
 _NEW: Final = """
     SELECT e.* FROM order_engine.events AS e
@@ -86,14 +108,6 @@ WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
 """
 
 
-class Place(NamedTuple):
-    """Where a reader is: what it has seen, and how far it is in what `reading` sees besides (None: it is through)."""
-
-    seen: str
-    reading: str | None
-    serial: int
-
-
 async def events(sessions: Sessions, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
     """Return events of all orders."""
     return await sessions.read(lambda session: _page(session, after, min(limit, LARGEST_INTEGER), until))
@@ -110,20 +124,33 @@ async def adopt_events(sessions: Sessions) -> None:
 
 
 async def _page(session: Session, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
-    ((name, present),) = await session.rows(NAME)
-    end = present if until is None else _end(_read(until, name, present))
-    if after is not None:
-        place = _read(after, name, present)
-    else:
-        place = Place(NOTHING, end, 0) if limit > 0 else Place(end, None, 0)
+    ((history, present, *found),) = await session.rows(PRESENT)
+    latest = _latest(*found)
+    places = [read_cursor(cursor, history, present) for cursor in (after, until) if cursor is not None]
+    await _refuse_left(session, [place for place in places if not is_marked(place, latest)])
+    end = places[-1].end if until is not None else seen_by(present, latest)
+    beginning = _behind(NOTHING, end) if limit > 0 else _through(end)
+    place = beginning if after is None else places[0]
     if limit <= 0:
-        return EventPage([], _cursor(name, place), [])
+        return EventPage([], write_cursor(history, place), [])
     place, rows = await _rows(session, place, limit)
-    if not rows:
+    if not rows and place.end.snapshot != end.snapshot:
         # What that snapshot saw is read: take the new one.
-        place, rows = await _rows(session, Place(_end(place), end, 0), limit)
-    cursors = [_cursor(name, place._replace(serial=row[0])) for row in rows]
-    return EventPage(_events(rows), _cursor(name, _after(place, rows, limit)), cursors)
+        place, rows = await _rows(session, _behind(place.end.snapshot, end), limit)
+    cursors = [write_cursor(history, place._replace(serial=row[0])) for row in rows]
+    return EventPage(_events(rows), write_cursor(history, _after(place, rows, limit)), cursors)
+
+
+async def _refuse_left(session: Session, places: Sequence[Place]) -> None:
+    """Raise InvalidCursor for a place in a history that a restore has left: what it saw last is not there.
+
+    What is there as the latest event needs not be looked for.
+    """
+    wanted = [place.mark.serial for place in places if place.mark is not None]
+    rows = await session.rows(MARKS, wanted) if wanted else []
+    found = {row[1]: _latest(*row) for row in rows}
+    if not all(is_marked(place, found.get(place.mark.serial) if place.mark else None) for place in places):
+        raise foreign()
 
 
 async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequence[Any]]:
@@ -131,55 +158,34 @@ async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequ
     if place.reading is None:
         return place, []
     if place.seen != NOTHING:
-        found = await session.rows(BY_TRANSACTION, *place, limit)
+        found = await session.rows(BY_TRANSACTION, place.seen, place.reading, place.serial, limit)
         if found[0][0] <= FEW_EVENTS:
             return place, [tuple(row)[1:] for row in found if row[1] is not None]
         if place.serial == 0:
             place = place._replace(serial=await session.value(FIRST_NEW, place.seen, place.reading))
-    return place, await session.rows(BY_SERIAL, *place, limit)
+    return place, await session.rows(BY_SERIAL, place.seen, place.reading, place.serial, limit)
+
+
+def _behind(seen: str, end: Seen) -> Place:
+    """Return the place before the first event that `end` has behind it and a snapshot has not seen."""
+    return Place(seen, end.snapshot, 0, end.mark)
+
+
+def _through(end: Seen) -> Place:
+    """Return the place of a reader that has seen all there is up to an end."""
+    return Place(end.snapshot, None, 0, end.mark)
 
 
 def _after(place: Place, rows: Sequence[Any], limit: int) -> Place:
     """Return the place behind a page. One that is not full is the last of its snapshot."""
     if place.reading is None or len(rows) == limit:
         return place._replace(serial=rows[-1][0]) if rows else place
-    return Place(place.reading, None, 0)
-
-
-def _end(place: Place) -> str:
-    """Return the snapshot that a reader at this place has seen once it is through."""
-    return place.seen if place.reading is None else place.reading
+    return _through(place.end)
 
 
 def _events(rows: Sequence[Any]) -> list[Event]:
     return [read_event(*row) for _, *row in rows]
 
 
-def _cursor(name: str, place: Place) -> Cursor:
-    return Cursor(f"{name}~{place.seen}~{place.reading or ''}~{place.serial}")
-
-
-def _read(cursor: Cursor, name: str, present: str) -> Place:
-    """Read a cursor. One of another database, or of a time that this one has not seen, is none of ours."""
-    match = CURSOR.fullmatch(cursor) if len(cursor) <= LONGEST_CURSOR and cursor.isascii() else None
-    if match is None or match[1] != name:
-        raise _foreign()
-    place = Place(match[2], match[3] or None, int(match[4]))
-    if not all(_is_past(snapshot, present) for snapshot in (place.seen, place.reading) if snapshot is not None):
-        raise _foreign()
-    return place
-
-
-def _is_past(snapshot: str, present: str) -> bool:
-    """Whether a text is a snapshot, as the server reads one, and not of the future."""
-    first, end, under_way = snapshot.split(":")
-    try:
-        open_then = [int(each) for each in under_way.split(",")] if under_way else []
-    except ValueError:
-        return False
-    in_order = all(before < after for before, after in pairwise([int(first) - 1, *open_then, int(end)]))
-    return 0 < int(first) <= int(end) <= int(present.split(":")[1]) and in_order
-
-
-def _foreign() -> InvalidCursor:
-    return InvalidCursor("This cursor was not made by this database. Start without one.")
+def _latest(transaction_id: int | None, serial: int, *event: Any) -> Latest | None:  # noqa: ANN401 - a row's columns
+    return None if transaction_id is None else Latest(transaction_id, serial, read_event(*event))

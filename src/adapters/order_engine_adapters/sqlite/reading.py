@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from order_engine.domain.errors import InvalidCursor
-from order_engine.domain.events import Event
+from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import Cursor, EventPage
@@ -36,7 +36,7 @@ STATISTICS: Final = (
     "processing_microseconds) FROM statistics"
 )
 
-CURSOR: Final = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,17})")
+CURSOR: Final = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):([0-9a-f]*)")
 
 
 def history(store: Store, order_id: str, after: int, limit: int) -> Sequence[Event]:
@@ -47,16 +47,14 @@ def history(store: Store, order_id: str, after: int, limit: int) -> Sequence[Eve
 
 
 def events(store: Store, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
-    """Return events of all orders; the cursor holds the serial number of the last."""
-    name = store.database.name
-    last: int = store.database.ask(LAST_EVENT)
-    end = last if until is None else _place(name, until, last)
-    start = 0 if after is None else _place(name, after, last)
+    """Return events of all orders; the cursor holds the serial number of the last one, and its fingerprint."""
+    end = store.database.ask(LAST_EVENT) if until is None else _place(store, until)
+    start = 0 if after is None else _place(store, after)
     if after is None and limit == 0:
         start = end
     found, serials = read_events(store.database.ask(EVENTS, (start, end, min(limit, LARGEST_INTEGER))))
-    cursors = [Cursor(f"{name}:{serial}") for serial in (start, *serials)]
-    return EventPage(found, cursors[-1], cursors[1:])
+    cursors = [_cursor(store, serial, event) for serial, event in zip(serials, found, strict=True)]
+    return EventPage(found, cursors[-1] if cursors else _cursor(store, start, _event(store, start)), cursors)
 
 
 def statistics(store: Store) -> Statistics:
@@ -66,9 +64,26 @@ def statistics(store: Store) -> Statistics:
     return Statistics(total_orders, status_counts, processing_microseconds)
 
 
-def _place(database: str, cursor: Cursor, last: int) -> int:
+def _place(store: Store, cursor: Cursor) -> int:
+    """Return the serial number in a cursor.
+
+    A file that was restored has the name of the one it is a copy of, and gives its serial numbers again: whether the
+    reader of the cursor has seen the beginning of this history, only the last event that it has seen can show.
+    """
     match = CURSOR.fullmatch(cursor)
-    if match is None or match[1] != database or int(match[2]) > last:
-        message = "This cursor was not made by this database. Start without one."
-        raise InvalidCursor(message)
-    return int(match[2])
+    if match is not None and match[1] == store.database.name:
+        serial = int(match[2])
+        event = _event(store, serial)
+        if (serial == 0 or event is not None) and cursor == _cursor(store, serial, event):
+            return serial
+    message = "This cursor was not made by this database, or what it had seen was undone by a restore. "
+    raise InvalidCursor(message + "Start without one.")
+
+
+def _event(store: Store, serial: int) -> Event | None:
+    found, _ = read_events(store.database.ask(EVENTS, (serial - 1, serial, 1)))
+    return found[0] if found else None
+
+
+def _cursor(store: Store, serial: int, event: Event | None) -> Cursor:
+    return Cursor(f"{store.database.name}:{serial}:{fingerprint(event) if event is not None else ''}")

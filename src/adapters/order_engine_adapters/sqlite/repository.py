@@ -76,7 +76,7 @@ class SqliteRepository:
         return await self._thread.call(reading.history, self._store, order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
-        """Return events of all orders; the cursor is the row of the last."""
+        """Return events of all orders; the cursor is the row of the last one, and its fingerprint."""
         return await self._thread.call(reading.events, self._store, after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
