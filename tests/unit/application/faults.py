@@ -113,6 +113,10 @@ class FaultyRepository:
         self._always.clear()
         self.away = False
 
+    def lead_to(self, store: OrderRepository) -> None:
+        """Pass every call on to another store from now on, as after a restore or a fail-over."""
+        self._store = store
+
     def refuse_batches(self, guard: Callable[[Sequence[object]], BaseException | None]) -> None:
         """Raise what `guard` returns for the items of any call that changes something."""
         self._guard = guard

@@ -11,8 +11,9 @@ import asyncio
 from typing import Final, NamedTuple
 
 from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import InvalidCursor
 from order_engine_adapters.http.event_log import EventLog
-from order_engine_adapters.http.event_texts import chunks, event_text
+from order_engine_adapters.http.event_texts import INTERRUPTED, chunks, event_text
 from order_engine_adapters.http.stream import Stream
 
 PAGE: Final = 500
@@ -35,6 +36,7 @@ class EventFeed:
         self._engine = engine
         self._page = min(PAGE, engine.options.page_limit)
         self._streams: set[Stream] = set()
+        self._joined: set[Stream] = set()
         self._place: str | None = None
         self._begun = 0
         self._completed = 0
@@ -51,11 +53,13 @@ class EventFeed:
             # Of many that ask at once, the first one reads for all.
             if self._completed <= asked or self._place is None:
                 await self._read_on()
+            self._joined.add(stream)
             return Joined(self._place or "", self.log.end)
 
     def leave(self, stream: Stream) -> None:
         """Wake this stream no more; the last one ends the reading."""
         self._streams.discard(stream)
+        self._joined.discard(stream)
         if not self._streams:
             self.forget()
 
@@ -73,6 +77,16 @@ class EventFeed:
     async def _read_on(self) -> None:
         self._begun += 1
         number = self._begun
+        try:
+            await self._read_to_the_end()
+        except InvalidCursor:
+            self._leave_history()
+            await self._read_to_the_end()
+        if not self._streams:
+            self.forget()
+        self._completed = number
+
+    async def _read_to_the_end(self) -> None:
         end = (await self._engine.events(limit=0)).next
         if self._place is None:
             self._place = end
@@ -85,9 +99,17 @@ class EventFeed:
                 self._wake()
                 # A repository in memory answers without a pause: let the streams read before there is more.
                 await asyncio.sleep(0)
-        if not self._streams:
-            self.forget()
-        self._completed = number
+
+    def _leave_history(self) -> None:
+        """Begin again after a restore or a fail-over: nobody can tell what those who follow have missed.
+
+        Their clients connect again with their last ids, and are told that these are of another history. Streams that
+        are about to join have seen nothing of it, and begin with what is there now.
+        """
+        for stream in self._joined:
+            stream.end(INTERRUPTED)
+        self._joined.clear()
+        self.forget()
 
     def _wake(self) -> None:
         for stream in self._streams:

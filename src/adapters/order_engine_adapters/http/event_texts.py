@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from order_engine.domain.events import Event
+from order_engine.domain.events import Event, fingerprint
 from order_engine.wire import told_event_json
 from order_engine_adapters.http.errors import InvalidHeader
 from order_engine_adapters.http.requests import header_values
@@ -27,10 +27,32 @@ DROPPED: Final = (
 CHUNK_BYTES: Final = 16 * 1024
 """So much is written at once: what a client does not read is kept by the server, up to a few of these."""
 VISIBLE: Final = re.compile(r"[!-~]+")
-VERSION: Final = re.compile("[1-9][0-9]{0,8}")
+ORDER_EVENT_ID: Final = re.compile("([1-9][0-9]{0,8})-([0-9a-f]{16})")
 
 
-def event_text(event: Event, event_id: str | int) -> bytes:
+class Position(NamedTuple):
+    """The last event of an order that a client has seen: its version, and its fingerprint.
+
+    After a restore or a promotion the same version may be another event.
+    """
+
+    version: int
+    fingerprint: str
+
+    def __str__(self) -> str:
+        """Return the id of the event."""
+        return f"{self.version}-{self.fingerprint}"
+
+    @classmethod
+    def of(cls, event: Event) -> Position:
+        """Return the position behind an event."""
+        return cls(event.version, fingerprint(event))
+
+
+BEGINNING: Final = Position(0, "")
+
+
+def event_text(event: Event, event_id: str | Position) -> bytes:
     """Return one event, with the id to go on from."""
     return f"id: {event_id}\nevent: {event.type}\ndata: {told_event_json(event)}\n\n".encode()
 
@@ -64,16 +86,20 @@ def last_event_id(scope: Scope) -> str | None:
     return text or None
 
 
-def last_version(scope: Scope) -> int:
-    """Return the version that the Last-Event-ID of one order's events is; 0 where there is none."""
+def last_position(scope: Scope) -> Position:
+    """Return the position that the Last-Event-ID of one order's events names; BEGINNING where there is none."""
     text = last_event_id(scope)
     if text is None:
-        return 0
-    if not VERSION.fullmatch(text):
+        return BEGINNING
+    match = ORDER_EVENT_ID.fullmatch(text)
+    if match is None:
         raise foreign_id()
-    return int(text)
+    return Position(int(match[1]), match[2])
 
 
 def foreign_id() -> InvalidHeader:
     """Return the error for an id that no event here has."""
-    return InvalidHeader("The Last-Event-ID is none of this stream's. Connect without one.")
+    return InvalidHeader(
+        "The Last-Event-ID is none of this stream's, or of a history that was left by a restore or a fail-over. "
+        "Connect without one."
+    )

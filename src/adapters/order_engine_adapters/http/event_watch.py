@@ -42,6 +42,11 @@ class OrderWatch:
 
     def _tell(self, order_id: str, order: Order | None) -> None:
         for stream in self._streams.get(order_id, ()):
-            if order is None or order.version > stream.version:
+            if order is None or _has_more(stream, order):
                 stream.has_more = True
                 stream.wake.set()
+
+
+def _has_more(stream: OrderStream, order: Order) -> bool:
+    """Whether an order has gone on, or is not where its stream has seen it: a restore may have undone that."""
+    return order.version != stream.position.version or order.status.ended != stream.has_ended

@@ -18,15 +18,17 @@ from order_engine_adapters.http.errors import NotAcceptable
 from order_engine_adapters.http.event_feed import PAGE, Joined
 from order_engine_adapters.http.event_log import FellBehind
 from order_engine_adapters.http.event_texts import (
+    BEGINNING,
     DROPPED,
     EVENT_STREAM,
     INTERRUPTED,
     RETRY,
+    Position,
     chunks,
     event_text,
     foreign_id,
     last_event_id,
-    last_version,
+    last_position,
     place_text,
 )
 from order_engine_adapters.http.limits import HttpLimits
@@ -80,8 +82,8 @@ class EventEndpoints:
     async def head_of_one(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answer as the stream of one order begins."""
         _check(scope)
-        order_id, version = path_order_id(scope), last_version(scope)
-        if await self._is_over(order_id, version):
+        order_id, position = path_order_id(scope), last_position(scope)
+        if await self._is_over(order_id, position):
             await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
         else:
             await send_head(send)
@@ -89,11 +91,11 @@ class EventEndpoints:
     async def follow_one(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events of one order until its last one is an end."""
         _check(scope)
-        order_id, version = path_order_id(scope), last_version(scope)
-        if await self._is_over(order_id, version):
+        order_id, position = path_order_id(scope), last_position(scope)
+        if await self._is_over(order_id, position):
             await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
             return
-        with self.streams.opened(OrderStream(order_id, version, is_still_admitted(scope))) as stream:
+        with self.streams.opened(OrderStream(order_id, position, is_still_admitted(scope))) as stream:
             self.streams.watch.join(stream)
             try:
                 async with self._writer(stream, receive, send) as writer:
@@ -171,12 +173,19 @@ class EventEndpoints:
 
     # One order
 
-    async def _is_over(self, order_id: str, version: int) -> bool:
-        """Whether the order has ended with this version. Raises OrderNotFound, and 400 for a version of the future."""
+    async def _is_over(self, order_id: str, position: Position) -> bool:
+        """Whether the order has ended with this event. Raises OrderNotFound, and 400 for an event that it has not."""
         order = await within(self._engine.options.request_seconds, self._engine.get(order_id), self._deadlines)
-        if version > order.version:
+        if position.version > order.version or not await self._is_there(order_id, position):
             raise foreign_id()
-        return version == order.version and order.status.ended
+        return position.version == order.version and order.status.ended
+
+    async def _is_there(self, order_id: str, position: Position) -> bool:
+        """Whether the order has the event of a position still."""
+        if position == BEGINNING:
+            return True
+        events = await self._engine.history(order_id, after=position.version - 1, limit=1)
+        return [Position.of(event) for event in events] == [position]
 
     async def _send_one(self, stream: OrderStream, writer: StreamWriter) -> None:
         try:
@@ -192,11 +201,15 @@ class EventEndpoints:
 
     async def _send_history(self, stream: OrderStream, writer: StreamWriter) -> None:
         stream.has_more = False
-        events = await self._engine.history(stream.order_id, after=stream.version, limit=self._page)
-        for chunk in chunks(event_text(event, event.version) for event in events):
+        events = await self._engine.history(stream.order_id, after=stream.position.version, limit=self._page)
+        # Looked at afterwards, so that nothing of another history is between what was sent and what was read.
+        if not await self._is_there(stream.order_id, stream.position):
+            stream.end(INTERRUPTED)
+            return
+        for chunk in chunks(event_text(event, Position.of(event)) for event in events):
             await writer.write(chunk)
         if events:
-            stream.version, stream.has_ended = events[-1].version, events[-1].status.ended
+            stream.position, stream.has_ended = Position.of(events[-1]), events[-1].status.ended
         if len(events) == self._page:
             stream.has_more = True
         elif stream.has_ended:

@@ -9,7 +9,7 @@ from starlette.types import Receive, Send
 
 from order_engine_adapters.http.answers import NEVER_STORED
 from order_engine_adapters.http.deadlines import Deadlines
-from order_engine_adapters.http.event_texts import EVENT_STREAM, HEARTBEAT
+from order_engine_adapters.http.event_texts import EVENT_STREAM, HEARTBEAT, Position
 from order_engine_adapters.http.requests import ClientGone
 
 HEADERS = (
@@ -65,11 +65,11 @@ class Stream:
 class OrderStream(Stream):
     """A stream of one order."""
 
-    def __init__(self, order_id: str, version: int, is_admitted: Callable[[], bool]) -> None:
-        """Go on after `version`."""
+    def __init__(self, order_id: str, position: Position, is_admitted: Callable[[], bool]) -> None:
+        """Go on after a position."""
         super().__init__(is_admitted)
         self.order_id = order_id
-        self.version = version
+        self.position = position
         self.has_more = True
         self.has_ended = False
         """Whether the last event that was sent is an end."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from order_engine.application.engine import OrderEngine
-from order_engine.domain.errors import InvalidCursor, NotRunning, OrderEngineError, Overloaded
+from order_engine.domain.errors import NotRunning, OrderEngineError, Overloaded
 from order_engine_adapters.http.event_feed import EventFeed
 from order_engine_adapters.http.event_texts import DRAINING, INTERRUPTED
 from order_engine_adapters.http.event_watch import OrderWatch
@@ -111,8 +111,7 @@ class OpenStreams:
             await self.watch.look()
             for stream in self.alone:
                 stream.wake.set()
-        except (InvalidCursor, NotRunning):
-            # The repository is another one than before, or the engine has stopped: every client finds out for itself.
+        except NotRunning:
             raise
         except OrderEngineError:
             # Told to the observer by the call. The next look goes on from the same place.
