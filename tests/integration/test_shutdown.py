@@ -92,16 +92,29 @@ def test_idle_service_ends_at_once(tmp_path: Path, number: signal.Signals) -> No
     assert run_command(tmp_path, "metrics", "--database-url", "sqlite:///orders.db").returncode == 0
 
 
-def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
-    """More signals while it drains neither hurry the service nor break it: running work still ends."""
+def test_a_signal_that_comes_twice_is_one_request(tmp_path: Path) -> None:
+    """A terminal and a program that passes signals on give one Ctrl-C twice: running work still ends."""
     with serving(tmp_path, "--processor", "demo:1") as service:
         place(service)
-        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
             service.signal(number)
-            wait_until(lambda: service.get("/readyz").status == 503, 5, "readiness fails")
         expect_clean_end(service, seconds=10)
     with serving(tmp_path, "--processor", "none") as after:
         assert counts_of(after.address)["Completed"] == len(ORDERS)
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """Asked again it ends with exit code 0 and without waiting for running work, which the next process takes up."""
+    with serving(tmp_path, "--processor", "demo:300", "--grace-seconds", "300") as service:
+        place(service)
+        service.signal()
+        wait_until(lambda: service.get("/readyz").status == 503, 5, "readiness fails")
+        time.sleep(0.3)  # what comes sooner is the same request
+        service.signal(signal.SIGINT)
+        assert service.wait(5) == 0
+        assert not service.errors, service.errors
+    with serving(tmp_path, "--processor", "demo:0") as following:
+        wait_until(lambda: counts_of(following.address)["Completed"] == len(ORDERS), 10, "the orders are taken at once")
 
 
 def test_signal_during_start(tmp_path: Path) -> None:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.integration.inspection import body_of, wait_completed
-from tests.integration.service import Service, expect_one_line, run_command, serving
+from tests.integration.service import (
+    PROGRAM,
+    Service,
+    clean_environment,
+    expect_one_line,
+    run_command,
+    serving,
+    wait_until,
+)
+from tests.integration.stubborn_service import SOURCE, stubborn, wait_noted
 
 
 def test_nothing_has_to_be_set_up(tmp_path: Path) -> None:
@@ -125,3 +140,47 @@ def test_a_processor_of_ones_own(tmp_path: Path) -> None:
         assert service.post("/orders", body_of("order")).status == 201
         wait_completed(service.address, 10)
     assert (tmp_path / "order.packed").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_takes_long_is_ended_at_once(tmp_path: Path, command: str, number: signal.Signals) -> None:
+    """A signal while the processor's module is imported, even in the middle of C: exit code 0, and no word."""
+    with stubborn(tmp_path, command=command, variables={"STUBBORN_IMPORT_SECONDS": "300"}) as service:
+        wait_noted(tmp_path, "importing")
+        service.signal(number)
+        assert service.wait(5) == 0
+        assert not service.errors
+
+
+def test_the_first_process_of_a_container_hears_signals(tmp_path: Path) -> None:
+    """To process 1 the kernel gives no signal that it has no handler for: there is one before anything is imported."""
+    hears = [sys.executable, "-c", "import sys, order_engine_adapters.cli; sys.exit('click' in sys.modules)"]
+    assert subprocess.run(hears, check=False).returncode == 0  # noqa: S603 - our own program
+    alone = ("unshare", "--user", "--map-root-user", "--pid", "--fork")
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], check=False).returncode != 0:  # noqa: S603
+        pytest.skip("this user may not make a namespace of processes")
+    (tmp_path / "stubborn.py").write_text(SOURCE.read_text(encoding="utf-8"), encoding="utf-8")
+    words = [*alone, sys.executable, *PROGRAM, "serve", "--port", "0", "--processor", "stubborn:work"]
+    variables = clean_environment({"STUBBORN_IMPORT_SECONDS": "300"})
+    with subprocess.Popen(words, cwd=tmp_path, env=variables) as outside:  # noqa: S603 - our own program
+        try:
+            wait_noted(tmp_path, "importing")
+            children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text(encoding="utf-8")
+            first = int(children.split()[0])
+            os.kill(first, signal.SIGTERM)
+            assert outside.wait(5) == 0
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(first, signal.SIGKILL)
+
+
+def test_not_ready_before_orders_are_refused(tmp_path: Path) -> None:
+    """With a drain delay readiness fails at once and orders are still taken; then the drain begins."""
+    with serving(tmp_path, "--processor", "demo:0", "--drain-delay-seconds", "3") as service:
+        service.signal()
+        wait_until(lambda: service.get("/readyz").status == 503, 2, "readiness fails")
+        assert service.post("/orders", body_of("late")).status == 201
+        assert service.wait(20) == 0
+    with serving(tmp_path, "--processor", "none") as after:
+        assert after.get("/orders/late/status").json() == {"status": "Completed"}

@@ -107,8 +107,8 @@ class OrderEngine:
 
     @property
     def ready(self) -> bool:
-        """Whether orders can be placed: the engine runs, does not drain, and its repository answered last time."""
-        return self._life.runs and not self._surroundings.availability.away
+        """Whether to send orders here: the engine runs, will not drain soon, and its repository answered last time."""
+        return self._life.runs and not self._life.retired and not self._surroundings.availability.away
 
     @property
     def takes_work(self) -> bool:
@@ -119,6 +119,10 @@ class OrderEngine:
     def is_drained(self) -> bool:
         """Whether nothing is left to do here: the engine has drained, or has stopped."""
         return self._life.is_drained
+
+    def retire(self) -> None:
+        """Be not ready from now on, and go on with everything until `drain`: so others stop sending orders first."""
+        self._life.retire()
 
     async def drain(self) -> None:
         """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.

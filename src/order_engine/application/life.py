@@ -47,6 +47,7 @@ class Life:
         self._state = State.NEW
         self._home: asyncio.AbstractEventLoop | None = None
         self._process = 0
+        self._retired = False
         self._loops: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -59,6 +60,15 @@ class Life:
     def is_drained(self) -> bool:
         """Whether nothing is left to do here: the engine has drained, or has stopped."""
         return self._state in {State.DRAINED, State.STOPPED}
+
+    @property
+    def retired(self) -> bool:
+        """Whether the engine will drain soon, so that nobody should begin to send it orders."""
+        return self._retired
+
+    def retire(self) -> None:
+        """Announce that the engine will drain soon."""
+        self._retired = True
 
     def refuse_unless_running(self) -> None:
         """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""

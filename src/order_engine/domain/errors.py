@@ -167,9 +167,18 @@ class WrongEventLoop(NotRunning):
 
 
 class Unavailable(OrderEngineError):
-    """The repository or queue cannot be reached; nothing took effect. The same call may be made again."""
+    """The repository or queue cannot be reached; nothing took effect. The same call may be made again.
+
+    `lasting`: somebody has to do something first, so that no start waits for it.
+    """
 
     code = "unavailable"
+    lasting: bool = False
+
+    def __init__(self, *sentence: object, lasting: bool = False) -> None:
+        """Say what cannot be reached."""
+        self.lasting = lasting
+        super().__init__(*sentence)
 
 
 class OrderBusy(Unavailable):
@@ -201,7 +210,9 @@ class RepositoryHeld(Unavailable):
         self.address = address
         holder = "another process" if process_id is None else f"the process {process_id}"
         where = f", which answers at {address}" if address is not None else ""
-        super().__init__(f"{repository} is held by {holder}{where}. Stop it first, or use a repository of its own.")
+        super().__init__(
+            f"{repository} is held by {holder}{where}. Stop it first, or use a repository of its own.", lasting=True
+        )
 
 
 class OutcomeUnknown(OrderEngineError):

@@ -118,7 +118,7 @@ def test_each_of_them_follows_the_keys(tmp_path: Path) -> None:
     [
         (("--processor", "nothing:here"), 2, ("there is no module nothing",)),
         (("--api-keys-file", "keys.json"), 1, ("order-engine keys add",)),
-        (("--database-url", "postgresql://nobody@127.0.0.1:1/shop"), 1, ("cannot be reached",)),
+        (("--start-seconds", "0", "--database-url", "postgresql://nobody@127.0.0.1:1/shop"), 1, ("cannot be reached",)),
     ],
 )
 def test_what_none_of_them_can_do_ends_the_service(

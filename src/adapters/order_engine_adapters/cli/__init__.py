@@ -3,6 +3,36 @@
 Only click and the standard library are imported until a command runs, so that help is there at once.
 """
 
-from order_engine_adapters.cli.program import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from order_engine_adapters.process.signals import hear_signals
+
+UNTIL_ASKED = frozenset({"serve", "worker"})
+"""The commands that run until they are asked to end."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line `arguments`, those of the process by default, and exit."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not UNTIL_ASKED.intersection(words[:1]):
+        _run(arguments)
+    # Before anything else is imported: as the first process of a container this one is deaf until then.
+    signals = hear_signals()
+    code = 1
+    try:
+        _run(arguments)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+        raise
+    finally:
+        signals.leave(code)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
+    from order_engine_adapters.cli.program import main as run  # noqa: PLC0415 - after the signals are heard
+
+    run(arguments)

@@ -57,6 +57,10 @@ FLAGS: Mapping[str, Flag] = {
     "request_seconds": Flag(WORK, "SECONDS", "10", "the time limit of a request"),
     "grace_seconds": Flag(WORK, "SECONDS", "20", "how long running work may go on at a shutdown"),
     "stop_seconds": Flag(WORK, "SECONDS", "5", "how long a cancelled processor may take to stop"),
+    "start_seconds": Flag(SERVICE, "SECONDS", "30", "how long a start waits for a database that is not there yet"),
+    "drain_delay_seconds": Flag(
+        SERVICE, "SECONDS", "0", "how long a shutdown is not ready and still takes orders, before it drains"
+    ),
     "max_waiting": Flag(LIMITS, "NUMBER", "10000", "placings that may wait at once"),
     "max_waiting_bytes": Flag(LIMITS, "BYTES", "67108864", "the same in bytes"),
     "max_body_bytes": Flag(LIMITS, "BYTES", "1048576", "the largest body of a request, and line of a batch"),

@@ -45,6 +45,9 @@ _SENTENCES: Final[Mapping[str, str]] = {
 }
 """By code or class: the errors that come from the surroundings. All others are mistakes of ours, and surface."""
 
+_LASTING: Final = frozenset({"26", "28", "42P05", "42501"})
+"""What somebody has to set up otherwise, by code or class. A database that is not there may be about to be made."""
+
 UNSTORABLE_CLASSES: Final = frozenset({"22", "54"})
 """Values that the server cannot keep, and values too large for it: what one item of a batch may bring about."""
 
@@ -55,7 +58,10 @@ def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
     if code is None:
         return Unavailable(f"The PostgreSQL database at {place} did not answer.") if is_lost(error) else None
     sentence = _SENTENCES.get(code) or _SENTENCES.get(code[:2])
-    return None if sentence is None else Unavailable(f"The PostgreSQL database at {place} {sentence} ({code}).")
+    if sentence is None:
+        return None
+    lasting = code in _LASTING or code[:2] in _LASTING
+    return Unavailable(f"The PostgreSQL database at {place} {sentence} ({code}).", lasting=lasting)
 
 
 def leaves_doubt(error: BaseException) -> bool:

@@ -110,14 +110,14 @@ def _refuse_other_history(applied: Sequence[tuple[int, str]], target: Target, kn
     where = f"The schema {target.schema} of the database at {target.place}"
     if applied and applied[-1][0] > len(known):
         message = f"{where} was written by a newer version: upgrade order_engine to open it."
-        raise Unavailable(message)
+        raise Unavailable(message, lasting=True)
     for expected, (number, checksum) in zip(count(1), applied, strict=False):
         if number != expected or checksum != known[number - 1].checksum:
             message = (
                 f"{where} is not that of this version: its migration {number} differs. "
                 "Use the version of order_engine that made it, or restore a backup."
             )
-            raise Unavailable(message)
+            raise Unavailable(message, lasting=True)
 
 
 async def _apply_next(connection: Connection, target: Target, known: Sequence[Migration]) -> None:

@@ -34,16 +34,16 @@ def check_files(url: str, place: str) -> None:
     for kind, file in _named(given):
         if not os.access(file, os.R_OK) or not file.is_file():
             message = f"{kind}, for the PostgreSQL database at {place}, names {file}: no file that can be read."
-            raise Unavailable(message)
+            raise Unavailable(message, lasting=True)
     if _has_password(url, given):
         return
     name, path = _password_file(given)
     if name is not None and not (path.is_file() and os.access(path, os.R_OK)):
         message = f"{name}, for the PostgreSQL database at {place}, names {path}: no password file that can be read."
-        raise Unavailable(message)
+        raise Unavailable(message, lasting=True)
     if os.name == "posix" and path.is_file() and path.stat().st_mode & OTHERS:
         message = f"The password file {path} may be read by others than its owner: chmod 600 it."
-        raise Unavailable(message)
+        raise Unavailable(message, lasting=True)
 
 
 def _named(given: Mapping[str, str]) -> Iterator[tuple[str, Path]]:

@@ -23,10 +23,10 @@ _NO_ROOT: Final = "root certificate file"
 def refusal(error: Exception, place: str) -> OrderEngineError:
     """Return what to raise for an error with which connecting ended."""
     if isinstance(error, ssl.SSLError):
-        return Unavailable(f"The PostgreSQL database at {place} {_of_tls(error)}.")
+        return Unavailable(f"The PostgreSQL database at {place} {_of_tls(error)}.", lasting=True)
     if isinstance(error, ConnectionError) and _WITHOUT_TLS in str(error):
         message = f"The PostgreSQL database at {place} offers no TLS, which sslmode in its URL asks for."
-        return Unavailable(message)
+        return Unavailable(message, lasting=True)
     if isinstance(error, asyncpg.PostgresError):
         return _of_the_server(error, place)
     return Unavailable(f"The PostgreSQL database at {place} cannot be reached ({type(error).__name__}).")
@@ -37,7 +37,8 @@ def misread(error: Exception, place: str) -> OrderEngineError:
     if str(error).startswith(_NO_ROOT):
         return Unavailable(
             f"The PostgreSQL database at {place} cannot be verified without a root certificate: "
-            "name its file as sslrootcert in the URL, or put it into ~/.postgresql/root.crt."
+            "name its file as sslrootcert in the URL, or put it into ~/.postgresql/root.crt.",
+            lasting=True,
         )
     return InvalidSetting(f"The URL of the PostgreSQL database at {place} is not one that the driver can read.")
 
@@ -48,7 +49,7 @@ def refuse_old_server(major: int, place: str) -> None:
         message = (
             f"The PostgreSQL server at {place} is of version {major}: order_engine needs {OLDEST_SERVER} or newer."
         )
-        raise Unavailable(message)
+        raise Unavailable(message, lasting=True)
 
 
 def _of_tls(error: ssl.SSLError) -> str:

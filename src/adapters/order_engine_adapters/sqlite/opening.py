@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from order_engine.domain.errors import InvalidSetting
+from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.sqlite.repository import SqliteRepository
@@ -28,7 +28,13 @@ async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepos
     Raises InvalidSetting for a URL that names no file, RepositoryHeld where another process has the file, Unavailable
     where the file cannot be opened or is none of ours.
     """
-    async with open_file(database_path(url), clock=clock) as repository:
+    async with AsyncExitStack() as opened:
+        try:
+            repository = await opened.enter_async_context(open_file(database_path(url), clock=clock))
+        except Unavailable as error:
+            # A file is here or it is not: who starts does not wait for it.
+            error.lasting = True
+            raise
         yield repository
 
 

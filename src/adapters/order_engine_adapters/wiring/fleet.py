@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ from multiprocessing.connection import Connection, wait
 
 from order_engine import InvalidSetting
 from order_engine.ports.clock import Clock
+from order_engine_adapters.process.ending import end_at_once
+from order_engine_adapters.process.signals import hear_signals
 from order_engine_adapters.wiring.member import Member, Serve
-from order_engine_adapters.wiring.process import ENDING
 from order_engine_adapters.wiring.telling import Told
 
 _logger = logging.getLogger("order_engine")
@@ -34,8 +34,8 @@ def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tel
     if "fork" not in multiprocessing.get_all_start_methods():
         message = "This system cannot fork a process: leave --workers out, and start several services behind a proxy."
         raise InvalidSetting(message)
-    with _asked_to_end() as asked:
-        members = [Member(number, each, clock) for number, each in enumerate(serve, start=1)]
+    members = [Member(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
+    with _asked_to_end(members) as asked:
         try:
             _keep_going(members, asked, tell)
             tell.ends()
@@ -75,20 +75,23 @@ def _end(members: Sequence[Member], clock: Clock, patience_seconds: float) -> No
 
 
 @contextmanager
-def _asked_to_end() -> Iterator[socket.socket]:
-    """Give a socket that can be read as soon as a signal has asked this process to end."""
+def _asked_to_end(members: Sequence[Member]) -> Iterator[socket.socket]:
+    """Give a socket that can be read as soon as this process was asked to end; asked again, it ends all at once."""
+
+    def ask() -> None:
+        wakes.send(b"!")
+
+    def end_all() -> None:
+        for member in members:
+            member.end_at_once()
+        end_at_once(0, farewell=False)
+
+    signals = hear_signals()
     hears, wakes = socket.socketpair()
     with hears, wakes:
-        wakes.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
-        before = {each: signal.signal(each, _noted) for each in ENDING}
-        descriptor = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        before = signals.first, signals.second
+        signals.first, signals.second = ask, end_all
         try:
             yield hears
         finally:
-            signal.set_wakeup_fd(descriptor)
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
-
-def _noted(number: int, frame: object) -> None:
-    """Do nothing: that the signal came is written to the socket by the interpreter."""
+            signals.first, signals.second = before

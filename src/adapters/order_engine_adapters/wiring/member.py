@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,10 +15,12 @@ from typing import Final, TypeAlias
 
 from order_engine import InvalidSetting, OrderEngineError, Unavailable
 from order_engine.ports.clock import Clock
-from order_engine_adapters.wiring.process import ENDING
+from order_engine_adapters.process.ending import end_at_once
+from order_engine_adapters.process.signals import ENDING, Signals, hear_signals
+from order_engine_adapters.wiring.telling import Quiet, Told
 
-Serve: TypeAlias = Callable[[Callable[[], None]], None]
-"""What a member does until it is asked to end by a signal. It calls its argument when it listens."""
+Serve: TypeAlias = Callable[[Told], None]
+"""What a member does until it is asked to end. It tells its argument how far it is."""
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0
@@ -27,6 +29,10 @@ DOUBLINGS: Final = 10
 LIVED_SECONDS: Final = 60.0
 """Who has lived for so long and dies then is started again as if it were for the first time."""
 KILLED_SECONDS: Final = 5.0
+END: Final = "end"
+END_AT_ONCE: Final = "end at once"
+"""What a process is told."""
+WAITS: Final = "waits"
 LISTENS: Final = "listens"
 WRONG_SETTING: Final = "wrong setting"
 SURROUNDINGS: Final = "surroundings"
@@ -37,8 +43,9 @@ _logger = logging.getLogger("order_engine")
 class Member:
     """Starts a process, hears of it, and starts it again when it is dead and due."""
 
-    def __init__(self, number: int, serve: Serve, clock: Clock) -> None:
-        """Start nothing yet."""
+    def __init__(self, number: int, serve: Serve, clock: Clock, waits: Callable[[str], None]) -> None:
+        """Start nothing yet. `waits` hears why the process waits for the repository, if it does."""
+        self._waits = waits
         self._number = number
         self._serve = serve
         self._clock = clock
@@ -85,12 +92,18 @@ class Member:
         if kind == LISTENS:
             self.listens = True
             return None
+        if kind == WAITS:
+            self._waits(sentence)
+            return None
         return InvalidSetting(sentence) if kind == WRONG_SETTING else Unavailable(sentence)
 
     def ask_to_end(self) -> None:
-        """Ask the process to end, if there is one."""
-        if self._process is not None and self._process.is_alive():
-            self._process.terminate()
+        """Ask the process to end, if there is one; not by a signal, of which it may have one already."""
+        self._send(END)
+
+    def end_at_once(self) -> None:
+        """Let the process end at once, if there is one. May be called on any thread."""
+        self._send(END_AT_ONCE)
 
     def wait_for_end(self, seconds: float) -> None:
         """Wait for the end of the process; kill it after `seconds`."""
@@ -103,6 +116,12 @@ class Member:
             self._process.join(KILLED_SECONDS)
         if self.link is not None:
             self.link.close()
+
+    def _send(self, word: str) -> None:
+        if self.link is not None:
+            # Who is gone has ended.
+            with suppress(OSError):
+                self.link.send(word)
 
     def _bury(self) -> None:
         """Reap the process, and say when the next one is due."""
@@ -141,21 +160,25 @@ def _live(serve: Serve, link: Connection, others: Sequence[Connection]) -> None:
     for other in others:
         # Copies of the ends by which the others learn of their parent's death.
         other.close()
-    signal.set_wakeup_fd(-1)
-    for each in ENDING:
-        signal.signal(each, signal.SIG_DFL)
+    # Those that came since the fork come now.
+    signals = hear_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    threading.Thread(target=_end_with_parent, args=(link,), name="order_engine parent", daemon=True).start()
+    threading.Thread(target=_obey, args=(link, signals), name="order_engine parent", daemon=True).start()
+    code = 1
     try:
-        serve(lambda: link.send((LISTENS, "")))
+        serve(Quiet(waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, ""))))
+        code = 0
     except OrderEngineError as error:
         link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else SURROUNDINGS, str(error)))
         raise SystemExit(1) from None
+    finally:
+        signals.leave(code)
 
 
-def _end_with_parent(link: Connection) -> None:
-    """Drain when the parent is gone, which never sends anything: nobody would start this process again, nor end it."""
-    try:
-        link.recv()
-    except (EOFError, OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
+def _obey(link: Connection, signals: Signals) -> None:
+    """End when the parent says so, or when it is gone: nobody would start this process again, nor end it."""
+    with suppress(EOFError, OSError):
+        while link.recv() != END_AT_ONCE:
+            signals.ask()
+        end_at_once(0, farewell=False)
+    signals.ask()

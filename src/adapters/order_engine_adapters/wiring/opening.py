@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dependency_injector import providers
 
-from order_engine import OrderEngine
+from order_engine import OrderEngine, Unavailable
+from order_engine.ports.clock import Clock
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import Container
 from order_engine_adapters.wiring.durability import durable_url
 from order_engine_adapters.wiring.settings import Settings
+
+TRY_AGAIN_SECONDS = 0.5
+"""After how long a repository is tried again that was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,29 @@ async def open_with(
         queue = await lifetimes.enter_async_context(open_queue(container.queue_url(), clock=clock))
         engine = await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
         yield Opened(engine, repository)
+
+
+@asynccontextmanager
+async def open_when_there(
+    settings: Settings,
+    processor: OrderProcessor | PlainProcessor | None,
+    clock: Clock,
+    waits: Callable[[str], None],
+) -> AsyncIterator[Opened]:
+    """Do as `open_with` does; wait up to `settings.start_seconds` for a repository that is not there yet.
+
+    `waits` is told why, each time that there is nothing to open. What does not come by waiting is raised at once.
+    """
+    last = clock.monotonic() + settings.start_seconds
+    async with AsyncExitStack() as lifetimes:
+        opened: Opened | None = None
+        while opened is None:
+            try:
+                opened = await lifetimes.enter_async_context(open_with(settings, processor))
+            except Unavailable as error:
+                left = last - clock.monotonic()
+                if error.lasting or left <= 0:
+                    raise
+                waits(str(error))
+                await clock.sleep(min(TRY_AGAIN_SECONDS, left))
+        yield opened

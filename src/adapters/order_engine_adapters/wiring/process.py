@@ -5,24 +5,131 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
+import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from enum import Enum
+from typing import NamedTuple, NoReturn, TypeAlias
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
+from order_engine_adapters.process.ending import Deadline, end_at_once
+from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.signals import Signals, hear_signals
+
 YOUNG_OBJECTS = 50_000
 """New objects after which the garbage collector looks for cycles among them. By default it is 700 (2,000 from Python
 3.12 on), which requests under way exceed all the time, so that it visits them again and again."""
+CANCEL_SECONDS = 2.0
+"""How long a start that was cancelled may take to end."""
+BEAT_SECONDS = 0.5
+"""How often an event loop that drains gives a sign of life."""
+LEFT_OVER_SECONDS = 1.0
+"""How long tasks may take to end that nobody waits for, once everything else has ended."""
 
 
-def run_process(main: Callable[[asyncio.Event], Coroutine[object, object, None]]) -> None:
-    """Run `main` to its end; its event is set by the first signal that asks the process to end."""
+class Patience(NamedTuple):
+    """How long a process may take to drain, in seconds from the moment it is asked to end."""
+
+    work: float
+    """Running work included: from then on a blocked event loop is not waited for."""
+    all: float
+    """Everything."""
+
+
+class Phase(Enum):
+    """What a request to end means to a process."""
+
+    LOADING = "the process ends at once"
+    STARTING = "the start is cancelled"
+    RUNNING = "the process drains"
+
+
+class Life:
+    """The life of a process with an event loop, from its start to the request to end."""
+
+    def __init__(self, signals: Signals, patience: Patience) -> None:
+        """Begin to load what the process needs, in the task that is cancelled if it is asked to end while it starts."""
+        self._signals = signals
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._phase = Phase.LOADING
+        self._asked = asyncio.Event()
+
+    def starts(self) -> None:
+        """Begin the start: there is something to close from now on, and nothing to drain yet."""
+        self._phase = Phase.STARTING
+        self._signals.first = self._ask
+
+    def runs(self) -> None:
+        """End the start: from now on the process drains when it is asked to end."""
+        self._phase = Phase.RUNNING
+
+    async def asked_to_end(self) -> None:
+        """Wait until the process is asked to end."""
+        await self._asked.wait()
+
+    @property
+    def start_was_cancelled(self) -> bool:
+        """Whether the process was asked to end while it started."""
+        return self._phase is Phase.STARTING and self._asked.is_set()
+
+    def _ask(self) -> None:
+        """Take the request to end, on the thread that hears signals: the event loop may be blocked."""
+        self._limit()
+        # A loop that is closed has ended already.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._take_request)
+
+    def _take_request(self) -> None:
+        self._asked.set()
+        # Once more: the start may have ended meanwhile.
+        self._limit()
+        self._beat()
+        if self._phase is Phase.STARTING and self._task is not None:
+            self._task.cancel()
+
+    def _limit(self) -> None:
+        """Limit how long the process may take to end."""
+        now = time.monotonic()
+        if self._phase is Phase.STARTING:
+            self._signals.end_by(Deadline(now + CANCEL_SECONDS, now + CANCEL_SECONDS))
+        else:
+            self._signals.end_by(Deadline(now + self._patience.work, now + self._patience.all))
+
+    def _beat(self) -> None:
+        self._signals.loop_lives()
+        self._loop.call_later(BEAT_SECONDS, self._beat)
+
+
+Main: TypeAlias = Callable[[Life], Coroutine[object, object, None]]
+
+
+def run_process(main: Main, patience: Patience) -> None:
+    """Run `main` to its end.
+
+    Tasks, threads and processes that a processor has left behind are not waited for: the process ends without them.
+    """
     log_to_standard_error()
     _allow_many_files()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_main(main))
+    signals = hear_signals()
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    parent = _Parent(runner.get_loop())
+    code = 1
+    try:
+        runner.run(_main(main, signals, patience))
+        code = 0
+    except BaseException as error:
+        if parent.is_another_process:
+            _end_child(error)
+        raise
+    finally:
+        signals.loop_has_ended()
+        _close(runner, code)
 
 
 def log_to_standard_error() -> None:
@@ -42,21 +149,73 @@ async def until_first(*waits: Awaitable[object]) -> None:
         task.result()
 
 
-async def _main(main: Callable[[asyncio.Event], Coroutine[object, object, None]]) -> None:
-    await main(_signalled())
+async def _main(main: Main, signals: Signals, patience: Patience) -> None:
+    # An event loop takes the signals over when it begins to run.
+    signals.listen()
+    life = Life(signals, patience)
+    try:
+        await main(life)
+    except asyncio.CancelledError:
+        if not life.start_was_cancelled:
+            raise
 
 
-def _signalled() -> asyncio.Event:
-    """Return an event that is set by the first signal that asks the process to end; later ones change nothing."""
-    event = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in ENDING:
-        try:
-            loop.add_signal_handler(each, event.set)
-        except NotImplementedError:
-            # Windows: its loops have no signal handlers, but let plain ones run between two callbacks.
-            signal.signal(each, lambda *_: loop.call_soon_threadsafe(event.set))
-    return event
+class _Parent:
+    """The process that runs an event loop, as a child sees it that a processor has forked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._process = os.getpid()
+        self._loop = loop
+        keep_from_children(self)
+
+    @property
+    def is_another_process(self) -> bool:
+        return os.getpid() != self._process
+
+    def lost_by_fork(self) -> Iterable[int]:
+        """Stop the loop in the child: the orders, connections and tasks on it are the parent's."""
+        self._loop.stop()
+        return ()
+
+
+def _end_child(error: BaseException) -> NoReturn:
+    """End a child that did not end itself, but came back from the processor that forked it."""
+    code = 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    elif isinstance(error, RuntimeError):
+        sys.stderr.write("order-engine: a forked child returned from its processor; end it by os._exit.\n")
+    else:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _close(runner: asyncio.Runner, code: int) -> None:
+    """Cancel the tasks that are left and close the loop; end the process where some of them do not end.
+
+    Not as the runner does it, which waits without end, for the threads of `asyncio.to_thread` as well.
+    """
+    left = runner.run(_end_what_is_left())
+    if not left:
+        runner.get_loop().close()
+    elif code == 0:
+        logging.getLogger("order_engine").warning("%d tasks have not stopped, and end with the process.", left)
+        end_at_once(code, farewell=True)
+
+
+async def _end_what_is_left() -> int:
+    """Cancel every task; return how many have not ended in time."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    pending: set[asyncio.Task[object]] = set()
+    if tasks:
+        _, pending = await asyncio.wait(tasks, timeout=LEFT_OVER_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LEFT_OVER_SECONDS):
+            await asyncio.get_running_loop().shutdown_asyncgens()
+    return len(pending)
 
 
 def _allow_many_files() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -14,21 +13,24 @@ from starlette.types import ASGIApp
 
 from order_engine import InvalidSetting, OrderEngine
 from order_engine.ports.adapters import Announcing
+from order_engine.ports.clock import Clock
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.http import Access, ConnectionLimits, HttpLimits, create_app, create_health_app
 from order_engine_adapters.http.server import Server, bound_socket, url_of
 from order_engine_adapters.wiring.admitting import access_of
 from order_engine_adapters.wiring.fleet import run_fleet
 from order_engine_adapters.wiring.keys import KeyFile
-from order_engine_adapters.wiring.opening import Opened, open_with
-from order_engine_adapters.wiring.process import log_to_standard_error, run_process, until_first
+from order_engine_adapters.wiring.opening import Opened, open_when_there
+from order_engine_adapters.wiring.process import Life, Patience, log_to_standard_error, run_process, until_first
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.sharing import check_shared
-from order_engine_adapters.wiring.telling import Quiet, Say, Teller, Told
+from order_engine_adapters.wiring.telling import Say, Teller, Told
 
-PATIENCE_SECONDS = 20.0
-"""How much longer than its own limits one process of several may take to drain before it is killed."""
+CLOSING_SECONDS = 10.0
+"""How much longer than the limits of its settings a process may take to drain and close before it ends as it is."""
+ENDING_SECONDS = 10.0
+"""How much longer than that one process of several may take before it is killed."""
 
 
 class MakeApp(Protocol):
@@ -51,7 +53,7 @@ def run_service(settings: Settings, say: Say) -> None:
         if settings.workers > 1:
             _run_several(settings, bound, make_app, say)
         else:
-            run_process(partial(_work, settings, bound, make_app, Teller(settings, bound, say)))
+            run_process(partial(_work, settings, bound, make_app, Teller(settings, bound, say)), _patience(settings))
 
 
 def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
@@ -59,10 +61,10 @@ def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, sa
     log_to_standard_error()
     teller = Teller(settings, bound, say, processes=settings.workers)
 
-    def serve(listens: Callable[[], None]) -> None:
-        run_process(partial(_work, settings, bound, make_app, Quiet(listens)))
+    def serve(told: Told) -> None:
+        run_process(partial(_work, settings, bound, make_app, told), _patience(settings))
 
-    patience = settings.grace_seconds + settings.stop_seconds + settings.request_seconds + PATIENCE_SECONDS
+    patience = _patience(settings).all + ENDING_SECONDS
     run_fleet([serve] * settings.workers, SystemClock(), patience, teller)
     teller.drained()
 
@@ -78,28 +80,38 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
         raise InvalidSetting(message)
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
-        run_process(partial(_work, settings, bound, create_health_app, Teller(settings, bound, say)))
+        told = Teller(settings, bound, say)
+        run_process(partial(_work, settings, bound, create_health_app, told), _patience(settings))
 
 
-async def _work(
-    settings: Settings, bound: socket.socket | None, make_app: MakeApp, told: Told, asked_to_end: asyncio.Event
-) -> None:
+async def _work(settings: Settings, bound: socket.socket | None, make_app: MakeApp, told: Told, life: Life) -> None:
     clock = SystemClock()
     processor = load_processor(settings.processor, clock)
     keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
     make = partial(make_app, access=access_of(settings, keys, clock))
     limits = _connection_limits(settings)
-    async with open_with(settings, processor) as opened, _serving(opened, bound, make, limits) as server:
-        told.listens()
-        # Whatever part has died ends the process, which then raises what that died of.
-        ends = [asked_to_end.wait(), opened.engine.ended()]
-        ends += [] if server is None else [server.ended()]
-        ends += [] if keys is None else [keys.follow(clock)]
-        await until_first(*ends)
-        told.ends()
-        # The server goes on meanwhile: it says that it is not ready, refuses new orders, and answers questions.
-        await opened.engine.drain()
+    life.starts()
+    async with open_when_there(settings, processor, clock, told.waits) as opened:
+        life.runs()
+        async with _serving(opened, bound, make, limits) as server:
+            told.listens()
+            # Whatever part has died ends the process, which then raises what that died of.
+            ends = [life.asked_to_end(), opened.engine.ended()]
+            ends += [] if server is None else [server.ended()]
+            ends += [] if keys is None else [keys.follow(clock)]
+            await until_first(*ends)
+            told.ends()
+            # The server goes on meanwhile: it says that it is not ready, refuses new orders, and answers questions.
+            await _drain(opened.engine, settings, clock)
     told.drained()
+
+
+async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
+    """Drain, after a delay in which the engine is not ready any more and still takes orders."""
+    if settings.drain_delay_seconds:
+        engine.retire()
+        await clock.sleep(settings.drain_delay_seconds)
+    await engine.drain()
 
 
 @asynccontextmanager
@@ -120,6 +132,11 @@ async def _serving(
         yield server
     finally:
         await server.stop()
+
+
+def _patience(settings: Settings) -> Patience:
+    work = settings.drain_delay_seconds + settings.grace_seconds + settings.stop_seconds
+    return Patience(work, work + settings.request_seconds + CLOSING_SECONDS)
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     request_seconds: Seconds = Field(10.0, description="the time limit of a request")
     grace_seconds: SecondsOrNone = Field(20.0, description="how long running work may go on at a shutdown")
     stop_seconds: SecondsOrNone = Field(5.0, description="how long a cancelled processor may take to stop")
+    start_seconds: SecondsOrNone = Field(
+        30.0, description="how long a start waits for a database that is not there yet"
+    )
+    drain_delay_seconds: SecondsOrNone = Field(
+        0.0, description="how long a shutdown is not ready and still takes orders, before it drains"
+    )
     max_waiting: Count = Field(10_000, description="placings that may wait at once")
     max_waiting_bytes: Count = Field(64 * MEBIBYTE, description="the same in bytes")
     max_body_bytes: Count = Field(MEBIBYTE, description="the largest body of a request, and line of a batch")

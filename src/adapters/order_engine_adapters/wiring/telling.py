@@ -17,6 +17,10 @@ Say: TypeAlias = Callable[[str], None]
 class Told(Protocol):
     """Hears of the life of a process, or of several as if they were one."""
 
+    def waits(self, reason: str) -> None:
+        """Take note that the repository is not there yet, and is waited for."""
+        ...
+
     def listens(self) -> None:
         """Take note that requests are answered from now on."""
         ...
@@ -39,6 +43,13 @@ class Teller:
         self._bound = bound
         self._say = say
         self._processes = processes
+        self._waits = False
+
+    def waits(self, reason: str) -> None:
+        """Say, once, that the repository is waited for, and why."""
+        if not self._waits:
+            self._waits = True
+            self._say(f"order-engine: waiting up to {self._settings.start_seconds:g} s for the repository. {reason}")
 
     def listens(self) -> None:
         """Say where requests are answered, and what becomes of orders."""
@@ -63,10 +74,11 @@ class Teller:
 
 
 class Quiet:
-    """Stands for one process of several: that it listens is all that is of interest."""
+    """Stands for one process of several: that it waits and that it listens is all that is of interest."""
 
-    def __init__(self, listens: Callable[[], None]) -> None:
-        """Tell it by `listens`."""
+    def __init__(self, waits: Callable[[str], None], listens: Callable[[], None]) -> None:
+        """Pass these two on."""
+        self.waits = waits
         self.listens = listens
 
     def ends(self) -> None:

@@ -1,0 +1,61 @@
+"""What a forked child may not keep of its parent: locks, sockets, signal handlers.
+
+A processor may fork, as `multiprocessing` does. A child that outlives its parent would keep the parent's database
+locked and its address taken, and a connection that the parent closes would stay open for its client.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Owner(Protocol):
+    """Has something that belongs to one process alone."""
+
+    def lost_by_fork(self) -> Iterable[int]:
+        """Forget, in a forked child, what is the parent's; return the file descriptors that the child may not keep.
+
+        Everything that this does happens in the child alone.
+        """
+        ...
+
+
+_owners: WeakSet[Owner] = WeakSet()
+
+
+def keep_from_children(owner: Owner) -> None:
+    """Take from every child that is forked from now on what `owner` has, for as long as `owner` lives."""
+    _owners.add(owner)
+
+
+def _let_go_in_child() -> None:
+    for owner in list(_owners):
+        _owners.discard(owner)
+        # An error here could only be printed, and the others have something to let go of too.
+        with suppress(Exception):
+            _replace(owner.lost_by_fork())
+
+
+def _replace(descriptors: Iterable[int]) -> None:
+    """Let go of what these are open on, and leave them open on nothing.
+
+    The objects that the child has inherited know their numbers and close them some day: a number that was free would
+    by then be that of another file.
+    """
+    found = list(descriptors)
+    if not found:
+        return
+    # Not blocking, as a descriptor has to be that an event loop is given back for signals.
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_NONBLOCK)
+    for descriptor in found:
+        with suppress(OSError):
+            os.dup2(nothing, descriptor, inheritable=False)
+    os.close(nothing)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
