@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
@@ -17,6 +17,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine_adapters.http.connections import Connections
 from order_engine_adapters.http.limits import ConnectionLimits
 from order_engine_adapters.http.protocol import Protocol
+from order_engine_adapters.process.forks import keep_from_children
 
 BACKLOG = 2048
 LINGER_SECONDS = 3
@@ -81,6 +82,14 @@ class Server:
         )
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
+        keep_from_children(self)
+
+    def lost_by_fork(self) -> Iterable[int]:
+        """Neither listen in a child nor keep connections open that the parent closes."""
+        transports = [connection.transport for connection in self._server.server_state.connections]
+        sockets = [transport.get_extra_info("socket") for transport in transports]
+        # One that the loop has closed meanwhile has the number -1.
+        return [each.fileno() for each in (self._socket, *sockets) if each is not None and each.fileno() >= 0]
 
     async def start(self) -> None:
         """Listen. Returns when requests are answered; raises what keeps the server from it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from order_engine.domain.errors import RepositoryHeld, Unavailable
+from order_engine_adapters.process.forks import keep_from_children
 from order_engine_adapters.sqlite.locking import try_lock
 
 LONGEST_CONTENT = 4096
@@ -24,6 +26,7 @@ class FileLock:
         self._database = database
         self._path = Path(f"{database}.lock")
         self._descriptor: int | None = None
+        keep_from_children(self)
 
     def acquire(self) -> None:
         """Take the lock. Raises RepositoryHeld where somebody has it, Unavailable where the file cannot be opened."""
@@ -56,6 +59,11 @@ class FileLock:
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+    def lost_by_fork(self) -> Iterable[int]:
+        """Hold nothing in a child: its copy of the descriptor alone would keep the file locked when the parent ends."""
+        descriptor, self._descriptor = self._descriptor, None
+        return () if descriptor is None else (descriptor,)
 
     def _take(self, descriptor: int) -> None:
         if not try_lock(descriptor):
