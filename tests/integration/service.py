@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 PROGRAM = ("-m", "order_engine_adapters.cli")
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 END_SECONDS = 30.0
 COMMAND_SECONDS = 30.0
 LOOK_SECONDS = 0.01

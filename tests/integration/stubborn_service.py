@@ -14,7 +14,7 @@ from tests.integration.service import Service, ask, run_command, wait_until
 SOURCE = Path(__file__).with_name("stubborn.py")
 DATABASE = ("--database-url", "sqlite:///orders.db")
 GRACE = ("--grace-seconds", "0.5", "--stop-seconds", "0.5")
-NOTED_SECONDS = 20.0
+NOTED_SECONDS = 60.0
 LEFT = re.compile(r"left ([0-9]+)$", re.MULTILINE)
 
 

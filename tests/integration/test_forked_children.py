@@ -24,7 +24,7 @@ TERMINATED = ("process", "process_in_thread", "pool", "fork", "program")
 """Ways to start a child and to terminate it."""
 WITHOUT_END = {"fork_that_exits": "ended 3", "fork_that_fails": "ended 1", "fork_that_returns": "ended 1"}
 """Children that do not end themselves, and how they end."""
-SECONDS = 20.0
+SECONDS = 40.0
 
 
 @pytest.mark.parametrize("uvloop", [True, False])

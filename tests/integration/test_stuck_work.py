@@ -11,7 +11,7 @@ from tests.integration.service import Service, wait_until
 from tests.integration.stubborn_service import do, import_works, is_alive, left_processes, noted, stubborn
 
 STUCK = ("sleep_in_thread", "swallow_cancellation", "leave_a_task", "leave_a_thread", "leave_a_generator", "busy_pool")
-SECONDS = 20.0
+SECONDS = 40.0
 """Grace and a few seconds, on a busy machine."""
 
 
