@@ -35,7 +35,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
 default_pool_size = {servers}
-max_client_conn = 500
+max_client_conn = {clients}
 server_login_retry = 1
 logfile = {log}
 """
@@ -50,6 +50,7 @@ class Pooler:
     folder: Path
     mode: str = "transaction"
     servers: int = 2
+    clients: int = 500
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +71,7 @@ class Pooler:
         """Start it and wait until it answers."""
         server, log = self._server, self.folder / "log"
         values = {"host": server.hostname, "server_port": server.port or 5432, "user": server.username}
-        own = {"port": self.port, "mode": self.mode, "servers": self.servers, "log": log}
+        own = {"port": self.port, "mode": self.mode, "servers": self.servers, "clients": self.clients, "log": log}
         configuration = self.folder / "pgbouncer.ini"
         configuration.write_text(CONFIGURATION.format(**values, **own), encoding="utf-8")
         command = [*unprivileged(self.folder), _program(), str(configuration)]
@@ -97,10 +98,10 @@ class Pooler:
 
 
 @contextmanager
-def running_pooler(server: str, mode: str = "transaction", servers: int = 2) -> Iterator[Pooler]:
+def running_pooler(server: str, mode: str = "transaction", servers: int = 2, clients: int = 500) -> Iterator[Pooler]:
     """Run a PgBouncer in front of a server as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="order-engine-pgbouncer-") as folder:
-        pooler = Pooler(server, Path(folder), mode, servers)
+        pooler = Pooler(server, Path(folder), mode, servers, clients)
         pooler.start()
         try:
             yield pooler

@@ -12,6 +12,7 @@ import pytest
 
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine_adapters.postgres import pool as pool_module
 from order_engine_adapters.postgres import sessions as sessions_module
 from order_engine_adapters.postgres.connecting import Target, connect, parse
 from order_engine_adapters.postgres.migrations import migrate_target, shipped
@@ -118,7 +119,7 @@ async def test_acknowledged_orders_survive_a_crash(server: Server) -> None:
 async def test_server_that_answers_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that swallows everything makes calls fail within their limit, and heals when it is over."""
     monkeypatch.setattr(sessions_module, "CALL_SECONDS", 1.0)
-    monkeypatch.setattr(sessions_module, "ACQUIRE_SECONDS", 0.5)
+    monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.5)
     async with _opened(server) as (_, repository):
         await repository.add([placement("held")])
         server.pause()
@@ -167,7 +168,7 @@ async def test_database_that_takes_no_changes() -> None:
 
 async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that gets no connection in time is Unavailable; the number of connections is bounded."""
-    monkeypatch.setattr(sessions_module, "ACQUIRE_SECONDS", 0.3)
+    monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.3)
     target = replace(await new_schema(), pool=1)
     async with open_target(target) as repository:
         await repository.add([placement("order-1")])

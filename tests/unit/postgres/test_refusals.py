@@ -47,7 +47,7 @@ def test_pooler_is_recognised() -> None:
         ("53300", "has no room or connections left"),
         ("57P03", "is shutting down or starting"),
         ("08P01", "lost the connection"),
-        ("0A000", "refuses the connection (0A000)"),
+        ("42601", "refuses the connection (42601)"),
     ],
 )
 def test_server_says_no(code: str, part: str) -> None:

@@ -16,22 +16,55 @@ CONNECTION_LOST: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg
 RACES: Final = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: nothing took effect, and the same again may well succeed."""
 
-_DOUBTFUL_CODES: Final = frozenset({"40003"})
-_DOUBTFUL_CLASSES: Final = frozenset({"08", "57", "58", "XX"})
+_ENDS_THE_SESSION: Final = frozenset({"FATAL", "PANIC"})
+"""Severities. Whatever the code, the connection is closed, maybe between a commit and its answer."""
+
+_ROLLED_BACK_CLASSES: Final = frozenset({
+    "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24", "25", "26", "27", "28", "2B", "2D",
+    "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "72", "F0", "HV", "P0",
+})  # fmt: skip
+"""Classes of errors with which PostgreSQL refuses a statement, and so its transaction. Other classes speak of the
+connection or of the server, or are not PostgreSQL's: after those nobody knows."""
 _STATEMENT_CANCELLED: Final = "57014"
+_STATEMENT_COMPLETION_UNKNOWN: Final = "40003"
+_IDLE_IN_TRANSACTION: Final = "25P03"
+"""Fatal, and yet certain: the server has ended the transaction while it waited for a statement."""
+
+_HARMLESS_CLASSES: Final = frozenset({"22", "23", "54"})
+_HARMLESS_CODES: Final = RACES | {
+    "3F000", "42P01", "42703", "42704", "42883", "53100", "53400", "55P03", _STATEMENT_CANCELLED,
+}  # fmt: skip
+"""Errors that are about values, rows, tables or the disk, and say nothing about the session."""
+
+_STALE_CODES: Final = frozenset({"0A000", "25001", "25006", "25P01", "25P02", "26000", "42501", "42P05"})
+"""Errors that another session may not meet: it is read-only or of another role because it was opened while that was
+so, its plans are for tables that have changed, or somebody has left a transaction or a statement in it."""
 
 _HANDED_AROUND: Final = (
     "confuses prepared statements, since something on the way hands sessions around, as PgBouncer does: "
     "set statement_cache_size=0 in the URL"
 )
+_NO_SCHEMA: Final = (
+    "lacks a table, column or function of order_engine: its schema was dropped, or is being restored. "
+    "Restore it, or run `order-engine migrate`"
+)
 
 _SENTENCES: Final[Mapping[str, str]] = {
+    "0A": "refuses a statement: the tables have changed, or it is not a PostgreSQL that order_engine works with",
     "53": "has no room or connections left",
     "26": _HANDED_AROUND,
     "42P05": _HANDED_AROUND,
+    "25": "has a session in the wrong state, which was closed",
     "25006": "takes no changes: it is a standby, or was made read-only",
     "25P03": "ended a session that was idle within a transaction",
+    "25P04": "ended a transaction that took longer than its transaction_timeout",
+    "3F000": _NO_SCHEMA,
+    "42P01": _NO_SCHEMA,
+    "42703": _NO_SCHEMA,
+    "42704": _NO_SCHEMA,
+    "42883": _NO_SCHEMA,
     "42501": "does not give this user the rights that order_engine needs",
+    "55": "has an object in use or not ready",
     "55P03": "kept a lock from us for too long",
     "57014": "took too long over a statement",
     "57": "is shutting down or starting",
@@ -41,6 +74,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "28": "does not let this user in from here, or not without TLS: its pg_hba.conf decides",
     "3D": "has no such database",
     "40": "found too many writers at the same orders",
+    "F0": "cannot read its configuration",
     "XX": "has an internal error",
 }
 """By code or class: the errors that come from the surroundings. All others are mistakes of ours, and surface."""
@@ -58,6 +92,8 @@ def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
     if code is None:
         return Unavailable(f"The PostgreSQL database at {place} did not answer.") if is_lost(error) else None
     sentence = _SENTENCES.get(code) or _SENTENCES.get(code[:2])
+    if sentence is None and _is_fatal(error):
+        sentence = "ended the session"
     if sentence is None:
         return None
     lasting = code in _LASTING or code[:2] in _LASTING
@@ -69,7 +105,22 @@ def leaves_doubt(error: BaseException) -> bool:
     code = code_of(error)
     if code is None:
         return is_lost(error)
-    return code in _DOUBTFUL_CODES or (code[:2] in _DOUBTFUL_CLASSES and code != _STATEMENT_CANCELLED)
+    if code in {_STATEMENT_COMPLETION_UNKNOWN, _IDLE_IN_TRANSACTION}:
+        return code == _STATEMENT_COMPLETION_UNKNOWN
+    return _is_fatal(error) or (code[:2] not in _ROLLED_BACK_CLASSES and code != _STATEMENT_CANCELLED)
+
+
+def ends_session(error: BaseException) -> bool:
+    """Whether the session that met this error is not to be used again."""
+    code = code_of(error)
+    if code is None:
+        return is_lost(error)
+    return _is_fatal(error) or (code[:2] not in _HARMLESS_CLASSES and code not in _HARMLESS_CODES)
+
+
+def is_stale(error: BaseException) -> bool:
+    """Whether nothing took effect for a reason that may lie in the session alone: on a new one the call may succeed."""
+    return code_of(error) in _STALE_CODES and not _is_fatal(error)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -93,3 +144,10 @@ def is_unstorable(error: BaseException) -> bool:
 def code_of(error: BaseException) -> str | None:
     """Return the server's code for an error; None for an error that did not come from the server."""
     return error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
+
+
+def _is_fatal(error: BaseException) -> bool:
+    """Whether the server says that the session has ended. Old poolers send only the severity that may be translated."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return False
+    return (error.severity_en or error.severity) in _ENDS_THE_SESSION

@@ -1,48 +1,53 @@
-"""Connections: a bounded number of them, limits on every wait, and what an error on the way means.
-
-A pool of our own, for the driver's resets a session in a round trip when it is given back, waits without end in a
-network that swallows everything, and cannot be told to throw a doubtful connection away. Here a connection is put back
-as it is (nothing of a session is ever changed), or terminated.
-"""
+"""Calls on connections of a pool: limits on every wait, and what an error on the way means."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import Random, SystemRandom
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncpg
 
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.clock import Clock
-from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect
-from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable, is_lost, is_race, leaves_doubt
+from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.failures import (
+    CONNECTION_LOST,
+    as_unavailable,
+    ends_session,
+    is_race,
+    is_stale,
+    leaves_doubt,
+)
+from order_engine_adapters.postgres.pool import Lent, Pool
 from order_engine_adapters.postgres.session import Answer, Session, Work
 
 __all__ = ["Session", "Sessions"]
 
-ACQUIRE_SECONDS: Final = 2.5
-"""Of waiting for a connection while all are in use."""
+WHOLE_SECONDS: Final = 9.5
+"""Of a whole call, the waiting for a connection included: under the ten seconds that the engine gives it."""
 CALL_SECONDS: Final = 7.0
-"""Of a whole call once it has its turn: with the waiting, under the ten seconds that the engine gives it."""
-IDLE_SECONDS: Final = 240.0
-"""A connection that was idle for longer is not used again: something on the way may have forgotten it in silence."""
+"""Of what is done on a connection."""
 
 MOST_RACES: Final = 10
 RACE_SECONDS: Final = 0.02
 """The longest pause after the first of these; each further one may be longer by as much."""
+COMMITTED: Final = "COMMIT"
+"""What the server answers to a COMMIT that it has carried out; ROLLBACK where it could not, without any error."""
 
 
-class _Idle(NamedTuple):
-    connection: Connection
-    since: float
+class _Again(Exception):
+    """Nothing took effect, and the same call may well succeed: at once on another connection, or after a race."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Sessions:
-    """The connections of one repository. They are opened when they are needed first, and belong to one event loop."""
+    """The sessions of one repository. They belong to one event loop."""
 
     def __init__(self, target: Target, clock: Clock | None = None, random: Random | None = None) -> None:
         """Connect to `target` at most `target.pool` times at once.
@@ -53,9 +58,7 @@ class Sessions:
         self.target = target
         self._sleep = asyncio.sleep if clock is None else clock.sleep
         self._random = random or SystemRandom()
-        self._free = asyncio.Semaphore(target.pool)
-        self._idle: deque[_Idle] = deque()
-        self._used: set[Connection] = set()
+        self._pool = Pool(lambda: connect(target), target.pool, target.place)
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what `work` reads. Raises Unavailable."""
@@ -77,24 +80,24 @@ class Sessions:
 
     async def close(self) -> None:
         """Close every connection; those that are still in use or do not answer are cut off."""
-        for connection in self._used:
-            connection.terminate()
-        while self._idle:
-            connection = self._idle.pop().connection
-            with suppress(asyncpg.PostgresError, *CONNECTION_LOST):
-                await connection.close(timeout=CLOSE_SECONDS)
+        await self._pool.close()
 
     async def _repeated(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        for tries in range(1, MOST_RACES + 1):
+        """Make a call, again after each race it lost, and on the next connection after each that had grown stale.
+
+        Every stale one is thrown away, so there are no more of them than connections.
+        """
+        races = stale = 0
+        while True:
             try:
                 return await call()
-            except asyncpg.PostgresError as error:
-                if not is_race(error):
-                    raise
-                if tries == MOST_RACES:
-                    raise as_unavailable(error, self.target.place) or error from error
-            await self._sleep(self._random.uniform(0, RACE_SECONDS * tries))
-        raise AssertionError
+            except _Again as again:
+                lost_race = is_race(again.error)
+                races, stale = races + lost_race, stale + (not lost_race)
+                if races == MOST_RACES or stale > self.target.pool:
+                    raise as_unavailable(again.error, self.target.place) or again.error from again.error
+            if lost_race:
+                await self._sleep(self._random.uniform(0, RACE_SECONDS * races))
 
     async def _read(self, work: Work[Answer]) -> Answer:
         async with self._session() as session:
@@ -102,7 +105,7 @@ class Sessions:
                 return await work(session)
             await session.connection.execute(self.target.begin)
             answer = await work(session)
-            await session.connection.execute("COMMIT")
+            await self._commit(session)
             return answer
 
     async def _write(self, work: Work[Answer]) -> Answer:
@@ -115,8 +118,15 @@ class Sessions:
             await session.connection.execute(self.target.begin)
             answer = await work(session)
             session.may_commit = True
-            await session.connection.execute("COMMIT")
+            await self._commit(session)
             return answer
+
+    async def _commit(self, session: Session) -> None:
+        if await session.connection.execute("COMMIT") != COMMITTED:
+            message = (
+                f"The PostgreSQL database at {self.target.place} rolled a transaction back instead of committing it."
+            )
+            raise Unavailable(message)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
@@ -125,72 +135,52 @@ class Sessions:
         The whole call is limited here. Within a network that swallows everything the driver would wait for the end of
         what it cancelled; a connection that is cut off waits for nothing.
         """
-        await self._acquire()
-        session: Session | None = None
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + WHOLE_SECONDS
+        lent = await self._pool.take()
+        session = Session(lent.connection, self.target.schema)
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                session = Session(await self._idle_or_new(), self.target.schema)
-                self._used.add(session.connection)
+            async with asyncio.timeout_at(min(ends, loop.time() + CALL_SECONDS)):
                 try:
                     yield session
                 except Exception as error:
-                    failure = await self._after_failure(session, error)
+                    failure = await self._after_failure(session, lent, error)
                     if failure is error:
                         raise
                     raise failure from error
-                self._put_back(session.connection)
+            self._pool.put_back(lent)
         except TimeoutError as error:
             raise self._lost(session, error) from error
         finally:
-            if session is not None:
-                self._leave(session.connection)
-            self._free.release()
+            # Where it was not put back.
+            self._pool.discard(lent)
 
-    async def _after_failure(self, session: Session, error: Exception) -> Exception:
+    async def _after_failure(self, session: Session, lent: Lent, error: Exception) -> Exception:
         """End the transaction and keep the connection, where it still can be trusted; return what to raise."""
-        connection = session.connection
-        if is_lost(error) or leaves_doubt(error):
-            return self._lost(session, error)
-        if connection.is_in_transaction():
-            try:
-                await connection.execute("ROLLBACK")
-            except (asyncpg.PostgresError, *CONNECTION_LOST) as lost:
-                return self._lost(session, lost)
-        self._put_back(connection)
-        return error if is_race(error) else as_unavailable(error, self.target.place) or error
+        if leaves_doubt(error):
+            failure = self._lost(session, error)
+            may_repeat = not (session.may_commit or lent.is_new or isinstance(error, TimeoutError))
+            return _Again(error) if may_repeat else failure
+        if not ends_session(error) and await self._is_rolled_back(lent):
+            self._pool.put_back(lent)
+        if is_race(error) or (is_stale(error) and not lent.is_new):
+            return _Again(error)
+        return as_unavailable(error, self.target.place) or error
 
-    def _lost(self, session: Session | None, error: Exception) -> Exception:
+    async def _is_rolled_back(self, lent: Lent) -> bool:
+        """End the transaction, if there is one; return whether it has ended."""
+        if lent.connection.is_in_transaction():
+            try:
+                await lent.connection.execute("ROLLBACK")
+            except (asyncpg.PostgresError, *CONNECTION_LOST):
+                self._pool.suspect()
+                return False
+        return True
+
+    def _lost(self, session: Session, error: Exception) -> Exception:
+        """Return what to raise after an error that leaves doubt; the other connections may have been lost with it."""
+        self._pool.suspect()
         place = self.target.place
-        if session is not None and session.may_commit:
+        if session.may_commit:
             return OutcomeUnknown(f"The PostgreSQL database at {place} did not answer; the call may have taken effect.")
         return as_unavailable(error, place) or error
-
-    async def _acquire(self) -> None:
-        try:
-            async with asyncio.timeout(ACQUIRE_SECONDS):
-                await self._free.acquire()
-        except TimeoutError as error:
-            message = f"All connections to the PostgreSQL database at {self.target.place} are in use."
-            raise Unavailable(message) from error
-
-    async def _idle_or_new(self) -> Connection:
-        """Return the connection that was used last, so that what is not needed grows old and is closed."""
-        too_old = asyncio.get_running_loop().time() - IDLE_SECONDS
-        while self._idle and self._idle[0].since < too_old:
-            self._idle.popleft().connection.terminate()
-        while self._idle:
-            connection = self._idle.pop().connection
-            if not connection.is_closed():
-                return connection
-        return await connect(self.target)
-
-    def _put_back(self, connection: Connection) -> None:
-        if not connection.is_closed():
-            self._used.discard(connection)
-            self._idle.append(_Idle(connection, asyncio.get_running_loop().time()))
-
-    def _leave(self, connection: Connection) -> None:
-        """Cut a connection off that was not put back."""
-        if connection in self._used:
-            self._used.discard(connection)
-            connection.terminate()
