@@ -6,15 +6,28 @@ The repository and the queue share this: both parse the same URL, and connect wi
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import SystemRandom
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine_adapters.postgres.failures import CONNECTION_LOST
+from order_engine_adapters.postgres.hosts import (
+    CONNECT_SECONDS,
+    Attempt,
+    attempts,
+    connect_timeout,
+    hosts_of,
+    is_any_order,
+    parameters,
+)
 from order_engine_adapters.postgres.named_files import check_files
 from order_engine_adapters.postgres.refusals import misread, refusal, refuse_old_server
 
@@ -32,19 +45,20 @@ IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
 LARGEST_NUMBER: Final = 10_000
 """Of connections, and of prepared statements."""
 
-CONNECT_SECONDS: Final = 4.0
 COMMAND_SECONDS: Final = 6.5
 """Of one statement. A few seconds less than the ten that the engine gives a call by default, so that the adapter,
 which knows what was under way, answers first."""
 CLOSE_SECONDS: Final = 2.0
 
 OF_THE_DRIVER: Final = frozenset({
-    "application_name", "database", "dbname", "host", "options", "passfile", "password", "port", "service",
-    "servicefile",
+    "application_name", "connect_timeout", "database", "dbname", "host", "load_balance_hosts", "options", "passfile",
+    "password", "port", "service", "servicefile",
     "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcrl", "sslkey", "sslmode", "sslpassword",
     "sslrootcert", "target_session_attrs", "user",
 })  # fmt: skip
 """Parameters that mean what they mean to libpq."""
+OF_LIBPQ_ALONE: Final = ("connect_timeout", "load_balance_hosts")
+"""Those of them that the driver does not know."""
 
 SESSION: Final[Mapping[str, str]] = {
     "default_transaction_isolation": "read committed",
@@ -68,6 +82,13 @@ Where something on the way hands sessions around, as PgBouncer does, they cannot
 every transaction sets them for itself, in the round trip that begins it.
 """
 
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError, asyncpg.exceptions.TargetServerAttributeNotMatched)
+"""After which the next host is tried; a TimeoutError is an OSError."""
+SHORTEST_SECONDS: Final = 0.1
+"""For a host, where those before it took longer than they should."""
+
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_WITH_SETTINGS: Final = "; ".join([
     BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in SESSION.items() if "transaction_isolation" not in name)
@@ -86,6 +107,10 @@ class Target:
     statement_cache_size: int = 100
     """0: nothing of a session is relied upon, as PgBouncer in transaction mode wants it."""
     require_durable: bool = False
+    connect_timeout: int | None = None
+    """Seconds that each host gets; None: all of them together get what a call has for connecting."""
+    is_any_order: bool = False
+    """Whether the hosts are tried in any order."""
 
     def __repr__(self) -> str:
         """Show the place, never the URL."""
@@ -119,13 +144,19 @@ def parse(url: str) -> Target:
     given = parse_qsl(parts.query, keep_blank_values=True)
     ours = {name: value for name, value in given if name not in OF_THE_DRIVER}
     theirs = {"application_name": "order_engine"} | {name: value for name, value in given if name in OF_THE_DRIVER}
+    for_hosts = parameters(url)
+    for name in OF_LIBPQ_ALONE:
+        theirs.pop(name, None)
     target = Target(
         urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(theirs), "")),
         _schema(ours.pop("schema", DEFAULT_SCHEMA)),
         _number("pool", ours.pop("pool", "8"), 1),
         _number("statement_cache_size", ours.pop("statement_cache_size", "100"), 0),
         _truth("require_durable", ours.pop("require_durable", "false")),
+        connect_timeout(for_hosts),
+        is_any_order(for_hosts),
     )
+    hosts_of(target.url)
     # The queue's own, which has the same URL unless it is given another.
     ours.pop("notify", None)
     if ours:
@@ -134,25 +165,48 @@ def parse(url: str) -> Target:
     return target
 
 
-async def connect(target: Target) -> Connection:
-    """Open a connection, within a time limit.
+async def connect(target: Target, settings: Mapping[str, str] = NO_SETTINGS) -> Connection:
+    """Open a connection to the first of the hosts that takes us, each within a time limit; `settings` add to ours.
+
+    As with libpq the next host is tried where one does not answer, is starting or is not what `target_session_attrs`
+    asks for, and not where it refuses us.
 
     Raises InvalidSetting for what the driver cannot read, Unavailable where nobody answers, where we are not let in,
     where a file that the URL names is not there, and for a server that is too old.
     """
     check_files(target.url, target.place)
+    remaining = attempts(target.url, SystemRandom() if target.is_any_order else None)
+    ends = time.monotonic() + CONNECT_SECONDS
+    while True:
+        attempt, *remaining = remaining
+        seconds = target.connect_timeout or (ends - time.monotonic()) / (1 + len(remaining))
+        try:
+            return await _connected(target, attempt, max(seconds, SHORTEST_SECONDS), settings)
+        except NEXT_HOST as error:
+            if not remaining:
+                raise refusal(error, target.place) from error
+
+
+async def _connected(target: Target, attempt: Attempt, seconds: float, settings: Mapping[str, str]) -> Connection:
+    """Open a connection to one host. Raises as `connect` does, and what makes that try the next one."""
+    wanted = attempt.session_attributes
     try:
         connection = await asyncpg.connect(
             target.url,
-            timeout=CONNECT_SECONDS,
+            host=attempt.host.name,
+            port=attempt.host.port,
+            target_session_attrs=None if wanted is None else SessionAttribute(wanted),
+            timeout=seconds,
             command_timeout=COMMAND_SECONDS,
             statement_cache_size=target.statement_cache_size,
-            server_settings={} if target.pooled_elsewhere else dict(SESSION),
+            server_settings={} if target.pooled_elsewhere else {**SESSION, **settings},
         )
     except asyncpg.exceptions.ClientConfigurationError as error:
         # Not as its cause: its message may repeat the URL.
         raise misread(error, target.place) from None
-    except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
+    except NEXT_HOST:
+        raise
+    except (asyncpg.PostgresError, *CONNECTION_LOST, RuntimeError) as error:
         raise refusal(error, target.place) from error
     try:
         refuse_old_server(connection.get_server_version().major, target.place)

@@ -27,6 +27,9 @@ def refusal(error: Exception, place: str) -> OrderEngineError:
     if isinstance(error, ConnectionError) and _WITHOUT_TLS in str(error):
         message = f"The PostgreSQL database at {place} offers no TLS, which sslmode in its URL asks for."
         return Unavailable(message, lasting=True)
+    if isinstance(error, asyncpg.exceptions.TargetServerAttributeNotMatched):
+        message = f"No host of the PostgreSQL database at {place} is what target_session_attrs in its URL asks for."
+        return Unavailable(message)
     if isinstance(error, asyncpg.PostgresError):
         return _of_the_server(error, place)
     return Unavailable(f"The PostgreSQL database at {place} cannot be reached ({type(error).__name__}).")

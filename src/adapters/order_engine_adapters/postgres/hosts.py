@@ -1,0 +1,138 @@
+"""Which hosts a URL names, and in which order and for how long each is tried: as libpq does it.
+
+The driver tries all hosts within one time limit, so that a host that does not answer uses it up.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from order_engine.domain.errors import InvalidSetting
+
+VARIABLES: Final[Mapping[str, str]] = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "load_balance_hosts": "PGLOADBALANCEHOSTS",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""libpq's names, in a URL or a service file and in the environment."""
+DEFAULT_PORT: Final = 5432
+LARGEST_PORT: Final = 65_535
+LONGEST_TIMEOUT: Final = 3_600
+CONNECT_SECONDS: Final = 4.5
+"""Of all attempts together, where there is no `connect_timeout`: less than a call waits for a connection, so that it
+still gets one from the last host."""
+
+
+class Host(NamedTuple):
+    """Where a server may be. None: where the driver looks by itself."""
+
+    name: str | None
+    port: int | None
+
+
+class Attempt(NamedTuple):
+    """A host to try, and what `target_session_attrs` asks of its server. None: what the URL says."""
+
+    host: Host
+    session_attributes: str | None
+
+
+def parameters(url: str) -> Mapping[str, str]:
+    """Return what libpq would take: a URL's parameters, before those of its service file, before the environment's."""
+    given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    by_environment = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
+    return {**by_environment, **_of_service(given.get("service")), **given}
+
+
+def connect_timeout(given: Mapping[str, str]) -> int | None:
+    """Return the seconds that each host gets; None where nothing is said. Raises InvalidSetting."""
+    text = given.get("connect_timeout", "0").strip()
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or int(text) > LONGEST_TIMEOUT:
+        message = f"connect_timeout takes whole seconds up to {LONGEST_TIMEOUT}, not {text!r}."
+        raise InvalidSetting(message)
+    return int(text) if int(text) > 0 else None
+
+
+def is_any_order(given: Mapping[str, str]) -> bool:
+    """Whether the hosts are tried in any order. Raises InvalidSetting."""
+    text = given.get("load_balance_hosts", "disable")
+    if text not in {"disable", "random"}:
+        message = f"load_balance_hosts takes disable or random, not {text!r}."
+        raise InvalidSetting(message)
+    return text == "random"
+
+
+def attempts(url: str, random: Random | None) -> Sequence[Attempt]:
+    """Return what to try, in order; in any order where `random` is given. Raises InvalidSetting.
+
+    With `prefer-standby` every host is tried as a standby first, and then as whatever it is.
+    """
+    hosts = hosts_of(url)
+    if random is not None:
+        random.shuffle(hosts)
+    prefers_standby = parameters(url).get("target_session_attrs") == "prefer-standby"
+    return [Attempt(host, each) for each in (("standby", "any") if prefers_standby else (None,)) for host in hosts]
+
+
+def hosts_of(url: str) -> list[Host]:
+    """Return the hosts that a URL names, or else its service file or the environment. Raises InvalidSetting."""
+    given = parameters(url)
+    in_url = urlsplit(url).netloc.rpartition("@")[2]
+    names = in_url or given.get("host", "")
+    if not names:
+        return [Host(None, None)]
+    hosts = [_split(unquote(each) if in_url else each) for each in names.split(",")]
+    ports = [_port(each) for each in given.get("port", "").split(",")]
+    if len(ports) not in {1, len(hosts)}:
+        message = f"The PostgreSQL URL has {len(ports)} ports for {len(hosts)} hosts: give one port for each, or one."
+        raise InvalidSetting(message)
+    if len(ports) == 1:
+        ports *= len(hosts)
+    return [Host(host.name, host.port or port or DEFAULT_PORT) for host, port in zip(hosts, ports, strict=True)]
+
+
+def _split(text: str) -> Host:
+    """Take apart `host`, `host:port`, `[IPv6 address]:port` or the folder of a socket."""
+    if text.startswith("/"):
+        return Host(text, None)
+    if text.startswith("["):
+        name, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        name, _, port = text.partition(":")
+    if not name:
+        message = "The PostgreSQL URL has an empty host in its list of hosts: name each."
+        raise InvalidSetting(message)
+    return Host(name, _port(port))
+
+
+def _port(text: str) -> int | None:
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_PORT)) else 0
+    if not 0 < number <= LARGEST_PORT:
+        # Without the text, which may be a part of a password that should have been encoded.
+        message = f"The PostgreSQL URL has a wrong port: a port is a number from 1 to {LARGEST_PORT}."
+        raise InvalidSetting(message)
+    return number
+
+
+def _of_service(name: str | None) -> Mapping[str, str]:
+    """Return what a service file says of the hosts of a service; the driver reads the rest of it."""
+    if name is None:
+        return {}
+    file = configparser.ConfigParser(interpolation=None)
+    try:
+        file.read(os.environ.get("PGSERVICEFILE") or Path.home() / ".pg_service.conf")
+    except (configparser.Error, UnicodeDecodeError, RuntimeError):
+        return {}
+    return {key: file.get(name, key) for key in VARIABLES if file.has_option(name, key)}
