@@ -19,7 +19,7 @@ from order_engine import (
     Unavailable,
     VersionMismatch,
 )
-from tests.unit.application.bench import Bench, Work, at, first_then, hangs, raises, takes
+from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, raises, takes
 from tests.unit.application.faults import AnswersShort, Fails, Forgets, IsSlow, LosesAnswer
 
 
@@ -203,6 +203,17 @@ async def test_a_redrive_wakes_another_process() -> None:
         await bench.place(front, "order1")
         await bench.settle()
         await bench.now(front.redrive("order1"))
+        await bench.settle()
+        assert await bench.status("order1") is Status.COMPLETED
+
+
+async def test_a_redrive_is_taken_up_in_the_same_process_whatever_the_queue_loses() -> None:
+    """The process knows that an order waits, and claims it without a bell and without a poll."""
+    bench, work = Bench(), Work(first_then(raises(Rejected)))
+    async with bench.engine(work, queue=SilentQueue(), poll_seconds=1000) as engine:
+        await bench.place(engine, "order1")
+        await bench.settle()
+        await bench.now(engine.redrive("order1"))
         await bench.settle()
         assert await bench.status("order1") is Status.COMPLETED
 

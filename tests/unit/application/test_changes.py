@@ -33,6 +33,14 @@ async def test_a_change_before_the_question_is_not_missed() -> None:
         assert later > seen
 
 
+async def test_a_number_of_another_life_is_not_waited_for() -> None:
+    """A reader who comes with a number that is not the latest, be it higher, looks at once: it may have missed all."""
+    bench = Bench()
+    async with bench.engine() as engine:
+        latest = await bench.now(engine.changed(0))
+        assert await bench.now(engine.changed(latest + 1000)) == latest
+
+
 async def test_every_poll_counts_as_a_change() -> None:
     """So what happens in other processes is found within the poll interval."""
     bench = Bench()

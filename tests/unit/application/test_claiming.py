@@ -372,6 +372,33 @@ async def test_suspects_run_in_ever_smaller_company() -> None:
     assert counts[Status.COMPLETED] == 84
 
 
+async def test_a_suspect_that_goes_makes_room_for_the_next_at_once() -> None:
+    """Suspects that may only run one after the other do so without a pause: none waits for the poll."""
+    bench = Bench()
+    await crash_with(bench, 4, concurrency=4)
+    await bench.advance(45)
+    work = Work(takes(bench, 1))
+    async with bench.engine(work, concurrency=4, poll_seconds=1000):
+        # One poll comes within this time, or two: each by itself would take one suspect.
+        await bench.advance(1010)
+        assert sorted(work.finished) == order_ids(4)
+        assert work.most_at_once == 1
+
+
+async def test_a_claim_that_only_ended_orders_was_full_as_well() -> None:
+    """Orders that a claim ends count against its limit, so what is due behind them is asked for at once."""
+    bench, work = Bench(), Work()
+    await crash_with(bench, 2, concurrency=2)
+    async with bench.engine(work, concurrency=2, max_deliveries=1, poll_seconds=1000, queue=SilentQueue()):
+        await bench.advance(45)
+        await bench.store.add(placements(["behind"]))
+        while await bench.statuses() & {Status.PROCESSING}:
+            assert work.started == []
+            await bench.advance(10)
+        assert work.finished == ["behind"]
+    assert (await bench.check_books()).status_counts[Status.FAILED] == 2
+
+
 async def test_a_poison_order_fails_and_its_neighbours_complete() -> None:
     """An order that kills its process every time ends as Failed; all that ran beside it complete."""
     bench = Bench()
@@ -413,14 +440,18 @@ async def test_a_poison_order_fails_and_its_neighbours_complete() -> None:
 
 
 async def test_an_order_that_a_claim_ends_is_noticed_by_who_waits() -> None:
-    """An order that ends as Failed because its deliveries are spent is told to those who wait for it, at once."""
-    bench = Bench()
+    """Whoever waits for an order learns at once that a claim has ended it, long before the next look at the repository.
+
+    No poll is due: the bell has the claim made.
+    """
+    bench, queue = Bench(), SilentQueue()
     await crash_with(bench, 1, concurrency=4)
-    async with bench.engine(Work(), max_deliveries=1, poll_seconds=1) as engine:
+    async with bench.engine(Work(), max_deliveries=1, poll_seconds=1000, queue=queue) as engine:
         waiting = asyncio.ensure_future(engine.wait_for("order1"))
-        await bench.advance(32)
-        assert waiting.done()
-        assert (await waiting).status is Status.FAILED
+        await bench.advance(45)
+        assert not waiting.done()
+        await queue.deliver("order1")
+        assert (await bench.now(waiting)).status is Status.FAILED
 
 
 async def test_an_answer_that_forgets_an_item_loses_no_order() -> None:

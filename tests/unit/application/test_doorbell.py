@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from order_engine import Status
 from order_engine.ports.observer import BellDropped, QueueAway
 from order_engine_adapters.memory import MemoryQueue
-from tests.unit.application.bench import Bench, Work, new_order, order_ids
+from tests.unit.application.bench import Bench, Work, hangs, new_order, order_ids
 
 
 class SlowQueue(MemoryQueue):
@@ -68,6 +68,17 @@ async def test_an_order_that_is_born_claimed_rings_nobody() -> None:
         await bench.place(engine, *order_ids(5))
         await bench.advance(1)
     assert queue.puts == []
+
+
+async def test_an_order_placed_beside_one_that_is_born_claimed_rings() -> None:
+    """Of a batch with more orders than free slots, those without one are rung for: another process may start them."""
+    bench, work = Bench(), Work(hangs)
+    queue = SlowQueue(bench, 0)
+    async with bench.engine(work, queue=queue, concurrency=1, grace_seconds=0) as engine:
+        await bench.now(engine.place_many([new_order(order_id) for order_id in order_ids(3)]))
+        await bench.settle()
+        assert work.running == ["order1"]
+        assert queue.puts == [["order2", "order3"]]
 
 
 async def test_a_replayed_order_rings_nobody() -> None:

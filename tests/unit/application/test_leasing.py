@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from order_engine import Order, Status
+from order_engine.domain.validation import validate
 from order_engine.ports.observer import AttemptSuperseded, ProcessorStuck, Reported
-from tests.unit.application.bench import Bench, Work, at, first_then, hangs, order_ids, takes
-from tests.unit.application.faults import AnswersShort, Fails, NeverAnswers
+from tests.unit.application.bench import Bench, Work, at, first_then, hangs, new_order, order_ids, takes
+from tests.unit.application.faults import AnswersShort, Fails, IsSlow, NeverAnswers
 
 
 async def test_a_long_processor_is_not_taken_over() -> None:
@@ -99,6 +100,39 @@ async def test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends() -> N
     order = await bench.order("order1")
     assert await bench.story("order1") == ["placed", "claimed", "released", "claimed", "completed"]
     assert (order.failures, order.vanished, order.attempts) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("operation", ["add", "claim", "renew"])
+async def test_a_lease_counts_from_when_it_was_asked_for(operation: str) -> None:
+    """However late the answer came: the repository may have given the lease the moment it was asked.
+
+    So a processor that cannot renew stops in the last part of the lease as counted from there, not from the answer.
+    """
+    bench, work = Bench(), Work(first_then(hangs))
+    async with bench.engine(work, concurrency=1, request_seconds=10) as engine:
+        if operation == "claim":
+            await bench.store.add([validate(new_order("order1"), "")])
+        slow = 4.0
+        bench.repository.plan(IsSlow(slow), operation, 1)
+        placing = None if operation == "claim" else asyncio.ensure_future(engine.place(new_order("order1")))
+        asked = await _asked_at(bench, operation)
+        await bench.advance(slow + 1)
+        assert work.running == ["order1"]
+        bench.repository.plan(Fails(), "renew")
+        while work.running:
+            await bench.advance(0.25)
+        assert at(bench) <= asked + 30 * 5 / 6 + 2.5
+        bench.repository.heal()
+        if placing is not None:
+            await placing
+
+
+async def _asked_at(bench: Bench, operation: str) -> float:
+    """Wait until a call of this operation is made, and return when that was."""
+    before = bench.repository.count(operation)
+    while bench.repository.count(operation) == before:
+        await bench.advance(0.25)
+    return at(bench)
 
 
 async def test_a_late_renewal_holds_where_nobody_took_the_order() -> None:

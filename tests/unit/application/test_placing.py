@@ -18,7 +18,7 @@ from order_engine import (
     Status,
     Unavailable,
 )
-from tests.unit.application.bench import Bench, Work, hangs, new_order, order_ids, ready
+from tests.unit.application.bench import Bench, SilentQueue, Work, hangs, new_order, order_ids, ready, takes
 from tests.unit.application.faults import Fails, Forgets, IsSlow, LosesAnswer, NeverAnswers, Raises
 
 
@@ -55,6 +55,16 @@ async def test_only_as_many_are_born_claimed_as_slots_are_free() -> None:
         assert statuses == [Status.PROCESSING] * 2 + [Status.PENDING] * 3
         await bench.settle()
         assert work.running == order_ids(2)
+
+
+async def test_orders_without_a_slot_follow_as_slots_become_free() -> None:
+    """Of a batch with more orders than slots the rest is taken up here, without a bell and without a poll."""
+    bench = Bench()
+    work = Work(takes(bench, 1))
+    async with bench.engine(work, concurrency=2, queue=SilentQueue(), poll_seconds=1000) as engine:
+        await bench.now(engine.place_many([new_order(order_id) for order_id in order_ids(5)]))
+        await bench.advance(3.5)
+        assert work.finished == order_ids(5)
 
 
 async def test_the_same_order_again_is_the_same_order() -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from order_engine import NotRunning, OrderNotFound, Rejected, Status, WaitTimedOut
+from order_engine.domain.commands import Command
+from order_engine.ports.repository import Applied
 from tests.unit.application.bench import Bench, Work, hangs, order_ids, raises, takes
-from tests.unit.application.faults import Fails
+from tests.unit.application.faults import Fails, FaultyRepository
+
+
+class Terse(FaultyRepository):
+    """A repository that answers reports without their orders."""
+
+    async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
+        """Leave the orders out."""
+        return [applied._replace(order=None) for applied in await super().apply(commands)]
 
 
 async def test_an_order_that_has_ended_is_returned_at_once() -> None:
@@ -31,6 +42,17 @@ async def test_an_order_that_ends_later_is_returned_then() -> None:
         await bench.advance(0.2)
         assert waiting.done()
         assert (await waiting).status is Status.COMPLETED
+
+
+async def test_an_end_is_noticed_although_the_answer_to_its_report_has_no_order() -> None:
+    """A repository may leave the order out of its answer to a report: whoever waits still learns of the end at once."""
+    bench = Bench()
+    terse = Terse(bench.store, bench.clock)
+    async with bench.engine(Work(takes(bench, 3)), repository=terse, poll_seconds=1000) as engine:
+        await bench.place(engine, "order1")
+        waiting = asyncio.ensure_future(engine.wait_for("order1"))
+        await bench.advance(3)
+        assert (await bench.now(waiting)).status is Status.COMPLETED
 
 
 async def test_a_cancellation_is_an_end() -> None:
