@@ -13,7 +13,8 @@ from tests.integration.postgres import support
 from tests.postgres_server import URL_VARIABLE, major_version, versions_to_test
 
 ON_EVERY_VERSION: Final = frozenset({
-    "test_concurrency", "test_contract", "test_counters", "test_events", "test_host_transaction", "test_migrations",
+    "test_concurrency", "test_contract", "test_counters", "test_events", "test_host_transaction", "test_locks",
+    "test_migrations",
     "test_plans", "test_queue", "test_queue_contract", "test_refusals", "test_reports", "test_traces",
 })  # fmt: skip
 """The modules that hold every statement and its plan to what they promise. What processes and networks do does not

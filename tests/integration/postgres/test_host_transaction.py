@@ -9,10 +9,8 @@ import asyncpg
 import pytest
 
 from order_engine.contracts.samples import placement, terms
-from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Status
 from order_engine.ports.repository import AddOutcome
-from order_engine_adapters.postgres import connecting
 from order_engine_adapters.postgres.connecting import Connection
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -77,15 +75,13 @@ async def test_refusals_leave_the_transaction_usable() -> None:
         assert list(await repository.get(["order-2"])) == ["order-2"]
 
 
-async def test_same_order_meanwhile_waits_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who places the order of a transaction that stays open is told Unavailable in the end; later it is a replay."""
-    monkeypatch.setattr(connecting, "SESSION", {**connecting.SESSION, "lock_timeout": "200ms"})
+async def test_same_order_meanwhile_is_busy() -> None:
+    """Who places the order of a transaction that stays open is told so; after its end it is a replay."""
     async with _host() as (repository, connection):
         async with connection.transaction():
             await repository.add([placement("order-1")], connection=connection)
-            with pytest.raises(Unavailable, match="kept a lock"):
-                await repository.add([placement("order-1"), placement("order-2")])
-            await repository.add([placement("order-2")])
+            outcomes = await repository.add([placement("order-1"), placement("order-2")])
+            assert [added.outcome for added in outcomes] == [AddOutcome.BUSY, AddOutcome.ADDED]
         (added,) = await repository.add([placement("order-1")])
         assert added.outcome is AddOutcome.REPLAYED
 

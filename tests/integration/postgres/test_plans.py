@@ -13,11 +13,11 @@ from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderQuery, PageKey
 from order_engine_adapters.postgres import claim_statements, listing
 from order_engine_adapters.postgres.add_statements import BINDINGS, MET, STORE_NEW
-from order_engine_adapters.postgres.applying import LOCK
+from order_engine_adapters.postgres.applying import EXISTING, LOCK
 from order_engine_adapters.postgres.connecting import Connection, connect, within
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.reading import HISTORY
-from order_engine_adapters.postgres.report_statements import COMPLETE, RENEW, REPORT
+from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
 from tests.integration.postgres.support import complete, execute, new_schema
 
@@ -28,7 +28,7 @@ NONE = [None, None]
 HOT = {
     "store": (
         STORE_NEW,
-        (TEXTS, TEXTS, TEXTS, TEXTS, NONE, NONE, NONE, [True, False], "claim", 1, ["key"], ["a"], [False], [b""]),
+        (TEXTS, TEXTS, TEXTS, TEXTS, NONE, NONE, NONE, [True, False], "claim", 1, ["key"], ["a"], [False], [b""], "1s"),
         ("contents_order_id", "idempotency_keys_pkey"),
     ),
     "met": (MET, (TEXTS,), ("contents_order_id", "orders_pkey")),
@@ -40,6 +40,8 @@ HOT = {
         ("contents_order_id", "orders_pkey"),
     ),
     "lock": (LOCK, (TEXTS,), ("contents_order_id", "orders_pkey")),
+    "existing": (EXISTING, (TEXTS,), ("contents_order_id",)),
+    "current": (CURRENT, (TEXTS, [1, 1]), ("contents_order_id", "orders_pkey")),
     "renew": (RENEW, (TEXTS, [1, 1], 1), ("contents_order_id", "orders_pkey")),
     "claim due": (
         claim_statements.CLAIM_DUE,

@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 
 from order_engine.contracts.samples import placement, terms
-from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.postgres.connecting import Target, connect
@@ -46,27 +45,32 @@ async def _until_one_waits(target: Target) -> None:
 
 
 async def test_deadlock() -> None:
-    """A call that is the victim of a deadlock is done again, and its caller sees nothing of it."""
+    """A transaction that is the victim of a deadlock is done again, and its caller sees nothing of it."""
     target, clock = await new_schema(), PausesNoted()
-    async with open_target(target, clock) as repository:
+    async with open_target(target) as repository:
         await repository.add([placement("order-1"), placement("order-2")])
-        host = await connect(target)
-        try:
-            # So that it is the other side that finds the deadlock, and is its victim.
-            await host.execute("SET deadlock_timeout = '60s'")
-            async with host.transaction():
-                await host.execute(LOCK_ONE.format(schema=target.schema, order_id="order-2"))
-                cancels = [Command("order-1", Action.CANCEL), Command("order-2", Action.CANCEL)]
-                cancelling = asyncio.create_task(repository.apply(cancels))
-                await _until_one_waits(target)
-                await host.execute(LOCK_ONE.format(schema=target.schema, order_id="order-1"))
-            outcomes = await cancelling
-        finally:
-            await host.close()
-        assert [outcome.refusal for outcome in outcomes] == [None, None]
-        assert len(clock.pauses) == 1
-        assert 0 <= clock.pauses[0] <= RACE_SECONDS
-        assert [event.version for event in await repository.history("order-1", 0, 10)] == [1, 2]
+    sessions = Sessions(target, clock, Random(1))  # noqa: S311 - to be repeated
+    host = await connect(target)
+
+    async def lock_both(session: Session) -> str:
+        for order_id in ("order-1", "order-2"):
+            await session.connection.execute(LOCK_ONE.format(schema=target.schema, order_id=order_id))
+        return "done"
+
+    try:
+        # So that it is the other side that finds the deadlock, and is its victim.
+        await host.execute("SET deadlock_timeout = '60s'")
+        async with host.transaction():
+            await host.execute(LOCK_ONE.format(schema=target.schema, order_id="order-2"))
+            locking = asyncio.create_task(sessions.transact(lock_both))
+            await _until_one_waits(target)
+            await host.execute(LOCK_ONE.format(schema=target.schema, order_id="order-1"))
+        assert await locking == "done"
+    finally:
+        await host.close()
+        await sessions.close()
+    assert len(clock.pauses) == 1
+    assert 0 <= clock.pauses[0] <= RACE_SECONDS
 
 
 class Meeting:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import product
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -17,7 +17,7 @@ from order_engine.ports.repository import OrderRepository, Renewed
 from order_engine_adapters.postgres import applying
 from order_engine_adapters.postgres.connecting import Target, connect
 from order_engine_adapters.postgres.opening import open_target
-from tests.integration.postgres.support import complete, execute, harness, new_schema
+from tests.integration.postgres.support import complete, harness, new_schema
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +25,6 @@ TAKE = """
 UPDATE {schema}.orders AS o SET token = o.token + 1 FROM {schema}.contents AS c
 WHERE c.serial = o.serial AND c.order_id = $1
 """
-WAITS_FOR_LOCK = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{schema}%'"
 
 
 async def _held(repository: OrderRepository, *names: str) -> Sequence[Order]:
@@ -34,17 +33,17 @@ async def _held(repository: OrderRepository, *names: str) -> Sequence[Order]:
     return [each.order for each in added if each.order is not None]
 
 
-async def _while_the_order_is_taken(target: Target, order: Order, call: Coroutine[Any, Any, Answer]) -> Answer:
-    """Begin a call while another transaction has the order's row, which gives the order away and commits."""
+async def _while_the_order_is_taken(
+    target: Target, order: Order, call: Callable[[], Awaitable[Sequence[Answer]]]
+) -> tuple[Sequence[Answer], Sequence[Answer]]:
+    """Make a call while another transaction has the order's row, which gives the order away; and again afterwards."""
     connection = await connect(target)
     try:
         async with asyncio.timeout(20):
             async with connection.transaction():
                 await connection.execute(TAKE.format(schema=target.schema), order.order_id)
-                calling = asyncio.create_task(call)
-                while not (await execute(target, WAITS_FOR_LOCK))[0][0]:  # noqa: ASYNC110 - the server has no event
-                    await asyncio.sleep(0.01)
-            return await calling
+                answers = await call()
+            return answers, await call()
     finally:
         await connection.close()
 
@@ -93,23 +92,25 @@ async def test_what_the_statement_does_not_find_is_decided_afterwards() -> None:
 
 
 @pytest.mark.parametrize("action", sorted(REPORTS))
-async def test_report_that_waited_while_the_order_was_taken_is_refused(action: Action) -> None:
-    """The token is compared again once the row is free: it was current when the statement began (P2)."""
+async def test_report_on_an_order_that_is_being_taken_is_refused(action: Action) -> None:
+    """It is busy as long as nobody knows who has the order, and lost then (P2); the other report is made at once."""
     target = await new_schema()
     async with open_target(target) as repository:
         stale, other = await _held(repository, "stale", "other")
         commands = [Command(each.order_id, action, each.token, reason="no such article") for each in (stale, other)]
-        lost, applied = await _while_the_order_is_taken(target, stale, repository.apply(commands))
-        assert (lost.refusal, applied.refusal) == (RefusalReason.LOST, None)
+        during, after = await _while_the_order_is_taken(target, stale, lambda: repository.apply(commands))
+        assert [each.refusal for each in during] == [RefusalReason.BUSY, None]
+        assert [each.refusal for each in after] == [RefusalReason.LOST, None]
         order = (await repository.get(["stale"]))["stale"]
         assert (order.token, order.held, order.version) == (stale.token + 1, True, stale.version)
 
 
-async def test_renewal_that_waited_while_the_order_was_taken_is_lost() -> None:
+async def test_renewal_of_an_order_that_is_being_taken_is_lost() -> None:
     """The same for a lease: whoever took the order keeps it."""
     target = await new_schema()
     async with open_target(target) as repository:
         stale, other = await _held(repository, "stale", "other")
         leases = [Lease(each.order_id, each.token) for each in (stale, other)]
-        answers = await _while_the_order_is_taken(target, stale, repository.renew(leases, 60))
-        assert answers == [Renewed.LOST, Renewed.HELD]
+        during, after = await _while_the_order_is_taken(target, stale, lambda: repository.renew(leases, 60))
+        assert list(during) == [Renewed.BUSY, Renewed.HELD]
+        assert list(after) == [Renewed.LOST, Renewed.HELD]

@@ -37,7 +37,7 @@ _STORE: Final = """
 
 _IF_ALL_IS_NEW: Final = """
 WITH clock AS MATERIALIZED (
-    SELECT order_engine.order_engine_now() AS now
+    SELECT order_engine.order_engine_now() AS now, set_config('lock_timeout', $15, true)
     WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS wanted (order_id)
                       JOIN order_engine.contents AS c ON c.order_id = wanted.order_id)
         AND NOT EXISTS (SELECT FROM unnest($11::text[]) AS wanted (key)
@@ -47,13 +47,19 @@ WITH clock AS MATERIALIZED (
 STORE_NEW: Final = f"{_IF_ALL_IS_NEW}{_GIVEN}{_STORE} WHERE EXISTS (SELECT FROM clock)) SELECT now FROM clock"  # noqa: S608 - constants
 """The hot case: stores everything if every id and every key is new, and nothing otherwise; tells the time it took.
 
-Of another transaction that stores the same and is not committed yet it sees nothing, and waits at the unique index.
+Of another transaction that stores the same and is not committed yet it sees nothing, and waits at the unique index for
+as long as its last argument says. Tables that are locked are waited for before, for as long as the session says.
 """
 
-_AT: Final = "WITH clock AS MATERIALIZED (SELECT $15::timestamptz AS now), "
+_AT: Final = """
+WITH clock AS MATERIALIZED (
+    SELECT $15::timestamptz AS now, CASE WHEN $16::text IS NOT NULL THEN set_config('lock_timeout', $16, true) END
+), """
 
 STORE: Final = f"{_AT}{_GIVEN}{_STORE}) SELECT now FROM clock"  # noqa: S608 - constants
-"""Stores what was judged to be new, and binds keys, also those of replays."""
+"""Stores what was judged to be new, and binds keys, also those of replays. Waits as STORE_NEW does; None: as the
+session says, which may be a host's.
+"""
 
 BINDINGS: Final = """
 SELECT bound.key, bound.order_id, bound.order_id_made, bound.fingerprint

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -14,7 +16,9 @@ from order_engine.ports.repository import Added, AddOutcome
 from order_engine_adapters.postgres.add_statements import BINDINGS, MET, NOW, STORE, STORE_NEW
 from order_engine_adapters.postgres.connecting import Connection
 from order_engine_adapters.postgres.failures import is_unstorable
+from order_engine_adapters.postgres.floors import BEFORE_ALL
 from order_engine_adapters.postgres.judging import Batch, Judging, all_new, new_order_of
+from order_engine_adapters.postgres.locked_names import PATIENCE_IN_TROUBLE, LockedNames
 from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import columns
@@ -26,42 +30,131 @@ MOST_COMPETITORS: Final = 20
 """So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
 
 _REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
+_BUSY: Final = Added(AddOutcome.BUSY)
 _TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep a value of this size.")
 
 
-async def add(sessions: Sessions, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
-    """Store new orders, the first of them held on the terms of `hold`."""
+class _LockTimeoutError(Exception):
+    """An id or a key is locked by a transaction that did not end in time; nothing took effect."""
+
+
+async def add(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store new orders, the first of them held on the terms of `hold`.
+
+    Placements whose id or key is known to be locked are looked at again only in a call that has no others.
+    """
     if not placements:
         return []
-    if (batch := all_new(placements, hold)) is not None:
-        try:
-            now = await sessions.write(lambda session: session.value(STORE_NEW, *_arguments(batch, hold)))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # Another writer was first, or an item cannot be stored: either is found out item by item.
-            if not isinstance(error, asyncpg.UniqueViolationError) and not is_unstorable(error):
-                raise
-        else:
+    if not locked:
+        return await _add(sessions, locked, placements, hold)
+    busy = [locked.hold(placement) for placement in placements]
+    if all(busy):
+        return await _add_beside_locks(sessions, locked, placements, hold)
+    return _with_busy(busy, await _add(sessions, locked, _free(placements, busy), hold))
+
+
+async def _add(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    patience = locked.patience
+    try:
+        if (batch := all_new(placements, hold)) is not None:
+            now = await _store_new(sessions, batch, hold, patience)
             if now is not None:
                 return [
                     Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, now))
                     for placement, held in batch.placements
                 ]
-    return await sessions.transact(lambda session: add_within(session, placements, hold))
+        return await sessions.transact(lambda session: _add_patiently(session, placements, hold, patience))
+    except _LockTimeoutError:
+        return await _add_beside_locks(sessions, locked, placements, hold)
 
 
-async def add_within(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
-    """Store new orders within the transaction that is open: ours, or a host application's own."""
+async def _store_new(sessions: Sessions, batch: Batch, hold: ClaimTerms | None, patience: str) -> datetime | None:
+    """Store a batch if all of it is new, and return the time it took; None where something is not new."""
+
+    async def store(session: Session) -> datetime | None:
+        async with _lock_timeouts():
+            now: datetime | None = await session.value(STORE_NEW, *_arguments(batch, hold), patience)
+            return now
+
+    try:
+        return await sessions.write(store)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # Another writer was first, or an item cannot be stored: either is found out item by item.
+        if not isinstance(error, asyncpg.UniqueViolationError) and not is_unstorable(error):
+            raise
+        return None
+
+
+async def _add_beside_locks(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store what is not locked, and answer BUSY for the rest."""
+
+    async def add(session: Session) -> Sequence[Added]:
+        # Nothing is stored by this, but a table that is locked is waited for here, and not taken for locked names.
+        await session.rows(STORE, *_arguments(Batch(), None), BEFORE_ALL, None)
+        await locked.look(session, placements)
+        busy = [locked.hold(placement) for placement in placements]
+        if all(busy):
+            return [_BUSY] * len(placements)
+        free = _free(placements, busy)
+        return _with_busy(busy, await _add_patiently(session, free, hold, PATIENCE_IN_TROUBLE))
+
+    try:
+        return await sessions.transact(add)
+    except _LockTimeoutError:
+        # One more was locked meanwhile. Asked again, it is found.
+        return [_BUSY] * len(placements)
+
+
+async def _add_patiently(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str
+) -> Sequence[Added]:
+    """Store new orders within a transaction of ours, waiting for other transactions no longer than `patience`."""
+    async with _lock_timeouts():
+        return await add_within(session, placements, hold, patience)
+
+
+@asynccontextmanager
+async def _lock_timeouts() -> AsyncIterator[None]:
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise _LockTimeoutError from error
+
+
+def _free(placements: Sequence[Placement], busy: Sequence[bool]) -> Sequence[Placement]:
+    return [placement for placement, is_busy in zip(placements, busy, strict=True) if not is_busy]
+
+
+def _with_busy(busy: Sequence[bool], outcomes: Sequence[Added]) -> Sequence[Added]:
+    """Return an outcome for every item: those of the others, in turn, for what is not busy."""
+    others = iter(outcomes)
+    return [_BUSY if is_busy else next(others) for is_busy in busy]
+
+
+async def add_within(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None = None
+) -> Sequence[Added]:
+    """Store new orders within the transaction that is open: ours, or a host application's own.
+
+    Waits for others' transactions for as long as `patience` says; None: as the session says.
+    """
     for _ in range(MOST_COMPETITORS):
         try:
             async with session.savepoint():
-                return await _judge(session, placements, hold)
+                return await _judge(session, placements, hold, patience)
         except asyncpg.UniqueViolationError:
             # Its transaction has ended, so the next look sees what it stored.
             continue
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if not is_unstorable(error):
                 raise
-            return await _add_each(session, placements, hold)
+            return await _add_each(session, placements, hold, patience)
     message = "Too many writers place the same orders at once; nothing was stored."
     raise Unavailable(message)
 
@@ -78,14 +171,16 @@ async def add_for_host(
     return await add_within(Session(connection, schema), placements, hold)
 
 
-async def _add_each(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+async def _add_each(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None
+) -> Sequence[Added]:
     """Store the items one by one, because one of them cannot be stored: it fails alone."""
     if len(placements) == 1:
         return [_REFUSED if not _is_storable(placements[0]) else _TOO_LARGE]
     outcomes: list[Added] = []
     room = 0 if hold is None else hold.limit
     for placement in placements:
-        (added,) = await add_within(session, [placement], hold if room > 0 else None)
+        (added,) = await add_within(session, [placement], hold if room > 0 else None, patience)
         room -= added.outcome is AddOutcome.ADDED
         outcomes.append(added)
     return outcomes
@@ -98,7 +193,9 @@ def _is_storable(placement: Placement) -> bool:
     return all(map(storable, texts))
 
 
-async def _judge(session: Session, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
+async def _judge(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None
+) -> Sequence[Added]:
     bindings = await _bindings(session, placements)
     wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
@@ -106,7 +203,7 @@ async def _judge(session: Session, placements: Sequence[Placement], hold: ClaimT
     judging = Judging(met, bindings, hold, now)
     outcomes = list(map(judging.add_one, placements))
     if judging.batch.placements or judging.batch.keys:
-        await session.rows(STORE, *_arguments(judging.batch, hold), now)
+        await session.rows(STORE, *_arguments(judging.batch, hold), now, patience)
     return outcomes
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from order_engine.domain.commands import REPORTS, Action, Command, Lease
 from order_engine.domain.decisions import Refusal, RefusalReason, act
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import Applied, Renewed
-from order_engine_adapters.postgres.report_statements import COMPLETE, RENEW, REPORT
+from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import Steps
@@ -17,11 +19,14 @@ from order_engine_adapters.postgres.steps import Steps
 LOCK: Final = f"""
 SELECT {ORDER}, order_engine.order_engine_now()
 FROM order_engine.contents AS c JOIN order_engine.orders AS o ON o.serial = c.serial
-WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR UPDATE OF o
+WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP LOCKED
 """  # noqa: S608 - constants
+"""What somebody else has locked is passed over."""
 
-TRY_WRITING: Final = "UPDATE order_engine.identity SET name = name"
-"""Locks one row for the blink of an eye, and needs what any write needs."""
+EXISTING: Final = "SELECT order_id FROM order_engine.contents WHERE order_id = ANY($1::text[])"
+
+TRY_WRITING: Final = "SELECT order_engine.count_orders(0, 0, 0, 0, 0, 0, 0)"
+"""Adds nothing to a counter that nobody has locked: needs what any write needs, and waits for nobody."""
 
 
 LONGEST_DELAY_SECONDS: Final = 1e10
@@ -50,7 +55,30 @@ async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> 
     ids, tokens = [lease.order_id for lease in wanted], [lease.token for lease in wanted]
     rows = await sessions.write(lambda session: session.rows(RENEW, ids, tokens, microseconds(seconds)))
     held = {(row[0], row[1]): Renewed.CANCEL_REQUESTED if row[2] else Renewed.HELD for row in rows}
+    if len(held) < len(wanted):
+        held |= await _busy_leases(sessions, [lease for lease in wanted if lease not in held], some_renewed=bool(held))
     return [held.get((lease.order_id, lease.token), Renewed.LOST) for lease in leases]
+
+
+async def _busy_leases(
+    sessions: Sessions, leases: Sequence[Lease], *, some_renewed: bool
+) -> Mapping[tuple[str, int], Renewed]:
+    """Tell, of leases that were not renewed, those whose token is current all the same: their orders are locked."""
+    ids, tokens = [lease.order_id for lease in leases], [lease.token for lease in leases]
+    async with _second_step(after_effect=some_renewed):
+        rows = await sessions.read(lambda session: session.rows(CURRENT, ids, tokens))
+    return {(row[0], row[1]): Renewed.BUSY for row in rows}
+
+
+@asynccontextmanager
+async def _second_step(*, after_effect: bool) -> AsyncIterator[None]:
+    """Raise OutcomeUnknown where a step fails after which the call as a whole has had its effect in part."""
+    try:
+        yield
+    except Unavailable as error:
+        if after_effect:
+            raise OutcomeUnknown(str(error)) from error
+        raise
 
 
 def _are_plain_reports(commands: Sequence[Command]) -> bool:
@@ -80,30 +108,28 @@ async def _report(session: Session, commands: Sequence[Command]) -> Sequence[Any
 async def _after_reporting(
     sessions: Sessions, commands: Sequence[Command], *, something_was_done: bool
 ) -> Mapping[str, Applied]:
-    """Answer the reports that did nothing: they were applied before, or their tokens are not current.
+    """Answer the reports that did nothing: their orders are locked, they were applied before, or are not current.
 
     A token that is not current never becomes so again, so as a rule this changes nothing. One that comes true
     meanwhile is applied as if it had come a little later.
     """
-    try:
+    async with _second_step(after_effect=something_was_done):
         outcomes = await sessions.transact(lambda session: _decide(session, commands))
-    except Unavailable as error:
-        if something_was_done:
-            raise OutcomeUnknown(str(error)) from error
-        raise
     return {command.order_id: outcome for command, outcome in zip(commands, outcomes, strict=True)}
 
 
 async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[Applied]:
-    """Lock the orders, in the order of their serial numbers, let the domain decide, and write what it decided."""
-    rows = await session.rows(LOCK, sorted({each.order_id for each in commands if storable(each.order_id)}))
+    """Lock the orders that nobody else has locked, let the domain decide, and write what it decided."""
+    wanted = sorted({each.order_id for each in commands if storable(each.order_id)})
+    rows = await session.rows(LOCK, wanted)
     orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
+    busy = await _existing(session, [each for each in wanted if each not in orders])
     steps = Steps()
     outcomes: list[Applied] = []
     for command in commands:
         kept = orders.get(command.order_id)
         if kept is None:
-            outcomes.append(Applied(RefusalReason.UNKNOWN, None))
+            outcomes.append(Applied(RefusalReason.BUSY if command.order_id in busy else RefusalReason.UNKNOWN, None))
             continue
         decision = act(kept.order, command, rows[0][-1])
         if isinstance(decision, Refusal):
@@ -115,3 +141,8 @@ async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[App
         outcomes.append(Applied(None, decision.order))
     await steps.write(session)
     return outcomes
+
+
+async def _existing(session: Session, order_ids: Sequence[str]) -> AbstractSet[str]:
+    """Return those ids under which there is an order: where it was passed over, it is locked."""
+    return {str(row[0]) for row in await session.rows(EXISTING, order_ids)} if order_ids else frozenset()

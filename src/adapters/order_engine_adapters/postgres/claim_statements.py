@@ -57,12 +57,12 @@ others AS MATERIALIZED (
     SELECT serial, updated_at AS since FROM order_engine.orders
     WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
         AND updated_at >= (SELECT at FROM begins) AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY updated_at, serial LIMIT $3 FOR UPDATE SKIP LOCKED
+    ORDER BY updated_at, serial LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 ), later AS MATERIALIZED (
     SELECT serial, due AS since FROM order_engine.orders
     WHERE due IS NOT NULL AND vanished = 0 AND due >= (SELECT at FROM begins) AND due <= (SELECT now FROM gate)
         AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY due, serial LIMIT $3 FOR UPDATE SKIP LOCKED
+    ORDER BY due, serial LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 ), picked AS MATERIALIZED (
     SELECT serial, since FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds
     ORDER BY since, serial LIMIT $3
@@ -90,7 +90,7 @@ others AS MATERIALIZED (
     JOIN order_engine.orders AS o ON o.serial = c.serial
     WHERE o.lease_ends IS NULL AND o.ended_at IS NULL AND o.vanished = 0
         AND (o.due IS NULL OR o.due <= (SELECT now FROM gate)) AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY wanted.position LIMIT $3 FOR UPDATE OF o SKIP LOCKED
+    ORDER BY wanted.position LIMIT $3 FOR NO KEY UPDATE OF o SKIP LOCKED
 )"""
 
 CLAIM_NAMED: Final = f"{_GATE}{_NAMED}{_HAND_OUT}"
@@ -107,7 +107,7 @@ NAMED: Final = f"""
 SELECT {ORDER} FROM unnest($1::text[]) WITH ORDINALITY AS wanted (order_id, position)
 JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
 JOIN order_engine.orders AS o ON o.serial = c.serial
-ORDER BY wanted.position FOR UPDATE OF o SKIP LOCKED
+ORDER BY wanted.position FOR NO KEY UPDATE OF o SKIP LOCKED
 """  # noqa: S608 - constants
 
 DUE: Final = f"""
@@ -115,21 +115,21 @@ WITH held AS MATERIALIZED (
     SELECT *, lease_ends AS since FROM order_engine.orders
     WHERE $5 AND lease_ends IS NOT NULL AND lease_ends <= $1 AND (lease_ends, serial) > ($2, $3::bigint)
         AND (cancel_requested OR vanished + 1 >= $6::int OR vanished + 1 <= $7::int)
-    ORDER BY lease_ends, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+    ORDER BY lease_ends, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 ), ready AS MATERIALIZED (
     SELECT *, updated_at AS since FROM order_engine.orders
     WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
         AND (updated_at, serial) > ($2, $3::bigint)
-    ORDER BY updated_at, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+    ORDER BY updated_at, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 ), later AS MATERIALIZED (
     SELECT *, due AS since FROM order_engine.orders
     WHERE due IS NOT NULL AND vanished = 0 AND due <= $1 AND (due, serial) > ($2, $3::bigint)
-    ORDER BY due, serial LIMIT $4 FOR UPDATE SKIP LOCKED
+    ORDER BY due, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 ), suspect AS MATERIALIZED (
     SELECT *, coalesce(due, updated_at) AS since FROM order_engine.orders
     WHERE $7::int > 0 AND lease_ends IS NULL AND ended_at IS NULL AND vanished > 0 AND vanished <= $7::int
         AND (due IS NULL OR due <= $1) AND (coalesce(due, updated_at), serial) > ($2, $3::bigint)
-    ORDER BY coalesce(due, updated_at), serial LIMIT $4 FOR UPDATE SKIP LOCKED
+    ORDER BY coalesce(due, updated_at), serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 ), candidate AS (
     SELECT * FROM (SELECT * FROM held UNION ALL SELECT * FROM ready UNION ALL SELECT * FROM later
                    UNION ALL SELECT * FROM suspect) AS every_kind

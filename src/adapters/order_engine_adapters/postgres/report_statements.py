@@ -14,9 +14,11 @@ _TARGET: Final = f"""
     FROM given JOIN order_engine.contents AS c ON c.order_id = given.order_id
     JOIN order_engine.orders AS o ON o.serial = c.serial
     WHERE {_IS_HELD.format(named="given")}
-    ORDER BY o.serial FOR UPDATE OF o
+    ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP LOCKED
 """
-"""Locked in the order of the serial numbers, so that batches that cross do not block each other."""
+"""What somebody else has locked is passed over, so that nobody waits for a lock and batches that cross cannot block
+each other. A host's row that refers to an order is not in the way: it locks the key alone.
+"""
 
 _CLOCK: Final = "WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now)"
 
@@ -93,3 +95,11 @@ WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
 RETURNING target.order_id, target.token, o.cancel_requested
 """  # noqa: S608 - constants
 """Order ids, tokens, microseconds of the lease."""
+
+CURRENT: Final = f"""
+SELECT given.order_id, given.token FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)
+JOIN order_engine.contents AS c ON c.order_id = given.order_id
+JOIN order_engine.orders AS o ON o.serial = c.serial
+WHERE {_IS_HELD.format(named="given")}
+"""  # noqa: S608 - constants
+"""Order ids, tokens: those leases of which the token is current, be their orders locked or not."""

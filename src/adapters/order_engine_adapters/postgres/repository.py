@@ -22,6 +22,7 @@ from order_engine.ports.repository import (
 from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
 from order_engine_adapters.postgres.connecting import Connection
 from order_engine_adapters.postgres.floors import Floor
+from order_engine_adapters.postgres.locked_names import LockedNames
 from order_engine_adapters.postgres.sessions import Sessions
 
 
@@ -35,6 +36,7 @@ class PostgresRepository:
         """Serve from `sessions`. Whoever made them closes them."""
         self._sessions = sessions
         self._floor = Floor(time.monotonic)
+        self._locked = LockedNames(time.monotonic)
 
     # Writing
 
@@ -46,11 +48,11 @@ class PostgresRepository:
         With `connection`, a host application's own with a transaction open, the orders become part of that
         transaction: they exist when it commits, and never do when it is rolled back. Its errors are then the driver's,
         nothing is tried again, and ValueError says that no transaction is open. Keep it short: who places the same
-        order meanwhile waits for its end.
+        order meanwhile waits for its end, for as long as a request may take.
         """
         if connection is not None:
             return await adding.add_for_host(connection, self._sessions.target.schema, placements, hold)
-        return await adding.add(self._sessions, placements, hold)
+        return await adding.add(self._sessions, self._locked, placements, hold)
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
