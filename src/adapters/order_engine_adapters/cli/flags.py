@@ -44,6 +44,15 @@ FLAGS: Mapping[str, Flag] = {
     "rate_limit": Flag(
         SERVICE, "NUMBER", "0", "requests a second before 429, per key or address and per process; 0: any number"
     ),
+    "log_level": Flag(
+        SERVICE, "LEVEL", "warning", "the least level of what is logged: debug, info, warning, error or critical"
+    ),
+    "log_format": Flag(
+        SERVICE,
+        "FORM",
+        "auto",
+        "the form of the log: text, json (one document a line), or auto: text on a terminal",
+    ),
     "url": Flag(SERVICE, "URL", "none", "the running service that the commands talk to"),
     "concurrency": Flag(WORK, "NUMBER", "1000", "orders worked on at once, per process"),
     "threads": Flag(WORK, "NUMBER", "1000", "the same for a processor that is a plain function"),

@@ -69,7 +69,8 @@ class Resource:
             return
         except Exception:
             names = (request_id(scope) or "-", trace_id(scope) or "-")
-            _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names)
+            fields = {"request_id": request_id(scope), "trace_id": trace_id(scope)}
+            _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
             answer = problem_answer(_named(INTERNAL, scope))
         # An answer that has begun can become no other: the server closes the connection in the middle of it.
         if not response.begun:

@@ -11,6 +11,11 @@ def nothing_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def lower_case(value: object) -> object:
+    """Return a word in lower case: INFO is info."""
+    return value.lower() if isinstance(value, str) else value
+
+
 def http_address(value: str) -> str:
     """Return the URL of a service if it is one that the commands can talk to."""
     parts = _address_parts(value)

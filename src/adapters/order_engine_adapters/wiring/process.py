@@ -112,7 +112,6 @@ def run_process(main: Main, patience: Patience) -> None:
 
     Tasks, threads and processes that a processor has left behind are not waited for: the process ends without them.
     """
-    log_to_standard_error()
     _allow_many_files()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
@@ -130,11 +129,6 @@ def run_process(main: Main, patience: Patience) -> None:
     finally:
         signals.loop_has_ended()
         _close(runner, code)
-
-
-def log_to_standard_error() -> None:
-    """Write warnings and errors to standard error; nothing where the log has been set up already."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
 
 
 async def until_first(*waits: Awaitable[object]) -> None:

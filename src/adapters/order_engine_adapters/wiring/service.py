@@ -21,7 +21,8 @@ from order_engine_adapters.wiring.admitting import access_of
 from order_engine_adapters.wiring.fleet import run_fleet
 from order_engine_adapters.wiring.keys import KeyFile
 from order_engine_adapters.wiring.opening import Opened, open_when_there
-from order_engine_adapters.wiring.process import Life, Patience, log_to_standard_error, run_process, until_first
+from order_engine_adapters.wiring.process import Life, Patience, run_process, until_first
+from order_engine_adapters.wiring.process_log import begin_log, hand_over_log
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.sharing import check_shared
@@ -46,6 +47,7 @@ def run_service(settings: Settings, say: Say) -> None:
 
     Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
     """
+    begin_log(settings)
     make_app = partial(create_app, limits=_http_limits(settings))
     if settings.workers > 1:
         check_shared(settings)
@@ -58,7 +60,6 @@ def run_service(settings: Settings, say: Say) -> None:
 
 def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
     """Serve in several processes; this one tells of them, and they say nothing themselves."""
-    log_to_standard_error()
     teller = Teller(settings, bound, say, processes=settings.workers)
 
     def serve(told: Told) -> None:
@@ -78,6 +79,7 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
     if settings.processor == NONE:
         message = "A worker needs a processor: give it one with --processor MODULE:FUNCTION."
         raise InvalidSetting(message)
+    begin_log(settings)
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
         told = Teller(settings, bound, say)
@@ -87,6 +89,7 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
 async def _work(settings: Settings, bound: socket.socket | None, make_app: MakeApp, told: Told, life: Life) -> None:
     clock = SystemClock()
     processor = load_processor(settings.processor, clock)
+    hand_over_log(settings)
     keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
     make = partial(make_app, access=access_of(settings, keys, clock))
     limits = _connection_limits(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,6 +18,8 @@ MEBIBYTE = 1024 * 1024
 SECRETS = frozenset({"database_url", "queue_url", "url", "api_key"})
 """The settings that hold a secret, or may: no error repeats one."""
 
+LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(checks.lower_case)]
+LogFormat = Annotated[Literal["auto", "text", "json"], BeforeValidator(checks.lower_case)]
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, Field(min_length=1, repr=False)]
 UrlOrNone = Annotated[str | None, BeforeValidator(checks.nothing_if_empty), Field(repr=False)]
@@ -68,6 +70,13 @@ class Settings(BaseSettings):
     )
     rate_limit: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = Field(
         0.0, description="requests a second before 429, per key or address and per process; 0: any number"
+    )
+    log_level: LogLevel = Field(
+        "warning", description="the least level of what is logged: debug, info, warning, error or critical"
+    )
+    log_format: LogFormat = Field(
+        "auto",
+        description="the form of the log: text, json (one document a line), or auto: text on a terminal",
     )
     url: AddressOrNone = Field(None, description="the running service that the commands talk to")
     api_key: KeyOrNone = Field(None, description="the key that the commands show to the service")
