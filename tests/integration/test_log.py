@@ -95,7 +95,7 @@ def test_a_log_that_the_processor_sets_up_is_used(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("orders", [300])
+@pytest.mark.parametrize("orders", [40])
 def test_many_failures_are_a_few_lines_and_their_sum(tmp_path: Path, orders: int) -> None:
     """Nothing is lost: what is not written in full is counted."""
     (tmp_path / "shop.py").write_text(SHOP)

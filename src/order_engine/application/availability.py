@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from order_engine.domain.errors import Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer, RepositoryAway, RepositoryBack
 
 PROBE = "probe"
 """The operation that finds out whether the repository is back: a transaction that changes nothing."""
-READING = frozenset({"get", "list", "history", "events", "statistics"})
+READING_PROBE = "reading probe"
+"""The operation that finds out whether the repository can be read."""
+PROBES = frozenset({PROBE, READING_PROBE})
+READING = frozenset({"get", "list", "history", "events", "statistics", READING_PROBE})
 MAY_CHANGE_NOTHING = READING | {"claim"}
 """Operations that can be answered where nothing can be written: they are no sign that a full disk has room again."""
+KNOWN = "The repository is unavailable; nothing took effect. Whether it is back is asked in every poll interval."
 
 
 class Availability:
@@ -30,7 +35,18 @@ class Availability:
         self._last_beat: float | None = None
         self._writes_fail = False
         self._last_answer = clock.monotonic()
+        self._known_to_fail: set[str] = set()
         self.away = False
+
+    def refuse_changes(self) -> None:
+        """Raise Unavailable where the repository is known to take no changes: it would be waited for in vain."""
+        if PROBE in self._known_to_fail:
+            raise Unavailable(KNOWN)
+
+    def refuse_reading(self) -> None:
+        """Raise Unavailable where the repository is known not to be readable."""
+        if READING_PROBE in self._known_to_fail:
+            raise Unavailable(KNOWN)
 
     @property
     def silent_seconds(self) -> float:
@@ -45,7 +61,9 @@ class Availability:
         self._last_beat = now
 
     def failed(self, operation: str, error: BaseException) -> None:
-        """Note that a call failed."""
+        """Note that a call failed. One failure may be a moment's; a probe that fails after it is the outage known."""
+        if self.away and operation in PROBES:
+            self._known_to_fail.add(operation)
         self.away = True
         self._writes_fail = self._writes_fail or operation not in READING
         self._observer.observe(RepositoryAway(operation, error))
@@ -53,8 +71,10 @@ class Availability:
     def answered(self, operation: str) -> None:
         """Note that a call was answered."""
         self._last_answer = self._clock.monotonic()
+        self._known_to_fail.discard(READING_PROBE)
         if self.away and not (self._writes_fail and operation in MAY_CHANGE_NOTHING):
             self.away = self._writes_fail = False
+            self._known_to_fail.clear()
             self._back_since = self._clock.monotonic()
             self._observer.observe(RepositoryBack())
 

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from order_engine.application.acting import Acting
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.life import Life
+from order_engine.application.life import Life, Readiness
 from order_engine.application.observing import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
@@ -108,7 +108,12 @@ class OrderEngine:
     @property
     def ready(self) -> bool:
         """Whether to send orders here: the engine runs, will not drain soon, and its repository answered last time."""
-        return self._life.runs and not self._life.retired and not self._surroundings.availability.away
+        return self._life.readiness is Readiness.READY
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether to send orders here, and if not, why."""
+        return self._life.readiness
 
     @property
     def takes_work(self) -> bool:
@@ -165,6 +170,7 @@ class OrderEngine:
         """
         self._life.refuse_unless_started()
         _refuse_impossible(order_id)
+        self._surroundings.availability.refuse_changes()
         order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
             self._waiters.look_at(order_id)
@@ -176,6 +182,7 @@ class OrderEngine:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
         self._life.refuse_unless_started()
         _refuse_impossible(order_id)
+        self._surroundings.availability.refuse_changes()
         order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
         if self._worker is not None:
@@ -287,6 +294,7 @@ class OrderEngine:
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
         self._life.refuse_unless_started()
+        self._surroundings.availability.refuse_reading()
         return await self._surroundings.calls.ask(operation, orders, call())
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:

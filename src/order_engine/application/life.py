@@ -6,10 +6,10 @@ import asyncio
 import os
 from collections.abc import Coroutine
 from contextlib import suppress
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NoReturn
 
-from order_engine.application.availability import PROBE
+from order_engine.application.availability import PROBE, READING_PROBE
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.limits import ended_within
 from order_engine.application.placing import Placing
@@ -30,6 +30,17 @@ class State(Enum):
     DRAINING = "is draining"
     DRAINED = "is drained"
     STOPPED = "has stopped"
+
+
+class Readiness(StrEnum):
+    """Whether orders may be sent to an engine, and if not, why."""
+
+    READY = "ready"
+    STARTING = "starting"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    UNAVAILABLE = "unavailable"
+    """The repository does not answer, or takes no changes."""
 
 
 class Life:
@@ -57,17 +68,23 @@ class Life:
         return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
 
     @property
+    def readiness(self) -> Readiness:
+        """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
+        if self.runs and not self._retired:
+            away = self._surroundings.availability.away
+            return Readiness.UNAVAILABLE if away else Readiness.READY
+        if self._state is State.NEW:
+            return Readiness.STARTING
+        has_died = self._loops is not None and self._loops.done()
+        return Readiness.STOPPED if self._state is State.STOPPED or has_died else Readiness.DRAINING
+
+    @property
     def is_drained(self) -> bool:
         """Whether nothing is left to do here: the engine has drained, or has stopped."""
         return self._state in {State.DRAINED, State.STOPPED}
 
-    @property
-    def retired(self) -> bool:
-        """Whether the engine will drain soon, so that nobody should begin to send it orders."""
-        return self._retired
-
     def retire(self) -> None:
-        """Announce that the engine will drain soon."""
+        """Announce that the engine will drain soon, so that nobody should begin to send it orders."""
         self._retired = True
 
     def refuse_unless_running(self) -> None:
@@ -198,17 +215,26 @@ class Life:
     async def _probe(self) -> NoReturn:
         """See whether the repository is there where nobody else asks: `ready` has to be true to the present.
 
-        While it is away, whether it takes changes again; otherwise whether it answers at all.
+        While it is away, whether it takes changes again, and where not, whether it can be read; otherwise whether it
+        answers at all.
         """
         surroundings = self._surroundings
+        availability = surroundings.availability
         poll_seconds = surroundings.options.poll_seconds
         while True:
             await surroundings.clock.sleep(poll_seconds)
-            with suppress(OrderEngineError):
-                if surroundings.availability.away:
-                    await surroundings.calls.ask(PROBE, 0, surroundings.repository.apply([]))
-                elif surroundings.availability.silent_seconds >= poll_seconds * SILENT_POLLS:
-                    await surroundings.calls.ask("statistics", 0, surroundings.repository.statistics())
+            if availability.away:
+                await asyncio.gather(self._ask_to_change(), self._ask_to_read())
+            elif availability.silent_seconds >= poll_seconds * SILENT_POLLS:
+                await self._ask_to_read()
+
+    async def _ask_to_change(self) -> None:
+        with suppress(OrderEngineError):
+            await self._surroundings.calls.ask(PROBE, 0, self._surroundings.repository.apply([]))
+
+    async def _ask_to_read(self) -> None:
+        with suppress(OrderEngineError):
+            await self._surroundings.calls.ask(READING_PROBE, 0, self._surroundings.repository.statistics())
 
     async def _drain(self) -> None:
         options = self._surroundings.options

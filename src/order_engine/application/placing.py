@@ -58,6 +58,7 @@ class Placing:
     def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
         """Send an order on its way; `placed` makes the answer of what the future gets."""
         placement = self._validated(order, idempotency_key)
+        self._surroundings.availability.refuse_changes()
         return placement, self.batcher.submit(placement, placement.size)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:

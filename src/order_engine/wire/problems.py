@@ -19,6 +19,7 @@ from order_engine.domain.errors import (
     InvalidQuery,
     MalformedJson,
     NotRunning,
+    OrderBusy,
     OrderConflict,
     OrderEngineError,
     OrderNotFound,
@@ -53,10 +54,19 @@ TITLES: Final[Mapping[type[OrderEngineError], tuple[int, str]]] = MappingProxyTy
         Overloaded: (503, "The service is at its limits"),
         NotRunning: (503, "The service takes no orders now"),
         OutcomeUnknown: (503, "The outcome is not known"),
+        OrderBusy: (503, "The order is locked"),
         Unavailable: (503, "The repository is away"),
     }
 )
 """The HTTP status and the title of each error that a client may meet; a subclass has those of its base."""
+DETAILS: Final[Mapping[type[OrderEngineError], str]] = MappingProxyType(
+    {
+        Unavailable: "The repository does not answer. Nothing took effect. Send the same request again later.",
+        OutcomeUnknown: "The repository did not answer in time. The request may have taken effect. Send the same "
+        "request again.",
+    }
+)
+"""What clients are told of errors whose own sentences may name hosts, databases and files. The log has those."""
 SERVICE_UNAVAILABLE: Final = 503
 INTERNAL: Final = (500, "An error of the service")
 
@@ -99,13 +109,14 @@ class Problem:
 
 def problem_of(error: OrderEngineError) -> Problem:
     """Return the problem document of an error."""
-    status, title = next((TITLES[base] for base in type(error).__mro__ if base in TITLES), INTERNAL)
+    known = next((base for base in type(error).__mro__ if base in TITLES), OrderEngineError)
+    status, title = TITLES.get(known, INTERNAL)
     told = InvalidOrder(tuple(map(_shortened, error.errors))) if isinstance(error, InvalidOrder) else None
     return Problem(
         status,
         error.code,
         title,
-        str(told or error),
+        DETAILS.get(known) or str(told or error),
         errors=told.errors if told is not None else (),
         extensions=_extensions(error),
         retry_after=_retry_after(error, status),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from order_engine import Unavailable
+from order_engine import InvalidOrder, OutcomeUnknown, Unavailable
 from order_engine.application.availability import PROBE, Availability
 from order_engine.ports.observer import RepositoryAway, RepositoryBack
 from order_engine_adapters.clocks import ManualClock
@@ -179,3 +182,92 @@ async def test_a_repository_that_hangs_is_away() -> None:
         bench.repository.heal()
         await bench.advance(13)
         assert ready(engine)
+
+
+# Known outages
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_known_outage_keeps_nobody_waiting(*, reads: bool) -> None:
+    """The first call waits for its limit; once a probe has failed too, others are refused at once."""
+    bench = Bench()
+    async with bench.engine(request_seconds=10, poll_seconds=1) as engine:
+        await bench.place(engine, "order1")
+        for operation in ("add", "apply", "get", "statistics"):
+            bench.repository.plan(NeverAnswers(), operation)
+        calls: list[Callable[[], Awaitable[object]]] = [lambda: engine.place(new_order("order2"))]
+        calls += [lambda: engine.cancel("order1"), lambda: engine.redrive("order1")]
+        if reads:
+            calls = [lambda: engine.get("order1"), engine.list, engine.metrics]
+        first = asyncio.ensure_future(calls[0]())
+        await bench.advance(9)
+        assert not first.done()
+        await bench.advance(25)
+        asked = len(bench.repository.asked)
+        for call in calls:
+            with pytest.raises(Unavailable):
+                await call()
+        assert len(bench.repository.asked) == asked
+        assert isinstance(first.exception(), Unavailable | OutcomeUnknown)
+        bench.repository.heal()
+        await bench.advance(12)
+        assert (await bench.now(engine.get("order1"))).order_id == "order1"
+        assert await bench.now(engine.place(new_order("order2")))
+
+
+async def test_orders_are_refused_one_by_one_in_a_known_outage() -> None:
+    """Those of `place_many` too; what is not valid is told so all the same."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=1) as engine:
+        bench.repository.away = True
+        await bench.advance(5)
+        asked = len(bench.repository.asked)
+        outcomes = await engine.place_many([new_order("order1"), new_order("")])
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, InvalidOrder]
+        assert len(bench.repository.asked) == asked
+        bench.repository.heal()
+        await bench.advance(2)
+
+
+async def test_a_blip_refuses_nobody() -> None:
+    """One call that fails is no outage: the next is tried, and succeeds."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=1) as engine:
+        bench.repository.plan(Fails(), "add", 1)
+        with pytest.raises(Unavailable):
+            await bench.now(engine.place(new_order("order1")))
+        assert await bench.now(engine.place(new_order("order1")))
+
+
+async def test_an_outage_is_over_within_a_poll() -> None:
+    """The engine asks by itself, so that nobody has to try in vain."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=1) as engine:
+        bench.repository.away = True
+        await bench.advance(10)
+        bench.repository.away = False
+        with pytest.raises(Unavailable):
+            await engine.place(new_order("order1"))
+        await bench.advance(1.1)
+        assert await bench.now(engine.place(new_order("order1")))
+
+
+async def test_orders_are_read_while_nothing_can_be_stored() -> None:
+    """A full disk: changes are refused at once, and questions answered as ever."""
+    bench = Bench()
+    async with bench.engine(poll_seconds=1) as engine:
+        await bench.place(engine, "order1")
+        bench.repository.plan(Fails(), "add")
+        bench.repository.plan(Fails(), "apply")
+        with pytest.raises(Unavailable):
+            await bench.now(engine.place(new_order("order2")))
+        for _ in range(5):
+            await bench.advance(1)
+            assert (await bench.now(engine.get("order1"))).order_id == "order1"
+        asked = bench.repository.count("add")
+        with pytest.raises(Unavailable):
+            await bench.now(engine.place(new_order("order2")))
+        assert bench.repository.count("add") == asked
+        bench.repository.heal()
+        await bench.advance(1.1)
+        assert await bench.now(engine.place(new_order("order2")))

@@ -70,6 +70,7 @@ async def test_the_figures() -> None:
     assert samples["order_engine_orders Completed"] == 0
     assert samples["order_engine_processing_seconds_count"] == 0
     assert samples["order_engine_ready"] == 1
+    assert samples["order_engine_repository_up"] == 1
     assert samples["order_engine_event_streams"] == 0
 
 

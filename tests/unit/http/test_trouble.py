@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from order_engine import OrderEngine
+from order_engine import OrderEngine, OrderEngineError, OutcomeUnknown, RepositoryHeld, Unavailable
 from order_engine_adapters.http import create_app
 from tests.unit.application.bench import Bench, Work, new_order
 from tests.unit.application.faults import AnswersShort, Forgets, LosesAnswer, NeverAnswers, Raises
@@ -84,6 +84,79 @@ async def test_a_repository_that_is_away_is_answered_with_503() -> None:
         await service.bench.advance(2)
         assert (await service.client.get("/readyz")).status == 200
         assert (await service.client.place(order("order2"))).body == CREATED
+
+
+@pytest.mark.parametrize("error", [Unavailable(INSIDE), OutcomeUnknown(INSIDE), RepositoryHeld(INSIDE, 1, INSIDE)])
+async def test_no_answer_tells_what_an_adapter_says_of_its_surroundings(error: OrderEngineError) -> None:
+    """Hosts, databases, users and files are in the log alone, whatever is asked for and however it fails."""
+    async with serving(request_seconds=0.2) as service:
+        await service.place("order1")
+        for operation in ("add", "apply", "get", "list", "history", "events", "statistics"):
+            service.bench.repository.plan(Raises(error), operation)
+        gets = [*READS, "/events", "/orders/order1/events", "/"]
+        asked = [service.client.get(target) for target in gets]
+        asked += [service.client.post(f"/orders/order1/{action}") for action in ("cancel", "redrive")]
+        asked += [service.client.place(order("order2"))]
+        asked += [service.client.send("POST", "/orders/batch", NDJSON_BODY, text("order3"))]
+        asked += [service.client.get("/metrics", ("accept", "text/plain")), service.client.get("/readyz")]
+        for each in asked:
+            response = await service.bench.within(5, each)
+            assert INSIDE not in response.body.decode()
+            assert INSIDE not in str(response.headers)
+        service.bench.repository.heal()
+
+
+async def test_the_figures_of_a_process_are_told_without_its_repository() -> None:
+    """In the forms for those who watch it: the counts are left out, and a figure says that they are."""
+    async with serving() as service:
+        await service.place("order1")
+        service.bench.repository.away = True
+        for accepted in ("application/openmetrics-text", "text/plain"):
+            response = await service.client.get("/metrics", ("accept", accepted))
+            lines = response.body.decode().splitlines()
+            assert response.status == 200
+            assert {"order_engine_repository_up 0", "order_engine_ready 0", "order_engine_event_streams 0"} <= set(
+                lines
+            )
+            assert not [line for line in lines if "orders" in line and not line.startswith("# HELP")]
+        assert (await service.client.get("/metrics")).code == "unavailable"
+        service.bench.repository.away = False
+        await service.bench.advance(2)
+        response = await service.client.get("/metrics", ("accept", "text/plain"))
+        assert "order_engine_repository_up 1" in response.body.decode()
+
+
+async def test_the_figures_do_not_wait_for_a_repository_that_hangs() -> None:
+    """Half of a request's limit: whoever scrapes them has a limit too."""
+    async with serving(request_seconds=0.2) as service:
+        service.bench.repository.plan(NeverAnswers(), "statistics")
+        response = await service.client.get("/metrics", ("accept", "text/plain"))
+        assert "order_engine_repository_up 0" in response.body.decode()
+        service.bench.repository.heal()
+
+
+async def test_readiness_says_why() -> None:
+    """A word for each state, so that a person and a probe can tell them apart."""
+    bench = Bench()
+    engine = bench.build()
+    client = Client(create_app(engine))
+
+    async def told() -> tuple[int, str, str]:
+        response = await client.get("/readyz")
+        return response.status, response.code, response.json()["state"]
+
+    assert await told() == (503, "not_running", "starting")
+    await engine.__aenter__()
+    assert (await client.get("/readyz")).body == b'{"status":"ready"}'
+    bench.repository.away = True
+    await client.get("/orders/order1")
+    assert await told() == (503, "unavailable", "unavailable")
+    bench.repository.away = False
+    await bench.advance(2)
+    await bench.within(5, engine.drain())
+    assert await told() == (503, "not_running", "draining")
+    await bench.end(engine)
+    assert await told() == (503, "not_running", "stopped")
 
 
 async def test_an_answer_that_got_lost_is_found_out() -> None:

@@ -37,6 +37,7 @@ from order_engine.domain.errors import (
     WrongEventLoop,
 )
 from order_engine.wire import Problem, problem_of
+from order_engine.wire.problems import DETAILS
 from tests.unit.domain.strategies import usual
 
 PINNED: list[tuple[OrderEngineError, int, str]] = [
@@ -67,13 +68,23 @@ PINNED: list[tuple[OrderEngineError, int, str]] = [
 ]
 
 
+def detail_of(error: OrderEngineError) -> str:
+    """Return what a client is told of an error: its own sentence, unless an adapter may have written it."""
+    told_by_adapters = isinstance(error, Unavailable | OutcomeUnknown) and not isinstance(error, OrderBusy)
+    return (
+        DETAILS[OutcomeUnknown if isinstance(error, OutcomeUnknown) else Unavailable]
+        if told_by_adapters
+        else str(error)
+    )
+
+
 @pytest.mark.parametrize(("error", "status", "code"), PINNED, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_error_has_its_document(error: OrderEngineError, status: int, code: str) -> None:
     """Status, type, title, detail and code; Retry-After with each 503 and with nothing else."""
     problem = problem_of(error)
     document = json.loads(problem.json())
     assert document["type"] == f"urn:order-engine:problem:{code}"
-    assert (document["status"], document["code"], document["detail"]) == (status, code, str(error))
+    assert (document["status"], document["code"], document["detail"]) == (status, code, detail_of(error))
     assert document["title"]
     assert document == problem.document()
     assert (problem.retry_after is not None) == (status == 503)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
+from dataclasses import replace
 from typing import Final
 
 from starlette.types import Receive, Scope
 
 from order_engine.application.engine import OrderEngine
-from order_engine.domain.errors import NotRunning
-from order_engine.wire import statistics_json
-from order_engine_adapters.http.answers import NEVER_STORED, Answer, json_answer
+from order_engine.application.life import Readiness
+from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
+from order_engine.wire import problem_of, statistics_json
+from order_engine_adapters.http.answers import NEVER_STORED, Answer, json_answer, problem_answer
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.negotiation import Form, preferred_form
 from order_engine_adapters.http.openmetrics import OPEN_METRICS, PROMETHEUS, Figures, content_type, metrics_text
 from order_engine_adapters.http.requests import JSON_TYPE, check_json_accepted
 from order_engine_adapters.http.resources import within
+from order_engine_adapters.http.tracing import request_id
 
 VARY: Final = (b"vary", b"Accept")
 FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS)
 """Of the metrics; the first is for whoever has no preference."""
+PART_OF_LIMIT: Final = 0.5
+"""Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""
+SENTENCES: Final[Mapping[Readiness, str]] = {
+    Readiness.STARTING: "The service is starting. It takes no orders yet.",
+    Readiness.DRAINING: "The service is shutting down. It takes no more orders.",
+    Readiness.STOPPED: "The service has stopped. It takes no more orders.",
+}
 
 
 class HealthEndpoints:
@@ -32,13 +42,21 @@ class HealthEndpoints:
         self._streams = streams
 
     async def metrics(self, scope: Scope, _: Receive) -> Answer:
-        """Answer with the exact counts of all orders, in the form that the client likes best."""
+        """Answer with the exact counts of all orders, in the form that the client likes best.
+
+        In JSON they are the whole answer, which there is none of without the repository. The other forms have the
+        figures of this process in any case, for whoever watches it would take it for dead otherwise.
+        """
         form = preferred_form(scope, FORMS)
         if form is None:
             check_json_accepted(scope)
-        statistics = await within(self._engine.options.request_seconds, self._engine.metrics(), self._deadlines)
+        seconds = self._engine.options.request_seconds
         if form is None or form.media_type == JSON_TYPE:
-            return json_answer(statistics_json(statistics), VARY)
+            return json_answer(statistics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
+        try:
+            statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
+        except (Unavailable, OutcomeUnknown, NotRunning):
+            statistics = None
         figures = Figures(statistics, self._engine.ready, None if self._streams is None else len(self._streams))
         return Answer(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
 
@@ -46,9 +64,12 @@ class HealthEndpoints:
         """Answer that the process is alive, also while its repository is away."""
         return json_answer('{"status":"alive"}')
 
-    async def ready(self, _: Scope, __: Receive) -> Answer:
-        """Answer whether orders can be placed. Raises NotRunning."""
-        if not self._engine.ready:
-            message = "The service takes no orders now: it is starting or draining, or its repository is away."
-            raise NotRunning(message)
-        return json_answer('{"status":"ready"}')
+    async def ready(self, scope: Scope, _: Receive) -> Answer:
+        """Answer whether orders can be placed. If not, the problem's `state` says why."""
+        state = self._engine.readiness
+        if state is Readiness.READY:
+            return json_answer('{"status":"ready"}')
+        problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(SENTENCES[state]))
+        name = request_id(scope)
+        named = {} if name is None else {"request_id": name}
+        return problem_answer(replace(problem, extensions={"state": state, **named}))

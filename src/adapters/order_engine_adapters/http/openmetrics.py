@@ -15,9 +15,9 @@ MICROSECOND_DIGITS: Final = 6
 
 
 class Figures(NamedTuple):
-    """What is told: the exact counts of all orders, and how this process stands."""
+    """What is told: the exact counts of all orders, where the repository gives them, and how this process stands."""
 
-    statistics: Statistics
+    statistics: Statistics | None
     ready: bool
     event_streams: int | None
     """None for a process that has no such streams."""
@@ -54,7 +54,29 @@ def content_type(form: Form) -> bytes:
 
 
 def _families(figures: Figures) -> Iterator[_Family]:
-    statistics = figures.statistics
+    if figures.statistics is not None:
+        yield from _of_all_orders(figures.statistics)
+    yield _Family(
+        "order_engine_repository_up",
+        "gauge",
+        "",
+        "Whether the repository gave the counts of this answer.",
+        [_plain(int(figures.statistics is not None))],
+    )
+    yield _Family(
+        "order_engine_ready", "gauge", "", "Whether this process takes orders now.", [_plain(int(figures.ready))]
+    )
+    if figures.event_streams is not None:
+        yield _Family(
+            "order_engine_event_streams",
+            "gauge",
+            "",
+            "Event streams that are open in this process.",
+            [_plain(figures.event_streams)],
+        )
+
+
+def _of_all_orders(statistics: Statistics) -> Iterator[_Family]:
     yield _Family(
         "order_engine_orders_placed", "counter", "", "Orders ever placed.", [_plain(statistics.total_orders, "_total")]
     )
@@ -70,17 +92,6 @@ def _families(figures: Figures) -> Iterator[_Family]:
             _Sample("_sum", "", _seconds(statistics.processing_microseconds)),
         ],
     )
-    yield _Family(
-        "order_engine_ready", "gauge", "", "Whether this process takes orders now.", [_plain(int(figures.ready))]
-    )
-    if figures.event_streams is not None:
-        yield _Family(
-            "order_engine_event_streams",
-            "gauge",
-            "",
-            "Event streams that are open in this process.",
-            [_plain(figures.event_streams)],
-        )
 
 
 def _lines(family: _Family, *, is_open: bool) -> Iterator[str]:

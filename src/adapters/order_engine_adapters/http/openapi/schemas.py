@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from order_engine.application.life import Readiness
 from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.domain.events import EventType
 from order_engine.domain.limits import ContentLimits
@@ -263,6 +264,11 @@ def _problems() -> Mapping[str, Schema]:
         "errors": {"type": "array", "maxItems": MOST_ERRORS, "items": _object(field)},
         "order_status": reference("Status") | {"description": "How the order stands whose action was refused."},
         "request_id": {"type": "string", "description": "The name of the request, as in `X-Request-ID`."},
+        "state": {
+            "type": "string",
+            "enum": [state for state in Readiness if state is not Readiness.READY],
+            "description": "Of `/readyz`: why no orders can be placed.",
+        },
         "allowed": {"type": "array", "items": {"type": "string", "enum": list(CLIENT_ACTIONS)}},
     }
     return {

@@ -76,9 +76,9 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         name="getReadiness",
         tag=SERVICE,
         summary="Ask whether orders can be placed",
-        description="503 while the service starts or drains, or its repository is away.",
+        description="503 where not. The problem's `state` says why.",
         answers={200: json_answer("Ready.", "Ready", {"status": "ready"})},
-        refusals=("not_running",),
+        refusals=("not_running", "unavailable"),
     ),
     ("/openapi.json", "GET"): Operation(
         name="getOpenApi",
