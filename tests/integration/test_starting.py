@@ -24,7 +24,7 @@ from tests.integration.service import (
     serving,
     wait_until,
 )
-from tests.integration.stubborn_service import SOURCE, stubborn, wait_noted
+from tests.integration.stubborn_service import DATABASE, SOURCE, stubborn, wait_noted
 
 
 def test_nothing_has_to_be_set_up(tmp_path: Path) -> None:
@@ -184,3 +184,16 @@ def test_not_ready_before_orders_are_refused(tmp_path: Path) -> None:
         assert service.wait(20) == 0
     with serving(tmp_path, "--processor", "none") as after:
         assert after.get("/orders/late/status").json() == {"status": "Completed"}
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_no_migrate_refuses_what_is_not_up_to_date(tmp_path: Path, command: str) -> None:
+    """With `--no-migrate` a process starts on a schema that is up to date, and changes none; else exit code 1."""
+    flags = (*DATABASE, "--no-migrate")
+    refused = run_command(tmp_path, command, *flags)
+    assert refused.returncode == 1
+    expect_one_line(refused.stderr, "orders.db", "order-engine migrate")
+    assert not list(tmp_path.glob("orders.db*"))
+    assert run_command(tmp_path, "migrate", *DATABASE).returncode == 0
+    with Service(tmp_path, *flags, command=command) as service:
+        service.wait_ready()

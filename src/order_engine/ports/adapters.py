@@ -5,6 +5,7 @@ Groups: `order_engine.repositories` and `order_engine.queues`; the entry point's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +27,28 @@ class RepositoryOpener(Protocol):
         """Raise InvalidSetting for a URL that makes no sense, Unavailable where the store cannot be reached.
 
         A repository that is one process's own raises RepositoryHeld where another process has it.
+        """
+        ...
+
+
+@runtime_checkable
+class SchemaKeeper(Protocol):
+    """What an opener of repositories offers besides whose repository has a schema that versions change.
+
+    Without it nobody can tell whether a repository is up to date, and every command opens it as a service does.
+    """
+
+    def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AbstractAsyncContextManager[OrderRepository]:
+        """Open a repository that is there, and leave its schema as it is; without `writes` change nothing at all.
+
+        Raises as `RepositoryOpener` does, Unavailable also where there is no such repository or migrations are pending.
+        """
+        ...
+
+    async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
+        """Apply the migrations that are pending, and return their names; with `dry_run` only return them.
+
+        Makes the repository where there is none. Raises as `RepositoryOpener` does.
         """
         ...
 

@@ -59,6 +59,8 @@ async def test_counted_anew_they_are_the_same(tmp_path: Path) -> None:
 async def test_a_file_without_orders_counts_nothing(tmp_path: Path) -> None:
     """All figures are 0, and no figure is missing."""
     path = tmp_path / "orders.db"
+    async with open_file(path, clock=ManualClock(), synchronous="OFF"):
+        pass
     before, now = await rebuild_counters(f"sqlite:///{path}", ManualClock())
     assert before == now
     assert (now.total_orders, now.processing_microseconds) == (0, 0)

@@ -30,6 +30,9 @@ FLAGS: Mapping[str, Flag] = {
     "database_url": Flag(SERVICE, "URL", "sqlite:///order_engine.db", "the repository, by its URL"),
     "queue_url": Flag(SERVICE, "URL", "none", "the queue, by its URL; without one the repository's own"),
     "require_durable": Flag(SERVICE, SWITCH, "false", "refuse a repository that may lose orders it has acknowledged"),
+    "no_migrate": Flag(
+        SERVICE, SWITCH, "false", "refuse a repository whose schema is not up to date, instead of migrating it"
+    ),
     "processor": Flag(
         SERVICE, "NAME", "demo", "the work on an order: demo, demo:SECONDS, MODULE:FUNCTION, or none for HTTP only"
     ),

@@ -22,6 +22,7 @@ from order_engine_adapters.cli.presenting import (
     text_of,
 )
 from order_engine_adapters.cli.targets import Target, on_target
+from order_engine_adapters.wiring.opening import Schema
 
 MOMENTS: Final = (("created", "created_at"), ("started", "processing_started_at"), ("ended", "ended_at"))
 CANCELLED: Final = "Cancelled"
@@ -48,7 +49,7 @@ def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
 def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
     """Cancel an order; say whether it is cancelled, or its processor was told."""
     _check_id(order_id)
-    document = on_target(flags, lambda target: target.cancel(order_id))
+    document = on_target(flags, lambda target: target.cancel(order_id), Schema.KEEP)
     if as_json:
         say_json(document)
         return
@@ -60,7 +61,7 @@ def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
 def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
     """Redrive an order."""
     _check_id(order_id)
-    document = on_target(flags, lambda target: target.redrive(order_id))
+    document = on_target(flags, lambda target: target.redrive(order_id), Schema.KEEP)
     if as_json:
         say_json(document)
         return

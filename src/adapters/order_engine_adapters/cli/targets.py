@@ -12,7 +12,7 @@ from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.outcomes import KeyedLine, Line, Outcome
 from order_engine_adapters.wiring.files import absent_file, ends_with_its_process
 from order_engine_adapters.wiring.masking import masked_url
-from order_engine_adapters.wiring.opening import open_with
+from order_engine_adapters.wiring.opening import Schema, open_with
 from order_engine_adapters.wiring.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -64,20 +64,23 @@ class Target(Protocol):
 Work = Callable[[Target], Coroutine[Any, Any, Answer]]
 
 
-def on_target(flags: Flags, work: Work[Answer], *, may_create: bool = False) -> Answer:
+def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *, may_create: bool = False) -> Answer:
     """Return what `work` says of the target that the settings name.
 
     That is the service at `url`, unless a flag names the repository and none the service; else the repository, opened
     for as long as the work lasts; else, where another process holds the repository and says its address, that process.
-    A database file that is not there is an error unless the work `may_create` it.
+    `schema` is what the work may do to the repository's. A database file that is not there is an error unless the work
+    `may_create` it; nobody else makes one.
     """
     settings = Settings.from_environment(**flags)
     names_repository = "database_url" in flags and "url" not in flags
     if settings.url is not None and not names_repository:
         return _over_http(settings, settings.url, work)
     _check_repository(settings.database_url, may_create=may_create)
+    if may_create and absent_file(settings.database_url) is not None:
+        schema = Schema.MIGRATE
     try:
-        return asyncio.run(_straight(settings, work))
+        return asyncio.run(_straight(settings, work, schema))
     except RepositoryHeld as held:
         if held.address is None:
             raise
@@ -104,10 +107,10 @@ def refuse_absent_file(url: str) -> None:
         raise Ending(sentence)
 
 
-async def _straight(settings: Settings, work: Work[Answer]) -> Answer:
+async def _straight(settings: Settings, work: Work[Answer], schema: Schema) -> Answer:
     from order_engine_adapters.cli.straight import Straight  # noqa: PLC0415 - not for those who ask over HTTP
 
-    async with open_with(settings, processor=None) as opened:
+    async with open_with(settings, processor=None, schema=schema) as opened:
         return await work(Straight(opened.engine, settings))
 
 

@@ -75,6 +75,18 @@ async def migrate(url: str, *, dry_run: bool = False) -> Sequence[Migration]:
     return await migrate_target(parse(url), shipped(), dry_run=dry_run)
 
 
+def refuse_pending(target: Target, missing: Sequence[Migration]) -> None:
+    """Raise Unavailable for a schema that is missing, or lacks migrations."""
+    where = f"The schema {target.schema} of the database at {target.place}"
+    if any(each.number == 1 for each in missing):
+        message = f"{where} is not there: name another database, or run `order-engine migrate` to make it."
+        raise Unavailable(message, lasting=True)
+    if missing:
+        names = ", ".join(f"{each.number:04} {each.name}" for each in missing)
+        message = f"{where} is older than this version and lacks {names}: run `order-engine migrate` first."
+        raise Unavailable(message, lasting=True)
+
+
 async def migrate_target(target: Target, known: Sequence[Migration], *, dry_run: bool = False) -> Sequence[Migration]:
     """Do what `migrate` says with the migrations that are given.
 

@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.postgres.connecting import Target, parse
 from order_engine_adapters.postgres.durability import check_durability
-from order_engine_adapters.postgres.migrations import migrate_target, shipped
+from order_engine_adapters.postgres.migrations import migrate, migrate_target, refuse_pending, shipped
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.sessions import Sessions
 from order_engine_adapters.postgres.streaming import adopt_events
 
 
-@asynccontextmanager
-async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
-    """Open the database that `url` names, and bring its schema up to date: `postgresql://user@host:5432/database`.
+class PostgresOpener:
+    """Opens the database that a URL names: `postgresql://user@host:5432/database`.
 
     `clock` makes the pauses between two tries; the times of orders are the database's. Raises InvalidSetting for a URL
     that makes no sense, and for a server that may lose orders where `require_durable` is set; Unavailable where the
     database cannot be reached or is of a newer version, and where its server is too old.
     """
-    target = parse(url)
-    await migrate_target(target, shipped())
-    async with open_target(target, clock) as repository:
-        yield repository
+
+    @asynccontextmanager
+    async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
+        """Make the schema where there is none, and bring it up to date."""
+        target = parse(url)
+        await migrate_target(target, shipped())
+        async with open_target(target, clock) as repository:
+            yield repository
+
+    @asynccontextmanager
+    async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
+        """Open a schema that is there and up to date, without `writes` to read it alone."""
+        target = parse(url)
+        refuse_pending(target, await migrate_target(target, shipped(), dry_run=True))
+        if writes:
+            async with open_target(target, clock) as repository:
+                yield repository
+            return
+        sessions = Sessions(target, clock)
+        try:
+            yield PostgresRepository(sessions)
+        finally:
+            await sessions.close()
+
+    async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:  # noqa: ARG002 - the server's
+        """Bring the schema up to date, and make it where there is none; with `dry_run` change nothing."""
+        migrations = await migrate(url, dry_run=dry_run)
+        return [f"{each.number:04} {each.name}" for each in migrations]
+
+
+open_repository = PostgresOpener()
 
 
 @asynccontextmanager

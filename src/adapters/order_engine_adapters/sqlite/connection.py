@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.sqlite.failures import as_outcome_unknown, as_unavailable, leaves_doubt
-from order_engine_adapters.sqlite.migrations import migrate, refuse_foreign, shipped
+from order_engine_adapters.sqlite.migrations import (
+    Migration,
+    migrate,
+    pending,
+    refuse_foreign,
+    refuse_pending,
+    shipped,
+)
 from order_engine_adapters.sqlite.statements import Statement
 
 OLDEST_SQLITE: Final = (3, 38, 0)
@@ -25,16 +32,19 @@ STATEMENTS_KEPT: Final = 64
 TRANSACTIONS_BETWEEN_LOOKS: Final = 64
 """How often to see whether the file is still there."""
 
+PRAGMAS_OF_READING: Final = (
+    # KiB: what is written again and again, the rest is in the system's own cache. While 300,000 orders with random ids
+    # came in, 64 MiB were no faster (7,100 to 7,400 orders a second both) and took 52 MiB more.
+    "PRAGMA cache_size = -16384",
+    "PRAGMA temp_store = MEMORY",
+)
 PRAGMAS: Final = (
+    *PRAGMAS_OF_READING,
     "PRAGMA foreign_keys = ON",
     # Pages: after 64 MiB the log is copied into the file, pages that were written often once only. While 300,000 orders
     # with random ids came in, this took 9,000 to 14,000 orders a second; 16 MiB took 8,000 to 10,800.
     "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA journal_size_limit = 67108864",
-    # KiB: what is written again and again, the rest is in the system's own cache. While 300,000 orders with random ids
-    # came in, 64 MiB were no faster (7,100 to 7,400 orders a second both) and took 52 MiB more.
-    "PRAGMA cache_size = -16384",
-    "PRAGMA temp_store = MEMORY",
 )
 
 
@@ -52,28 +62,60 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] = (0, 0)
         self._transactions_to_look = TRANSACTIONS_BETWEEN_LOOKS
+        self._only_reads = False
         self.name = ""
         """The name that was drawn when the database was made."""
 
-    def open(self, opened_at: int) -> None:
-        """Open the file, make it where there is none, and migrate it. Raises Unavailable where that cannot be.
+    def open(self, opened_at: int, *, may_migrate: bool = True) -> Sequence[Migration]:
+        """Open the file, make it where there is none, and migrate it; return the migrations that were applied.
 
-        `opened_at` is in microseconds since 1970, for the record of migrations.
+        Without `may_migrate`, a file that lacks migrations is refused. `opened_at` is in microseconds since 1970, for
+        the record of migrations. Raises Unavailable.
         """
-        try:
+        applied: Sequence[Migration] = ()
+        with self._opening():
             connection = self._connection = self._connect()
             refuse_foreign(connection, self.path)
+            if not may_migrate:
+                refuse_pending(connection, self.path, shipped())
             self._turn_log_on(connection)
-            migrate(connection, self.path, opened_at, shipped())
+            if may_migrate:
+                applied = migrate(connection, self.path, opened_at, shipped())
             self._check_writing(connection)
-            (self.name,) = connection.execute("SELECT name FROM identity").fetchone()
-            self._file = self._file_now()
+            self._know(connection)
+        return applied
+
+    def open_to_read(self) -> None:
+        """Open a file that is there, is up to date, and is not changed. Raises Unavailable."""
+        self._only_reads = True
+        with self._opening():
+            connection = self._connection = self._connect_to_read()
+            refuse_foreign(connection, self.path)
+            refuse_pending(connection, self.path, shipped())
+            self._know(connection)
+
+    def pending(self) -> Sequence[Migration]:
+        """Return the migrations that a file lacks that is there, and do not change it. Raises Unavailable."""
+        with self._opening():
+            connection = self._connection = self._connect_to_read()
+            refuse_foreign(connection, self.path)
+            return pending(connection, self.path, shipped())
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Leave nothing open where opening fails."""
+        try:
+            yield
         except sqlite3.Error as error:
             self._discard()
             self._raise(error)
         except BaseException:
             self._discard()
             raise
+
+    def _know(self, connection: sqlite3.Connection) -> None:
+        (self.name,) = connection.execute("SELECT name FROM identity").fetchone()
+        self._file = self._file_now()
 
     def ask(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:  # noqa: ANN401 - a column
         """Return the first column of the first row. Raises Unavailable."""
@@ -113,7 +155,7 @@ class Database:
 
     def close(self) -> None:
         """Copy the log into the file and close."""
-        if self._connection is not None:
+        if self._connection is not None and not self._only_reads:
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._discard()
@@ -136,6 +178,12 @@ class Database:
             message = f"The folder {self.path.parent} of the database does not exist: make it, or correct the URL."
             raise Unavailable(message)
 
+    def refuse_absent(self) -> None:
+        """Raise Unavailable where there is no file."""
+        if not self.path.exists():
+            message = f"There is no database {self.path}: name another one, or run `order-engine migrate` to make it."
+            raise Unavailable(message)
+
     def _connect(self) -> sqlite3.Connection:
         # No URI, so that no character of a path means anything but itself.
         connection = sqlite3.connect(
@@ -147,6 +195,23 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        """Open a connection that changes nothing, and that makes no file beside the database's.
+
+        The file alone is the database where its log is empty. Otherwise the log is read too, by way of the index that
+        SQLite keeps beside it.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        is_whole = not log.exists() or log.stat().st_size == 0
+        # As a URI, in which every character of the path that means anything is encoded.
+        uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_whole else ''}"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS_KEPT
+        )
+        for pragma in PRAGMAS_OF_READING:
+            connection.execute(pragma)
         return connection
 
     def _turn_log_on(self, connection: sqlite3.Connection) -> None:
@@ -167,15 +232,10 @@ class Database:
 
     def _reconnected(self) -> sqlite3.Connection:
         self._refuse_other_file()
-        try:
-            connection = self._connection = self._connect()
-            self._turn_log_on(connection)
-        except sqlite3.Error as error:
-            self._discard()
-            self._raise(error)
-        except BaseException:
-            self._discard()
-            raise
+        with self._opening():
+            connection = self._connection = self._connect_to_read() if self._only_reads else self._connect()
+            if not self._only_reads:
+                self._turn_log_on(connection)
         return connection
 
     def _look_at_file(self) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from order_engine.domain.errors import RepositoryHeld, Unavailable
 from order_engine_adapters.process.forks import keep_from_children
-from order_engine_adapters.sqlite.locking import try_lock
+from order_engine_adapters.sqlite.locking import try_lock, try_share, unlock
 
 LONGEST_CONTENT = 4096
+READERS_SECONDS = 2.0
+"""How long commands that read are waited for."""
+LOOK_SECONDS = 0.02
 
 
 class FileLock:
@@ -26,6 +30,7 @@ class FileLock:
         self._database = database
         self._path = Path(f"{database}.lock")
         self._descriptor: int | None = None
+        self._shared: int | None = None
         keep_from_children(self)
 
     def acquire(self) -> None:
@@ -41,6 +46,23 @@ class FileLock:
             raise
         self._descriptor = descriptor
 
+    def share(self) -> None:
+        """Keep writers out while others may read too. Makes no file: where there is none, nobody writes.
+
+        Raises RepositoryHeld where somebody writes, Unavailable where the file cannot be opened.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unavailable(error) from error
+        if not try_share(descriptor):
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise RepositoryHeld(str(self._database), *holder)
+        self._shared = descriptor
+
     def announce(self, address: str) -> None:
         """Tell others where the holder answers. Raises Unavailable where the file cannot be written."""
         if self._descriptor is None:
@@ -51,7 +73,10 @@ class FileLock:
             raise self._unavailable(error) from error
 
     def release(self) -> None:
-        """Let go, leaving an empty file."""
+        """Let go, leaving an empty file where this process alone had it."""
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
@@ -62,13 +87,25 @@ class FileLock:
 
     def lost_by_fork(self) -> Iterable[int]:
         """Hold nothing in a child: its copy of the descriptor alone would keep the file locked when the parent ends."""
-        descriptor, self._descriptor = self._descriptor, None
-        return () if descriptor is None else (descriptor,)
+        held = [each for each in (self._descriptor, self._shared) if each is not None]
+        self._descriptor = self._shared = None
+        return held
 
     def _take(self, descriptor: int) -> None:
-        if not try_lock(descriptor):
+        if not self._locked_in_time(descriptor):
             raise RepositoryHeld(str(self._database), *_holder(descriptor))
         _write(descriptor, _content(None))
+
+    def _locked_in_time(self, descriptor: int) -> bool:
+        """Lock the file, after those that read it for a moment; return whether nobody holds it."""
+        last = time.monotonic() + READERS_SECONDS
+        while not try_lock(descriptor):
+            if not try_share(descriptor) or time.monotonic() > last:
+                return False
+            # Only readers have it. Of several that wait here, one gets it.
+            unlock(descriptor)
+            time.sleep(LOOK_SECONDS)
+        return True
 
     def _opened(self) -> int:
         try:

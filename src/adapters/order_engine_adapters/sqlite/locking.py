@@ -22,13 +22,33 @@ if sys.platform == "win32":
             return False
         return True
 
+    def try_share(descriptor: int) -> bool:
+        """Do as `try_lock` does: here readers do not share."""
+        return try_lock(descriptor)
+
+    def unlock(descriptor: int) -> None:
+        """Let go, and keep the file open."""
+        os.lseek(descriptor, _FAR_BEHIND_THE_CONTENT, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
     def try_lock(descriptor: int) -> bool:
         """Lock the open file for as long as it is open; return whether nobody else has it locked."""
+        return _tried(descriptor, fcntl.LOCK_EX)
+
+    def try_share(descriptor: int) -> bool:
+        """Lock the open file together with others that share it; return whether nobody has it alone."""
+        return _tried(descriptor, fcntl.LOCK_SH)
+
+    def unlock(descriptor: int) -> None:
+        """Let go, and keep the file open."""
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _tried(descriptor: int, kind: int) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -55,16 +55,42 @@ def shipped() -> Sequence[Migration]:
     return sorted(found, key=lambda migration: migration.number)
 
 
-def migrate(connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[Migration]) -> None:
-    """Bring the database up to date, each migration in a transaction of its own.
+def migrate(
+    connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[Migration]
+) -> Sequence[Migration]:
+    """Bring the database up to date, each migration in a transaction of its own; return those that were applied.
 
-    `applied_at` is in microseconds since 1970. Raises Unavailable for a database of a newer version, or whose recorded
-    migrations are not the known ones.
+    `applied_at` is in microseconds since 1970. Raises as `pending` does.
+    """
+    missing = pending(connection, path, known)
+    for migration in missing:
+        _apply(connection, migration, applied_at)
+    return missing
+
+
+def pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> Sequence[Migration]:
+    """Return the migrations that the database lacks.
+
+    Raises Unavailable for a database of a newer version, or whose recorded migrations are not the known ones.
     """
     applied = _applied(connection)
     _refuse_other_history(applied, path, known)
-    for migration in known[len(applied) :]:
-        _apply(connection, migration, applied_at)
+    return known[len(applied) :]
+
+
+def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
+    """Raise Unavailable for a database that lacks migrations. Raises as `pending` does, too."""
+    missing = pending(connection, path, known)
+    if missing and missing[0].number == 1:
+        message = f"The database {path} is empty: name another one, or run `order-engine migrate` to prepare it."
+        raise Unavailable(message)
+    if missing:
+        names = ", ".join(f"{each.number:04} {each.name}" for each in missing)
+        message = (
+            f"The schema of the database {path} is older than this version and lacks {names}: "
+            "run `order-engine migrate` first."
+        )
+        raise Unavailable(message)
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -21,16 +21,54 @@ HOW_TO_WRITE_IT = (
 )
 
 
-@asynccontextmanager
-async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
-    """Open the database file that `url` names, and make it where there is none: `sqlite:///orders.db`.
+class SqliteOpener:
+    """Opens the database file that a URL names: `sqlite:///orders.db`.
 
     Raises InvalidSetting for a URL that names no file, RepositoryHeld where another process has the file, Unavailable
     where the file cannot be opened or is none of ours.
     """
+
+    @asynccontextmanager
+    async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
+        """Make the file where there is none, and bring it up to date."""
+        async with _opened(url, clock, lambda store: store.open(clock.now())) as repository:
+            yield repository
+
+    @asynccontextmanager
+    async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
+        """Open a file that is there and up to date, without `writes` to read it alone."""
+
+        def open_it(store: Store) -> None:
+            if writes:
+                store.open(clock.now(), may_migrate=False)
+            else:
+                store.open_to_read()
+
+        async with _opened(url, clock, open_it) as repository:
+            yield repository
+
+    async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
+        """Bring the file up to date, and make it where there is none; with `dry_run` change nothing."""
+        path = database_path(url)
+        store, thread = Store(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
+        try:
+            if dry_run:
+                migrations = await thread.call(store.pending)
+            else:
+                migrations = await thread.call(store.open, clock.now())
+        finally:
+            await thread.end(store.close)
+        return [f"{each.number:04} {each.name}" for each in migrations]
+
+
+open_repository = SqliteOpener()
+
+
+@asynccontextmanager
+async def _opened(url: str, clock: Clock, open_it: Callable[[Store], object]) -> AsyncIterator[OrderRepository]:
     async with AsyncExitStack() as opened:
         try:
-            repository = await opened.enter_async_context(open_file(database_path(url), clock=clock))
+            repository = await opened.enter_async_context(_file(database_path(url), clock, "FULL", open_it))
         except Unavailable as error:
             # A file is here or it is not: who starts does not wait for it.
             error.lasting = True
@@ -43,10 +81,18 @@ async def open_file(
     path: Path, *, clock: Clock, synchronous: Literal["FULL", "OFF"] = "FULL"
 ) -> AsyncIterator[SqliteRepository]:
     """Open the database at `path`. `synchronous="OFF"` is for tests: a power failure loses orders then."""
+    async with _file(path, clock, synchronous, lambda store: store.open(clock.now())) as repository:
+        yield repository
+
+
+@asynccontextmanager
+async def _file(
+    path: Path, clock: Clock, synchronous: Literal["FULL", "OFF"], open_it: Callable[[Store], object]
+) -> AsyncIterator[SqliteRepository]:
     store = Store(path, synchronous)
     thread = DatabaseThread(f"sqlite {path.name}")
     try:
-        await thread.call(store.open, clock.now())
+        await thread.call(open_it, store)
         yield SqliteRepository(store, thread, clock)
     finally:
         await thread.end(store.close)

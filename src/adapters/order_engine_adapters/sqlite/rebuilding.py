@@ -33,7 +33,7 @@ async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statisti
     path = database_path(url)
     store, thread = Store(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
     try:
-        await thread.call(store.open, clock.now())
+        await thread.call(store.open, clock.now(), may_migrate=False)
         return await thread.call(_rebuild, store)
     finally:
         await thread.end(store.close)

@@ -16,6 +16,7 @@ from order_engine.domain.placement import KeyBinding
 from order_engine_adapters.sqlite.changes import Changes
 from order_engine_adapters.sqlite.connection import Database
 from order_engine_adapters.sqlite.lock import FileLock
+from order_engine_adapters.sqlite.migrations import Migration, shipped
 from order_engine_adapters.sqlite.recent import Recent
 from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, read_orders
 
@@ -56,13 +57,37 @@ class Store:
         self.recent = Recent()
         self._last_serial = 0
 
-    def open(self, now: datetime) -> None:
-        """Take the lock and open the database. Raises Unavailable where that cannot be."""
+    def open(self, now: datetime, *, may_migrate: bool = True) -> Sequence[Migration]:
+        """Take the lock and open the database; return the migrations that were applied. Raises Unavailable.
+
+        Without `may_migrate` the database has to be there, and up to date.
+        """
         self.database.check_surroundings()
+        if not may_migrate:
+            self.database.refuse_absent()
         self.lock.acquire()
-        self.database.open(microseconds(now))
+        applied = self.database.open(microseconds(now), may_migrate=may_migrate)
         self._last_serial = self.database.ask(LAST_SERIAL)
         self._end_leases_of_the_dead()
+        return applied
+
+    def open_to_read(self) -> None:
+        """Open a database that is there and is not changed; nobody writes meanwhile. Raises Unavailable."""
+        self._share()
+        self.database.open_to_read()
+
+    def pending(self) -> Sequence[Migration]:
+        """Return the migrations that the database lacks, all of them where there is none. Raises Unavailable."""
+        self.database.check_surroundings()
+        if not self.database.path.exists():
+            return shipped()
+        self._share()
+        return self.database.pending()
+
+    def _share(self) -> None:
+        self.database.check_surroundings()
+        self.database.refuse_absent()
+        self.lock.share()
 
     def close(self) -> None:
         """Close the database and let go of the lock, as far as they were opened."""

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     require_durable: bool = Field(
         default=False, description="refuse a repository that may lose orders it has acknowledged"
     )
+    no_migrate: bool = Field(
+        default=False, description="refuse a repository whose schema is not up to date, instead of migrating it"
+    )
     processor: Text = Field(
         "demo", description="the work on an order: demo, demo:SECONDS, MODULE:FUNCTION, or none for HTTP only"
     )

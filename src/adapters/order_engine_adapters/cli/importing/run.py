@@ -15,6 +15,7 @@ from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, in_chu
 from order_engine_adapters.cli.importing.progress import Tally, progress
 from order_engine_adapters.cli.importing.refused import RefusedLines
 from order_engine_adapters.cli.targets import Target, on_target
+from order_engine_adapters.wiring.opening import Schema
 from order_engine_adapters.wiring.settings import Settings
 
 
@@ -57,4 +58,4 @@ def _carry_all(flags: Flags, settings: Settings, file: OrderFile, refused: Refus
                 await carrier.carry(chunk)
                 report(file.position)
 
-    on_target(flags, work, may_create=True)
+    on_target(flags, work, Schema.KEEP, may_create=True)
