@@ -60,21 +60,23 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_takes_the_longest_due_first(self, trial: Trial) -> None:
-        """Of what is due, the longest due goes first: new, released, put off, or left by a holder alike."""
-        await trial.place_and_take("overdue", lease_seconds=1)
-        await trial.advance(2)
-        await trial.place("placed")
-        await trial.advance(1)
+        """Of what is due, the longest due goes first: new, released, put off, or left by a holder alike.
+
+        Whenever they were placed or taken before, what counts is since when they may be claimed.
+        """
+        await trial.place_and_take("left", lease_seconds=20)
         put_off = await trial.place_and_take("put-off")
-        await trial.report(put_off, Action.RETRY, delay=1)
-        await trial.advance(2)
-        released = await trial.place_and_take("released")
+        await trial.report(put_off, Action.RETRY, delay=12)
+        released = await trial.place_and_take("released", lease_seconds=100)
+        await trial.advance(5)
+        await trial.place("placed")
+        await trial.advance(10)
         await trial.report(released, Action.RELEASE)
-        await trial.advance(1)
+        await trial.advance(10)
         await trial.place("placed-last")
         await trial.advance(1)
         order = [ids((await trial.claim(limit=1)).orders) for _ in range(5)]
-        expected = [["overdue"], ["placed"], ["put-off"], ["released"], ["placed-last"]]
+        expected = [["placed"], ["put-off"], ["released"], ["left"], ["placed-last"]]
         expect_equal(order, expected, "what claims of one order each take, in this order")
 
     @scenario
@@ -102,14 +104,15 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_again_answers_the_same(self, trial: Trial) -> None:
-        """Asked again under its claim id, a claim answers with the orders it holds, and nothing else changes."""
+        """Asked again under its claim id, with whatever limit, a claim answers with what it holds; nothing changes."""
         await trial.add(*(placement(f"order-{number}") for number in range(3)))
         terms = trial.terms(limit=2)
         first = await trial.repository.claim(terms)
         before = await trial.picture("order-0", "order-1", "order-2")
-        again = await trial.repository.claim(terms)
-        expect_equal(_by_id(again.orders), _by_id(first.orders), "the orders that the claim answers with again")
-        expect_equal(list(again.ended), [], "the orders ended by asking again")
+        for limit in (terms.limit, 0, 100):
+            again = await trial.repository.claim(replace(terms, limit=limit))
+            expect_equal(_by_id(again.orders), _by_id(first.orders), f"the orders it answers with again, up to {limit}")
+            expect_equal(list(again.ended), [], "the orders ended by asking again")
         expect_equal(await trial.picture("order-0", "order-1", "order-2"), before, "what is stored after asking again")
 
     @scenario

@@ -42,6 +42,22 @@ class RepositoryEvents(RepositorySuite):
         expect_equal(found, await trial.history("order-1"), "what the cursor of an empty page leads to")
 
     @scenario
+    async def test_page_of_nothing_repeats_its_place(self, trial: Trial) -> None:
+        """With a limit of 0, and at the end, a page is empty and its cursor leads to what the given one leads to."""
+        for number in range(3):
+            await trial.place(f"order-{number}")
+        first = await trial.repository.events(None, 1)
+        nothing = await trial.repository.events(first.next, 0)
+        expect_same_items(nothing.events, [], "the events of a page of none")
+        rest = (await trial.follow(first.next, 10))[0]
+        expect_equal((await trial.follow(nothing.next, 10))[0], rest, "what follows a page of none")
+        _, end = await trial.follow(None, 10)
+        at_end = await trial.repository.events(end, 10)
+        await trial.place("order-3")
+        found = (await trial.follow(at_end.next, 10))[0]
+        expect_equal(found, await trial.history("order-3"), "what follows an empty page at the end")
+
+    @scenario
     async def test_stream_goes_on_while_orders_change(self, trial: Trial) -> None:
         """A reader that stops in between and goes on from its cursor misses nothing and gets nothing twice."""
         reader = StreamReader()

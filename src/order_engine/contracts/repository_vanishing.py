@@ -9,7 +9,7 @@ from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial, ids
 from order_engine.domain.commands import Action
 from order_engine.domain.events import VANISHED, Event, EventType
-from order_engine.domain.order import Status
+from order_engine.domain.order import Order, Status
 from order_engine.domain.suspects import SuspectRoom
 
 
@@ -110,12 +110,52 @@ class RepositoryVanishing(RepositorySuite):
         expect_equal(len(again.orders), 3, "how many of the suspects are taken when there is room again")
 
     @scenario
+    async def test_claim_beside_suspects_takes_each_order_once(self, trial: Trial) -> None:
+        """A claim that passes suspects over goes on behind them, and meets no order a second time."""
+        first = await trial.place_and_take("first")
+        suspects = [await _again(trial, name) for name in await _suspects(trial, 3, times=1)]
+        for held in (first, *suspects):
+            await trial.report(held, Action.RETRY, delay=100)
+        await trial.advance(100)
+        await trial.place("last")
+        claimed = await trial.claim(limit=3, suspects=SuspectRoom(concurrency=8))
+        taken = sorted(order.order_id for order in (*claimed.orders, *claimed.ended))
+        expect_equal(taken, ["first", "last", suspects[0].order_id], "the orders taken beside suspects put off")
+
+    @scenario
+    async def test_claim_ends_each_order_once(self, trial: Trial) -> None:
+        """Likewise among orders whose holders vanished, one of which the claim ends."""
+        await trial.place_and_take("first", lease_seconds=200)
+        await trial.ask("first", Action.CANCEL)
+        suspects = [await _again(trial, name) for name in await _suspects(trial, 3, times=1)]
+        await trial.advance(300)
+        await trial.place("last")
+        claimed = await trial.claim(limit=3, suspects=SuspectRoom(concurrency=64, running=0))
+        expect_equal(ids(claimed.ended), ["first"], "the orders ended beside suspects")
+        expect_equal(ids(claimed.orders), ["last", suspects[0].order_id], "the orders claimed beside suspects")
+
+    @scenario
     async def test_ending_needs_no_room(self, trial: Trial) -> None:
         """Orders that a claim ends are no company: they end also where there is no room for suspects."""
         suspects = await _suspects(trial, 2, times=2)
         full = SuspectRoom(concurrency=1, running=1, most_vanished=1)
         claimed = await trial.claim(suspects=full, max_deliveries=2)
         expect_equal(ids(claimed.ended), suspects, "the orders ended without room")
+
+    @scenario
+    async def test_cancelling_needs_no_room(self, trial: Trial) -> None:
+        """A cancel request whose holder vanished ends the order also where there is no room for suspects."""
+        suspects = await _suspects(trial, 2, times=2)
+        await trial.claim(order_ids=suspects, max_deliveries=4)
+        for name in suspects:
+            await trial.ask(name, Action.CANCEL)
+        await trial.advance(AFTER_THE_LEASE)
+        full = SuspectRoom(concurrency=1, running=1, most_vanished=1)
+        named = await trial.claim(order_ids=suspects[:1], suspects=full)
+        expect_equal(ids(named.ended), suspects[:1], "the orders ended without room by a claim that names them")
+        due = await trial.claim(suspects=full)
+        expect_equal(ids(due.ended), suspects[1:], "the orders ended without room by a claim of what is due")
+        expect_equal((await trial.order(suspects[1])).status, Status.CANCELLED, "how the order ended")
 
     @scenario
     async def test_suspect_stays_one_after_a_report(self, trial: Trial) -> None:
@@ -125,6 +165,11 @@ class RepositoryVanishing(RepositorySuite):
         full = SuspectRoom(concurrency=8, running=1, most_vanished=1)
         expect(not (await trial.claim(suspects=full)).orders, "a suspect between attempts needs room like any suspect")
         expect_equal((await trial.take("order-1")).vanished, 1, "the vanished attempts after a report")
+
+
+async def _again(trial: Trial, name: str) -> Order:
+    """Take an order whose attempts vanished once more, under a lease that ends later than all others."""
+    return await trial.take(name, max_deliveries=9, lease_seconds=250)
 
 
 async def _suspects(trial: Trial, number: int, times: int) -> list[str]:

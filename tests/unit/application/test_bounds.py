@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from order_engine import Overloaded, Status, Unavailable
+from order_engine import Order, Overloaded, Status, Unavailable
 from order_engine.application import waiting as waiting_module
 from order_engine.application.batching import Batcher
 from order_engine.ports.observer import BellDropped
 from order_engine_adapters.memory import MemoryQueue
-from tests.unit.application.bench import Bench, Work, order_ids, takes
+from tests.unit.application.bench import Bench, Work, order_ids
 from tests.unit.application.test_batching import OVERDUE_SECONDS, Press, limits_of
 
 WAITING_BYTES = 100
@@ -107,12 +107,18 @@ async def test_one_failed_transaction_fails_nobody_who_came_just_now() -> None:
 async def test_more_orders_are_looked_at_than_fit_into_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody who waits is answered at once, in several questions."""
     monkeypatch.setattr(waiting_module, "ORDERS_PER_LOOK", 2)
-    bench = Bench()
-    async with bench.engine(Work(takes(bench, 3)), poll_seconds=1000) as engine:
-        await bench.place(engine, *order_ids(40))
-        waiting = [asyncio.ensure_future(engine.wait_for(order_id)) for order_id in order_ids(40)]
-        await bench.advance(3.1)
-        assert [waiter.done() and waiter.result().status for waiter in waiting] == [Status.COMPLETED] * 40
+    bench, done = Bench(), asyncio.Event()
+
+    async def deed(_order: Order) -> None:
+        await done.wait()
+
+    async with bench.engine(Work(deed), poll_seconds=1000) as engine:
+        await bench.place(engine, *order_ids(20))
+        waiting = [asyncio.ensure_future(engine.wait_for(order_id)) for order_id in order_ids(20)]
+        await bench.settle()
+        done.set()
+        await bench.settle()
+        assert [waiter.done() and waiter.result().status for waiter in waiting] == [Status.COMPLETED] * 20
 
 
 class CountingQueue(MemoryQueue):

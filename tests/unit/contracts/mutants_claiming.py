@@ -196,6 +196,29 @@ class ClaimAgainIsEmpty(MemoryRepository):
         return await super().claim(terms)
 
 
+@mutant("test_claim_again_answers_the_same", beyond_the_machine="it asks again on the same terms")
+class ClaimAgainForNothingIsEmpty(MemoryRepository):
+    """With a limit of 0, as the engine asks for an answer that got lost, nothing is found."""
+
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Look at the limit first."""
+        return await super().claim(terms) if terms.limit > 0 else Claimed((), ())
+
+
+@mutant("test_cancelling_needs_no_room")
+class CancellingNeedsRoom(MemoryRepository):
+    """A cancel request whose holder vanished waits for room, as if the order were to run again."""
+
+    def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
+        kept: list[Order] = []
+        left: list[Order] = []
+        for order in candidates:
+            waits = order.cancel_requested and order.held and not terms.suspects.admits(order.vanished + 1)
+            (left if waits else kept).append(order)
+        picked, passed_over = super()._claim_from(kept, terms, now)
+        return picked, [*passed_over, *left]
+
+
 @mutant("test_claims_at_once_share_nothing", beyond_the_machine="it makes one call at a time")
 class ClaimReadsBeforeItWrites(MemoryRepository):
     """Between reading what is due and taking it, another claim may read the same."""

@@ -100,6 +100,7 @@ async def test_a_call_without_commands_finds_out_whether_there_is_room(tmp_path:
         await _ask(repository, "PRAGMA max_page_count = 1000000")
         assert await repository.apply([]) == []
         assert await picture(repository) == before
+        assert await _ask(repository, "SELECT count(*) FROM room") == 0
 
 
 def test_no_room_is_unavailable_and_heals(tmp_path: Path) -> None:
@@ -152,6 +153,11 @@ async def test_failed_flush_is_an_unknown_outcome(tmp_path: Path, *, keyed: bool
         (sqlite3.SQLITE_READONLY, "right to write"),
         (sqlite3.SQLITE_CORRUPT, "damaged"),
         (sqlite3.SQLITE_CANTOPEN_FULLPATH, "cannot be opened"),
+        (sqlite3.SQLITE_LOCKED, "locked"),
+        (sqlite3.SQLITE_PROTOCOL, "locked"),
+        (sqlite3.SQLITE_PERM, "right to write"),
+        (sqlite3.SQLITE_NOTADB, "no SQLite database"),
+        (sqlite3.SQLITE_INTERRUPT, "interrupted"),
     ],
 )
 async def test_errors_of_the_surroundings_are_unavailable(tmp_path: Path, code: int, why: str) -> None:

@@ -50,6 +50,16 @@ def test_all_or_none() -> None:
     assert orders.find_all(["a"]) is None
 
 
+def test_what_was_forgotten_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After everything was forgotten there is room for as much as at the start."""
+    monkeypatch.setattr(recent, "MOST_BYTES", 10_000)
+    orders = Recent()
+    for _ in range(3):
+        orders.keep([_kept("a", attributes=5_000)])
+        assert set(orders.find("a")) == {"a"}
+        orders.forget_all()
+
+
 async def test_forgotten_orders_are_read_and_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders that are not in memory any more are the same as before, and go on from there."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
