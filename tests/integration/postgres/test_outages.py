@@ -18,6 +18,7 @@ from order_engine_adapters.postgres.connecting import Target, connect, parse
 from order_engine_adapters.postgres.migrations import migrate_target, shipped
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
+from order_engine_adapters.postgres.sessions import Sessions
 from tests.integration.postgres.support import complete, execute, new_schema
 from tests.postgres_server import Server, running_server
 
@@ -158,12 +159,16 @@ async def test_database_that_takes_no_changes() -> None:
     async with open_target(target) as repository:
         await repository.add([placement("order-1")])
     read_only = replace(target, url=f"{target.url}&options=-c%20default_transaction_read_only%3Don")
-    async with open_target(read_only) as repository:
+    sessions = Sessions(read_only)
+    try:
+        repository = PostgresRepository(sessions)
         with pytest.raises(Unavailable, match="takes no changes"):
             await repository.apply([])
         with pytest.raises(Unavailable):
             await repository.add([placement("order-2")])
         assert list(await repository.get(["order-1"])) == ["order-1"]
+    finally:
+        await sessions.close()
 
 
 async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ STEPS = range(18)
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """Give connections of a server that only counts; none is left open."""
     server = FakeServer()
-    monkeypatch.setattr(sessions_module, "connect", server.connect)
+    monkeypatch.setattr(sessions_module, "open_session", server.connect)
     yield server
     assert server.open == 0
 

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from order_engine.domain.errors import InvalidSetting, Unavailable
+from order_engine.domain.errors import InvalidSetting, OrderEngineError
 from order_engine_adapters.postgres.failures import CONNECTION_LOST
 from order_engine_adapters.postgres.hosts import (
     CONNECT_SECONDS,
@@ -29,7 +29,7 @@ from order_engine_adapters.postgres.hosts import (
     parameters,
 )
 from order_engine_adapters.postgres.named_files import check_files
-from order_engine_adapters.postgres.refusals import misread, refusal, refuse_old_server
+from order_engine_adapters.postgres.refusals import misread, refusal, refuse_encoding, refuse_old_server
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -171,8 +171,8 @@ async def connect(target: Target, settings: Mapping[str, str] = NO_SETTINGS) -> 
     As with libpq the next host is tried where one does not answer, is starting or is not what `target_session_attrs`
     asks for, and not where it refuses us.
 
-    Raises InvalidSetting for what the driver cannot read, Unavailable where nobody answers, where we are not let in,
-    where a file that the URL names is not there, and for a server that is too old.
+    Raises InvalidSetting for what the driver cannot read and for a database that is not UTF8; Unavailable where nobody
+    answers, where we are not let in, where a file that the URL names is not there, and for a server that is too old.
     """
     check_files(target.url, target.place)
     remaining = attempts(target.url, SystemRandom() if target.is_any_order else None)
@@ -210,7 +210,8 @@ async def _connected(target: Target, attempt: Attempt, seconds: float, settings:
         raise refusal(error, target.place) from error
     try:
         refuse_old_server(connection.get_server_version().major, target.place)
-    except Unavailable:
+        refuse_encoding(connection.get_settings().server_encoding, target.place)
+    except OrderEngineError:
         connection.terminate()
         raise
     return connection

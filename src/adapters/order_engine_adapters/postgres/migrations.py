@@ -13,9 +13,11 @@ from typing import Final
 
 import asyncpg
 
-from order_engine.domain.errors import Unavailable
+from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect, parse, within
 from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable
+from order_engine_adapters.postgres.preconditions import refuse_server
+from order_engine_adapters.postgres.rights import lacking_to_migrate, lacking_to_work
 
 PACKAGE: Final = "order_engine_adapters.postgres"
 FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
@@ -95,11 +97,14 @@ async def migrate_target(target: Target, known: Sequence[Migration], *, dry_run:
     """
     connection = await connect(target)
     try:
+        await refuse_server(connection, target)
         pending = await _pending(connection, target, known)
         if not dry_run:
             for _ in pending:
                 await _apply_next(connection, target, known)
         await connection.close(timeout=CLOSE_SECONDS)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise await _lacking(connection, target, error) from error
     except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
         if (unavailable := as_unavailable(error, target.place)) is not None:
             raise unavailable from error
@@ -107,6 +112,19 @@ async def migrate_target(target: Target, known: Sequence[Migration], *, dry_run:
     finally:
         connection.terminate()
     return pending
+
+
+async def _lacking(connection: Connection, target: Target, error: asyncpg.PostgresError) -> Exception:
+    """Return what to raise where the user may not do something: which right it lacks, if it is one that is known."""
+    try:
+        lacking = [await each(connection, target.schema) for each in (lacking_to_work, lacking_to_migrate)]
+    except (asyncpg.PostgresError, *CONNECTION_LOST):
+        lacking = []
+    if not any(lacking):
+        return as_unavailable(error, target.place) or error
+    return InvalidSetting(
+        f"The user lacks rights at the PostgreSQL database at {target.place}: GRANT {', '.join(filter(None, lacking))}."
+    )
 
 
 async def _pending(connection: Connection, target: Target, known: Sequence[Migration]) -> Sequence[Migration]:

@@ -11,6 +11,7 @@ from order_engine_adapters.postgres.connecting import Target, parse
 from order_engine_adapters.postgres.durability import check_durability
 from order_engine_adapters.postgres.migrations import migrate, migrate_target, refuse_pending, shipped
 from order_engine_adapters.postgres.repository import PostgresRepository
+from order_engine_adapters.postgres.schema_check import refuse_schema
 from order_engine_adapters.postgres.sessions import Sessions
 from order_engine_adapters.postgres.streaming import adopt_events
 
@@ -19,8 +20,9 @@ class PostgresOpener:
     """Opens the database that a URL names: `postgresql://user@host:5432/database`.
 
     `clock` makes the pauses between two tries; the times of orders are the database's. Raises InvalidSetting for a URL
-    that makes no sense, and for a server that may lose orders where `require_durable` is set; Unavailable where the
-    database cannot be reached or is of a newer version, and where its server is too old.
+    that makes no sense, for what waiting does not change (an encoding that is not UTF8, rights that are lacking), and
+    for a server that may lose orders where `require_durable` is set; Unavailable where the database cannot be reached
+    or is of a newer version, and where its server is too old.
     """
 
     @asynccontextmanager
@@ -57,9 +59,13 @@ open_repository = PostgresOpener()
 
 @asynccontextmanager
 async def open_target(target: Target, clock: Clock | None = None) -> AsyncIterator[PostgresRepository]:
-    """Open a database whose schema is up to date; see `Sessions` for what `clock` does."""
+    """Open a database whose schema is up to date to write it; see `Sessions` for what `clock` does.
+
+    Raises as `open_repository` does.
+    """
     sessions = Sessions(target, clock)
     try:
+        await refuse_schema(sessions)
         await check_durability(sessions)
         await adopt_events(sessions)
         yield PostgresRepository(sessions)

@@ -55,6 +55,19 @@ def refuse_old_server(major: int, place: str) -> None:
         raise Unavailable(message, lasting=True)
 
 
+def refuse_encoding(encoding: str, place: str) -> None:
+    """Raise InvalidSetting for a database that cannot hold every text, or does not look at what it holds.
+
+    The client's side is always UTF8: the driver sets it, whatever a role, a database or the environment says.
+    """
+    if encoding != "UTF8":
+        message = (
+            f"The PostgreSQL database at {place} has the encoding {encoding}: order_engine needs UTF8. "
+            "Make another: CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0."
+        )
+        raise InvalidSetting(message)
+
+
 def _of_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that cannot be trusted: {error.verify_message.rstrip('.')}"

@@ -10,9 +10,9 @@ from typing import Final
 
 import asyncpg
 
-from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine.domain.errors import InvalidSetting, OutcomeUnknown, Unavailable
 from order_engine.ports.clock import Clock
-from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.connecting import Target
 from order_engine_adapters.postgres.failures import (
     CONNECTION_LOST,
     as_unavailable,
@@ -22,6 +22,7 @@ from order_engine_adapters.postgres.failures import (
     leaves_doubt,
 )
 from order_engine_adapters.postgres.pool import Lent, Pool
+from order_engine_adapters.postgres.preconditions import open_session
 from order_engine_adapters.postgres.session import Answer, Session, Work
 
 __all__ = ["Session", "Sessions"]
@@ -58,7 +59,7 @@ class Sessions:
         self.target = target
         self._sleep = asyncio.sleep if clock is None else clock.sleep
         self._random = random or SystemRandom()
-        self._pool = Pool(lambda: connect(target), target.pool, target.place)
+        self._pool = Pool(lambda: open_session(target), target.pool, target.place)
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what `work` reads. Raises Unavailable."""
@@ -137,7 +138,7 @@ class Sessions:
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + WHOLE_SECONDS
-        lent = await self._pool.take()
+        lent = await self._take()
         session = Session(lent.connection, self.target.schema)
         try:
             async with asyncio.timeout_at(min(ends, loop.time() + CALL_SECONDS)):
@@ -154,6 +155,13 @@ class Sessions:
         finally:
             # Where it was not put back.
             self._pool.discard(lent)
+
+    async def _take(self) -> Lent:
+        try:
+            return await self._pool.take()
+        except InvalidSetting as error:
+            # It was right when this process started, and may be so again.
+            raise Unavailable(str(error), lasting=True) from error
 
     async def _after_failure(self, session: Session, lent: Lent, error: Exception) -> Exception:
         """End the transaction and keep the connection, where it still can be trusted; return what to raise."""
