@@ -5,11 +5,11 @@ The repository and the queue share this: both parse the same URL, and connect wi
 
 from __future__ import annotations
 
+import asyncio
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import SystemRandom
+from random import Random, SystemRandom
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
@@ -165,9 +165,12 @@ def parse(url: str) -> Target:
     return target
 
 
-async def connect(target: Target, settings: Mapping[str, str] = NO_SETTINGS) -> Connection:
-    """Open a connection to the first of the hosts that takes us, each within a time limit; `settings` add to ours.
+async def connect(
+    target: Target, random: Random | None = None, settings: Mapping[str, str] = NO_SETTINGS
+) -> Connection:
+    """Open a connection to the first of the hosts that takes us, each within a time limit.
 
+    `random` draws the order of the hosts where it is any; without it that is the system's. `settings` add to ours.
     As with libpq the next host is tried where one does not answer, is starting or is not what `target_session_attrs`
     asks for, and not where it refuses us.
 
@@ -175,11 +178,12 @@ async def connect(target: Target, settings: Mapping[str, str] = NO_SETTINGS) -> 
     answers, where we are not let in, where a file that the URL names is not there, and for a server that is too old.
     """
     check_files(target.url, target.place)
-    remaining = attempts(target.url, SystemRandom() if target.is_any_order else None)
-    ends = time.monotonic() + CONNECT_SECONDS
+    remaining = attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)
+    now = asyncio.get_running_loop().time
+    ends = now() + CONNECT_SECONDS
     while True:
         attempt, *remaining = remaining
-        seconds = target.connect_timeout or (ends - time.monotonic()) / (1 + len(remaining))
+        seconds = target.connect_timeout or (ends - now()) / (1 + len(remaining))
         try:
             return await _connected(target, attempt, max(seconds, SHORTEST_SECONDS), settings)
         except NEXT_HOST as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Final
 
 import asyncpg
@@ -28,13 +29,13 @@ async def refuse_server(connection: Connection, target: Target) -> None:
         raise InvalidSetting(message)
 
 
-async def open_session(target: Target) -> Connection:
+async def open_session(target: Target, random: Random) -> Connection:
     """Open a connection for orders: `connect`, and a look at what would make the counters wrong in silence.
 
     Settings of a role or database count for the sessions that are opened after them, so each new one is looked at.
     Where sessions are handed around there is none to look at. Raises as `connect` does.
     """
-    connection = await connect(target)
+    connection = await connect(target, random)
     if target.pooled_elsewhere:
         return connection
     is_fit = False

@@ -59,7 +59,7 @@ class Sessions:
         self.target = target
         self._sleep = asyncio.sleep if clock is None else clock.sleep
         self._random = random or SystemRandom()
-        self._pool = Pool(lambda: open_session(target), target.pool, target.place)
+        self._pool = Pool(lambda: open_session(target, self._random), target.pool, target.place)
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what `work` reads. Raises Unavailable."""
