@@ -10,7 +10,7 @@ import pytest
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.postgres import sessions
-from order_engine_adapters.postgres.listening import ANSWER_SECONDS, LONGEST_PAUSE, PING_SECONDS
+from order_engine_adapters.postgres.listening import ANSWER_SECONDS, LONGEST_PAUSE, PING, PING_SECONDS
 from tests.integration.postgres.bells import (
     CLIENTS,
     LISTENERS,
@@ -132,12 +132,58 @@ async def test_an_answer_keeps_the_connection(server: Server) -> None:
 
         async def is_asked() -> bool:
             sql = f"SELECT query FROM pg_stat_activity WHERE pid = {listeners[0]} AND state = 'idle'"  # noqa: S608
-            return await ask(url, sql) == ["SELECT 1"]
+            return await ask(url, sql) == [PING]
 
         await until(is_asked)
         await clock.advance(PING_SECONDS)
         await ring_until_heard(queue, queue)
         assert await is_asked()
+
+
+async def test_session_that_would_be_ended_for_being_idle(server: Server) -> None:
+    """With `idle_session_timeout` set at the server the connection that listens stays, and others are replaced."""
+    await ask(server.url, "ALTER SYSTEM SET idle_session_timeout = '200ms'")
+    await ask(server.url, "SELECT pg_reload_conf()")
+    try:
+        url = new_channel(server.url)
+        async with opened(url) as queue:
+            await ring_until_heard(queue, queue)
+            listeners = await ask(url, LISTENERS)
+            await asyncio.sleep(0.6)
+            assert await ask(url, LISTENERS) == listeners
+            await queue.put(["order-1"])
+            assert await queue.get(1) == ["order-1"]
+    finally:
+        await ask(server.url, "ALTER SYSTEM RESET idle_session_timeout")
+        await ask(server.url, "SELECT pg_reload_conf()")
+
+
+async def test_server_that_takes_no_changes_any_more(server: Server) -> None:
+    """A bell at a server that was made read-only is away, for others ring elsewhere; it is heard when that is over."""
+    clock, url = ManualClock(), new_channel(server.url)
+    writing = f"{server.url}?options=-c%20default_transaction_read_only%3Doff"
+    async with opened(url, clock) as queue:
+        await ring_until_heard(queue, queue)
+        told = asyncio.create_task(told_unavailable(queue))
+        await ask(server.url, "ALTER SYSTEM SET default_transaction_read_only = on")
+        try:
+            await ask(server.url, "SELECT pg_reload_conf()")
+
+            async def rings_no_more() -> bool:
+                try:
+                    await queue.put(["order-1"])
+                except Unavailable as error:
+                    return "takes no changes" in str(error)
+                return False
+
+            await until(rings_no_more)
+            await clock.advance(PING_SECONDS)
+            assert "takes no changes" in await told
+        finally:
+            await ask(writing, "ALTER SYSTEM RESET default_transaction_read_only")
+            await ask(writing, "SELECT pg_reload_conf()")
+        await clock.advance(LONGEST_PAUSE)
+        await ring_until_heard(queue, queue)
 
 
 async def test_put_has_a_time_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

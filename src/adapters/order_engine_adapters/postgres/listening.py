@@ -16,11 +16,14 @@ from order_engine.ports.clock import Clock
 from order_engine_adapters.postgres.connecting import CLOSE_SECONDS, Connection, Target, connect
 from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavailable
 
-PING: Final = "SELECT 1"
+PING: Final = "SHOW transaction_read_only"
+"""A server that takes no changes any more is not the one at which others ring: another one may have been promoted."""
 PING_SECONDS: Final = 5.0
 """Between two questions whether the server is still there: a connection that only listens would never find out."""
 ANSWER_SECONDS: Final = 3.0
 """Of one such answer, and of beginning to listen."""
+STAY: Final = "idle_session_timeout"
+"""A setting that would end this session, which says nothing for as long as nobody rings but for the question above."""
 SERVER_PROCESS: Final = "SELECT pg_backend_pid()"
 LONGEST_PAUSE: Final = 5.0
 """Between two tries to connect."""
@@ -56,24 +59,31 @@ class Listener:
 
     async def _listen(self) -> NoReturn:
         """Listen on a new connection until it is gone, which raises. It is closed in any case."""
-        connection = await connect(self._target)
+        connection = await connect(self._target, settings={STAY: "0"})
         try:
             gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             connection.add_termination_listener(lambda _: gone.set_result(None))
             server_process = await self._answered(connection, _server_process(connection))
+            await self._ask(connection)
             await self._answered(connection, connection.add_listener(self._target.schema, self._notified))
             if server_process != connection.get_server_pid():
                 await self._prove()
+                await self._answered(connection, connection.execute(f"SET {STAY} = 0"))
             self._is_away = False
             self._away(None)
             while not await self._ends_within(PING_SECONDS, gone):
-                await self._answered(connection, connection.execute(PING))
+                await self._ask(connection)
                 # Not sooner: a server that ends each session as soon as it listens would be asked without a pause.
                 self._backoff.reset()
             message = f"The PostgreSQL database at {self._target.place} ended the connection that listens."
             raise Unavailable(message)
         finally:
             await _close(connection)
+
+    async def _ask(self, connection: Connection) -> None:
+        """Raise what a write would raise, if the server takes none."""
+        if await self._answered(connection, connection.fetchval(PING)) != "off":
+            raise asyncpg.ReadOnlySQLTransactionError
 
     async def _prove(self) -> None:
         """Raise Unavailable unless a notification of another connection is heard.

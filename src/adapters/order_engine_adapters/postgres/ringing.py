@@ -16,7 +16,7 @@ from order_engine_adapters.postgres.failures import CONNECTION_LOST, as_unavaila
 from order_engine_adapters.postgres.payloads import LARGEST_PAYLOAD, encode
 from order_engine_adapters.postgres.sessions import Session, Sessions
 
-NOTIFY: Final = "SELECT pg_notify($1, $2)"
+NOTIFY: Final = "SELECT current_setting('transaction_read_only') FROM pg_notify($1, $2)"
 MOST_IDS: Final = LARGEST_PAYLOAD // len('"a",')
 """No payload holds more, so none are kept for one."""
 
@@ -81,6 +81,8 @@ class Ringer:
 
     async def _notify(self, payload: str) -> None:
         async def notify(session: Session) -> None:
-            await session.rows(NOTIFY, self._target.schema, payload)
+            if await session.value(NOTIFY, self._target.schema, payload) != "off":
+                # Allowed, and yet where no order can be placed nobody listens: this session is from before a failover.
+                raise asyncpg.ReadOnlySQLTransactionError
 
         await self._sessions.write(notify)
