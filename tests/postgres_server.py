@@ -72,12 +72,14 @@ class Server:
         self._run("pg_ctl", "-D", str(self.cluster), "-w", "-t", "50", "-o", options, "-l", log, "start")
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop it: "fast" ends sessions in order, "immediate" is a crash."""
+        """Stop it, if it runs: "fast" ends sessions in order, "immediate" is a crash."""
+        if not (self.cluster / "postmaster.pid").exists():
+            return
         self._run("pg_ctl", "-D", str(self.cluster), "-m", mode, "-w", "-t", "50", "stop")
 
-    def standby(self, folder: Path, name: str = "standby") -> Server:
+    def standby(self, folder: Path, name: str = "standby", port: int | None = None) -> Server:
         """Make a standby from what this server has now, in a folder of its own; it is still to be started."""
-        standby = Server(self.programs, folder, free_port(), self.settings)
+        standby = Server(self.programs, folder, port or free_port(), self.settings)
         unprivileged(folder)
         source = f"host=127.0.0.1 port={self.port} user=postgres application_name={name}"
         words = ("-D", str(standby.cluster), "-R", "-X", "stream", "-c", "fast", "--no-sync")

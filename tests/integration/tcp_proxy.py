@@ -78,6 +78,11 @@ class TcpProxy:
         """How many clients' connections are open."""
         return len(self._links)
 
+    def lead_to(self, server_url: str) -> None:
+        """Lead new connections to another server; those that are open are reset."""
+        self._target = urlsplit(server_url)
+        self.reset_all()
+
     def swallow(self) -> None:
         """Be a black hole: take whatever either side sends, connections included, and pass nothing on."""
         self.is_swallowing = True

@@ -107,7 +107,6 @@ async def test_recovery_to_an_earlier_point(server: Server) -> None:
         await _refuses_for_good(backup.url, early + late)
     finally:
         backup.stop("immediate")
-        server.start()
 
 
 async def test_promotion_of_a_standby_that_missed_transactions(server: Server) -> None:
@@ -126,7 +125,6 @@ async def test_promotion_of_a_standby_that_missed_transactions(server: Server) -
         await _refuses_for_good(standby.url, early + late)
     finally:
         standby.stop("immediate")
-        server.start()
 
 
 @pytest.mark.parametrize("place", ["same database", "other database"])
