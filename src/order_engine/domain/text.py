@@ -50,7 +50,8 @@ def identifier_problem(value: object, longest: int) -> str | None:
         return "must not be empty"
     if len(value) > longest:
         return f"must have at most {longest} characters, has {len(value)}"
-    if not (value.isascii() and value.isprintable()) and _REFUSED.search(value):
+    # What is printable holds nothing refused, whichever version of Unicode says so; the search costs ten times as much.
+    if not value.isprintable() and _REFUSED.search(value):
         return "must hold no control, format, surrogate, private-use or separator character and no noncharacter"
     if value[0] in INNER_ONLY or value[-1] in INNER_ONLY:
         return "must not begin or end with a space, U+200C or U+200D"
@@ -70,7 +71,7 @@ def stored_identifier_problem(value: object) -> str | None:
 
 
 def are_plain_identifiers(values: Sequence[str], longest: int) -> bool:
-    """Whether all of these are identifiers of visible ASCII characters. False: each has to be looked at.
+    """Whether all of these are identifiers, and none holds a space. False says only that each has to be looked at.
 
     One pass at the speed of C for the lists that nearly all orders have: an order of 675 items is checked in 44 µs
     instead of 118.
@@ -79,8 +80,7 @@ def are_plain_identifiers(values: Sequence[str], longest: int) -> bool:
         joined = "".join(values)
     except TypeError:
         return False
-    is_plain = joined.isascii() and joined.isprintable() and " " not in joined
-    return is_plain and all(values) and max(map(len, values)) <= longest
+    return joined.isprintable() and " " not in joined and all(values) and max(map(len, values)) <= longest
 
 
 def order_id_problem(value: object, longest: int) -> str | None:

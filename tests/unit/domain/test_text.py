@@ -154,6 +154,11 @@ def test_every_assigned_character_is_judged_by_its_unicode_category() -> None:
     assert wrong == []
 
 
+def test_what_is_printable_is_not_refused() -> None:
+    """By this interpreter's version of Unicode, so that nothing printable need be looked for in the table."""
+    assert not [code for first, last in REFUSED for code in range(first, last + 1) if chr(code).isprintable()]
+
+
 def test_every_interpreter_has_the_same_rule() -> None:
     """How many code points are allowed, and which, is not a matter of the interpreter's version of Unicode.
 
