@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from order_engine_adapters.postgres.connecting import connect
 from order_engine_adapters.postgres.migrations import LOCK
 from tests.integration.postgres.support import new_schema, server_url
 from tests.integration.service import Service, expect_one_line, run_command, wait_until
-from tests.integration.stubborn_service import do, stubborn, wait_noted
+from tests.integration.stubborn_service import do, is_alive, left_processes, stubborn, wait_noted
 from tests.postgres_server import free_port, running_server
 
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
 NOBODY = "postgresql://nobody@127.0.0.1:{port}/shop"
 
 
@@ -98,3 +100,23 @@ def test_a_second_signal_ends_several_processes_at_once(tmp_path: Path) -> None:
                 wait_until(lambda: several.process.poll() is not None, 1, "it ends")
             several.signal()
             assert several.wait(5) == 0
+
+
+async def test_an_orphan_keeps_no_session(tmp_path: Path) -> None:
+    """After kill -9 of a service its sessions end, while a child that it has forked lives on."""
+    target = await new_schema()
+    name = f"name_{target.schema}"
+    url = f"{server_url()}?schema={target.schema}&application_name={name}"
+    other = await connect(target)
+    try:
+        with stubborn(tmp_path, database=("--database-url", url)) as service:
+            do(service.wait_ready(60), "leave_a_child")
+            wait_until(lambda: bool(left_processes(tmp_path)), 60, "there is a child")
+            assert await other.fetchval(SESSIONS, name) > 0
+            service.kill()
+            async with asyncio.timeout(20):
+                while await other.fetchval(SESSIONS, name):
+                    await other.execute("SELECT pg_sleep(0.1)")
+            assert all(map(is_alive, left_processes(tmp_path)))
+    finally:
+        other.terminate()

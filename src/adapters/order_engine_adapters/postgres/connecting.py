@@ -29,6 +29,7 @@ from order_engine_adapters.postgres.hosts import (
     parameters,
 )
 from order_engine_adapters.postgres.named_files import check_files
+from order_engine_adapters.postgres.own_connection import OwnConnection
 from order_engine_adapters.postgres.refusals import misread, refusal, refuse_encoding, refuse_old_server
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ async def _connected(target: Target, attempt: Attempt, seconds: float, settings:
             target.url,
             host=attempt.host.name,
             port=attempt.host.port,
+            connection_class=OwnConnection,
             target_session_attrs=None if wanted is None else SessionAttribute(wanted),
             timeout=seconds,
             command_timeout=COMMAND_SECONDS,
