@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -160,3 +161,22 @@ def _place(service: Service, body: bytes) -> int:
         return service.post("/orders", body).status
     except OSError:
         return service.post("/orders", body).status
+
+
+def test_each_process_writes_its_lines_once(tmp_path: Path) -> None:
+    """A failed order is one document in the common log, with the number of the process that ran it."""
+    (tmp_path / "shop.py").write_text("def fulfil(order):\n    raise ValueError(order.order_id)\n")
+    flags = ("--workers", "2", "--processor", "shop:fulfil", "--max-attempts", "1", "--poll-seconds", "0.2")
+    with Service(tmp_path, "--database-url", database(), *flags) as service:
+        service.wait_ready()
+        orders = [f"order-{number}" for number in range(4)]
+        assert {_place(service, body_of(order_id)) for order_id in orders} == {201}
+        wait_until(lambda: counts_of(service.address)["Failed"] == len(orders), 30, "the orders are Failed")
+        processes = children_of(service)
+        service.signal()
+        assert service.wait() == 0
+        told = [json.loads(line) for line in service.errors.splitlines()]
+    failed = [each for each in told if "is not retried" in each["message"]]
+    assert sorted(each["order_id"] for each in failed) == orders
+    assert {each["process"] for each in failed} <= set(processes)
+    assert all("shop.py" in each["traceback"] for each in failed)
