@@ -1,11 +1,12 @@
 """The conformance kit: what every adapter, ours or a third party's, has to pass.
 
 Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. A
-repository that keeps trace parents subclasses `TraceParentContract` as well, and one whose harness can inject faults
-`FaultContract`. The kit needs hypothesis, and no plug-in:
-every test is a plain method that runs its own event loop.
+repository that keeps trace parents subclasses `TraceParentContract` as well, one whose harness can inject faults
+`FaultContract`, one that keeps to bounds in bytes `BoundsContract`, one that leaves a claimant's own leases alone
+`OwnLeasesContract`. The kit needs hypothesis, and no plug-in: every test is a plain method that runs its own event loop.
 """
 
+from order_engine.contracts.bounds import BoundsContract, OwnLeasesContract
 from order_engine.contracts.clock import ClockContract
 from order_engine.contracts.expectations import ContractBroken
 from order_engine.contracts.fault_hooks import FaultHooks
@@ -18,12 +19,14 @@ from order_engine.contracts.trace_parents import TraceParentContract
 
 __all__ = [
     "STATEFUL_SETTINGS",
+    "BoundsContract",
     "ClockContract",
     "ClockHarness",
     "ContractBroken",
     "FaultContract",
     "FaultHooks",
     "Harness",
+    "OwnLeasesContract",
     "QueueContract",
     "RepositoryContract",
     "RepositoryHarness",

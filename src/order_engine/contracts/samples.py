@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, TypedDict, Unpack
@@ -47,6 +47,9 @@ class Terms(TypedDict, total=False):
     suspects: SuspectRoom
     order_ids: Sequence[str] | None
     take_ended_leases: bool
+    max_bytes: int | None
+    after: str | None
+    running: Container[tuple[str, int]]
 
 
 _PLAIN_CONTENT: Final[Content] = {

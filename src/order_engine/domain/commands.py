@@ -6,13 +6,14 @@ What is made for every order is a NamedTuple, which is immutable and made in a t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from order_engine.domain.attributes import Attributes
+from order_engine.domain.sizes import content_size
 from order_engine.domain.suspects import SuspectRoom
 
 
@@ -57,8 +58,7 @@ class Placement(NamedTuple):
     @property
     def size(self) -> int:
         """Roughly the bytes that this placement takes on its way: what bounds a batch."""
-        attributes = self.attributes.size if self.attributes is not None else 0
-        return 200 + sum(map(len, self.item_ids)) + 4 * len(self.item_ids) + attributes
+        return content_size(self.item_ids, self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,10 @@ class ClaimTerms:
     do not count. `order_ids` names candidates; None means whatever is due, longest due first. `max_deliveries` is the
     cap of vanished attempts. With `take_ended_leases` false, orders that somebody held are left alone although their
     lease ended: for a while after an outage, when holders could not renew.
+
+    `max_bytes` bounds the content of the orders, one order at least; None: no bound. Where a claim that is asked again
+    was bounded, `after` asks for the rest: only for orders whose id is higher. `running` holds the id and token of each
+    lease of the claimant itself: these orders are never taken, wherever the repository's clock was set to.
     """
 
     claim_id: str
@@ -78,6 +82,9 @@ class ClaimTerms:
     suspects: SuspectRoom
     order_ids: Sequence[str] | None = None
     take_ended_leases: bool = True
+    max_bytes: int | None = None
+    after: str | None = None
+    running: Container[tuple[str, int]] = ()
 
 
 class Lease(NamedTuple):

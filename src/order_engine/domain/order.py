@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NotRequired, TypedDict
 
 from order_engine.domain.attributes import Attributes, JsonInput
+from order_engine.domain.sizes import content_size
 
 
 class Status(StrEnum):
@@ -175,6 +176,11 @@ class Order:
     ended_at: datetime | None = None
     failure: str | None = None
     """Why the order is Failed, or why its last attempt failed."""
+
+    @property
+    def size(self) -> int:
+        """Roughly the bytes that this order takes on its way: what bounds an answer."""
+        return content_size(self.item_ids, self.attributes)
 
     @property
     def attempt(self) -> int:

@@ -66,10 +66,14 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim did: `orders` are held by the caller now, `ended` are orders that it ended instead."""
+    """What a claim did: `orders` are held by the caller now, `ended` are orders that it ended instead.
+
+    `more`: the bound in bytes left out orders that would have been in the answer.
+    """
 
     orders: Sequence[Order]
     ended: Sequence[Order]
+    more: bool = False
 
 
 class Renewed(StrEnum):
@@ -105,17 +109,24 @@ class PageKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderQuery:
-    """Which orders to list: those of a status, of a user, after `after` in the order newest first. `limit` from 1."""
+    """Which orders to list: those of a status, of a user, after `after` in the order newest first. `limit` from 1.
+
+    `max_bytes` bounds the content of the page, one order at least; None: no bound.
+    """
 
     limit: int
     status: Status | None = None
     user_id: str | None = None
     after: PageKey | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Orders, newest first, and the key to ask for the next page with; None where this page is the last."""
+    """Orders, newest first, and the key to ask for the next page with; None where this page is the last.
+
+    A page may hold fewer orders than its limit and have a next one: where its bytes are bounded.
+    """
 
     orders: Sequence[Order]
     next: PageKey | None
@@ -152,6 +163,10 @@ class OrderWriter(Protocol):
         Asked again with the same `claim_id` while orders are held by it, the answer is those orders and nothing else
         changes; with a limit of 0 nothing new is taken either way. Unknown, ended and other unclaimable ids in
         `terms.order_ids` are passed over.
+
+        `terms.max_bytes` bounds the answer in bytes, one order at least: what is left out is not claimed, and `more`
+        says that there is some. Asked again, a claim answers in the order of the ids, as code points compare, with
+        those over `terms.after`. An adapter that was made before these bounds ignores them.
         """
         ...
 
@@ -226,4 +241,34 @@ class ExactReader(Protocol):
         `until` was the present end some time after `after` was given out. Once a page is empty, its reader has seen
         exactly what every other reader has who follows from that end.
         """
+        ...
+
+
+class Portion(NamedTuple):
+    """The first of the orders that were asked for, and the ids that were not looked for any more."""
+
+    orders: Mapping[str, Order]
+    left: Sequence[str]
+
+
+class OrderState(NamedTuple):
+    """How an order stands, without its content."""
+
+    version: int
+    status: Status
+
+
+@runtime_checkable
+class BoundedReader(Protocol):
+    """What a repository may offer besides: questions whose answers do not grow with the orders' content.
+
+    Without it, orders are read with `get`, a few at a time.
+    """
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Return the orders that exist among the first ids: up to so many bytes of content, one order at least."""
+        ...
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist among the ids."""
         ...

@@ -12,6 +12,7 @@ from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
+from order_engine.ports.portions import get_some, get_states
 from order_engine.ports.repository import (
     Added,
     Applied,
@@ -21,6 +22,8 @@ from order_engine.ports.repository import (
     OrderPage,
     OrderQuery,
     OrderRepository,
+    OrderState,
+    Portion,
     Renewed,
 )
 
@@ -85,6 +88,14 @@ class BlockingStore:
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Call `get`."""
         return self._call(self._repository.get(order_ids))
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Call `get_some`."""
+        return self._call(get_some(self._repository, order_ids, max_bytes))
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Call `get_states`."""
+        return self._call(get_states(self._repository, order_ids))
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Call `list`."""

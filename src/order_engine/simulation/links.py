@@ -10,6 +10,7 @@ from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Pla
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
+from order_engine.ports.portions import get_some, get_states
 from order_engine.ports.repository import (
     Added,
     Applied,
@@ -18,6 +19,8 @@ from order_engine.ports.repository import (
     EventPage,
     OrderPage,
     OrderQuery,
+    OrderState,
+    Portion,
     Renewed,
 )
 from order_engine.simulation.passages import Caller, Passage
@@ -71,6 +74,16 @@ class SimulatedRepository:
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Carry a `get`."""
         return cast("Mapping[str, Order]", await self._carry("get", order_ids, partial(self._store.get, order_ids)))
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Carry a `get_some`."""
+        call = partial(get_some, self._store, order_ids, max_bytes)
+        return cast("Portion", await self._carry("get", order_ids, call))
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Carry a `get_states`."""
+        call = partial(get_states, self._store, order_ids)
+        return cast("Mapping[str, OrderState]", await self._carry("get", order_ids, call))
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Carry a `list`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from order_engine.contracts import RepositoryContract, TraceParentContract
+from order_engine.contracts import BoundsContract, OwnLeasesContract, RepositoryContract, TraceParentContract
 from order_engine_adapters.postgres.connecting import Target
 from tests.integration.postgres.support import PostgresHarness, harness, new_schema, server_url
 
@@ -13,7 +13,7 @@ _schemas: dict[str, Target] = {}
 """The one schema of these tests on each server, which is emptied for each: making one takes a hundred times as long."""
 
 
-class TestPostgresRepository(RepositoryContract, TraceParentContract):
+class TestPostgresRepository(RepositoryContract, TraceParentContract, BoundsContract, OwnLeasesContract):
     """The PostgreSQL repository keeps the whole contract of a repository, trace parents included."""
 
     patience_seconds = 30.0

@@ -16,7 +16,7 @@ from order_engine_adapters.postgres.add_statements import BINDINGS, MET, STORE_N
 from order_engine_adapters.postgres.applying import EXISTING, LOCK
 from order_engine_adapters.postgres.connecting import Connection, connect, within
 from order_engine_adapters.postgres.opening import open_target
-from order_engine_adapters.postgres.reading import HISTORY
+from order_engine_adapters.postgres.reading import HISTORY, SOME, STATES
 from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
 from tests.integration.postgres.support import complete, execute, new_schema
@@ -45,20 +45,23 @@ HOT = {
     "renew": (RENEW, (TEXTS, [1, 1], 1), ("contents_order_id", "orders_pkey")),
     "claim due": (
         claim_statements.CLAIM_DUE,
-        ("claim", 1, 100, True, 5, 3, NOW),
+        ("claim", 1, 100, True, 5, 3, NOW, 1_000_000),
         ("orders_ready", "orders_later", "orders_held", "orders_suspect"),
     ),
     "claim named": (
         claim_statements.CLAIM_NAMED,
-        ("claim", 1, 100, True, TEXTS),
+        ("claim", 1, 100, True, TEXTS, 1_000_000),
         ("contents_order_id", "orders_pkey"),
     ),
     "claim one by one": (
         claim_statements.DUE,
-        (NOW, NOW, 0, 100, True, 5, 3),
+        (NOW, NOW, 0, 100, True, 5, 3, 1_000_000),
         ("orders_ready", "orders_later", "orders_held", "orders_suspect"),
     ),
-    "held": (claim_statements.HELD, ("claim",), ("orders_of_claim",)),
+    "held": (claim_statements.HELD, ("claim", "", 1_000_000), ("orders_of_claim",)),
+    "named": (claim_statements.NAMED, (TEXTS, 1_000_000), ("contents_order_id", "orders_pkey")),
+    "some": (SOME, (TEXTS, 1_000_000), ("contents_order_id", "orders_pkey")),
+    "states": (STATES, (TEXTS,), ("contents_order_id", "orders_pkey")),
     "history": (HISTORY, ("order-1", 0, 10), ("contents_order_id", "events_of_order")),
     "present": (PRESENT, (), ("events_of_transaction", "contents_pkey")),
     "marks": (MARKS, ([1, 2],), ("events_pkey", "contents_pkey")),
@@ -118,6 +121,6 @@ async def test_lists_walk_along_an_index(status: Status | None, user_id: str | N
         for after in (None, PageKey(datetime.now(UTC) + timedelta(days=1), "order")):
             query = OrderQuery(limit=10, status=status, user_id=user_id, after=after)
             sql, arguments = listing._statement(query)  # noqa: SLF001 - the statement that `list_orders` executes
-            plan = await _plan(connection, sql, 11, *arguments)
+            plan = await _plan(connection, sql, 11, 1_000_000, *arguments)
             assert "Incremental Sort" in plan, plan
             assert "Seq Scan" not in plan, plan

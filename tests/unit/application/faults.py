@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 from order_engine import Event, Order, OutcomeUnknown, Statistics, Unavailable
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.ports.clock import Clock
+from order_engine.ports.portions import get_some, get_states
 from order_engine.ports.repository import (
     Added,
     Applied,
@@ -21,6 +22,8 @@ from order_engine.ports.repository import (
     OrderPage,
     OrderQuery,
     OrderRepository,
+    OrderState,
+    Portion,
     Renewed,
 )
 from order_engine.simulation.locks import Locks
@@ -150,6 +153,14 @@ class FaultyRepository:
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Get, unless a fault is planned."""
         return await self._call("get", order_ids, lambda: self._store.get(order_ids), _same)
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Get some, unless a fault is planned."""
+        return await self._call("get", order_ids, lambda: get_some(self._store, order_ids, max_bytes), _same)
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Get states, unless a fault is planned."""
+        return await self._call("get", order_ids, lambda: get_states(self._store, order_ids), _same)
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """List, unless a fault is planned."""

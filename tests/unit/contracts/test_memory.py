@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from order_engine.contracts import (
+    BoundsContract,
     ClockContract,
     ClockHarness,
     FaultContract,
     FaultHooks,
+    OwnLeasesContract,
     QueueContract,
     RepositoryContract,
     TraceParentContract,
@@ -38,7 +40,7 @@ class _BoundedHarness(MemoryHarness[_Bounded]):
         return FaultHooks(full_after=self.repository.full_after)
 
 
-class TestMemoryRepository(RepositoryContract, TraceParentContract, FaultContract):
+class TestMemoryRepository(RepositoryContract, TraceParentContract, BoundsContract, OwnLeasesContract, FaultContract):
     """The memory repository keeps the whole contract, trace parents included. It can be full, and nothing else."""
 
     @asynccontextmanager

@@ -9,7 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from order_engine.contracts import FaultContract, FaultHooks, RepositoryContract, TraceParentContract
+from order_engine.contracts import (
+    BoundsContract,
+    FaultContract,
+    FaultHooks,
+    OwnLeasesContract,
+    RepositoryContract,
+    TraceParentContract,
+)
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.opening import open_file
@@ -58,7 +65,7 @@ class SqliteHarness:
         await self.__aenter__()
 
 
-class TestSqliteRepository(RepositoryContract, TraceParentContract, FaultContract):
+class TestSqliteRepository(RepositoryContract, TraceParentContract, BoundsContract, OwnLeasesContract, FaultContract):
     """The SQLite repository keeps the whole contract, trace parents included. It is never full, and refuses no item."""
 
     @asynccontextmanager

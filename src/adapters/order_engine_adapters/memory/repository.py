@@ -21,7 +21,9 @@ from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
+from order_engine.domain.sizes import ByteBudget
 from order_engine.ports.clock import Clock
+from order_engine.ports.portions import asked_again, first_portion
 from order_engine.ports.repository import (
     Added,
     AddOutcome,
@@ -31,7 +33,9 @@ from order_engine.ports.repository import (
     EventPage,
     OrderPage,
     OrderQuery,
+    OrderState,
     PageKey,
+    Portion,
     Renewed,
 )
 from order_engine_adapters.memory.history import History
@@ -77,7 +81,7 @@ class MemoryRepository:
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
         if already := self._schedule.held_by(terms.claim_id):
-            return Claimed(already, ())
+            return asked_again(already, terms)
         now = self._clock.now()
         if terms.order_ids is not None:
             return self._claim_from(self._named(terms.order_ids), terms, now)[0]
@@ -103,13 +107,23 @@ class MemoryRepository:
         orders = self._orders
         return {order_id: orders[order_id] for order_id in order_ids if order_id in orders}
 
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Return the orders that exist among the first ids."""
+        return first_portion(order_ids, self._orders, max_bytes)
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist among the ids."""
+        found = await self.get(order_ids)
+        return {order_id: OrderState(order.version, order.status) for order_id, order in found.items()}
+
     async def list(self, query: OrderQuery) -> OrderPage:
         """Return one page, newest first. Looks at every order in between, whether it matches or not."""
         found: list[Order] = []
+        budget = ByteBudget(query.max_bytes)
         for order in self._newest_first(query.after):
             if query.status not in {None, order.status} or query.user_id not in {None, order.user_id}:
                 continue
-            if len(found) == query.limit:
+            if len(found) == query.limit or not budget.admits(order.size):
                 last = found[-1]
                 return OrderPage(found, PageKey(last.created_at, last.order_id))
             found.append(order)
@@ -192,11 +206,15 @@ class MemoryRepository:
         passed_over: list[Order] = []
         if terms.limit <= 0:
             return Claimed(claimed, ended), passed_over
+        budget = ByteBudget(terms.max_bytes)
         for order in candidates:
             decision = claim(order, terms, now)
             if isinstance(decision, Refusal):
                 passed_over.append(order)
                 continue
+            if not budget.admits(order.size):
+                passed_over.append(order)
+                return Claimed(claimed, ended, more=True), passed_over
             if decision.event is not None:
                 self._commit(order, decision.order, decision.event)
             if decision.order.status.ended:

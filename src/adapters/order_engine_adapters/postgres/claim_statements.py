@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from order_engine_adapters.postgres.rows import ORDER
+from order_engine_adapters.postgres.rows import CONTENT, CONTENT_SIZE, ORDER_OF_ONE_ROW, upto
 
 MARGIN: Final = "interval '10 seconds'"
 """Longer than the seven seconds that a call of ours may take from the time it stamps to its commit."""
@@ -19,22 +19,30 @@ _GATE: Final = """
 WITH gate AS MATERIALIZED (SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now),
 """
 
+# What does not fit into the bound in bytes is locked until the statement ends, and left as it is.
+_BOUNDED: Final = """
+, weighed AS MATERIALIZED (
+    SELECT picked.serial, picked.since, {content}, {size} AS size, {upto} AS upto
+    FROM picked JOIN order_engine.contents AS c ON c.serial = picked.serial
+)"""
+
 _HAND_OUT: Final = f"""
 , moved AS (
     UPDATE order_engine.orders AS o SET status = 'Processing', version = o.version + 1, token = o.token + 1,
         attempts = o.attempts + 1, claim_id = $1, lease_ends = gate.now + $2::bigint * interval '1 microsecond',
         due = NULL, updated_at = greatest(gate.now, o.updated_at),
         processing_started_at = coalesce(o.processing_started_at, greatest(gate.now, o.updated_at))
-    FROM picked, gate
-    WHERE o.serial = picked.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
-    RETURNING o.*, picked.since
+    FROM weighed AS c, gate
+    WHERE o.serial = c.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
+        AND (c.upto <= {{bound}} OR c.upto = c.size)
+    RETURNING o.*, c.since, {CONTENT}
 ), told AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
     SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
 )
-SELECT gate.is_new, others.found, least(others.oldest, gate.now), o.since, {ORDER}
-FROM gate CROSS JOIN others
-LEFT JOIN (moved AS o JOIN order_engine.contents AS c ON c.serial = o.serial) ON true
+SELECT gate.is_new, others.found, least(others.oldest, gate.now),
+    EXISTS (SELECT FROM weighed WHERE upto > {{bound}} AND upto <> size), o.since, {ORDER_OF_ONE_ROW}
+FROM gate CROSS JOIN others LEFT JOIN moved AS o ON true
 """  # noqa: S608 - constants
 
 _DUE: Final = f"""
@@ -68,11 +76,19 @@ others AS MATERIALIZED (
     ORDER BY since, serial LIMIT $3
 )"""  # noqa: S608 - constants
 
-CLAIM_DUE: Final = f"{_GATE}{_DUE}{_HAND_OUT}"
-"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room, floor.
+
+def _handed_out(order: str, bound: str) -> str:
+    """Return the end of a claim: what fits into the bound, in this order, is handed out."""
+    weighed = _BOUNDED.format(content=CONTENT, size=CONTENT_SIZE, upto=upto(order))
+    return weighed + _HAND_OUT.format(bound=bound)
+
+
+CLAIM_DUE: Final = _GATE + _DUE + _handed_out("picked.since, picked.serial", "$8::bigint")
+"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room, floor,
+bound in bytes.
 
 Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
-and of each order since when it could be claimed.
+whether the bound left something out, and of each order since when it could be claimed.
 """
 
 _NAMED: Final = """
@@ -85,7 +101,8 @@ others AS MATERIALIZED (
             OR (o.vanished > 0 AND o.lease_ends IS NULL AND o.ended_at IS NULL)
     ) AS found
 ), picked AS MATERIALIZED (
-    SELECT o.serial, NULL::timestamptz AS since FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    SELECT o.serial, NULL::timestamptz AS since, wanted.position
+    FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
     JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
     JOIN order_engine.orders AS o ON o.serial = c.serial
     WHERE o.lease_ends IS NULL AND o.ended_at IS NULL AND o.vanished = 0
@@ -93,22 +110,35 @@ others AS MATERIALIZED (
     ORDER BY wanted.position LIMIT $3 FOR NO KEY UPDATE OF o SKIP LOCKED
 )"""
 
-CLAIM_NAMED: Final = f"{_GATE}{_NAMED}{_HAND_OUT}"
-"""Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once."""
+CLAIM_NAMED: Final = _GATE + _NAMED + _handed_out("picked.position", "$6::bigint")
+"""Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once, bound in bytes."""
 
 BEGIN_CLAIM: Final = "SELECT order_engine.claim_is_new($1), order_engine.order_engine_now()"
 
 HELD: Final = f"""
-SELECT {ORDER} FROM order_engine.orders AS o JOIN order_engine.contents AS c ON c.serial = o.serial
-WHERE o.claim_id = $1 AND o.lease_ends IS NOT NULL AND o.status = 'Processing'
+SELECT total, {ORDER_OF_ONE_ROW} FROM (
+    SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("c.order_id")} AS upto, count(*) OVER () AS total
+    FROM order_engine.orders AS o JOIN order_engine.contents AS c ON c.serial = o.serial
+    WHERE o.claim_id = $1 AND o.lease_ends IS NOT NULL AND o.status = 'Processing' AND c.order_id > $2
+) AS o
+WHERE upto <= $3::bigint OR upto = size ORDER BY order_id
 """  # noqa: S608 - constants
+"""Claim id, after which order id, bound in bytes. Tells with each order how many there are."""
 
 NAMED: Final = f"""
-SELECT {ORDER} FROM unnest($1::text[]) WITH ORDINALITY AS wanted (order_id, position)
-JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
-JOIN order_engine.orders AS o ON o.serial = c.serial
-ORDER BY wanted.position FOR NO KEY UPDATE OF o SKIP LOCKED
+WITH candidate AS MATERIALIZED (
+    SELECT o.*, wanted.position FROM unnest($1::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
+    JOIN order_engine.orders AS o ON o.serial = c.serial
+    ORDER BY wanted.position FOR NO KEY UPDATE OF o SKIP LOCKED
+)
+SELECT total, {ORDER_OF_ONE_ROW} FROM (
+    SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("o.position")} AS upto, count(*) OVER () AS total
+    FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial
+) AS o
+WHERE upto <= $2::bigint OR upto = size ORDER BY position
 """  # noqa: S608 - constants
+"""Order ids, bound in bytes. Tells with each order how many there are."""
 
 DUE: Final = f"""
 WITH held AS MATERIALIZED (
@@ -135,10 +165,14 @@ WITH held AS MATERIALIZED (
                    UNION ALL SELECT * FROM suspect) AS every_kind
     ORDER BY since, serial LIMIT $4
 )
-SELECT {ORDER} FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial ORDER BY o.since, o.serial
+SELECT total, {ORDER_OF_ONE_ROW} FROM (
+    SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("o.since, o.serial")} AS upto, count(*) OVER () AS total
+    FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial
+) AS o
+WHERE upto <= $8::bigint OR upto = size ORDER BY since, serial
 """  # noqa: S608 - constants
 """The next orders that may be claimed, longest due first. Time, place (since, serial), limit, whether ended leases are
-taken, cap, most vanished that has room.
+taken, cap, most vanished that has room, bound in bytes. Tells with each order how many there are.
 
 Suspects for whom there is no room are left out here, so that however many of them wait, a claim does not read them
 again and again. Every branch goes on behind the same place.

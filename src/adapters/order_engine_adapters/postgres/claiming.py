@@ -10,11 +10,20 @@ from typing import Any, Final
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.decisions import Refusal, claim
 from order_engine.domain.order import Order
+from order_engine.domain.sizes import ByteBudget
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.postgres import claim_statements as statements
 from order_engine_adapters.postgres.floors import BEFORE_ALL, Floor
-from order_engine_adapters.postgres.rows import LARGEST_VERSION, Kept, microseconds, read_orders, storable
+from order_engine_adapters.postgres.rows import (
+    LARGEST_VERSION,
+    Kept,
+    bound,
+    microseconds,
+    read_bounded,
+    read_orders,
+    storable,
+)
 from order_engine_adapters.postgres.sessions import Session, Sessions
 from order_engine_adapters.postgres.steps import Steps
 
@@ -22,7 +31,7 @@ DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
 ANY_NUMBER: Final = LARGEST_VERSION - 1
 LARGEST_LIMIT: Final = 1 << 31
-FIRST_OF_ORDER: Final = 4
+FIRST_OF_ORDER: Final = 5
 """Where the order begins in a row of a claim; before it stands since when it could be claimed."""
 
 
@@ -32,27 +41,31 @@ async def claim_orders(sessions: Sessions, floor: Floor, terms: ClaimTerms) -> C
     if terms.limit > 0:
         begins_at = floor.to_begin_at(terms.lease_seconds) if terms.order_ids is None else BEFORE_ALL
         rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at))
-        is_new, others_wait, looked_until = rows[0][:3]
+        is_new, others_wait, looked_until, more = rows[0][:4]
         if is_new and not others_wait:
             taken = [row for row in rows if row[FIRST_OF_ORDER] is not None]
             if terms.order_ids is None:
-                floor.found_nothing_before(_looked_through(taken, terms, looked_until))
+                floor.found_nothing_before(
+                    _looked_through(taken, looked_until, is_all=len(taken) < terms.limit and not more)
+                )
             orders = read_orders([tuple(row)[FIRST_OF_ORDER:] for row in taken])
-            return Claimed([kept.order for kept in _in_order(orders, terms)], ())
+            return Claimed([kept.order for kept in _in_order(orders, terms)], (), more)
     return await sessions.transact(lambda session: _claim_one_by_one(session, terms))
 
 
 async def _claim_plainly(session: Session, terms: ClaimTerms, begins_at: datetime) -> Sequence[Any]:
+    most_bytes = bound(terms.max_bytes)
     plain = (terms.claim_id, microseconds(terms.lease_seconds), terms.limit, terms.take_ended_leases)
     if terms.order_ids is not None:
-        return await session.rows(statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids))
+        return await session.rows(statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids), most_bytes)
     cap = min(terms.max_deliveries, LARGEST_VERSION)
-    return await session.rows(statements.CLAIM_DUE, *plain, cap, _most_vanished(terms.suspects), begins_at)
+    most_vanished = _most_vanished(terms.suspects)
+    return await session.rows(statements.CLAIM_DUE, *plain, cap, most_vanished, begins_at, most_bytes)
 
 
-def _looked_through(taken: Sequence[Any], terms: ClaimTerms, looked_until: datetime) -> datetime:
-    """Return before which time a claim has left nothing: where it took as many as it might, more may wait behind."""
-    if len(taken) < terms.limit:
+def _looked_through(taken: Sequence[Any], looked_until: datetime, *, is_all: bool) -> datetime:
+    """Return before which time a claim has left nothing: where it took as much as it might, more may wait behind."""
+    if is_all:
         return looked_until
     last: datetime = max(row[FIRST_OF_ORDER - 1] for row in taken)
     return min(looked_until, last)
@@ -69,18 +82,20 @@ def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
 async def _claim_one_by_one(session: Session, terms: ClaimTerms) -> Claimed:
     ((is_new, now),) = await session.rows(statements.BEGIN_CLAIM, terms.claim_id)
     if not is_new:
-        held = read_orders(await session.rows(statements.HELD, terms.claim_id))
-        return Claimed([kept.order for kept in held], ())
+        after = "" if terms.after is None else terms.after
+        held, more = read_bounded(await session.rows(statements.HELD, terms.claim_id, after, bound(terms.max_bytes)))
+        return Claimed([kept.order for kept in held], (), more)
     if terms.limit <= 0:
         return Claimed((), ())
     claiming = _Claiming(terms, now)
     if terms.order_ids is not None:
-        claiming.take(read_orders(await session.rows(statements.NAMED, _each_once(terms.order_ids))))
+        portions = _named_portions(session, claiming, _each_once(terms.order_ids))
     else:
-        async for portion in _portions(session, claiming, now):
-            claiming.take(portion)
+        portions = _portions(session, claiming, now)
+    async for portion in portions:
+        claiming.take(portion)
     await claiming.steps.write(session)
-    return Claimed(claiming.claimed, claiming.ended)
+    return Claimed(claiming.claimed, claiming.ended, claiming.more)
 
 
 class _Claiming:
@@ -91,12 +106,20 @@ class _Claiming:
         self.claimed: list[Order] = []
         self.ended: list[Order] = []
         self.terms = terms
+        self.more = False
+        self._budget = ByteBudget(terms.max_bytes)
         self._now = now
 
     @property
     def places_left(self) -> int:
         """How many more orders may be claimed or ended."""
-        return self.terms.limit - len(self.claimed) - len(self.ended)
+        return 0 if self.more else self.terms.limit - len(self.claimed) - len(self.ended)
+
+    @property
+    def bytes_left(self) -> int:
+        """How many bytes the next portion of candidates may have."""
+        left = self._budget.left
+        return bound(None if left is None else max(left, 0))
 
     def take(self, candidates: Iterable[Kept]) -> None:
         """Claim or end candidates up to the limit, passing over those that may not be claimed."""
@@ -104,9 +127,13 @@ class _Claiming:
             if self.places_left == 0:
                 return
             decision = claim(kept.order, self.terms, self._now)
-            if not isinstance(decision, Refusal):
-                self.steps.take(kept, decision.order, decision.event)
-                self._note(decision.order)
+            if isinstance(decision, Refusal):
+                continue
+            if not self._budget.admits(kept.order.size):
+                self.more = True
+                return
+            self.steps.take(kept, decision.order, decision.event)
+            self._note(decision.order)
 
     def _note(self, order: Order) -> None:
         if order.status.ended:
@@ -115,6 +142,16 @@ class _Claiming:
         self.claimed.append(order)
         if order.vanished:
             self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
+
+
+async def _named_portions(session: Session, claiming: _Claiming, order_ids: list[str]) -> AsyncIterator[Sequence[Kept]]:
+    """Go through the orders of these ids, in portions that fit into what is left of the bound."""
+    while order_ids and claiming.places_left:
+        candidates, more = read_bounded(await session.rows(statements.NAMED, order_ids, claiming.bytes_left))
+        yield candidates
+        if not more:
+            return
+        del order_ids[: order_ids.index(candidates[-1].order.order_id) + 1]
 
 
 async def _portions(session: Session, claiming: _Claiming, now: datetime) -> AsyncIterator[Sequence[Kept]]:
@@ -126,10 +163,10 @@ async def _portions(session: Session, claiming: _Claiming, now: datetime) -> Asy
     while limit := claiming.places_left:
         terms = claiming.terms
         cap, most_vanished = min(terms.max_deliveries, LARGEST_VERSION), _most_vanished(terms.suspects)
-        wanted = (now, *place, limit, terms.take_ended_leases, cap, most_vanished)
-        candidates = read_orders(await session.rows(statements.DUE, *wanted))
+        wanted = (now, *place, limit, terms.take_ended_leases, cap, most_vanished, claiming.bytes_left)
+        candidates, more = read_bounded(await session.rows(statements.DUE, *wanted))
         yield candidates
-        if len(candidates) < limit:
+        if len(candidates) < limit and not more:
             return
         place = _place(candidates[-1])
 

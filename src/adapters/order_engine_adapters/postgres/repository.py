@@ -17,6 +17,8 @@ from order_engine.ports.repository import (
     EventPage,
     OrderPage,
     OrderQuery,
+    OrderState,
+    Portion,
     Renewed,
 )
 from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
@@ -71,6 +73,14 @@ class PostgresRepository:
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Return the orders that exist among the ids."""
         return await reading.get(self._sessions, order_ids)
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Return the orders that exist among the first ids, up to so many bytes."""
+        return await reading.get_some(self._sessions, order_ids, max_bytes)
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist among the ids."""
+        return await reading.get_states(self._sessions, order_ids)
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Return one page, newest first."""

@@ -12,6 +12,7 @@ from order_engine.domain.attributes import Attributes
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.metrics import MICROSECOND
 from order_engine.domain.order import Order, Status, evolve, new_order
+from order_engine.domain.sizes import OVERHEAD_BYTES
 
 STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Status}
 TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_type in EventType}
@@ -51,6 +52,25 @@ ORDER: Final = ", ".join([
 ])  # fmt: skip
 """What `read_order` reads, of `contents AS c` and `orders AS o`."""
 
+ORDER_OF_ONE_ROW: Final = ", ".join([*(f"o.{name}" for name in FIELDS), "o.serial"])
+"""The same, of rows `o` that have the columns of both."""
+CONTENT: Final = ", ".join(f"c.{name}" for name in FIELDS[:CONTENT_FIELDS] if name != "created_at")
+"""The columns that only `contents AS c` has."""
+CONTENT_SIZE: Final = f"({OVERHEAD_BYTES} + octet_length(c.item_ids) + coalesce(octet_length(c.attributes), 0))"
+"""Roughly what an order takes, as `Order.size` counts it. The length of a value that is stored apart is known without
+reading it."""
+
+
+def upto(order: str) -> str:
+    """Return the bytes of the orders up to each row, in this order."""
+    return f"sum({CONTENT_SIZE}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
+
+
+def bound(max_bytes: int | None) -> int:
+    """Return a bound in bytes as the statements take it."""
+    return LARGEST_INTEGER if max_bytes is None else min(max_bytes, LARGEST_INTEGER)
+
+
 EVENT: Final = "c.order_id, e.version, e.type, e.at, e.token, e.attempt, e.reason"
 """What `read_event` reads, of `contents AS c` and `events AS e`."""
 
@@ -79,6 +99,18 @@ def read_order(row: Sequence[Any]) -> Kept:
 def read_orders(rows: Sequence[Any]) -> list[Kept]:
     """Return the orders in rows of the columns ORDER."""
     return [read_order(row) for row in rows]
+
+
+class Bounded(NamedTuple):
+    """The first of some orders, and whether the bound left any out."""
+
+    orders: list[Kept]
+    more: bool
+
+
+def read_bounded(rows: Sequence[Any]) -> Bounded:
+    """Return the orders in rows of how many there are, without the bound, and the columns ORDER."""
+    return Bounded(read_orders([tuple(row)[1:] for row in rows]), bool(rows) and len(rows) < rows[0][0])
 
 
 def read_event(  # noqa: PLR0913, PLR0917 - as many as an event has

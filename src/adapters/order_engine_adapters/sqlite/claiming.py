@@ -10,10 +10,11 @@ from typing import Final
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.decisions import Refusal, claim
 from order_engine.domain.order import Order
+from order_engine.domain.sizes import ByteBudget
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, moment, read_orders
+from order_engine_adapters.sqlite.rows import Kept, bound, bounded_orders, microseconds, moment, read_bounded_orders
 from order_engine_adapters.sqlite.store import ENDED_BY_PROOF, Store
 
 DISTINCT_COMPANIES: Final = 22
@@ -50,8 +51,7 @@ WITH candidate (since, serial) AS (
         ORDER BY due, serial LIMIT :limit)
     ORDER BY 1, 2 LIMIT :limit
 )
-SELECT {ORDERS_AS_JSON}
-FROM candidate CROSS JOIN orders USING (serial) CROSS JOIN contents USING (serial)
+{bounded_orders("candidate", "since, serial")}
 """  # noqa: S608 - constants
 """The next orders that may be claimed, longest due first, from the indexes that hold nothing else.
 
@@ -62,18 +62,18 @@ again and again. Every branch goes on behind the same place (since, serial).
 
 def claim_orders(store: Store, terms: ClaimTerms, now: datetime) -> Claimed:
     """Hand out due orders, or those of the named ones that are due."""
-    if already := store.held_by(terms.claim_id):
-        return Claimed(already, ())
+    already = store.held_by(terms)
+    if already.orders:
+        return Claimed([kept.order for kept in already.orders], (), already.more)
     if terms.limit <= 0:
         return Claimed((), ())
     claiming = _Claiming(terms, now)
     if terms.order_ids is not None:
-        named = store.find(list(dict.fromkeys(terms.order_ids)))
-        claiming.take(named[order_id] for order_id in dict.fromkeys(terms.order_ids) if order_id in named)
+        claiming.take(_named(store, claiming, list(dict.fromkeys(terms.order_ids))))
     else:
         claiming.take(_due(store, claiming, now))
     store.commit(claiming.changes)
-    return Claimed(claiming.claimed, claiming.ended)
+    return Claimed(claiming.claimed, claiming.ended, claiming.more)
 
 
 class _Claiming:
@@ -84,7 +84,15 @@ class _Claiming:
         self.claimed: list[Order] = []
         self.ended: list[Order] = []
         self.terms = terms
+        self.more = False
+        self._budget = ByteBudget(terms.max_bytes)
         self._now = now
+
+    @property
+    def bytes_left(self) -> int:
+        """How many bytes the next portion of candidates may have."""
+        left = self._budget.left
+        return bound(None if left is None else max(left, 0))
 
     @property
     def places_left(self) -> int:
@@ -97,6 +105,9 @@ class _Claiming:
             decision = claim(kept.order, self._terms_for(kept.order), self._now)
             if isinstance(decision, Refusal):
                 continue
+            if not self._budget.admits(kept.order.size):
+                self.more = True
+                break
             self.changes.move(Kept(kept.serial, decision.order), decision.event)
             self._note(decision.order)
             if self.places_left == 0:
@@ -117,6 +128,16 @@ class _Claiming:
             self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
 
 
+def _named(store: Store, claiming: _Claiming, order_ids: list[str]) -> Iterator[Kept]:
+    """Go through the orders of these ids that exist, in portions that fit into what is left of the bound."""
+    while order_ids:
+        found, more = store.find_some(order_ids, claiming.bytes_left)
+        yield from found
+        if not more:
+            return
+        del order_ids[: order_ids.index(found[-1].order.order_id) + 1]
+
+
 def _due(store: Store, claiming: _Claiming, now: datetime) -> Iterator[Kept]:
     """Go through the orders that may be claimed, in portions of as many as there are places left.
 
@@ -134,10 +155,11 @@ def _due(store: Store, claiming: _Claiming, now: datetime) -> Iterator[Kept]:
             "since": place[0],
             "serial": place[1],
             "limit": limit,
+            "max_bytes": claiming.bytes_left,
         }
-        candidates = read_orders(store.database.ask(CANDIDATES, wanted))
+        candidates, more = read_bounded_orders(store.database.ask(CANDIDATES, wanted))
         yield from candidates
-        if len(candidates) < limit:
+        if len(candidates) < limit and not more:
             return
         place = _place(candidates[-1])
 

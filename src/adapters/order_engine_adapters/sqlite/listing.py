@@ -7,7 +7,7 @@ from typing import Final
 from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderPage, OrderQuery, PageKey
 from order_engine_adapters.sqlite.reading import statistics
-from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, STATUS_TEXT, microseconds, read_orders
+from order_engine_adapters.sqlite.rows import STATUS_TEXT, bound, bounded_orders, microseconds, read_bounded_orders
 from order_engine_adapters.sqlite.store import Store
 
 FEW_ORDERS: Final = 10_000
@@ -21,9 +21,10 @@ def list_orders(store: Store, query: OrderQuery) -> OrderPage:
     """Return one page, and one order more is read to know whether another follows."""
     index = _index(store, query)
     conditions, parameters = _conditions(query)
-    text = store.database.ask(_statement(index, conditions), (*parameters, query.limit + 1))
-    orders = [kept.order for kept in read_orders(text)]
-    if len(orders) <= query.limit:
+    parameters |= {"limit": query.limit + 1, "max_bytes": bound(query.max_bytes)}
+    found = read_bounded_orders(store.database.ask(_statement(index, conditions), parameters))
+    orders = [kept.order for kept in found.orders]
+    if len(orders) <= query.limit and not found.more:
         return OrderPage(orders, None)
     del orders[query.limit :]
     return OrderPage(orders, PageKey(orders[-1].created_at, orders[-1].order_id))
@@ -46,25 +47,26 @@ def _index(store: Store, query: OrderQuery) -> str:
     return "orders_by_user"
 
 
-def _conditions(query: OrderQuery) -> tuple[list[str], list[object]]:
-    conditions, parameters = ["TRUE"], list[object]()
+def _conditions(query: OrderQuery) -> tuple[list[str], dict[str, object]]:
+    conditions, parameters = ["TRUE"], dict[str, object]()
     if query.user_id is not None:
-        conditions.append("user_id = ?")
-        parameters.append(query.user_id)
+        conditions.append("user_id = :user_id")
+        parameters["user_id"] = query.user_id
     if query.status is not None:
-        conditions.append("status = ?")
-        parameters.append(STATUS_TEXT[query.status])
+        conditions.append("status = :status")
+        parameters["status"] = STATUS_TEXT[query.status]
     if query.user_id is not None and query.status in _UNSUCCESSFUL:
         # Said as the index says it: SQLite takes a partial index only where it sees that it holds every row.
         conditions.append("status IN ('Failed', 'Cancelled')")
     if query.after is not None:
-        conditions.append("(created_at, order_id) < (?, ?)")
-        parameters += [microseconds(query.after.created_at), query.after.order_id]
+        conditions.append("(created_at, order_id) < (:created_at, :order_id)")
+        parameters |= {"created_at": microseconds(query.after.created_at), "order_id": query.after.order_id}
     return conditions, parameters
 
 
 def _statement(index: str, conditions: list[str]) -> str:
-    return (
-        f"SELECT {ORDERS_AS_JSON} FROM (SELECT * FROM orders INDEXED BY {index} WHERE {' AND '.join(conditions)} "  # noqa: S608 - made of constants
-        "ORDER BY created_at DESC, order_id DESC LIMIT ?) CROSS JOIN contents USING (serial)"
+    page = (
+        f"(SELECT created_at, order_id, serial FROM orders INDEXED BY {index} WHERE {' AND '.join(conditions)} "  # noqa: S608 - made of constants
+        "ORDER BY created_at DESC, order_id DESC LIMIT :limit)"
     )
+    return bounded_orders(page, "created_at, order_id", descending=True)

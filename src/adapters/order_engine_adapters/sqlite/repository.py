@@ -9,6 +9,7 @@ from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
 from order_engine.ports.clock import Clock
+from order_engine.ports.portions import first_portion
 from order_engine.ports.repository import (
     Added,
     Applied,
@@ -17,6 +18,8 @@ from order_engine.ports.repository import (
     EventPage,
     OrderPage,
     OrderQuery,
+    OrderState,
+    Portion,
     Renewed,
 )
 from order_engine_adapters.sqlite import claiming, listing, reading, writing
@@ -66,6 +69,20 @@ class SqliteRepository:
         """Return the orders that exist among the ids: without the thread, if all were written lately."""
         recent = self._store.recent.find_all(order_ids)
         return recent if recent is not None else await self._thread.call(self._store.get, order_ids)
+
+    async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Return the orders that exist among the first ids: without the thread, if all were written lately."""
+        recent = self._store.recent.find_all(order_ids)
+        if recent is not None:
+            return first_portion(order_ids, recent, max_bytes)
+        return await self._thread.call(self._store.get_some, order_ids, max_bytes)
+
+    async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist: without the thread, if all were written lately."""
+        recent = self._store.recent.find_all(order_ids)
+        if recent is None:
+            return await self._thread.call(self._store.states, order_ids)
+        return {order_id: OrderState(order.version, order.status) for order_id, order in recent.items()}
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Return one page, newest first."""

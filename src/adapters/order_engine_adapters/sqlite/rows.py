@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from order_engine.domain.attributes import Attributes
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.order import Order, Status, evolve, new_order
+from order_engine.domain.sizes import OVERHEAD_BYTES
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -133,6 +134,27 @@ TIMES: Final = ("created_at", "updated_at", "lease_ends", "due", "processing_sta
 ORDERS_AS_JSON: Final = f"json_group_array(json_array({', '.join(FIELDS)}, serial))".replace(
     "item_ids", "json(item_ids)"
 )
+CONTENT_SIZE: Final = f"{OVERHEAD_BYTES} + length(item_ids) + ifnull(length(attributes), 0)"
+"""Roughly what an order takes, as `Order.size` counts it; characters stand for bytes."""
+
+
+def bounded_orders(places: str, order: str, *, descending: bool = False) -> str:
+    """Return a question for the first orders of `places`, up to a bound in bytes: one order at least.
+
+    `places` is a table with a column `serial` and those of `order`. The parameter `:max_bytes` is the bound; the answer
+    is for `read_bounded_orders`. The content is looked at twice, but only that of the answer leaves the database.
+    """
+    keys = ", ".join(f"{key} DESC" for key in order.split(", ")) if descending else order
+    return (
+        f"SELECT json_array(max(total), {ORDERS_AS_JSON}) FROM ("  # noqa: S608 - made of constants
+        f"SELECT serial, size, sum(size) OVER (ORDER BY {keys} ROWS UNBOUNDED PRECEDING) AS upto, "
+        "count(*) OVER () AS total FROM ("
+        f"SELECT {order}, serial, {CONTENT_SIZE} AS size FROM {places} CROSS JOIN contents USING (serial))"
+        ") CROSS JOIN orders USING (serial) CROSS JOIN contents USING (serial) "
+        "WHERE upto <= :max_bytes OR upto = size"
+    )
+
+
 EVENTS_AS_JSON: Final = (
     "json_group_array(json_array(events.serial, order_id, events.version, type, at, events.token, attempt, reason))"
 )
@@ -141,6 +163,24 @@ EVENTS_AS_JSON: Final = (
 def read_orders(text: str) -> list[Kept]:
     """Return the orders in a text that ORDERS_AS_JSON made."""
     return [_read_order(row) for row in json.loads(text)]
+
+
+def bound(max_bytes: int | None) -> int:
+    """Return a bound as a parameter."""
+    return LARGEST_INTEGER if max_bytes is None else min(max_bytes, LARGEST_INTEGER)
+
+
+class Bounded(NamedTuple):
+    """The first of some orders, and whether the bound left any out."""
+
+    orders: list[Kept]
+    more: bool
+
+
+def read_bounded_orders(text: str) -> Bounded:
+    """Return the orders in the answer to a question that `bounded_orders` made."""
+    total, rows = json.loads(text)
+    return Bounded([_read_order(row) for row in rows], len(rows) < (total or 0))
 
 
 def read_events(text: str) -> tuple[list[Event], list[int]]:

@@ -10,15 +10,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine.domain.order import Order
+from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import KeyBinding
+from order_engine.ports.repository import OrderState, Portion
 from order_engine_adapters.sqlite.changes import Changes
 from order_engine_adapters.sqlite.connection import Database
 from order_engine_adapters.sqlite.lock import FileLock
 from order_engine_adapters.sqlite.migrations import Migration, shipped
 from order_engine_adapters.sqlite.recent import Recent
-from order_engine_adapters.sqlite.rows import ORDERS_AS_JSON, Kept, microseconds, read_orders
+from order_engine_adapters.sqlite.rows import (
+    ORDERS_AS_JSON,
+    Bounded,
+    Kept,
+    bound,
+    bounded_orders,
+    microseconds,
+    read_bounded_orders,
+    read_orders,
+)
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
 
@@ -35,9 +46,19 @@ NAMED_ORDERS: Final = (
     "WHERE order_id IN (SELECT value FROM json_each(?))"
 )
 
-ORDERS_OF_A_CLAIM: Final = (
-    f"SELECT {ORDERS_AS_JSON} FROM orders INDEXED BY orders_of_claim JOIN contents USING (serial) "  # noqa: S608
-    "WHERE claim_id = ? AND lease_ends IS NOT NULL"
+SOME_NAMED_ORDERS: Final = bounded_orders(
+    "(SELECT key AS place, serial FROM json_each(:order_ids) CROSS JOIN orders ON order_id = value)", "place"
+)
+
+ORDERS_OF_A_CLAIM: Final = bounded_orders(
+    "(SELECT order_id, serial FROM orders INDEXED BY orders_of_claim "
+    "WHERE claim_id = :claim_id AND lease_ends IS NOT NULL AND order_id > :after)",
+    "order_id",
+)
+
+STATES: Final = (
+    "SELECT json_group_array(json_array(order_id, version, status)) FROM orders "
+    "WHERE order_id IN (SELECT value FROM json_each(?))"
 )
 
 KEY_BINDINGS: Final = (
@@ -128,9 +149,30 @@ class Store:
         found = self.find(order_ids)
         return {order_id: found[order_id].order for order_id in order_ids if order_id in found}
 
-    def held_by(self, claim_id: str) -> Sequence[Order]:
-        """Return the orders that a claim holds."""
-        return [kept.order for kept in read_orders(self.database.ask(ORDERS_OF_A_CLAIM, (claim_id,)))]
+    def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
+        """Return the orders that exist among the first ids, up to so many bytes."""
+        unique = list(dict.fromkeys(order_ids))
+        found = self.find_some(unique, max_bytes)
+        orders = {kept.order.order_id: kept.order for kept in found.orders}
+        if not found.more:
+            return Portion(orders, ())
+        return Portion(orders, unique[unique.index(found.orders[-1].order.order_id) + 1 :])
+
+    def find_some(self, order_ids: Sequence[str], max_bytes: int | None) -> Bounded:
+        """Return the orders that exist among the first ids, each once, up to so many bytes."""
+        wanted = {"order_ids": json.dumps(order_ids), "max_bytes": bound(max_bytes)}
+        return read_bounded_orders(self.database.ask(SOME_NAMED_ORDERS, wanted))
+
+    def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist among the ids."""
+        rows = json.loads(self.database.ask(STATES, (json.dumps(list(order_ids)),)))
+        return {order_id: OrderState(version, Status(status)) for order_id, version, status in rows}
+
+    def held_by(self, terms: ClaimTerms) -> Bounded:
+        """Return the orders that a claim holds already, those that its terms ask for."""
+        after = "" if terms.after is None else terms.after
+        wanted = {"claim_id": terms.claim_id, "after": after, "max_bytes": bound(terms.max_bytes)}
+        return read_bounded_orders(self.database.ask(ORDERS_OF_A_CLAIM, wanted))
 
     def bindings(self, keys: Iterable[str]) -> dict[str, KeyBinding]:
         """Return what the idempotency keys stand for, those that are known."""
