@@ -14,6 +14,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -45,6 +46,9 @@ class TcpProxy:
         self.port = 0
         self.delay_seconds = 0.0
         """Of every portion of bytes, in each direction."""
+        self.bytes_per_second = inf
+        """What all connections together may carry, in each direction."""
+        self._free_at = {True: 0.0, False: 0.0}
         self.is_swallowing = False
         self.loss: _Loss | None = None
         self.is_committed: Callable[[], Awaitable[bool]] | None = None
@@ -82,6 +86,13 @@ class TcpProxy:
         """Lead new connections to another server; those that are open are reset."""
         self._target = urlsplit(server_url)
         self.reset_all()
+
+    async def carry(self, size: int, *, is_request: bool) -> None:
+        """Wait until the link has carried so many bytes, after everything that it was given before."""
+        now = asyncio.get_running_loop().time()
+        done = max(now, self._free_at[is_request]) + size / self.bytes_per_second
+        self._free_at[is_request] = done
+        await asyncio.sleep(done - now)
 
     def swallow(self) -> None:
         """Be a black hole: take whatever either side sends, connections included, and pass nothing on."""
@@ -215,6 +226,8 @@ class _Link:
         while chunk := await source.read(CHUNK):
             if self._proxy.delay_seconds:
                 await asyncio.sleep(self._proxy.delay_seconds)
+            if self._proxy.bytes_per_second < inf:
+                await self._proxy.carry(len(chunk), is_request=is_request)
             if self._swallows() or sink is None:
                 continue
             if is_request and self._loses_request(before, chunk):

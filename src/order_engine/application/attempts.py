@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
 
 from order_engine.domain.order import Order
@@ -81,6 +81,19 @@ class Attempt:
                 self.task.cancel()
 
 
+class OwnLeases:
+    """The id and token of each order that an attempt here still works on: a live view, which costs nothing to make."""
+
+    def __init__(self, running: Mapping[tuple[str, int], Attempt]) -> None:
+        """Look into `running`."""
+        self._running = running
+
+    def __contains__(self, lease: object) -> bool:
+        """Whether somebody works under this lease, or its report is on its way. May be asked on any thread."""
+        attempt = self._running.get(lease)  # type: ignore[call-overload] # whatever is asked for
+        return attempt is not None and not attempt.given_up
+
+
 class Attempts:
     """All attempts under way: at most `slots`, counting those that are promised to a claim under way.
 
@@ -90,10 +103,13 @@ class Attempts:
 
     def __init__(self, slots: int) -> None:
         """Start with every slot free."""
-        self._slots = slots
+        self.slots = slots
+        self._limit = slots
         self._promised = 0
         self._running: dict[tuple[str, int], Attempt] = {}
+        self.own_leases = OwnLeases(self._running)
         self._suspects: Counter[int] = Counter()
+        self._at_limit = asyncio.Event()
         self._has_free_slot = asyncio.Event()
         self._has_free_slot.set()
         self._has_none = asyncio.Event()
@@ -102,7 +118,25 @@ class Attempts:
     @property
     def free(self) -> int:
         """The number of orders that may be claimed now."""
-        return self._slots - self._promised - len(self._running)
+        return min(self.slots, self._limit) - self._promised - len(self._running)
+
+    @property
+    def limit(self) -> int:
+        """How many attempts may be under way now: as many as there are slots, or less."""
+        return min(self.slots, self._limit)
+
+    def set_limit(self, limit: int) -> None:
+        """Let at most so many attempts be under way. Those that are more go on; nothing is claimed meanwhile."""
+        self._limit = limit
+        self._update()
+
+    async def at_limit(self) -> None:
+        """Wait until a limit under the number of slots keeps orders from being claimed."""
+        await self._at_limit.wait()
+
+    def __len__(self) -> int:
+        """Return the number of attempts."""
+        return len(self._running)
 
     def __iter__(self) -> Iterator[Attempt]:
         """Go through the attempts as they are now."""
@@ -115,7 +149,7 @@ class Attempts:
     @property
     def suspect_room(self) -> SuspectRoom:
         """What a claim may add to the suspects that run here."""
-        return SuspectRoom(self._slots, self._suspects.total(), max(self._suspects, default=0))
+        return SuspectRoom(self.slots, self._suspects.total(), max(self._suspects, default=0))
 
     def promise(self, slots: int) -> None:
         """Keep free slots for a claim under way."""
@@ -132,6 +166,8 @@ class Attempts:
         begun: list[Attempt] = []
         for order in orders:
             key = (order.order_id, order.token)
+            if order.vanished and self._goes_on(order, lease_until):
+                continue
             if key not in self._running:
                 attempt = self._running[key] = Attempt(order, started, lease_until)
                 begun.append(attempt)
@@ -140,15 +176,33 @@ class Attempts:
         self._update()
         return begun
 
+    def _goes_on(self, order: Order, lease_until: float) -> bool:
+        """Give an attempt that works on this order under the token before the new one; return whether there is one.
+
+        A repository that knows nothing of own leases takes orders from the process that runs them, where its clock was
+        set forward.
+        """
+        attempt = self._running.get((order.order_id, order.token - 1))
+        if attempt is None or not attempt.processing or attempt.stop_reason is not None:
+            return False
+        self._leave(attempt)
+        attempt.order, attempt.lease_until = order, lease_until
+        self._running[order.order_id, order.token] = attempt
+        self._suspects[order.vanished] += 1
+        return True
+
     def leave(self, attempts: Iterable[Attempt]) -> None:
         """Free their slots."""
         for attempt in attempts:
-            order = attempt.order
-            del self._running[order.order_id, order.token]
-            if order.vanished:
-                self._suspects[order.vanished] -= 1
-                self._suspects += Counter()
+            self._leave(attempt)
         self._update()
+
+    def _leave(self, attempt: Attempt) -> None:
+        order = attempt.order
+        del self._running[order.order_id, order.token]
+        if order.vanished:
+            self._suspects[order.vanished] -= 1
+            self._suspects += Counter()
 
     async def free_slot(self) -> None:
         """Wait for a free slot."""
@@ -164,6 +218,9 @@ class Attempts:
         free = self.free > 0
         if free is not self._has_free_slot.is_set():
             (self._has_free_slot.set if free else self._has_free_slot.clear)()
+        at_limit = not free and self._limit < self.slots
+        if at_limit is not self._at_limit.is_set():
+            (self._at_limit.set if at_limit else self._at_limit.clear)()
         none = not self._promised and not self._running
         if none is not self._has_none.is_set():
             (self._has_none.set if none else self._has_none.clear)()

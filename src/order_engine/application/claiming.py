@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from order_engine.application.adaptive_limit import AdaptiveLimit
 from order_engine.application.attempts import Attempts
 from order_engine.application.calls import is_cancelled
 from order_engine.application.policies import Backoff
+from order_engine.application.reading import SLOW_PART
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown
@@ -26,11 +28,13 @@ EARLIEST_POLL = 0.5
 class UnansweredClaim:
     """A claim whose outcome is unknown: it may hold orders that nobody works on.
 
-    `asked` is when it was made. Its slots stay promised until the outcome is known.
+    `asked` is when it was made. Its slots stay promised until the outcome is known. `after` is the last order that was
+    fetched, where its answer comes in portions.
     """
 
     terms: ClaimTerms
     asked: float
+    after: str | None = None
 
 
 class Claimer:
@@ -44,6 +48,10 @@ class Claimer:
         self._hints: deque[str] = deque()
         self._hints_taken = asyncio.Event()
         self._unanswered: deque[UnansweredClaim] = deque()
+        options = surroundings.options
+        slow_seconds = options.request_seconds * SLOW_PART
+        self._most_orders = AdaptiveLimit(options.batch_orders, slow_seconds)
+        self._most_bytes = AdaptiveLimit(options.batch_bytes, slow_seconds)
         self._poll_is_due = True
         self._orders_wait = False
         self._noted = 0
@@ -84,6 +92,8 @@ class Claimer:
             max_deliveries=surroundings.options.max_deliveries,
             suspects=self._attempts.suspect_room,
             take_ended_leases=surroundings.availability.may_take_ended_leases,
+            max_bytes=self._most_bytes.value,
+            running=self._attempts.own_leases,
         )
 
     def unanswered(self, terms: ClaimTerms, asked: float) -> None:
@@ -149,7 +159,7 @@ class Claimer:
         return self._poll_is_due or self.backlog
 
     def _batch(self) -> int:
-        return max(1, min(self._attempts.free, self._surroundings.options.batch_orders))
+        return max(1, min(self._attempts.free, self._most_orders.value))
 
     async def _claim_once(self) -> None:
         """Make one claim: for an unanswered one first, then for whatever is due, then for what the queue named."""
@@ -161,7 +171,7 @@ class Claimer:
             self._poll_is_due = False
             noted = self._noted
             claimed = await self._claim(terms)
-            if len(claimed.orders) + len(claimed.ended) >= terms.limit:
+            if claimed.more or len(claimed.orders) + len(claimed.ended) >= terms.limit:
                 self._orders_wait = True
             elif self._noted == noted:
                 # Only now, and only if nobody noted more meanwhile: until then newer orders must not overtake.
@@ -169,7 +179,9 @@ class Claimer:
         else:
             order_ids = [self._hints.popleft() for _ in range(min(terms.limit, len(self._hints)))]
             self._hints_taken.set()
-            await self._claim(replace(terms, order_ids=order_ids))
+            claimed = await self._claim(replace(terms, order_ids=order_ids))
+            if claimed.more:
+                self.note_backlog()
 
     async def _ask_again(self, unanswered: UnansweredClaim) -> None:
         """Fetch what an unanswered claim holds, after an outage also later than its lease ended.
@@ -179,14 +191,18 @@ class Claimer:
         """
         terms, asked = unanswered.terms, unanswered.asked
         surroundings = self._surroundings
+        again = replace(terms, limit=0, order_ids=(), max_bytes=self._most_bytes.value, after=unanswered.after)
         try:
-            call = surroundings.repository.claim(replace(terms, limit=0, order_ids=()))
-            claimed = await surroundings.calls.once("claim", terms.limit, call, surroundings.seconds_to_be_heard)
+            claimed = await self._adapting(again, terms.limit, surroundings.seconds_to_be_heard)
         except AdapterFault:
             if surroundings.clock.monotonic() < asked + terms.lease_seconds:
                 raise
         else:
             self._start(claimed, asked)
+            if claimed.more:
+                last = max(order.order_id for order in claimed.orders)
+                self._unanswered[0] = replace(unanswered, after=last)
+                return
         self._unanswered.popleft()
         self._attempts.redeem(terms.limit)
 
@@ -194,8 +210,7 @@ class Claimer:
         asked = self._surroundings.clock.monotonic()
         self._attempts.promise(terms.limit)
         try:
-            call = self._surroundings.repository.claim(terms)
-            claimed = await self._surroundings.calls.once("claim", terms.limit, call)
+            claimed = await self._adapting(terms, terms.limit)
         except (OutcomeUnknown, AdapterFault):
             self.unanswered(terms, asked)
             raise
@@ -204,4 +219,19 @@ class Claimer:
             raise
         self._attempts.redeem(terms.limit)
         self._start(claimed, asked)
+        return claimed
+
+    async def _adapting(self, terms: ClaimTerms, orders: int, seconds: float | None = None) -> Claimed:
+        """Make a claim, and ask for less next time where it is slow, so that none is too large for its time limit."""
+        surroundings = self._surroundings
+        began = surroundings.clock.monotonic()
+        limits = (self._most_orders, self._most_bytes)
+        try:
+            claimed = await surroundings.calls.once("claim", orders, surroundings.repository.claim(terms), seconds)
+        except OrderEngineError:
+            for limit in limits:
+                limit.failed(surroundings.clock.monotonic() - began)
+            raise
+        for limit in limits:
+            limit.answered(surroundings.clock.monotonic() - began)
         return claimed

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from order_engine.application.acting import Acting
+from order_engine.application.capacity import InFlight
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.life import Life, Readiness
 from order_engine.application.observing import LogObserver
@@ -32,7 +33,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue
-from order_engine.ports.repository import Cursor, EventPage, ExactReader, OrderQuery, OrderRepository
+from order_engine.ports.repository import Cursor, EventPage, ExactReader, OrderQuery, OrderRepository, OrderState
 
 Answer = TypeVar("Answer")
 
@@ -129,6 +130,14 @@ class OrderEngine:
         """Be not ready from now on, and go on with everything until `drain`: so others stop sending orders first."""
         self._life.retire()
 
+    @property
+    def in_flight(self) -> InFlight | None:
+        """How many orders this process works on, how many it may, and whether renewals are what limits it.
+
+        None without a processor.
+        """
+        return None if self._worker is None else self._worker.in_flight
+
     async def drain(self) -> None:
         """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
 
@@ -200,13 +209,28 @@ class OrderEngine:
         return orders[order_id]
 
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids, in one question: `page_limit` ids at most."""
+        """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
         self._check_limit(len(order_ids), lowest=0)
-        return await self._ask("get", len(order_ids), lambda: self._surroundings.repository.get(order_ids))
+        self._life.refuse_unless_started()
+        return await self._surroundings.reading.all_of(order_ids)
+
+    async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
+        self._check_limit(len(order_ids), lowest=0)
+        self._life.refuse_unless_started()
+        return await self._surroundings.reading.states(order_ids)
 
     async def status(self, order_id: str) -> Status:
         """Return the order's status. Raises OrderNotFound."""
-        return (await self.get(order_id)).status
+        return (await self.state(order_id)).status
+
+    async def state(self, order_id: str) -> OrderState:
+        """Return the order's version and status. Raises OrderNotFound."""
+        _refuse_impossible(order_id)
+        states = await self.states([order_id])
+        if order_id not in states:
+            raise OrderNotFound(order_id)
+        return states[order_id]
 
     async def list(
         self,
@@ -218,6 +242,7 @@ class OrderEngine:
     ) -> OrderList:
         """Return one page of orders, newest first. `cursor` is `next` of the page before, with the same filters.
 
+        A page of large orders may hold fewer than `limit`, one at least: only the last page has no `next`.
         Raises InvalidQuery for a limit out of 1 to `page_limit` and for a user id that cannot be one, InvalidCursor for
         a cursor of another list.
         """
@@ -226,7 +251,8 @@ class OrderEngine:
             message = f"The user_id {problem}."
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
-        page = await self._ask("list", limit, lambda: self._surroundings.repository.list(query))
+        self._life.refuse_unless_started()
+        page = await self._surroundings.reading.page(query)
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
 
     async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
@@ -236,7 +262,7 @@ class OrderEngine:
         _refuse_impossible(order_id)
         events = await self._ask("history", most, lambda: self._surroundings.repository.history(order_id, after, most))
         if not events:
-            await self.get(order_id)
+            await self.state(order_id)
         return events
 
     async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
+from order_engine.application.adaptive_limit import AdaptiveLimit
 from order_engine.application.attempts import Attempt, Attempts, StopReason
 from order_engine.application.calls import one_each
+from order_engine.application.capacity import Capacity
+from order_engine.application.limits import ended_within
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Action, Lease
 from order_engine.domain.errors import OrderEngineError
@@ -24,11 +27,18 @@ WATCHES = 12
 class Leases:
     """Keeps the attempts' leases alive, and ends attempts by the worker's own monotonic clock."""
 
-    def __init__(self, surroundings: Surroundings, attempts: Attempts, give_up: Callable[[Attempt], None]) -> None:
-        """Care for `attempts`; `give_up` reports for an attempt whose processor does not stop."""
+    def __init__(
+        self, surroundings: Surroundings, attempts: Attempts, capacity: Capacity, give_up: Callable[[Attempt], None]
+    ) -> None:
+        """Care for `attempts`; `give_up` reports for an attempt whose processor does not stop.
+
+        `capacity` is told how fast the renewals are.
+        """
         self._surroundings = surroundings
         self._attempts = attempts
         self._give_up = give_up
+        self._capacity = capacity
+        self._batch = AdaptiveLimit(surroundings.options.batch_orders, surroundings.seconds_to_be_heard / 2)
         self._busy: list[Attempt] = []
 
     async def renew(self) -> NoReturn:
@@ -41,9 +51,19 @@ class Leases:
                 await self._surroundings.clock.sleep(soon)
                 pauses -= 1
                 await self._renew_all(self._still_busy())
-            await self._surroundings.clock.sleep(pauses * soon)
-            while not await self._renew_all(self._attempts):
-                await self._surroundings.clock.sleep(soon)
+            await ended_within(self._surroundings.clock, pauses * soon, self._capacity.wanted())
+            await self._renew_round(soon)
+
+    async def _renew_round(self, soon: float) -> None:
+        """Renew all leases once. After a failure only those are left that had no turn, the first to end first."""
+        surroundings = self._surroundings
+        renewed_until = surroundings.clock.monotonic() + surroundings.options.lease_seconds
+        wanted = list(self._attempts)
+        self._capacity.round_begins()
+        while not await self._renew_all(wanted):
+            await surroundings.clock.sleep(soon)
+            wanted = sorted((each for each in self._attempts if each.lease_until < renewed_until), key=_end)
+        self._capacity.round_ends()
 
     async def watch(self) -> NoReturn:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
@@ -68,13 +88,21 @@ class Leases:
         """Renew what is held here, in batches; return whether the repository answered all of them."""
         attempts = [attempt for attempt in wanted if not attempt.given_up]
         self._busy = []
-        size = self._surroundings.options.batch_orders
-        for start in range(0, len(attempts), size):
+        start, before = 0, self._surroundings.clock.monotonic()
+        while start < len(attempts):
+            size = self._batch.value
+            began = self._surroundings.clock.monotonic()
             try:
                 await self._renew(attempts[start : start + size])
             except OrderEngineError:
                 # Told to the observer by the call.
+                self._batch.failed(self._surroundings.clock.monotonic() - began)
                 return False
+            now = self._surroundings.clock.monotonic()
+            self._batch.answered(now - began)
+            self._capacity.renewed(len(attempts[start : start + size]), now - before)
+            before = now
+            start += size
             # Many leases are many batches: let others work in between.
             await self._surroundings.clock.sleep(0)
         return True
@@ -88,9 +116,11 @@ class Leases:
         renewing = surroundings.calls.once("renew", len(leases), call, surroundings.seconds_to_be_heard)
         answers = one_each(await renewing, len(leases))
         now = surroundings.clock.monotonic()
-        for attempt, answer in zip(attempts, answers, strict=True):
+        for attempt, lease, answer in zip(attempts, leases, answers, strict=True):
             if answer is Renewed.LOST:
-                self._superseded(attempt, now)
+                # Under a newer token it was handed out to this process again.
+                if attempt.order.token == lease.token:
+                    self._superseded(attempt, now)
                 continue
             if answer is Renewed.BUSY:
                 # Whoever locks the order keeps it from others too, but nobody can say for how long.
@@ -124,3 +154,7 @@ class Leases:
                 attempt.stop(StopReason.TIME_IS_UP, now)
         elif not attempt.given_up and now - attempt.stopped >= options.stop_seconds:
             self._give_up(attempt)
+
+
+def _end(attempt: Attempt) -> float:
+    return attempt.lease_until

@@ -19,6 +19,7 @@ from order_engine.ports.observer import (
     OrderLocked,
     ProcessorStuck,
     QueueAway,
+    RenewalsLimitOrders,
     ReportFailed,
     RepositoryAway,
     RepositoryBack,
@@ -27,7 +28,7 @@ from order_engine.ports.observer import (
 OrderTrouble: TypeAlias = (
     AttemptFailed | AttemptsVanished | AttemptSuperseded | ProcessorStuck | OrderLocked | ReportFailed
 )
-Trouble: TypeAlias = OrderTrouble | RepositoryAway | RepositoryBack | QueueAway | BellDropped
+Trouble: TypeAlias = OrderTrouble | RepositoryAway | RepositoryBack | QueueAway | RenewalsLimitOrders | BellDropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ def line_of(fact: Trouble) -> LogLine:
         case QueueAway(error):
             message = "the queue is away, the poll goes on: %s"
             return LogLine("failures of the queue", message, (error,), error=_unexpected(error))
+        case RenewalsLimitOrders(orders, concurrency):
+            message = (
+                "leases are renewed too slowly for %d orders at once: limited to %d. "
+                "Set a longer lease_seconds or a lower concurrency, or use a faster database."
+            )
+            return LogLine("limits by slow renewals", message, (concurrency, orders))
         case BellDropped(orders):
             return LogLine("drops of the queue", "the queue is slow: %d orders are left to the poll", (orders,))
         case _:

@@ -56,6 +56,8 @@ class EngineOptions:
     """Ids that may wait to be put into the queue; more are left to the poll."""
     page_limit: int = 1000
     """The largest page of a list or a history."""
+    page_bytes: int = 4 * MEBIBYTE
+    """The same in bytes of the orders' content: a page with fewer orders than were asked for may not be the last."""
     content: ContentLimits = field(default_factory=ContentLimits)
     """How large an order's content may be."""
 

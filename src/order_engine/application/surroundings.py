@@ -11,6 +11,7 @@ from order_engine.application.changes import Changes
 from order_engine.application.observing import GuardedObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.policies import LONGEST_BUSY_PAUSE, LONGEST_PAUSE, Backoff
+from order_engine.application.reading import Reading
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.queue import OrderQueue
@@ -33,6 +34,7 @@ class Surroundings:
     availability: Availability
     calls: Calls
     changes: Changes
+    reading: Reading
 
     @property
     def renewal_seconds(self) -> float:
@@ -76,7 +78,8 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     limits = CallLimits(options.request_seconds, _seconds_to_be_heard(options))
     changes = Changes()
     calls = Calls(clock, guarded, availability, random, limits, changes)
-    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls, changes)
+    reading = Reading(repository, calls, clock, options)
+    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls, changes, reading)
 
 
 def _seconds_to_be_heard(options: EngineOptions) -> float:

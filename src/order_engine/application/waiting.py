@@ -37,7 +37,7 @@ class Waiters:
             self._leave(order_id, ended)
 
     def look_at(self, order_id: str) -> None:
-        """Look at this order soon: it may have ended. Costs nothing where nobody waits for it."""
+        """Look at this order soon: it has probably ended. Costs nothing where nobody waits for it."""
         if order_id in self._waiting:
             self._to_look_at[order_id] = None
             self._wake.set()
@@ -60,20 +60,34 @@ class Waiters:
         while True:
             await self._surroundings.clock.sleep(self._surroundings.options.poll_seconds)
             self._surroundings.changes.ring()
-            for order_id in self._waiting:
-                self.look_at(order_id)
+            order_ids = list(self._waiting)
+            for start in range(0, len(order_ids), ORDERS_PER_LOOK):
+                await self._look_for_ends(order_ids[start : start + ORDERS_PER_LOOK])
 
-    async def _look(self, order_ids: Sequence[str]) -> None:
+    async def _look_for_ends(self, order_ids: Sequence[str]) -> None:
+        """Look at those that have ended or that nobody knows. Of all others the content is of no interest."""
         try:
-            call = self._surroundings.repository.get(order_ids)
-            orders = await self._surroundings.calls.once("get", len(order_ids), call)
+            states = await self._surroundings.reading.states(order_ids)
         except OrderEngineError:
             # Told to the observer by the call. The next poll looks again, and whoever waits may have a limit.
             return
         for order_id in order_ids:
-            order = orders.get(order_id)
-            if order is None or order.status.ended:
-                self._answer(order_id, order)
+            if order_id not in states or states[order_id].status.ended:
+                self.look_at(order_id)
+
+    async def _look(self, order_ids: Sequence[str]) -> None:
+        unknown = dict.fromkeys(order_ids)
+        try:
+            async for orders in self._surroundings.reading.portions(order_ids):
+                for order_id, order in orders.items():
+                    del unknown[order_id]
+                    if order.status.ended:
+                        self._answer(order_id, order)
+        except OrderEngineError:
+            # As above.
+            return
+        for order_id in unknown:
+            self._answer(order_id, None)
 
     def _answer(self, order_id: str, order: Order | None) -> None:
         for ended in self._waiting.get(order_id, ()):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
 from order_engine.application.attempts import Attempt, Attempts, StopReason
+from order_engine.application.capacity import Capacity, InFlight
 from order_engine.application.claiming import Claimer
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
@@ -52,7 +53,14 @@ class Worker:
         self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
         self._grace_is_over = False
         self._has_let_go = False
-        self._leases = Leases(surroundings, self._attempts, self._give_up)
+        self._capacity = Capacity(
+            self._attempts,
+            surroundings.clock,
+            surroundings.observer,
+            surroundings.renewal_seconds,
+            self._claimer.slot_freed,
+        )
+        self._leases = Leases(surroundings, self._attempts, self._capacity, self._give_up)
 
     def loops(self) -> Iterable[Coroutine[object, object, object]]:
         """Return what has to run for as long as the worker works, each in a task of the engine's."""
@@ -65,6 +73,11 @@ class Worker:
             self._leases.renew(),
             self._leases.watch(),
         )
+
+    @property
+    def in_flight(self) -> InFlight:
+        """How many orders are worked on here, and how many may be."""
+        return self._capacity.in_flight
 
     # Orders that are born claimed
 

@@ -3,7 +3,8 @@
 Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. A
 repository that keeps trace parents subclasses `TraceParentContract` as well, one whose harness can inject faults
 `FaultContract`, one that keeps to bounds in bytes `BoundsContract`, one that leaves a claimant's own leases alone
-`OwnLeasesContract`. The kit needs hypothesis, and no plug-in: every test is a plain method that runs its own event loop.
+`OwnLeasesContract`. The kit needs hypothesis, and no plug-in: every test is a plain method that runs its own event
+loop.
 """
 
 from order_engine.contracts.bounds import BoundsContract, OwnLeasesContract

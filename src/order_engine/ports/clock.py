@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
@@ -19,4 +19,13 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of `monotonic`; 0 or less lets other tasks run once and returns."""
+        ...
+
+
+@runtime_checkable
+class ResumableClock(Protocol):
+    """What a clock may offer besides: to go on from the last time that was stored, where the time of day is behind."""
+
+    def not_before(self, moment: datetime) -> None:
+        """Tell no time before `moment` from now on, unless that is so far ahead that it was wrong."""
         ...

@@ -84,6 +84,17 @@ class OrderLocked:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalsLimitOrders:
+    """Leases are renewed so slowly that only `orders` can be worked on at once, less than `concurrency`.
+
+    Reported once, and again where it is less than half of what was reported last.
+    """
+
+    orders: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryAway:
     """A call of the repository failed; it will be made again where that is the engine's to do."""
 
@@ -119,6 +130,7 @@ Fact: TypeAlias = (
     | AttemptSuperseded
     | ProcessorStuck
     | OrderLocked
+    | RenewalsLimitOrders
     | RepositoryAway
     | RepositoryBack
     | QueueAway

@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     batch_bytes: int
     bell_orders: int
     page_limit: int
+    page_bytes: int
     content: ContentLimits
 
 

@@ -62,6 +62,13 @@ class IsSlow:
 
 
 @dataclass(frozen=True)
+class TakesItsTime:
+    """The call takes so many seconds of the clock for each of its items, before it takes effect."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Raises:
     """The call raises what its port does not allow; it takes effect first, or not at all."""
 
@@ -74,7 +81,7 @@ class AnswersShort:
     """The call takes effect, and answers for one item too few."""
 
 
-Fault: TypeAlias = Fails | LosesAnswer | Forgets | NeverAnswers | IsSlow | Raises | AnswersShort
+Fault: TypeAlias = Fails | LosesAnswer | Forgets | NeverAnswers | IsSlow | TakesItsTime | Raises | AnswersShort
 
 
 @dataclass(frozen=True)
@@ -218,6 +225,8 @@ class FaultyRepository:
                 raise error
             case IsSlow(seconds):
                 await self._clock.sleep(seconds / 2)
+            case TakesItsTime(seconds):
+                await self._clock.sleep(seconds * len(items))
             case _:
                 pass
 

@@ -14,13 +14,13 @@ from order_engine import (
     InvalidCursor,
     InvalidQuery,
     NotRunning,
-    Order,
     OrderEngine,
     OrderNotFound,
     OutcomeUnknown,
     Status,
     Unavailable,
 )
+from order_engine.ports.repository import Portion
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
 from tests.unit.application.bench import Bench, Work, hangs, new_order, order_ids, ready, takes
@@ -245,11 +245,11 @@ async def test_an_engine_that_dies_of_its_own_error_says_so() -> None:
     bench, work = Bench(), Work(hangs)
 
     class Absurd(FaultyRepository):
-        """Answers a question with something that is no mapping."""
+        """Answers a question with something that is no portion."""
 
-        async def get(self, order_ids: Sequence[str]) -> dict[str, Order]:
+        async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
             """Answer nonsense."""
-            return [order_ids]  # type: ignore[return-value] # that is the point
+            return [order_ids, max_bytes]  # type: ignore[return-value] # that is the point
 
     engine = bench.build(work, repository=Absurd(bench.store, bench.clock), grace_seconds=1)
     await engine.__aenter__()

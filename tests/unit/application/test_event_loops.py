@@ -30,6 +30,8 @@ CALLS: dict[str, Callable[[OrderEngine], Awaitable[Any]]] = {
     "place": lambda engine: engine.place(new_order("order2")),
     "place_many": lambda engine: engine.place_many([new_order("order2")]),
     "redrive": lambda engine: engine.redrive("order1"),
+    "state": lambda engine: engine.state("order1"),
+    "states": lambda engine: engine.states(["order1"]),
     "status": lambda engine: engine.status("order1"),
     "wait_for": lambda engine: engine.wait_for("order1"),
 }

@@ -148,3 +148,21 @@ async def test_a_forged_cursor_is_refused(cursor: str) -> None:
         response = await service.client.get(f"/orders?cursor={cursor}")
         assert response.status == 422
         assert response.code in {"invalid_cursor", "invalid_query"}
+
+
+async def test_pages_of_large_orders_are_bounded_in_bytes() -> None:
+    """A page holds what fits into `page_bytes`, one order at least; the links lead through all of them."""
+    async with serving(page_bytes=50_000) as service:
+        for number in range(5):
+            await service.place(f"large{number}", attributes={"note": "x" * 20_000})
+            await service.bench.advance(1)
+        pages = await walk(service.client, "/orders?limit=1000")
+        assert pages == [["large4", "large3"], ["large2", "large1"], ["large0"]]
+        assert len((await service.client.get("/orders")).body) < 60_000
+
+
+async def test_an_order_larger_than_a_page_is_listed_alone() -> None:
+    """The bound never makes an empty page."""
+    async with serving(page_bytes=1) as service:
+        order_ids = await some_orders(service, 3)
+        assert await walk(service.client, "/orders") == [[order_id] for order_id in order_ids]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from order_engine import Rejected
+from order_engine.contracts.samples import terms
+from order_engine.domain.commands import Action, Command
 from tests.unit.application.bench import Work, raises
 from tests.unit.http.serving import order, serving
 
@@ -162,3 +164,20 @@ async def test_metrics_count_exactly() -> None:
         counted = (await service.client.get("/metrics")).json()
         assert counted["total_orders"] == 3
         assert counted["status_counts"] == statuses | {"Pending": 2, "Cancelled": 1}
+
+
+async def test_a_long_history_is_sent_page_by_page() -> None:
+    """It is one document as ever, and never whole in memory: each part holds the events of one page."""
+    async with serving(page_limit=3) as service:
+        await service.place("order1")
+        commands = [Command("order1", Action.FAIL, token=token, reason="no") for token in range(1, 5)]
+        for number, command in enumerate(commands):
+            await service.bench.store.claim(terms(f"claim-{number}"))
+            await service.bench.store.apply([command, Command("order1", Action.REDRIVE)])
+        response = await service.client.get("/orders/order1/history")
+        events = response.json()["events"]
+        assert [event["version"] for event in events] == list(range(1, 14))
+        assert response.header("content-length") is None
+        assert (await service.client.send("HEAD", "/orders/order1/history")).body == b""
+        short = await service.client.get("/orders/unknown/history")
+        assert (short.status, short.code) == (404, "order_not_found")

@@ -61,7 +61,7 @@ def stubborn_processors_take_no_slot(patch: pytest.MonkeyPatch) -> None:
 
     def generous(self: Worker, attempt: Attempt) -> None:
         give_up(self, attempt)
-        self._attempts._slots += 1  # noqa: SLF001 - likewise
+        self._attempts.slots += 1
 
     give_up = Worker._give_up  # noqa: SLF001 - a planted bug changes what is inside
     patch.setattr(Worker, "_give_up", generous)

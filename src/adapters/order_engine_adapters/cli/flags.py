@@ -96,6 +96,7 @@ FLAGS: Mapping[str, Flag] = {
     "batch_bytes": Flag(LIMITS, "BYTES", "4194304", "bytes in one transaction"),
     "bell_orders": Flag(LIMITS, "NUMBER", "100000", "ids that may wait to be put into the queue"),
     "page_limit": Flag(LIMITS, "NUMBER", "1000", "the largest page of a list or a history"),
+    "page_bytes": Flag(LIMITS, "BYTES", "4194304", "the largest page of a list in bytes"),
     "max_identifier_characters": Flag(LIMITS, "NUMBER", "256", "the longest order, user or item id"),
     "max_items": Flag(LIMITS, "NUMBER", "10000", "the most items of an order"),
     "max_total_amount": Flag(LIMITS, "NUMBER", "1000000000000000", "the largest amount"),
@@ -129,6 +130,7 @@ ANSWERING = frozenset(
     {
         "max_unread_bytes",
         "page_limit",
+        "page_bytes",
         "rate_limit_clients",
         "max_streams",
         "max_stream_bytes",

@@ -17,6 +17,8 @@ NEVER_STORED: Final = ((b"cache-control", b"no-store"), (b"x-content-type-option
 NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
 WITHOUT_BODY: Final = frozenset({NO_CONTENT, NOT_MODIFIED})
+PART_BYTES: Final = 256 * 1024
+"""The largest part of a body that is sent at once."""
 
 
 class Answer(NamedTuple):
@@ -45,4 +47,9 @@ async def send_answer(send: Send, answer: Answer, *, with_body: bool = True) -> 
     if answer.status not in WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+    body = answer.body if with_body else b""
+    # In parts, a slow client's connection holds one of them and not all: sending waits where the client does not read.
+    last = max(0, len(body) - 1) // PART_BYTES * PART_BYTES
+    for start in range(0, last, PART_BYTES):
+        await send({"type": "http.response.body", "body": body[start : start + PART_BYTES], "more_body": True})
+    await send({"type": "http.response.body", "body": body[last:]})

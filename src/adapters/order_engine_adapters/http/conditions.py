@@ -57,7 +57,7 @@ async def expected_version(scope: Scope, engine: OrderEngine, order_id: str) -> 
     if given is None or given == b"*":
         return None
     versions = list(_versions(_tags(given, "If-Match", weak=False)))
-    if len(versions) > 1 and (actual := (await engine.get(order_id)).version) in versions:
+    if len(versions) > 1 and (actual := (await engine.state(order_id)).version) in versions:
         return actual
     return versions[0] if versions else NO_VERSION
 

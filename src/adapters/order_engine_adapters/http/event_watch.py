@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from order_engine.application.engine import OrderEngine
-from order_engine.domain.order import Order
+from order_engine.ports.repository import OrderState
 from order_engine_adapters.http.stream import OrderStream
 
 ORDERS_PER_QUESTION: Final = 200
@@ -36,17 +36,17 @@ class OrderWatch:
         """Look at every order that is watched. Raises what asking raises."""
         remaining = iter(list(self._streams))
         while order_ids := list(islice(remaining, self._page)):
-            orders = await self._engine.get_many(order_ids)
+            states = await self._engine.states(order_ids)
             for order_id in order_ids:
-                self._tell(order_id, orders.get(order_id))
+                self._tell(order_id, states.get(order_id))
 
-    def _tell(self, order_id: str, order: Order | None) -> None:
+    def _tell(self, order_id: str, state: OrderState | None) -> None:
         for stream in self._streams.get(order_id, ()):
-            if order is None or _has_more(stream, order):
+            if state is None or _has_more(stream, state):
                 stream.has_more = True
                 stream.wake.set()
 
 
-def _has_more(stream: OrderStream, order: Order) -> bool:
+def _has_more(stream: OrderStream, state: OrderState) -> bool:
     """Whether an order has gone on, or is not where its stream has seen it: a restore may have undone that."""
-    return order.version != stream.position.version or order.status.ended != stream.has_ended
+    return state.version != stream.position.version or state.status.ended != stream.has_ended

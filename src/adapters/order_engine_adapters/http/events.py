@@ -175,10 +175,10 @@ class EventEndpoints:
 
     async def _is_over(self, order_id: str, position: Position) -> bool:
         """Whether the order has ended with this event. Raises OrderNotFound, and 400 for an event that it has not."""
-        order = await within(self._engine.options.request_seconds, self._engine.get(order_id), self._deadlines)
-        if position.version > order.version or not await self._is_there(order_id, position):
+        state = await within(self._engine.options.request_seconds, self._engine.state(order_id), self._deadlines)
+        if position.version > state.version or not await self._is_there(order_id, position):
             raise foreign_id()
-        return position.version == order.version and order.status.ended
+        return position.version == state.version and state.status.ended
 
     async def _is_there(self, order_id: str, position: Position) -> bool:
         """Whether the order has the event of a position still."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope
 
+from order_engine.application.capacity import InFlight
 from order_engine.application.engine import OrderEngine
 from order_engine.application.life import Readiness
 from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
@@ -57,7 +58,8 @@ class HealthEndpoints:
             statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
         except (Unavailable, OutcomeUnknown, NotRunning):
             statistics = None
-        figures = Figures(statistics, self._engine.ready, None if self._streams is None else len(self._streams))
+        streams = None if self._streams is None else len(self._streams)
+        figures = Figures(statistics, self._engine.ready, streams, self._engine.in_flight)
         return Answer(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
 
     async def alive(self, _: Scope, __: Receive) -> Answer:
@@ -68,8 +70,14 @@ class HealthEndpoints:
         """Answer whether orders can be placed. If not, the problem's `state` says why."""
         state = self._engine.readiness
         if state is Readiness.READY:
-            return json_answer('{"status":"ready"}')
+            return json_answer(_ready(self._engine.in_flight))
         problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(SENTENCES[state]))
         name = request_id(scope)
         named = {} if name is None else {"request_id": name}
         return problem_answer(replace(problem, extensions={"state": state, **named}))
+
+
+def _ready(in_flight: InFlight | None) -> str:
+    if in_flight is None or not in_flight.limited:
+        return '{"status":"ready"}'
+    return f'{{"status":"ready","limited_by":"renewals","orders_at_once":{in_flight.limit}}}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from order_engine.application.capacity import InFlight
 from order_engine.domain.metrics import MICROSECONDS_PER_SECOND, Statistics
 from order_engine.domain.order import Status
 from order_engine_adapters.http.negotiation import Form
@@ -21,6 +22,8 @@ class Figures(NamedTuple):
     ready: bool
     event_streams: int | None
     """None for a process that has no such streams."""
+    in_flight: InFlight | None = None
+    """None for a process that works on no orders."""
 
 
 class _Sample(NamedTuple):
@@ -66,6 +69,8 @@ def _families(figures: Figures) -> Iterator[_Family]:
     yield _Family(
         "order_engine_ready", "gauge", "", "Whether this process takes orders now.", [_plain(int(figures.ready))]
     )
+    if figures.in_flight is not None:
+        yield from _in_flight(figures.in_flight)
     if figures.event_streams is not None:
         yield _Family(
             "order_engine_event_streams",
@@ -91,6 +96,23 @@ def _of_all_orders(statistics: Statistics) -> Iterator[_Family]:
             _plain(statistics.status_counts[Status.COMPLETED], "_count"),
             _Sample("_sum", "", _seconds(statistics.processing_microseconds)),
         ],
+    )
+
+
+def _in_flight(in_flight: InFlight) -> Iterator[_Family]:
+    yield _Family(
+        "order_engine_orders_in_flight",
+        "gauge",
+        "",
+        "Orders that this process works on now.",
+        [_plain(in_flight.orders)],
+    )
+    yield _Family(
+        "order_engine_orders_in_flight_limit",
+        "gauge",
+        "",
+        "Orders that this process may work on at once: its concurrency, or less where renewals are slow.",
+        [_plain(in_flight.limit)],
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from order_engine.application.engine import OrderEngine
 from order_engine.application.placing import Placed
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order
-from order_engine.wire import history_json, order_json, orders_json, read_order
-from order_engine_adapters.http.answers import NEVER_STORED, NOT_MODIFIED, Answer, json_answer
+from order_engine.wire import event_json, history_json, order_json, orders_json, read_order
+from order_engine_adapters.http.answers import JSON, NEVER_STORED, NOT_MODIFIED, Answer, json_answer, send_answer
 from order_engine_adapters.http.conditions import entity_tag, expected_version, is_unchanged
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.limits import HttpLimits
@@ -73,12 +73,23 @@ class OrderEndpoints:
         status = await self._within(self._engine.status(path_order_id(scope)))
         return json_answer(f'{{"status":"{status}"}}')
 
-    async def history(self, scope: Scope, _: Receive) -> Answer:
-        """Answer with the whole history of an order."""
+    async def history(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Send the whole history of an order, page by page: there is no limit to an order's attempts."""
         check_json_accepted(scope)
         refuse_parameters(scope)
-        events = await self._within(self._whole_history(path_order_id(scope)))
-        return json_answer(history_json(events))
+        order_id, with_body = path_order_id(scope), scope["method"] != "HEAD"
+        events = await self._page_of_history(order_id, 0)
+        if len(events) < self._engine.options.page_limit:
+            await send_answer(send, json_answer(history_json(events)), with_body=with_body)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [JSON, *NEVER_STORED]})
+        begin = b'{"events":['
+        while with_body and events:
+            text = ",".join(map(event_json, events)).encode()
+            await send({"type": "http.response.body", "body": begin + text, "more_body": True})
+            begin = b","
+            events = await self._page_of_history(order_id, events[-1].version)
+        await send({"type": "http.response.body", "body": b"]}" if with_body else b""})
 
     async def page(self, scope: Scope, _: Receive) -> Answer:
         """Answer with a page of orders, newest first."""
@@ -108,14 +119,8 @@ class OrderEndpoints:
         order_id = path_order_id(scope)
         return await action(order_id, expected_version=await expected_version(scope, self._engine, order_id))
 
-    async def _whole_history(self, order_id: str) -> list[Event]:
-        events: list[Event] = []
-        while True:
-            after = events[-1].version if events else 0
-            page = await self._engine.history(order_id, after=after)
-            events += page
-            if len(page) < self._engine.options.page_limit:
-                return events
+    async def _page_of_history(self, order_id: str, after: int) -> Sequence[Event]:
+        return await self._within(self._engine.history(order_id, after=after))
 
 
 def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:

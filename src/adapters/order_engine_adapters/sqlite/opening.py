@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from order_engine.domain.errors import InvalidSetting, Unavailable
-from order_engine.ports.clock import Clock
+from order_engine.ports.clock import Clock, ResumableClock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.sqlite.repository import SqliteRepository
 from order_engine_adapters.sqlite.store import Store
@@ -93,6 +93,8 @@ async def _file(
     thread = DatabaseThread(f"sqlite {path.name}")
     try:
         await thread.call(open_it, store)
+        if isinstance(clock, ResumableClock) and (last := await thread.call(store.last_time)) is not None:
+            clock.not_before(last)
         yield SqliteRepository(store, thread, clock)
     finally:
         await thread.end(store.close)

@@ -27,11 +27,14 @@ from order_engine_adapters.sqlite.rows import (
     bound,
     bounded_orders,
     microseconds,
+    moment,
     read_bounded_orders,
     read_orders,
 )
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
+
+LAST_TIME: Final = "SELECT (SELECT at FROM events ORDER BY serial DESC LIMIT 1)"
 
 ROOM_BYTES: Final = 1024 * 1024
 TAKE_ROOM: Final = "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))"
@@ -127,6 +130,11 @@ class Store:
         # On a disk that is full at this moment, leases end in their own time.
         with suppress(Unavailable, OutcomeUnknown):
             self.database.transact([(END_LEASES, (ENDED_BY_PROOF,))])
+
+    def last_time(self) -> datetime | None:
+        """Return the time of the last event that was written; None where there is none."""
+        at: int | None = self.database.ask(LAST_TIME)
+        return None if at is None else moment(at)
 
     def next_serial(self) -> int:
         """Return a serial number for a new order. One that is not used leaves a gap, which harms nobody."""

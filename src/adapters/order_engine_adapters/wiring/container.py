@@ -10,7 +10,7 @@ from dependency_injector import containers, providers
 from order_engine import OrderEngine
 from order_engine.application.observing import LogObserver
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
-from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.wiring import plugins
 from order_engine_adapters.wiring.settings import Settings
 
@@ -35,7 +35,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     processor: providers.Object[Processor | None] = providers.Object(None)
-    clock = providers.Singleton(SystemClock)
+    clock = providers.Singleton(SteadyClock, providers.Singleton(SystemClock))
     random = providers.Singleton(SystemRandom)
     observer = providers.Singleton(LogObserver, clock)
     repository_opener = providers.Factory(plugins.repository_opener, settings.provided.database_url)

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     batch_bytes: Count = Field(4 * MEBIBYTE, description="bytes in one transaction")
     bell_orders: Count = Field(100_000, description="ids that may wait to be put into the queue")
     page_limit: Count = Field(1000, description="the largest page of a list or a history")
+    page_bytes: Count = Field(4 * MEBIBYTE, description="the largest page of a list in bytes")
     max_identifier_characters: Count = Field(256, description="the longest order, user or item id")
     max_items: Count = Field(10_000, description="the most items of an order")
     max_total_amount: Annotated[Decimal, Field(gt=0)] = Field(Decimal(10**15), description="the largest amount")

@@ -96,7 +96,8 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         name="listOrders",
         tag=TAG,
         summary="List orders",
-        description="A page of orders, newest first. `next` and the `Link` field lead to the next page. A parameter "
+        description="A page of orders, newest first. `next` and the `Link` field lead to the next page. A page of "
+        "large orders holds fewer than `limit`, one at least: only the last page has no `next`. A parameter "
         "that is not known, or given twice, is refused.",
         parameters=("Status", "UserId", "Limit", "Cursor"),
         answers={

@@ -245,7 +245,14 @@ def _answers() -> Mapping[str, Schema]:
             }
         ),
         "Alive": _object({"status": {"const": "alive"}}),
-        "Ready": _object({"status": {"const": "ready"}}),
+        "Ready": _object(
+            {
+                "status": {"const": "ready"},
+                "limited_by": {"const": "renewals"},
+                "orders_at_once": {"type": "integer", "minimum": 1},
+            },
+            required=("status",),
+        ),
     }
 
 

@@ -1,0 +1,152 @@
+"""Orders in flight: no more than renewals can carry, whatever the concurrency allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from order_engine import OrderEngine
+from order_engine.application.capacity import UNPROVEN, InFlight
+from order_engine.domain.commands import ClaimTerms, Lease
+from order_engine.ports.observer import AttemptSuperseded, RenewalsLimitOrders
+from order_engine.ports.repository import Claimed, Renewed
+from order_engine_adapters.memory import MemoryRepository
+from tests.unit.application.bench import Bench, Options, Work, new_order, order_ids, takes
+from tests.unit.application.faults import FaultyRepository, TakesItsTime
+
+MANY = 5000
+
+
+async def _place(engine: OrderEngine, bench: Bench, orders: int) -> None:
+    outcomes = await bench.within(120, engine.place_many([new_order(order_id) for order_id in order_ids(orders)]))
+    assert len(outcomes) == orders
+
+
+async def _events(bench: Bench, event_type: str) -> int:
+    events = (await bench.store.events(None, 10_000_000)).events
+    return sum(event.type == event_type for event in events)
+
+
+@pytest.mark.parametrize("batch_orders", [500, 20])
+async def test_slow_renewals_bound_the_orders_in_flight(batch_orders: int) -> None:
+    """Where a renewal takes 20 ms a lease, and 5,000 orders of 150 s may run at once, all that run complete.
+
+    Without a bound every lease is lost before its renewal, and nothing ever completes.
+    """
+    bench = Bench()
+    bench.repository.plan(TakesItsTime(0.02), "renew")
+    work = Work(takes(bench, 150))
+    options = Options(concurrency=MANY, batch_orders=batch_orders, max_waiting=2 * MANY, grace_seconds=0)
+    async with bench.engine(work, **options) as engine:
+        await _place(engine, bench, MANY)
+        await bench.advance(700)
+        completed, claims = await _events(bench, "completed"), await _events(bench, "claimed")
+        assert completed >= 1000
+        assert await _events(bench, "released") <= 2 * UNPROVEN
+        assert claims <= completed + 3 * UNPROVEN
+        in_flight = engine.in_flight
+        assert in_flight is not None
+        assert in_flight.limited
+        assert 200 <= in_flight.limit <= UNPROVEN
+        assert engine.ready
+        assert 1 <= len(bench.facts.of(RenewalsLimitOrders)) <= 3
+        assert bench.facts.of(AttemptSuperseded) == []
+
+
+async def test_fast_renewals_bound_nothing() -> None:
+    """Where renewals are fast, all slots are filled at once: the way up to the concurrency takes no interval."""
+    bench = Bench()
+    bench.repository.plan(TakesItsTime(0.0001), "renew")
+    async with bench.engine(Work(takes(bench, 100)), concurrency=MANY, max_waiting=2 * MANY) as engine:
+        await _place(engine, bench, MANY)
+        await bench.advance(5)
+        assert engine.in_flight == InFlight(MANY, MANY, limited=False)
+        await bench.advance(100)
+        assert await _events(bench, "completed") == MANY
+        assert await _events(bench, "released") == 0
+    assert bench.facts.of(RenewalsLimitOrders) == []
+
+
+async def test_a_repository_that_recovers_is_used_again() -> None:
+    """The bound follows what is measured, in both directions."""
+    bench = Bench()
+    bench.repository.plan(TakesItsTime(0.02), "renew")
+    async with bench.engine(Work(takes(bench, 60)), concurrency=2 * UNPROVEN, grace_seconds=0) as engine:
+        await _place(engine, bench, 4 * UNPROVEN)
+        await bench.advance(60)
+        in_flight = engine.in_flight
+        assert in_flight is not None
+        assert in_flight.limited
+        bench.repository.heal()
+        await bench.advance(30)
+        in_flight = engine.in_flight
+        assert in_flight is not None
+        assert (in_flight.limit, in_flight.limited) == (2 * UNPROVEN, False)
+
+
+async def test_one_slow_renewal_of_few_leases_bounds_nothing_for_long() -> None:
+    """A long way to the repository says nothing about many leases: they travel together."""
+    bench = Bench()
+
+    class FarAway(FaultyRepository):
+        """Takes 100 ms for a renewal, of however many leases."""
+
+        async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+            """Renew after a while."""
+            await bench.clock.sleep(0.1)
+            return await super().renew(leases, seconds)
+
+    repository = FarAway(bench.store, bench.clock)
+    async with bench.engine(Work(takes(bench, 100)), repository=repository, concurrency=800) as engine:
+        await _place(engine, bench, 1)
+        await bench.advance(11)
+        await _place_more(engine, bench, 799)
+        await bench.advance(2)
+        in_flight = engine.in_flight
+        assert in_flight is not None
+        assert in_flight == InFlight(800, 800, limited=False)
+
+
+async def _place_more(engine: OrderEngine, bench: Bench, orders: int) -> None:
+    await bench.within(30, engine.place_many([new_order(f"more{number}") for number in range(orders)]))
+
+
+async def test_claims_leave_own_leases_alone() -> None:
+    """A clock that is set forward ends every lease in the repository; the process goes on with what it runs."""
+    bench = Bench()
+    work = Work(takes(bench, 50))
+    async with bench.engine(work, max_deliveries=1) as engine:
+        await bench.advance(11)
+        await bench.place(engine, "order1", "order2")
+        await bench.now(engine.cancel("order2"))
+        await bench.advance(1)
+        bench.clock.jump(3600)
+        await bench.advance(60)
+        assert await bench.story("order1") == ["placed", "claimed", "completed"]
+        assert await bench.story("order2") == ["placed", "claimed", "cancel_requested", "cancelled"]
+    assert work.started_ids == ["order1", "order2"]
+
+
+class MadeBefore(MemoryRepository):
+    """An adapter that was made before there were bounds and own leases."""
+
+    async def claim(self, terms: ClaimTerms) -> Claimed:
+        """Claim by what the terms were then."""
+        return await super().claim(replace(terms, max_bytes=None, after=None, running=()))
+
+
+async def test_an_order_that_is_handed_out_again_goes_on_where_it_runs() -> None:
+    """Where an adapter hands out what its claimant runs, the attempt under way gets the new token, and none begins."""
+    bench = Bench()
+    bench.store = MadeBefore(bench.clock)
+    work = Work(takes(bench, 50))
+    async with bench.engine(work, repository=bench.connect()) as engine:
+        await bench.advance(11)
+        await bench.place(engine, "order1")
+        bench.clock.jump(3600)
+        await bench.advance(60)
+        assert await bench.story("order1") == ["placed", "claimed", "claimed", "completed"]
+    assert work.started_ids == ["order1"]
+    assert bench.facts.of(AttemptSuperseded) == []
