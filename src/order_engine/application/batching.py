@@ -253,5 +253,6 @@ class Batcher(Generic[Item, Outcome]):
         fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
         fail(self._waiting, self._closed)
         self._waiting.clear()
+        self._waiting_bytes = 0
         self._room.set()
         self._idle.set()

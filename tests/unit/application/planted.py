@@ -12,7 +12,8 @@ import pytest
 
 from order_engine import OrderEngineError, Unavailable
 from order_engine.application import calls, leasing, policies, waiting, worker
-from order_engine.application.attempts import Attempt, Attempts, StopReason
+from order_engine.application.adaptive_limit import AdaptiveLimit
+from order_engine.application.attempts import Attempt, Attempts, OwnLeases, StopReason
 from order_engine.application.availability import Availability
 from order_engine.application.batching import Batcher
 from order_engine.application.claiming import Claimer
@@ -32,6 +33,8 @@ from order_engine.ports.repository import Applied
 from tests.unit.application import (
     test_acting,
     test_batching,
+    test_capacity,
+    test_claim_bounds,
     test_claiming,
     test_draining,
     test_engine,
@@ -335,6 +338,44 @@ def cancel_requests_are_ignored(patch: pytest.MonkeyPatch) -> None:
             stop(self, reason, now)
 
     patch.setattr(Attempt, "stop", deaf)
+
+
+# What fits, and what can be renewed
+
+
+@noticed_by(test_capacity.test_a_repository_that_recovers_is_used_again)
+def more_is_claimed_than_renewals_carry(patch: pytest.MonkeyPatch) -> None:
+    """Claim as many as the concurrency allows, however slow renewals are."""
+    patch.setattr(Attempts, "set_limit", lambda *_: None)
+
+
+@noticed_by(test_capacity.test_claims_leave_own_leases_alone)
+def own_leases_are_taken(patch: pytest.MonkeyPatch) -> None:
+    """Take over what runs here, where the repository takes its lease for ended."""
+    patch.setattr(OwnLeases, "__contains__", lambda *_: False)
+
+
+@noticed_by(test_capacity.test_an_order_that_is_handed_out_again_goes_on_where_it_runs)
+def an_order_runs_twice_in_one_process(patch: pytest.MonkeyPatch) -> None:
+    """Begin a second attempt beside the one that runs."""
+    patch.setattr(Attempts, "_goes_on", lambda *_: False)
+
+
+@noticed_by(test_claim_bounds.test_an_answer_that_is_too_large_is_fetched_in_portions)
+def claims_never_become_smaller(patch: pytest.MonkeyPatch) -> None:
+    """Ask for as much again after a claim that took too long."""
+    patch.setattr(AdaptiveLimit, "_halve", lambda *_: None)
+
+
+@noticed_by(test_claim_bounds.test_a_claim_takes_what_fits_and_the_rest_follows_at_once)
+def what_a_claim_left_out_waits_for_the_poll(patch: pytest.MonkeyPatch) -> None:
+    """Overlook that a claim was full in bytes."""
+    adapting = Claimer._adapting  # noqa: SLF001 - a planted bug changes what is inside
+
+    async def content(self: Claimer, *arguments: Any) -> Any:  # noqa: ANN401 - whatever they are
+        return replace(await adapting(self, *arguments), more=False)
+
+    patch.setattr(Claimer, "_adapting", content)
 
 
 # Leases

@@ -79,6 +79,7 @@ async def test_a_repository_that_recovers_is_used_again() -> None:
         in_flight = engine.in_flight
         assert in_flight is not None
         assert in_flight.limited
+        assert in_flight.orders <= UNPROVEN
         bench.repository.heal()
         await bench.advance(30)
         in_flight = engine.in_flight
