@@ -48,6 +48,7 @@ class Plan:
     hosts: bool = False
     missing_seconds: float = 0.0
     clock_behind_seconds: float = 0.0
+    freezes: bool = False
     seed: int = 0
     clients: int = 8
     services: int = 2
@@ -102,7 +103,9 @@ class Drill:
             await asyncio.sleep(whole / (self._plan.fail_overs + 1) * self._random.uniform(0.5, 1))
             port = self._pair.primary.port
             await self._pair.fail_over(
-                missing_seconds=self._plan.missing_seconds, clock_behind_seconds=self._plan.clock_behind_seconds
+                missing_seconds=self._plan.missing_seconds,
+                clock_behind_seconds=self._plan.clock_behind_seconds,
+                freezes=self._plan.freezes,
             )
             await self._all_ready()
             if number + 1 < self._plan.fail_overs:
@@ -176,6 +179,7 @@ def _plan() -> Plan:
     )
     parser.add_argument("--clock-behind-seconds", type=float, default=0.0, help="of every new primary's clock")
     parser.add_argument("--hosts", action="store_true", help="a list of hosts instead of one address")
+    parser.add_argument("--freezes", action="store_true", help="a primary stops answering instead of crashing")
     parser.add_argument("--seed", type=int, default=fresh_seed())
     given = parser.parse_args()
     seconds = given.minutes * 60
@@ -187,6 +191,7 @@ def _plan() -> Plan:
         hosts=given.hosts,
         missing_seconds=given.missing_seconds,
         clock_behind_seconds=given.clock_behind_seconds,
+        freezes=given.freezes,
         seed=given.seed,
         longest_seconds=300 + 10 * seconds,
     )

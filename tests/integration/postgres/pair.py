@@ -14,6 +14,8 @@ from tests.postgres_server import Server, free_port, running_server, unprivilege
 
 STANDBY: Final = "standby"
 LOOK_SECONDS: Final = 0.05
+FROZEN_SECONDS: Final = 8.0
+"""Longer than a call may take: whoever has a connection to a frozen server has given it up by then."""
 REPLICATES_SECONDS: Final = 60.0
 DURABLE: Final = {"max_connections": "100", "shared_buffers": "64MB", "wal_sender_timeout": "5s"}
 """Of servers that crash: everything else, safety above all, is what PostgreSQL has by default."""
@@ -66,17 +68,22 @@ class Pair:
         await self._until("SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'")
         await self._wait_for_standby(STANDBY if self._is_synchronous else "")
 
-    async def fail_over(self, *, missing_seconds: float = 0.0, clock_behind_seconds: float = 0.0) -> None:
-        """Let the primary crash, promote the standby, and lead everybody there.
+    async def fail_over(
+        self, *, missing_seconds: float = 0.0, clock_behind_seconds: float = 0.0, freezes: bool = False
+    ) -> None:
+        """Let the primary crash or freeze, promote the standby, and lead everybody there.
 
         The standby misses what the primary does in the last `missing_seconds`; by the time of the new primary it is so
-        many seconds earlier.
+        many seconds earlier. One that freezes answers nothing, keeps its connections, and crashes after the promotion.
         """
         old, new = self.primary, self.standby
         if missing_seconds:
             await asyncio.to_thread(new.stop)
             await asyncio.sleep(missing_seconds)
-        await asyncio.to_thread(old.stop, "immediate")
+        if freezes:
+            old.pause()
+        else:
+            await asyncio.to_thread(old.stop, "immediate")
         if missing_seconds:
             await asyncio.to_thread(new.start)
         await asyncio.to_thread(new.promote)
@@ -86,6 +93,10 @@ class Pair:
         if clock_behind_seconds:
             await _ask(new, CLOCK.format(seconds=clock_behind_seconds))
         self._proxy.lead_to(new.url)
+        if freezes:
+            await asyncio.sleep(FROZEN_SECONDS)
+            old.go_on()
+            await asyncio.to_thread(old.stop, "immediate")
         await self._look_what_was_lost(old, kept)
 
     async def close(self) -> None:

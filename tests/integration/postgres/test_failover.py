@@ -25,11 +25,11 @@ ONE: Final = Plan(orders=120, orders_per_second=40, fail_overs=1, is_synchronous
 @pytest.mark.parametrize(
     "plan",
     [
-        replace(ONE, hosts=True),
+        replace(ONE, hosts=True, freezes=True),
         replace(ONE, clock_behind_seconds=HOUR),
         replace(ONE, is_synchronous=False, missing_seconds=0.5),
     ],
-    ids=["list-of-hosts", "one-address-and-clock-behind", "asynchronous"],
+    ids=["list-of-hosts-and-frozen-primary", "one-address-and-clock-behind", "asynchronous"],
 )
 async def test_fail_over_under_load(tmp_path: Path, plan: Plan) -> None:
     """Services, clients and a reader go on at the new primary, and every promise is held.
@@ -43,7 +43,8 @@ async def test_fail_over_under_load(tmp_path: Path, plan: Plan) -> None:
         findings = await drill.run()
     assert findings.orders + len(set(drill.clients.orders) & pair.lost) >= plan.orders
     assert drill.beginnings == 2
-    assert bool(pair.lost) == (not plan.is_synchronous)
+    # What waited for a synchronous standby may be lost, and was not acknowledged.
+    assert pair.lost or plan.is_synchronous
 
 
 async def test_nothing_is_acknowledged_without_the_standby() -> None:
