@@ -19,7 +19,9 @@ from order_engine import (
     Unavailable,
     VersionMismatch,
 )
-from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, raises, takes
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.validation import validate
+from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, new_order, raises, takes
 from tests.unit.application.faults import AnswersShort, Fails, Forgets, IsSlow, LosesAnswer
 
 
@@ -205,6 +207,27 @@ async def test_a_redrive_wakes_another_process() -> None:
         await bench.now(front.redrive("order1"))
         await bench.settle()
         assert await bench.status("order1") is Status.COMPLETED
+
+
+async def test_an_attempt_that_has_not_begun_is_told_as_well() -> None:
+    """A cancel that comes between a claim and the first step of its attempt: no processor sees the order."""
+    bench, work = Bench(), Work()
+    async with bench.engine(work, concurrency=1, poll_seconds=1000) as engine:
+        worker = engine._worker  # noqa: SLF001 - no call of ours comes at that very moment
+        assert worker is not None
+        await bench.store.add([validate(new_order("order1"), "")])
+        terms = worker.offer(1)
+        assert terms is not None
+        (order,) = (await bench.store.claim(terms)).orders
+        await bench.store.apply([Command("order1", Action.CANCEL)])
+        worker.accept(terms, [order], at(bench))
+        worker.cancel_requested(order)
+        await bench.settle()
+        assert work.started == []
+        assert await bench.status("order1") is Status.CANCELLED
+        await bench.place(engine, "order2")
+        await bench.settle()
+        assert work.finished == ["order2"]
 
 
 async def test_a_redrive_is_taken_up_in_the_same_process_whatever_the_queue_loses() -> None:

@@ -28,10 +28,11 @@ steps = st.lists(
 @given(steps)
 def test_slots_and_suspects_are_counted_exactly(happened: list[tuple[str, int, int]]) -> None:
     """After every step the free slots and the room for suspects are those of what runs and what is promised."""
-    asyncio.run(_count(happened))
+    asyncio.run(count_exactly(happened))
 
 
-async def _count(happened: list[tuple[str, int, int]]) -> None:
+async def count_exactly(happened: list[tuple[str, int, int]]) -> None:
+    """Compare the books with what happened, after every step."""
     attempts, running, promised = Attempts(SLOTS), dict[int, int](), 0
     for what, number, vanished in happened:
         if what == "begin":

@@ -399,6 +399,22 @@ async def test_a_claim_that_only_ended_orders_was_full_as_well() -> None:
     assert (await bench.check_books()).status_counts[Status.FAILED] == 2
 
 
+async def test_orders_that_are_noted_during_a_claim_are_claimed_after_it() -> None:
+    """A claim that comes back with less than its limit says nothing of what was placed while it was on its way."""
+    bench, work = Bench(), Work()
+    async with bench.engine(work, concurrency=1, queue=SilentQueue(), poll_seconds=4) as engine:
+        bench.repository.plan(IsSlow(1), "claim", 1)
+        claims = bench.repository.count("claim")
+        while bench.repository.count("claim") == claims:
+            await bench.advance(0.1)
+        await bench.advance(0.7)
+        await bench.place(engine, "order1")
+        assert work.started == []
+        # The next poll is two seconds from the one before, at least.
+        await bench.advance(0.5)
+        assert work.finished == ["order1"]
+
+
 async def test_a_poison_order_fails_and_its_neighbours_complete() -> None:
     """An order that kills its process every time ends as Failed; all that ran beside it complete."""
     bench = Bench()

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.unit.application import planted_busy
+from tests.unit.application import planted_books, planted_busy
 from tests.unit.application.planted import BUGS, PlantedBug
 
-ALSO = (planted_busy,)
+ALSO = (planted_books, planted_busy)
 """Whose bugs are in the table as soon as they are imported."""
 
 
