@@ -92,12 +92,13 @@ def rings_for_nothing_beside_born_claimed_orders(patch: pytest.MonkeyPatch) -> N
     """Ring for no order of a batch of which some are born claimed."""
     hand_over = Placing._hand_over  # noqa: SLF001 - a planted bug changes what is inside
 
-    def silent(self: Placing, added: Sequence[Added], hold: ClaimTerms | None, asked: float) -> None:
+    def silent(self: Placing, added: Sequence[Added], hold: ClaimTerms | None, *rest: Any, **named: Any) -> bool:  # noqa: ANN401 - whatever they are
         doorbell = self._doorbell
         if hold is not None:
             self._doorbell = SimpleNamespace(ring=lambda _: None)  # type: ignore[assignment]
-        hand_over(self, added, hold, asked)
+        is_busy = hand_over(self, added, hold, *rest, **named)
         self._doorbell = doorbell
+        return is_busy
 
     patch.setattr(Placing, "_hand_over", silent)
 
