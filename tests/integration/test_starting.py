@@ -163,6 +163,7 @@ def test_the_first_process_of_a_container_hears_signals(tmp_path: Path) -> None:
     (tmp_path / "stubborn.py").write_text(SOURCE.read_text(encoding="utf-8"), encoding="utf-8")
     words = [*alone, sys.executable, *PROGRAM, "serve", "--port", "0", "--processor", "stubborn:work"]
     variables = clean_environment({"STUBBORN_IMPORT_SECONDS": "300"})
+    first = 0
     with subprocess.Popen(words, cwd=tmp_path, env=variables) as outside:  # noqa: S603 - our own program
         try:
             wait_noted(tmp_path, "importing")
@@ -172,7 +173,7 @@ def test_the_first_process_of_a_container_hears_signals(tmp_path: Path) -> None:
             assert outside.wait(5) == 0
         finally:
             with suppress(ProcessLookupError):
-                os.kill(first, signal.SIGKILL)
+                os.kill(first or outside.pid, signal.SIGKILL)
 
 
 def test_not_ready_before_orders_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from order_engine_adapters.process.signals import hear_signals
+from order_engine_adapters.process.signals import hear_signals, raise_terminated
 
 UNTIL_ASKED = frozenset({"serve", "worker"})
 """The commands that run until they are asked to end."""
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line `arguments`, those of the process by default, and exit."""
     words = sys.argv[1:] if arguments is None else arguments
     if not UNTIL_ASKED.intersection(words[:1]):
+        raise_terminated()
         _run(arguments)
     # Before anything else is imported: as the first process of a container this one is deaf until then.
     signals = hear_signals()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from order_engine_adapters.process.signals import Terminated
+
 SURROUNDINGS = 1
 USAGE = 2
 REFUSED_LINES = 3
 INTERRUPTED = 130
+TERMINATED = 143
 BROKEN_PIPE = 141
 """128 and the number of the signal that would have ended a program without a handler, as shells count."""
 
@@ -35,7 +38,7 @@ def ending_of(error: BaseException) -> Ending | None:
     if isinstance(error, Ending):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Ending("Interrupted.", INTERRUPTED)
+        return Ending("Interrupted.", interrupted_code(error))
     if isinstance(error, BrokenPipeError):
         return Ending(NOTHING_TO_SAY, BROKEN_PIPE)
     if isinstance(error, click.ClickException):
@@ -44,6 +47,11 @@ def ending_of(error: BaseException) -> Ending | None:
         where = f"{error.filename}: " if error.filename is not None else ""
         return Ending(f"{where}{error.strerror or error}.")
     return _ending_of_ours(error)
+
+
+def interrupted_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code of a program that was interrupted, or terminated."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 def one_line(sentence: str) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from order_engine_adapters.process.ending import Deadline, end_at_once, expect_farewell
 from order_engine_adapters.process.forks import keep_from_children
@@ -22,6 +22,19 @@ and what has started this process passes it on."""
 
 LEAVING_SECONDS = 3.0
 """How long the interpreter may take to end."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, which ends a program as Ctrl-C does."""
+
+
+def raise_terminated() -> None:
+    """Raise Terminated on the main thread when SIGTERM comes."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+
+
+def _raise_terminated(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
 
 
 class Signals:

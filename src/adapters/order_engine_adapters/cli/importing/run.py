@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from order_engine_adapters.cli.failures import INTERRUPTED, NOTHING_TO_SAY, REFUSED_LINES, Ending, escaped
+from order_engine_adapters.cli.failures import NOTHING_TO_SAY, REFUSED_LINES, Ending, escaped, interrupted_code
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.importing.carrying import Carrier
 from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, in_chunks
@@ -30,9 +30,9 @@ def import_file(flags: Flags, name: str) -> None:
             except Damaged as met:
                 damage = met
             refused.keep()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         sentence = f"Interrupted. So far {tally}; run the same command again to go on."
-        raise Ending(sentence, INTERRUPTED) from None
+        raise Ending(sentence, interrupted_code(error)) from None
     where = f"; see {escaped(str(refused.path))}" if tally.refused else ""
     if damage is not None:
         sentence = f"{path}: {damage}. Before that, imported {tally}{where}."

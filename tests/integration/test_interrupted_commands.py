@@ -1,0 +1,36 @@
+"""Commands that end by themselves, interrupted before: one line says so, with the exit code of the signal."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.service import PROGRAM, clean_environment, expect_one_line
+
+START_SECONDS = 60.0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("command", [("migrate",), ("orders", "list")])
+def test_a_command_that_waits_is_interrupted(
+    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, code: int
+) -> None:
+    """While it waits for a database that does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(START_SECONDS)
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/shop"
+        words = [sys.executable, *PROGRAM, *command, "--database-url", url]
+        with subprocess.Popen(  # noqa: S603 - our own program
+            words, cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True
+        ) as asking:
+            connection, _ = silent.accept()
+            with connection:
+                asking.send_signal(number)
+                _, errors = asking.communicate(timeout=START_SECONDS)
+        assert asking.returncode == code
+        expect_one_line(errors, "Interrupted.")
