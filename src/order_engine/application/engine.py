@@ -211,13 +211,13 @@ class OrderEngine:
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
         self._check_limit(len(order_ids), lowest=0)
-        self._life.refuse_unless_started()
+        self._refuse_reading()
         return await self._surroundings.reading.all_of(order_ids)
 
     async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
         """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
         self._check_limit(len(order_ids), lowest=0)
-        self._life.refuse_unless_started()
+        self._refuse_reading()
         return await self._surroundings.reading.states(order_ids)
 
     async def status(self, order_id: str) -> Status:
@@ -251,7 +251,7 @@ class OrderEngine:
             message = f"The user_id {problem}."
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
-        self._life.refuse_unless_started()
+        self._refuse_reading()
         page = await self._surroundings.reading.page(query)
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
 
@@ -319,9 +319,12 @@ class OrderEngine:
     # Inside
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        self._refuse_reading()
+        return await self._surroundings.calls.ask(operation, orders, call())
+
+    def _refuse_reading(self) -> None:
         self._life.refuse_unless_started()
         self._surroundings.availability.refuse_reading()
-        return await self._surroundings.calls.ask(operation, orders, call())
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:
         if not lowest <= limit <= self._options.page_limit:
