@@ -322,6 +322,7 @@ async def test_an_action_during_an_outage_fails_and_may_be_made_again() -> None:
         with pytest.raises(OutcomeUnknown):
             await bench.within(15, engine.cancel("order1"))
         bench.repository.heal()
+        await bench.advance(1.1)
         assert (await bench.now(engine.cancel("order1"))).status is Status.CANCELLED
 
 

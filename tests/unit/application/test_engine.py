@@ -282,6 +282,7 @@ async def test_nothing_is_said_about_errors_that_nobody_fetched() -> None:
         waiting.cancel()
         await asyncio.gather(*placings, many, waiting, return_exceptions=True)
         bench.repository.away = False
+        await bench.advance(1.1)
         await bench.place(engine, "order1")
     del placings, many, waiting, engine
     gc.collect()

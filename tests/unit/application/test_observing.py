@@ -196,6 +196,7 @@ async def test_an_error_that_cannot_tell_itself_is_told_all_the_same() -> None:
         await bench.advance(5)
         assert bench.facts.of(RepositoryAway)
         bench.repository.refuse_batches(lambda _: None)
+        await bench.advance(1.5)
         await bench.place(engine, "order1")
         await bench.advance(5)
     assert await bench.story("order1") == ["placed", "claimed", "completed"]
