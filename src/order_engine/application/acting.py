@@ -71,10 +71,11 @@ class Acting:
 
     async def _apply_until_known(self, command: Command, deadline: float) -> Applied:
         surroundings = self._surroundings
-        backoff = Backoff(surroundings.random)
+        unanswered, locked = Backoff(surroundings.random), surroundings.busy_backoff()
         unknown: OutcomeUnknown | None = None
         busy: OrderBusy | None = None
         while True:
+            backoff = unanswered
             try:
                 applied = await self._apply(command)
                 if unknown is None or not await self._took_effect(command, applied):
@@ -82,7 +83,7 @@ class Acting:
             except OutcomeUnknown as error:
                 unknown = error
             except OrderBusy as error:
-                busy = error
+                busy, backoff = error, locked
             except Unavailable:
                 if unknown is None:
                     raise

@@ -1,7 +1,7 @@
 """The whole engine in virtual time under seeded faults: a proof by millions of orders, a test bench for processors.
 
 One seed gives one simulation: several engines in simulated processes, clients, an operator and a reader, on one store
-and one queue, while faults of up to 37 classes happen. What clients were told, what processors saw and what the store
+and one queue, while faults of up to 38 classes happen. What clients were told, what processors saw and what the store
 holds in the end is held against the promises.
 """
 

@@ -9,7 +9,7 @@ from typing import Final
 from order_engine.domain.order import Order, Standing
 from order_engine.simulation.books import Books
 from order_engine.simulation.deeds import Nature
-from order_engine.simulation.duties import check_answers, check_retries, check_runs
+from order_engine.simulation.duties import check_answers, check_reports, check_retries, check_runs
 from order_engine.simulation.instances import LONGEST_RESTART, Fleet
 from order_engine.simulation.passages import drive
 from order_engine.simulation.world import World
@@ -52,6 +52,7 @@ class Calm:
             check_runs(world, self._fleet)
             check_answers(world, self._fleet)
             check_retries(world, orders)
+            check_reports(world, orders)
             if world.record.violations:
                 return
             await asyncio.sleep(self._interval)

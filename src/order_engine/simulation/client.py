@@ -102,7 +102,8 @@ class Client:
         waiting = self.crowd.waiting[engine] = self.crowd.waiting.get(engine, 0) + 1
         try:
             options = engine.options
-            if waiting > options.max_waiting + (BATCHES_UNDER_WAY * options.batch_orders) + 1:
+            locked = max(1, options.max_waiting // 10) + options.batch_orders
+            if waiting > options.max_waiting + (BATCHES_UNDER_WAY * options.batch_orders) + locked + 1:
                 self.violate("P6", f"{waiting} placings wait in one process, {options.max_waiting} being its limit")
             return await engine.place(self.order, idempotency_key=self.key)
         finally:

@@ -9,7 +9,7 @@ from typing import Final
 from order_engine.domain.order import Order
 from order_engine.simulation.instances import Fleet
 from order_engine.simulation.passages import drive
-from order_engine.simulation.record import Run
+from order_engine.simulation.record import Claimant, Run
 from order_engine.simulation.world import World
 
 SLACK: Final = 0.25
@@ -26,6 +26,9 @@ def check_runs(world: World, fleet: Fleet) -> None:
     for life in fleet.lives:
         for run in life.overdue_runs:
             if now - run.began < lease_seconds * PART_OF_LEASE + SLACK:
+                continue
+            if world.locks.seconds_between(run.order.order_id, now - lease_seconds, now):
+                # What its lease says, and what was asked of it, could not be known here.
                 continue
             if run.stubborn:
                 _check_given_up(world, run)
@@ -81,3 +84,26 @@ def check_retries(world: World, orders: Iterable[Order]) -> None:
         if order.due - order.updated_at > longest:
             what = f"{order.order_id} is put off for {order.due - order.updated_at}"
             world.record.violate("backoff", what, order.order_id)
+
+
+def check_reports(world: World, orders: Iterable[Order]) -> None:
+    """See that a processor that has ended is reported soon, whatever keeps the reports on other orders."""
+    now, options, latency = world.loop.time(), world.plan.options, world.plan.latency
+    batches = options.concurrency / options.batch_orders + CALLS_OF_THE_REPOSITORY
+    longest = options.lease_seconds * PART_OF_LEASE + SLACK + 2 * latency * batches
+    for order in orders:
+        run = next((each for each in world.record.runs[order.order_id] if each.order.token == order.token), None)
+        if not order.held or run is None or run.ended is None or now - run.ended < longest:
+            continue
+        begin = run.ended - options.lease_seconds
+        if world.locks.seconds_between(order.order_id, begin, now) or _was_hindered(run.claimant, begin, now):
+            continue
+        what = f"{order.order_id} has been done for {now - run.ended:.2f} s in {run.claimant.name} and is not reported"
+        world.record.violate("neighbours", what, order.order_id)
+
+
+def _was_hindered(claimant: Claimant, begin: float, end: float) -> bool:
+    """Whether something kept a process from its reports between these moments."""
+    if claimant.dead or claimant.met_outage or claimant.was_paused_since(begin):
+        return True
+    return claimant.last_fault > begin or claimant.trouble_between(begin, end) > 0

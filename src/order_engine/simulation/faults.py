@@ -50,6 +50,7 @@ class Fault(StrEnum):
     OPERATOR_REDRIVES = "operator who redrives a failed order"
     OVERLOAD = "more placings at once than may wait"
     DISORDER = "callbacks out of order"
+    ORDERS_LOCKED = "orders locked by a stranger"
 
 
 OF_CALLS: Final = (
@@ -87,6 +88,7 @@ MISFORTUNES: Final = (
     Fault.DISK_FULL,
     Fault.CLOCK_JUMP,
     Fault.STORE_CLOCK_JUMP,
+    Fault.ORDERS_LOCKED,
 )
 """What strikes at a moment of its own, whoever does what just then."""
 LOSING: Final = frozenset(Fault) - frozenset(OF_CLIENTS) - frozenset(OF_THE_QUEUE) - frozenset({

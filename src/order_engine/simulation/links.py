@@ -61,7 +61,7 @@ class SimulatedRepository:
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Carry a `renew`."""
         order_ids = [lease.order_id for lease in leases]
-        call = partial(self._store.renew, leases, seconds)
+        call = partial(self._world.locks.renew, self._store, leases, seconds)
         return cast("Sequence[Renewed]", await self._carry("renew", order_ids, call))
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
@@ -105,19 +105,19 @@ class SimulatedRepository:
     # At the moment of their effect
 
     async def _add(self, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
-        added: Sequence[Added] = await self._store.add(placements, hold)
+        added: Sequence[Added] = await self._world.locks.add(self._store, placements, hold)
         if hold is not None:
             self._note_holds(each.order for each in added if each.order is not None and each.order.held)
         return added
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
-        claimed: Claimed = await self._store.claim(terms)
+        claimed: Claimed = await self._world.locks.claim(self._store, terms)
         self._world.retries.check_claimed(claimed.orders)
         self._note_holds(claimed.orders)
         return claimed
 
     async def _apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
-        answers: Sequence[Applied] = await self._store.apply(commands)
+        answers: Sequence[Applied] = await self._world.locks.apply(self._store, commands)
         for command, answer in zip(commands, answers, strict=True):
             if command.action is Action.RETRY and answer.refusal is None:
                 self._world.retries.applied(command)

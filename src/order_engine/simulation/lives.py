@@ -245,7 +245,8 @@ class Life:
         world = self._world
         orders = drive(world.store.get(list(world.record.told)))
         for order in orders.values():
-            if order.held and world.claimants.get(order.claim_id) is self.claimant:
+            locked = world.locks.seconds_between(order.order_id, self._drain_began, world.loop.time())
+            if order.held and not locked and world.claimants.get(order.claim_id) is self.claimant:
                 world.record.violate(
                     "P9", f"{self.claimant.name} has drained and holds {order.order_id}", order.order_id
                 )

@@ -15,6 +15,8 @@ from order_engine.simulation.world import World
 MOST_STRIKES: Final = 4
 MOST_TURNS: Final = 40
 """Turns of the loop between the moment that is drawn and the blow: so a crash meets every await."""
+LOCKED_AT_MOST: Final = 5
+"""Of so many orders one is locked by a stranger, at most."""
 LARGEST_JUMP: Final = 3600.0
 
 Blow: TypeAlias = Callable[[Fault], Awaitable[None]]
@@ -39,6 +41,7 @@ class Misfortunes:
             Fault.DISK_FULL: self._part,
             Fault.CLOCK_JUMP: self._jump,
             Fault.STORE_CLOCK_JUMP: self._jump_store,
+            Fault.ORDERS_LOCKED: self._lock,
         }
 
     async def happen(self) -> None:
@@ -85,6 +88,19 @@ class Misfortunes:
         self._outages.end(whom)
         self._world.tell("store", f"is back for {whom or 'everybody'}")
         self._world.fault_ended()
+
+    async def _lock(self, fault: Fault) -> None:
+        """Lock some orders, whether they are placed already or not, as a transaction does that stays open."""
+        random, world = self._random, self._world
+        order_ids = list(world.record.told)
+        some = random.sample(order_ids, min(len(order_ids), random.randint(1, 1 + len(order_ids) // LOCKED_AT_MOST)))
+        seconds = world.plan.options.lease_seconds * random.uniform(0.02, 1.5)
+        world.struck(fault, "store", f"{len(some)} orders are locked for {seconds:.3f} s", *some)
+        world.locks.begin(some, world.loop.time())
+        await asyncio.sleep(seconds)
+        world.locks.end(some, world.loop.time())
+        world.tell("store", "the lock is gone", *some)
+        world.fault_ended()
 
     async def _jump(self, fault: Fault) -> None:
         if (life := self._fleet.some_life(self._random)) is not None:

@@ -138,6 +138,8 @@ class Rounds:
         hold = self._world.holds.get((order_id, token))
         if hold is None or hold.claim_id in self._world.claim_troubles:
             return
+        if self._locked_seconds(event, hold.since):
+            return
         claimant, until = hold.claimant, self._seen[order_id, event.version]
         if claimant.leaves_since <= until or claimant.met_outage or claimant.was_paused_since(hold.since):
             return
@@ -153,22 +155,27 @@ class Rounds:
         until = self._seen[following.order_id, following.version]
         claimant = hold.claimant
         run = self._runs.get((claim.order_id, claim.token or 0))
-        if _is_gone(claimant, hold.since, until) or self._world.jumped_ahead(hold.since, until):
+        locked = self._locked_seconds(following, hold.since)
+        if _is_gone(claimant, hold.since, until, locked) or self._world.jumped_ahead(hold.since, until):
             return
         if run is not None and run.stubborn:
             return
         enough = self._world.plan.options.lease_seconds * ENOUGH_TO_LOSE
         trouble = claimant.trouble_between(hold.since - 2 * self._world.plan.latency, until)
-        if max(trouble, self._world.claim_troubles.get(hold.claim_id, 0.0)) < enough:
+        if max(trouble + locked, self._world.claim_troubles.get(hold.claim_id, 0.0)) < enough:
             what = f"attempt {claim.token} vanished although nothing happened to {claimant.name}"
             self._violate("P7", claim.order_id, what)
+
+    def _locked_seconds(self, event: Event, since: float) -> float:
+        """Return for how long the order of an event was locked by a stranger from a moment until then."""
+        return self._world.locks.seconds_between(event.order_id, since, self._seen[event.order_id, event.version])
 
     def _violate(self, promise: str, order_id: str, what: str) -> None:
         self._world.record.violate(promise, f"{order_id} {what}", order_id)
 
 
-def _is_gone(claimant: Claimant, since: float, until: float) -> bool:
+def _is_gone(claimant: Claimant, since: float, until: float, locked: float) -> bool:
     """Whether its process ended, and not in peace."""
-    # A drain has little time: one call that fails then may cost what it was to release.
-    was_hindered = claimant.crashed or claimant.met_outage or claimant.last_fault > since
+    # A drain has little time: one call that fails then may cost what it was to release, and so may a lock.
+    was_hindered = claimant.crashed or claimant.met_outage or claimant.last_fault > since or locked > 0
     return claimant.gone_at <= until and was_hindered

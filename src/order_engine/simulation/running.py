@@ -20,7 +20,7 @@ from order_engine.simulation.calm import Calm
 from order_engine.simulation.clients import Clients
 from order_engine.simulation.clocks import SimulatedClock
 from order_engine.simulation.deeds import Nature, draw_natures
-from order_engine.simulation.duties import check_answers, check_runs
+from order_engine.simulation.duties import check_answers, check_reports, check_runs
 from order_engine.simulation.faults import ALL, Fault, Tally
 from order_engine.simulation.instances import Fleet
 from order_engine.simulation.lives import Parts
@@ -181,6 +181,8 @@ class _Simulation:
         world.fault_ended()
         world.tell("world", "is calm from now on")
         await asyncio.gather(*others)
+        # A call that is slow may take effect long after its caller has given up, and after everything else has ended.
+        await asyncio.sleep(max(0.0, world.last_fault - world.loop.time()) + world.plan.latency)
         calm = Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
         await calm.watch()
         await calm.see_everybody_ready()
@@ -207,6 +209,7 @@ class _Simulation:
             self._books.check()
             check_runs(self._world, self._fleet)
             check_answers(self._world, self._fleet)
+            check_reports(self._world, drive(self._world.store.get(list(self._books.unfinished))).values())
 
 
 def _clear_up(loop: SimulatedLoop) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation.clocks import SimulatedClock
 from order_engine.simulation.faults import Fault, Tally
+from order_engine.simulation.locks import Locks
 from order_engine.simulation.loop import SimulatedLoop
 from order_engine.simulation.plan import Plan
 from order_engine.simulation.record import Claimant, Record
@@ -39,6 +40,8 @@ class World:
     """Whether the last fault is over."""
     last_fault: float = 0.0
     """When a process died last, or trouble ended."""
+    locks: Locks = field(default_factory=Locks)
+    """The orders that strangers have locked in the store."""
     jumped: bool = False
     """Whether the store's clock was set at all."""
     jumps_ahead: list[float] = field(default_factory=list)

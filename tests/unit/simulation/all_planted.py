@@ -12,6 +12,7 @@ from tests.unit.simulation import (
     planted_asking,
     planted_claiming,
     planted_ending,
+    planted_locks,
     planted_placing,
     planted_stores,
     planted_working,
@@ -28,6 +29,7 @@ MODULES: Final = (
     planted_working,
     planted_around_work,
     planted_ending,
+    planted_locks,
     planted_stores,
 )
 """Importing them enters their bugs."""

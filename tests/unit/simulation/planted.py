@@ -120,6 +120,10 @@ LOST_REDRIVES: Final = Circumstances(
 SLOW: Final = Circumstances("slow work", {Fault.PROCESSOR_SLOW: 0.5})
 KILLERS: Final = Circumstances("killers", {Fault.PROCESSOR_KILLS: 1, Fault.PROCESSOR_FAILS: 0.1})
 BELLS: Final = Circumstances("bells", {Fault.QUEUE_FAILS: 0.1, Fault.QUEUE_LOSES: 0.1, Fault.QUEUE_REPEATS: 0.1})
+LOCKS: Final = Circumstances(
+    "locks", {Fault.ORDERS_LOCKED: 1, Fault.PROCESSOR_SLOW: 0.3, Fault.CLIENT_CANCELS: 0.1}, MANY_INSTANCES
+)
+"""Orders that strangers lock while they are placed, worked on and cancelled."""
 REFUSALS: Final = Circumstances("refused calls", {Fault.CALL_FAILS: 0.2})
 OVERLOADED: Final = Circumstances("overload", {Fault.OVERLOAD: 1, Fault.CALL_SLOW: 0.2})
 CROWDS: Final = Circumstances("many orders", {}, Sizes(orders=2000, instances=2))
