@@ -58,7 +58,7 @@ FLAGS: Mapping[str, Flag] = {
     ),
     "url": Flag(SERVICE, "URL", "none", "the running service that the commands talk to"),
     "concurrency": Flag(WORK, "NUMBER", "1000", "orders worked on at once, per process"),
-    "threads": Flag(WORK, "NUMBER", "1000", "the same for a processor that is a plain function"),
+    "threads": Flag(WORK, "NUMBER", "32", "the same for a processor that is a plain function"),
     "lease_seconds": Flag(WORK, "SECONDS", "30", "how long an order stays with a worker that is not heard of"),
     "max_attempts": Flag(WORK, "NUMBER", "5", "failures before an order is Failed"),
     "max_deliveries": Flag(WORK, "NUMBER", "10", "attempts without a report before an order is Failed"),

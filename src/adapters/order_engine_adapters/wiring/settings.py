@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     url: AddressOrNone = Field(None, description="the running service that the commands talk to")
     api_key: KeyOrNone = Field(None, description="the key that the commands show to the service")
     concurrency: Count = Field(1000, description="orders worked on at once, per process")
-    threads: Count = Field(1000, description="the same for a processor that is a plain function")
+    threads: Count = Field(32, description="the same for a processor that is a plain function")
     lease_seconds: Seconds = Field(30.0, description="how long an order stays with a worker that is not heard of")
     max_attempts: Count = Field(5, description="failures before an order is Failed")
     max_deliveries: Count = Field(10, description="attempts without a report before an order is Failed")
