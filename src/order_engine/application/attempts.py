@@ -105,6 +105,7 @@ class Attempts:
         """Start with every slot free."""
         self.slots = slots
         self._limit = slots
+        self._allowed: int | None = None
         self._promised = 0
         self._running: dict[tuple[str, int], Attempt] = {}
         self.own_leases = OwnLeases(self._running)
@@ -118,7 +119,13 @@ class Attempts:
     @property
     def free(self) -> int:
         """The number of orders that may be claimed now."""
-        return min(self.slots, self._limit) - self._promised - len(self._running)
+        free = min(self.slots, self._limit) - self._promised - len(self._running)
+        return free if self._allowed is None else min(free, self._allowed - self._promised)
+
+    def allow(self, attempts: int | None) -> None:
+        """Let so many new attempts begin from now on, until this is called again; None: as many as there are slots."""
+        self._allowed = attempts
+        self._update()
 
     @property
     def limit(self) -> int:
@@ -173,6 +180,8 @@ class Attempts:
                 begun.append(attempt)
                 if order.vanished:
                     self._suspects[order.vanished] += 1
+        if self._allowed is not None:
+            self._allowed = max(0, self._allowed - len(begun))
         self._update()
         return begun
 

@@ -108,7 +108,10 @@ class OrderEngine:
 
     @property
     def ready(self) -> bool:
-        """Whether to send orders here: the engine runs, will not drain soon, and its repository answered last time."""
+        """Whether to send orders here.
+
+        The engine runs, will not drain soon, its repository answered last time, and attempts can be started.
+        """
         return self._life.readiness is Readiness.READY
 
     @property

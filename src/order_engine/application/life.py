@@ -41,6 +41,8 @@ class Readiness(StrEnum):
     STOPPED = "stopped"
     UNAVAILABLE = "unavailable"
     """The repository does not answer, or takes no changes."""
+    EXHAUSTED = "exhausted"
+    """No attempt can be started, for a lack of threads or memory."""
 
 
 class Life:
@@ -71,8 +73,10 @@ class Life:
     def readiness(self) -> Readiness:
         """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
         if self.runs and not self._retired:
-            away = self._surroundings.availability.away
-            return Readiness.UNAVAILABLE if away else Readiness.READY
+            if self._surroundings.availability.away:
+                return Readiness.UNAVAILABLE
+            can_start = self._worker is None or self._worker.can_start
+            return Readiness.READY if can_start else Readiness.EXHAUSTED
         if self._state is State.NEW:
             return Readiness.STARTING
         has_died = self._loops is not None and self._loops.done()

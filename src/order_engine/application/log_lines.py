@@ -13,9 +13,12 @@ from order_engine.domain.order import Order
 from order_engine.domain.tracing import trace_id_of
 from order_engine.ports.observer import (
     AttemptFailed,
+    AttemptsNotStarted,
+    AttemptsStartAgain,
     AttemptSuperseded,
     AttemptsVanished,
     BellDropped,
+    LoopBlocked,
     OrderLocked,
     ProcessorStuck,
     QueueAway,
@@ -28,7 +31,8 @@ from order_engine.ports.observer import (
 OrderTrouble: TypeAlias = (
     AttemptFailed | AttemptsVanished | AttemptSuperseded | ProcessorStuck | OrderLocked | ReportFailed
 )
-Trouble: TypeAlias = OrderTrouble | RepositoryAway | RepositoryBack | QueueAway | RenewalsLimitOrders | BellDropped
+ProcessTrouble: TypeAlias = AttemptsNotStarted | AttemptsStartAgain | LoopBlocked | RenewalsLimitOrders
+Trouble: TypeAlias = OrderTrouble | ProcessTrouble | RepositoryAway | RepositoryBack | QueueAway | BellDropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,34 @@ def line_of(fact: Trouble) -> LogLine:
         case QueueAway(error):
             message = "the queue is away, the poll goes on: %s"
             return LogLine("failures of the queue", message, (error,), error=_unexpected(error))
+        case BellDropped(orders):
+            return LogLine("drops of the queue", "the queue is slow: %d orders are left to the poll", (orders,))
+        case AttemptsNotStarted() | AttemptsStartAgain() | LoopBlocked() | RenewalsLimitOrders():
+            return _of_the_process(fact)
+        case _:
+            return _of_an_order(fact)
+
+
+def _of_the_process(fact: ProcessTrouble) -> LogLine:
+    match fact:
+        case AttemptsNotStarted(error):
+            message = "Cannot start attempts. %s Orders are released and retried; this process is not ready."
+            return LogLine("failures to start attempts", message, (error,))
+        case AttemptsStartAgain():
+            return LogLine("recoveries in starting attempts", "Attempts can be started again.")
+        case LoopBlocked(seconds):
+            message = (
+                "The event loop was blocked for %.1f s: no lease was renewed and no request answered. If a processor "
+                "is an `async` function that blocks (time.sleep, a computation, a driver without async), make it a "
+                "plain function."
+            )
+            return LogLine("blocks of the event loop", message, (seconds,))
         case RenewalsLimitOrders(orders, concurrency):
             message = (
                 "leases are renewed too slowly for %d orders at once: limited to %d. "
                 "Set a longer lease_seconds or a lower concurrency, or use a faster database."
             )
             return LogLine("limits by slow renewals", message, (concurrency, orders))
-        case BellDropped(orders):
-            return LogLine("drops of the queue", "the queue is slow: %d orders are left to the poll", (orders,))
-        case _:
-            return _of_an_order(fact)
 
 
 def _of_an_order(fact: OrderTrouble) -> LogLine:

@@ -9,10 +9,12 @@ from concurrent import futures
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from threading import Thread
 from typing import TypeAlias
 
+from order_engine.application.policies import failure_reason
 from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.threads import Threads
+from order_engine.domain.errors import AttemptNotStarted
 from order_engine.domain.order import Order
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 
@@ -21,12 +23,12 @@ POLITE_CANCELLATIONS = 1
 AwaitableProcessor: TypeAlias = Callable[[Order], Awaitable[object]]
 
 
-def as_coroutine(processor: OrderProcessor | PlainProcessor) -> AwaitableProcessor:
-    """Return `processor` itself, or a plain function in a thread of its own for each attempt.
+def as_coroutine(processor: OrderProcessor | PlainProcessor, threads: Threads) -> AwaitableProcessor:
+    """Return `processor` itself, or a plain function that runs in `threads`.
 
     What the processor returned is for `finish`.
     """
-    return processor if is_coroutine_processor(processor) else ThreadedProcessor(processor)
+    return processor if is_coroutine_processor(processor) else ThreadedProcessor(processor, threads)
 
 
 async def finish(result: object) -> None:
@@ -59,19 +61,22 @@ _Ending: TypeAlias = "tuple[object, BaseException | None]"
 
 
 class ThreadedProcessor:
-    """Runs a plain function in a daemon thread of its own for each attempt.
+    """Runs a plain function in threads.
 
-    A thread cannot be cancelled: the attempt lasts until the function returns, and keeps its slot so long. Daemon
-    threads, not the loop's executor: a function that hangs must not keep the process from ending. A second
+    A thread cannot be cancelled: the attempt lasts until the function returns, and keeps its slot so long. A second
     cancellation lets go of the thread.
     """
 
-    def __init__(self, function: Callable[[Order], object]) -> None:
-        """Wrap `function`."""
+    def __init__(self, function: Callable[[Order], object], threads: Threads) -> None:
+        """Run `function` in `threads`."""
         self._function = function
+        self._threads = threads
 
     async def __call__(self, order: Order) -> object:
-        """Run the function on `order` to its end, and return what it returned."""
+        """Run the function on `order` to its end, and return what it returned.
+
+        Raises AttemptNotStarted where there is no thread to be had.
+        """
         result, error = await self._ending(order)
         if error is not None:
             raise error
@@ -93,7 +98,11 @@ class ThreadedProcessor:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, ended, (result, error))
 
-        Thread(target=run, name=f"order_engine-{order.order_id}", daemon=True).start()
+        try:
+            self._threads.run(run, f"order_engine-{order.order_id}")
+        except (RuntimeError, MemoryError, OSError) as error:
+            message = f"No thread can be started for a processor: {failure_reason(error)}."
+            raise AttemptNotStarted(message) from error
         cancellations = 0
         while not ended.done():
             try:

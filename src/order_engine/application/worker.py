@@ -11,13 +11,16 @@ from order_engine.application.claiming import Claimer
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
 from order_engine.application.limits import ended_within
-from order_engine.application.policies import RetryPolicy
+from order_engine.application.policies import RetryPolicy, failure_reason
 from order_engine.application.processor_kinds import is_coroutine_processor
 from order_engine.application.processors import as_coroutine, finish
 from order_engine.application.reporting import Report, Reporter
+from order_engine.application.starting import Starter, StartTrouble
 from order_engine.application.surroundings import Surroundings
+from order_engine.application.threads import Threads
 from order_engine.application.waiting import Waiters
 from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.errors import AttemptNotStarted
 from order_engine.domain.order import Order, Standing, Status
 from order_engine.ports.observer import AttemptFailed, AttemptsVanished, ProcessorStuck
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
@@ -46,11 +49,14 @@ class Worker:
         self._surroundings = surroundings
         self._waiters = waiters
         self._doorbell = doorbell
-        self._processor = as_coroutine(processor)
+        self._threads = Threads()
+        self._processor = as_coroutine(processor, self._threads)
         self._policy = RetryPolicy(options.max_attempts, options.backoff_seconds, options.backoff_cap_seconds)
         self._attempts = Attempts(slots)
         self._reporter = Reporter(surroundings, self._reported)
         self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
+        self._starter = Starter(surroundings.clock, self._run, self._not_started)
+        self._start_trouble = StartTrouble(surroundings, self._attempts, self._claimer.slot_freed)
         self._grace_is_over = False
         self._has_let_go = False
         self._capacity = Capacity(
@@ -72,12 +78,18 @@ class Worker:
             self._claimer.listen(),
             self._leases.renew(),
             self._leases.watch(),
+            self._start_trouble.run(),
         )
 
     @property
     def in_flight(self) -> InFlight:
         """How many orders are worked on here, and how many may be."""
         return self._capacity.in_flight
+
+    @property
+    def can_start(self) -> bool:
+        """Whether attempts can be started here, as far as is known."""
+        return not self._start_trouble.present
 
     # Orders that are born claimed
 
@@ -147,6 +159,7 @@ class Worker:
     def cancel_attempts(self) -> None:
         """Cancel every attempt that is still here; none of them reports any more."""
         self._has_let_go = True
+        self._starter.stop()
         for attempt in self._attempts:
             if attempt.task is not None:
                 attempt.task.cancel()
@@ -159,6 +172,7 @@ class Worker:
         self.cancel_attempts()
         for _ in range(TURNS_TO_END):
             await self._surroundings.clock.sleep(0)
+        self._threads.close()
 
     async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
         return await ended_within(self._surroundings.clock, seconds, awaitable)
@@ -176,13 +190,11 @@ class Worker:
         """Start an attempt on each order; their leases count from when they were asked for."""
         now = self._surroundings.clock.monotonic()
         lease_until = asked + self._surroundings.options.lease_seconds
-        create_task = asyncio.get_running_loop().create_task
         begun = self._attempts.begin(orders, now, lease_until)
         if reason := self._too_late(lease_until, now):
             for attempt in begun:
                 attempt.stop(reason, now)
-        for attempt in begun:
-            attempt.task = create_task(self._run(attempt))
+        self._starter.start(begun)
 
     def _too_late(self, lease_until: float, now: float) -> StopReason | None:
         """Return why a claim was answered so late that its orders are released, and no processor sees them."""
@@ -218,6 +230,12 @@ class Worker:
         else:
             self._reporter.report(attempt, command)
 
+    def _not_started(self, attempt: Attempt, error: Exception) -> None:
+        """Release an attempt for which there can be no task."""
+        attempt.processing = False
+        message = f"No task can be started for a processor: {failure_reason(error)}."
+        self._reporter.report(attempt, self._report(attempt, AttemptNotStarted(message)))
+
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
         """Free the slots, unless a processor that was given up still runs in one, and tell who waits for the orders."""
         self._leave([report.attempt for report in reports if not report.attempt.given_up])
@@ -241,6 +259,9 @@ class Worker:
         order = attempt.order
         if error is None:
             return Command(order.order_id, Action.COMPLETE, token=order.token)
+        if isinstance(error, AttemptNotStarted):
+            self._start_trouble.note(error)
+            return Command(order.order_id, Action.RELEASE, token=order.token)
         if attempt.stop_reason is None:
             return self._policy.after_failure(order, error, self._surroundings.random)
         return self._report_on_stopped(attempt)

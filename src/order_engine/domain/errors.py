@@ -239,6 +239,12 @@ class AdapterFault(OrderEngineError):
     code = "adapter_fault"
 
 
+class AttemptNotStarted(OrderEngineError):
+    """No thread could be started for a processor. The order is released, and the attempt does not count."""
+
+    code = "attempt_not_started"
+
+
 class Rejected(OrderEngineError):
     """Raised by a processor: this order can never succeed. It ends as Failed without another attempt."""
 

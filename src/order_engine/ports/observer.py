@@ -76,6 +76,25 @@ class ProcessorStuck:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptsNotStarted:
+    """Attempts cannot be started in this process. Their orders are released, and it claims fewer for a while."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsStartAgain:
+    """Attempts can be started again, as far as they have been tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopBlocked:
+    """The event loop stood still for so many seconds, in which no lease could be renewed and nobody was answered."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class OrderLocked:
     """Another transaction has locked an order for a while; `action` on it is made again until it is free."""
 
@@ -129,6 +148,9 @@ Fact: TypeAlias = (
     | ReportFailed
     | AttemptSuperseded
     | ProcessorStuck
+    | AttemptsNotStarted
+    | AttemptsStartAgain
+    | LoopBlocked
     | OrderLocked
     | RenewalsLimitOrders
     | RepositoryAway

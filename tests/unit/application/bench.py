@@ -223,6 +223,10 @@ class Bench:
         """Let time pass."""
         await self.clock.advance(seconds)
 
+    def block(self, seconds: float) -> None:
+        """Let time pass while nobody else does anything: as code does that blocks the event loop."""
+        self.clock._elapsed += seconds  # noqa: SLF001 - no other clock can stand for it
+
     async def within(self, seconds: float, awaitable: Awaitable[Outcome]) -> Outcome:
         """Return the outcome of `awaitable`, which has to be there within so many seconds of the clock."""
         task = asyncio.ensure_future(awaitable)

@@ -13,6 +13,7 @@ import pytest
 from order_engine import Order
 from order_engine.application.processor_kinds import is_coroutine_processor
 from order_engine.application.processors import ThreadedProcessor, as_coroutine
+from order_engine.application.threads import Threads
 from order_engine.domain.decisions import Transition, place
 from order_engine.domain.validation import validate
 from order_engine_adapters.clocks import ManualClock
@@ -26,6 +27,11 @@ def order() -> Order:
     decision = place(None, validate(new_order("order1"), ""), ManualClock().now())
     assert isinstance(decision, Transition)
     return decision.order
+
+
+def threaded(function: Callable[[Order], object]) -> ThreadedProcessor:
+    """Return a processor that runs `function` in threads of its own."""
+    return ThreadedProcessor(function, Threads())
 
 
 async def some_turns() -> None:
@@ -73,13 +79,13 @@ class _Synchronous:
 def test_what_is_a_coroutine_function(processor: Callable[[Order], object], *, coroutine: bool) -> None:
     """Coroutine functions are used as they are; everything else gets a thread."""
     assert is_coroutine_processor(processor) is coroutine
-    assert (as_coroutine(processor) is processor) is coroutine
+    assert (as_coroutine(processor, Threads()) is processor) is coroutine
 
 
 async def test_a_plain_function_runs_in_a_daemon_thread_named_after_the_order() -> None:
     """A thread that hangs must not keep the process from ending, and is found by its name."""
     threads: list[threading.Thread] = []
-    await ThreadedProcessor(lambda _: threads.append(threading.current_thread()))(order())
+    await threaded(lambda _: threads.append(threading.current_thread()))(order())
     assert threads[0] is not threading.main_thread()
     assert threads[0].daemon
     assert "order1" in threads[0].name
@@ -94,14 +100,14 @@ async def test_a_plain_function_sees_the_context_of_its_caller() -> None:
         MARK.set("thread")
 
     MARK.set("caller")
-    await ThreadedProcessor(function)(order())
+    await threaded(function)(order())
     assert (seen, MARK.get()) == (["caller"], "caller")
 
 
 async def test_one_cancellation_waits_for_the_thread_and_a_second_lets_go() -> None:
     """A thread cannot be stopped: its slot is taken until it ends, except where the engine itself ends."""
     gate = threading.Event()
-    running = asyncio.ensure_future(ThreadedProcessor(lambda _: gate.wait(20))(order()))
+    running = asyncio.ensure_future(threaded(lambda _: gate.wait(20))(order()))
     await some_turns()
     running.cancel()
     await some_turns()
@@ -121,7 +127,7 @@ async def test_a_thread_that_ends_after_a_cancellation_has_an_outcome() -> None:
         message = "late"
         raise LookupError(message)
 
-    running = asyncio.ensure_future(ThreadedProcessor(function)(order()))
+    running = asyncio.ensure_future(threaded(function)(order()))
     await some_turns()
     running.cancel()
     await some_turns()
@@ -134,13 +140,14 @@ def test_a_thread_that_outlives_its_loop_ends_quietly() -> None:
     """After the loop is closed there is nobody to tell, which is no error of the thread's."""
     gate, errors = threading.Event(), list[object]()
     threads: list[threading.Thread] = []
+    pool = Threads()
 
     def function(_order: Order) -> None:
         threads.append(threading.current_thread())
         gate.wait(20)
 
     async def main() -> None:
-        running = asyncio.ensure_future(ThreadedProcessor(function)(order()))
+        running = asyncio.ensure_future(ThreadedProcessor(function, pool)(order()))
         await asyncio.sleep(0)
         running.cancel()
         await asyncio.sleep(0)
@@ -149,6 +156,7 @@ def test_a_thread_that_outlives_its_loop_ends_quietly() -> None:
     try:
         asyncio.run(main())
         gate.set()
+        pool.close()
         threads[0].join(10)
     finally:
         threading.excepthook = hook

@@ -54,7 +54,7 @@ class ManualClock:
             if not woken.done():
                 woken.set_result(None)
                 await self._settle()
-        self._elapsed = until
+        self._elapsed = max(self._elapsed, until)
         await self._settle()
 
     async def _settle(self) -> None:

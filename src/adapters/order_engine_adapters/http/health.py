@@ -30,6 +30,7 @@ SENTENCES: Final[Mapping[Readiness, str]] = {
     Readiness.STARTING: "The service is starting. It takes no orders yet.",
     Readiness.DRAINING: "The service is shutting down. It takes no more orders.",
     Readiness.STOPPED: "The service has stopped. It takes no more orders.",
+    Readiness.EXHAUSTED: "The service cannot start work on orders: threads or memory are exhausted.",
 }
 
 

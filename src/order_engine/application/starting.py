@@ -1,0 +1,138 @@
+"""Starting attempts: as fast as the event loop keeps up, and less where none can be started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import NoReturn
+
+from order_engine.application.attempts import Attempt, Attempts
+from order_engine.application.policies import Backoff
+from order_engine.application.surroundings import Surroundings
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
+
+FIRST_AT_ONCE = 16
+MAX_AT_ONCE = 100
+"""Attempts that begin in one turn of the event loop, at first and at most."""
+SLOW_TURN_SECONDS = 0.05
+"""A turn that took longer began too many: whoever asks for `/livez` waits as long."""
+FIRST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 10.0
+TRIAL_SECONDS = 1.0
+"""So long a number of new attempts has to have begun without trouble before twice as many are tried."""
+
+
+class Starter:
+    """Begins attempts in turns of the event loop, few where a turn takes long.
+
+    The first step of a processor may compute, and with a plain function it may have to wait for its thread: 500 of
+    them in one turn would keep the loop from renewals and requests meanwhile.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        begin: Callable[[Attempt], Coroutine[object, object, None]],
+        failed: Callable[[Attempt, Exception], None],
+    ) -> None:
+        """Begin an attempt by a task of what `begin` returns; `failed` is called where there can be no task."""
+        self._clock = clock
+        self._begin = begin
+        self._failed = failed
+        self._waiting: deque[Attempt] = deque()
+        self._is_turning = False
+        self._at_once = FIRST_AT_ONCE
+
+    def start(self, attempts: Sequence[Attempt]) -> None:
+        """Begin these, after those that wait already."""
+        if self._is_turning:
+            self._waiting.extend(attempts)
+        elif len(attempts) == 1:
+            self._create_task(attempts[0])
+        elif attempts:
+            self._waiting.extend(attempts)
+            self._take_turn()
+
+    def stop(self) -> None:
+        """Begin none of those that wait."""
+        self._waiting.clear()
+
+    def _take_turn(self) -> None:
+        self._is_turning = True
+        count = min(len(self._waiting), self._at_once)
+        started = self._clock.monotonic()
+        for _ in range(count):
+            attempt = self._waiting.popleft()
+            attempt.started = started
+            self._create_task(attempt)
+        # Called after the first step of each of these tasks.
+        asyncio.get_running_loop().call_soon(self._turn_ended, count, started)
+
+    def _turn_ended(self, count: int, started: float) -> None:
+        if self._clock.monotonic() - started > SLOW_TURN_SECONDS:
+            self._at_once = max(1, count // 2)
+        elif count == self._at_once:
+            self._at_once = min(MAX_AT_ONCE, count * 2)
+        self._is_turning = False
+        if self._waiting:
+            self._take_turn()
+
+    def _create_task(self, attempt: Attempt) -> None:
+        beginning = self._begin(attempt)
+        try:
+            attempt.task = asyncio.get_running_loop().create_task(beginning)
+        except Exception as error:  # noqa: BLE001 - a lack of memory, or whatever a task factory of the host's raises
+            beginning.close()
+            self._failed(attempt, error)
+
+
+class StartTrouble:
+    """What is done where attempts cannot be started: nothing is claimed for a while, and then ever more again."""
+
+    def __init__(self, surroundings: Surroundings, attempts: Attempts, resume: Callable[[], None]) -> None:
+        """Bound what `attempts` may take; `resume` claims again."""
+        self._surroundings = surroundings
+        self._attempts = attempts
+        self._resume = resume
+        self._failed = asyncio.Event()
+        self.present = False
+        """Whether the last attempt that was tried could not be started, as far as is known."""
+
+    def note(self, error: BaseException) -> None:
+        """Note that an attempt could not be started."""
+        self._attempts.allow(0)
+        self._failed.set()
+        if not self.present:
+            self.present = True
+            self._surroundings.observer.observe(AttemptsNotStarted(error))
+
+    async def run(self) -> NoReturn:
+        """Let claims go on after each failure, for as long as the engine runs."""
+        backoff = Backoff(self._surroundings.random, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
+        while True:
+            await self._failed.wait()
+            self._failed.clear()
+            await self._surroundings.clock.sleep(backoff.pause())
+            if not self._failed.is_set() and await self._has_recovered():
+                backoff.reset()
+
+    async def _has_recovered(self) -> bool:
+        """Allow one new attempt, then two, then four; return False as soon as one cannot be started."""
+        allowed = 1
+        while allowed <= self._attempts.slots:
+            self._allow(allowed)
+            await self._surroundings.clock.sleep(TRIAL_SECONDS)
+            if self._failed.is_set():
+                return False
+            if self.present:
+                self.present = False
+                self._surroundings.observer.observe(AttemptsStartAgain())
+            allowed *= 2
+        self._allow(None)
+        return True
+
+    def _allow(self, attempts: int | None) -> None:
+        self._attempts.allow(attempts)
+        self._resume()
