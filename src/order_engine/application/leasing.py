@@ -13,7 +13,7 @@ from order_engine.application.limits import ended_within
 from order_engine.application.surroundings import Surroundings
 from order_engine.domain.commands import Action, Lease
 from order_engine.domain.errors import OrderEngineError
-from order_engine.ports.observer import AttemptSuperseded, OrderLocked
+from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, OrderLocked
 from order_engine.ports.repository import Renewed
 
 MARGIN = 1 / 6
@@ -72,9 +72,23 @@ class Leases:
         interval = min(limit for limit in limits if limit > 0) / WATCHES
         while True:
             self._surroundings.availability.beat()
+            due = self._surroundings.clock.monotonic() + interval
             await self._surroundings.clock.sleep(interval)
+            late = self._surroundings.clock.monotonic() - due
+            if late > interval:
+                await self._go_on_after_a_block(late)
             for attempt in self._attempts:
                 self._check(attempt, self._surroundings.clock.monotonic())
+
+    async def _go_on_after_a_block(self, seconds: float) -> None:
+        """Renew what could not be renewed for so long, and stop nobody before it is known whose the orders are.
+
+        The time of the block is not the attempts': no processor could do anything.
+        """
+        self._surroundings.observer.observe(LoopBlocked(seconds))
+        for attempt in self._attempts:
+            attempt.started += seconds
+        await self._renew_all(self._attempts)
 
     def ends_soon(self, lease_until: float, now: float) -> bool:
         """Whether a lease is so near its end that no processor may run under it."""
@@ -150,7 +164,7 @@ class Leases:
         if attempt.stop_reason is None:
             if self.ends_soon(attempt.lease_until, now):
                 attempt.stop(StopReason.LEASE_ENDS, now)
-            elif options.attempt_seconds and now - attempt.started >= options.attempt_seconds:
+            elif options.attempt_seconds and attempt.begun and now - attempt.started >= options.attempt_seconds:
                 attempt.stop(StopReason.TIME_IS_UP, now)
         elif not attempt.given_up and now - attempt.stopped >= options.stop_seconds:
             self._give_up(attempt)

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from order_engine import Order, Status
+from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.suspects import SuspectRoom
 from order_engine.domain.validation import validate
-from order_engine.ports.observer import AttemptSuperseded, ProcessorStuck, Reported
+from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, ProcessorStuck, Reported
 from tests.unit.application.bench import Bench, Work, at, first_then, hangs, new_order, order_ids, takes
 from tests.unit.application.faults import AnswersShort, Fails, IsSlow, NeverAnswers
 
@@ -258,3 +260,67 @@ async def test_time_of_day_does_not_matter_to_the_worker() -> None:
         await bench.advance(65)
     assert work.cancelled == []
     assert await bench.status("order1") is Status.COMPLETED
+
+
+async def test_leases_that_ended_while_the_loop_was_blocked_are_renewed_before_anybody_is_stopped() -> None:
+    """A processor that blocks harms its neighbours no further: nobody has taken them, so they go on."""
+    bench = Bench()
+    work = Work(takes(bench, 100))
+    async with bench.engine(work, lease_seconds=30) as engine:
+        await bench.place(engine, *order_ids(50))
+        await bench.advance(12)
+        bench.block(40)
+        await bench.advance(100)
+    assert sorted(work.finished) == sorted(order_ids(50))
+    assert len(work.started) == 50
+    assert [37 < fact.seconds <= 40 for fact in bench.facts.of(LoopBlocked)] == [True]
+
+
+async def test_what_others_took_while_the_loop_was_blocked_is_stopped() -> None:
+    """The other process's attempt counts; ours ends as soon as the repository has said so."""
+    bench = Bench()
+    work = Work(takes(bench, 100))
+    async with bench.engine(work, lease_seconds=30) as engine:
+        await bench.place(engine, "order1", "order2")
+        await bench.advance(12)
+        bench.block(40)
+        others = ClaimTerms(claim_id="others", limit=1, lease_seconds=30, max_deliveries=10, suspects=SuspectRoom(1000))
+        taken = (await bench.store.claim(others)).orders[0].order_id
+        await bench.advance(1)
+        assert work.cancelled == [taken]
+        assert [fact.order_id for fact in bench.facts.of(AttemptSuperseded)] == [taken]
+
+
+async def test_leases_that_cannot_be_renewed_after_a_block_end_their_attempts() -> None:
+    """Where the repository does not answer either, nobody knows whose they are."""
+    bench = Bench()
+    work = Work(takes(bench, 100))
+    async with bench.engine(work, lease_seconds=30) as engine:
+        await bench.place(engine, "order1")
+        await bench.advance(12)
+        bench.repository.plan(Fails(), "renew")
+        bench.block(40)
+        await bench.advance(8)
+        assert work.cancelled == ["order1"]
+
+
+async def test_a_short_delay_of_the_loop_is_not_worth_a_word() -> None:
+    """Less than one look at the leases."""
+    bench = Bench()
+    async with bench.engine(Work(), lease_seconds=30):
+        await bench.advance(12)
+        bench.block(2)
+        await bench.advance(20)
+    assert bench.facts.of(LoopBlocked) == []
+
+
+async def test_the_time_of_a_block_is_not_charged_to_attempts() -> None:
+    """No processor could do anything meanwhile: none is out of time for it."""
+    bench = Bench()
+    work = Work(takes(bench, 20))
+    async with bench.engine(work, lease_seconds=30, attempt_seconds=25) as engine:
+        await bench.place(engine, "order1")
+        await bench.advance(10)
+        bench.block(40)
+        await bench.advance(1)
+    assert await bench.story("order1") == ["placed", "claimed", "completed"]
