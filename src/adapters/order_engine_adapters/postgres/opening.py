@@ -44,6 +44,7 @@ class PostgresOpener:
             return
         sessions = Sessions(target, clock)
         try:
+            await check_durability(sessions)
             yield PostgresRepository(sessions)
         finally:
             await sessions.close()
