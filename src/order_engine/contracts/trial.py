@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ from order_engine.ports.repository import (
     PageKey,
     Renewed,
 )
+
+MOST_TRIES = 100
+PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,20 @@ class Trial:
         orders = dict(await self.repository.get(order_ids))
         histories = {order_id: await self.history(order_id) for order_id in order_ids}
         return Picture(orders, histories, await self.repository.statistics())
+
+
+async def add_at_last(repository: OrderRepository, placements: Sequence[Placement]) -> Sequence[Added]:
+    """Add, and ask again for what is busy because another call is just storing the same, as an engine does."""
+    outcomes = list(await repository.add(placements))
+    for _ in range(MOST_TRIES):
+        busy = [place for place, added in enumerate(outcomes) if added.outcome is AddOutcome.BUSY]
+        if not busy:
+            return outcomes
+        await asyncio.sleep(PAUSE_SECONDS)
+        for place, added in zip(busy, await repository.add([placements[place] for place in busy]), strict=True):
+            outcomes[place] = added
+    message = f"orders were busy {MOST_TRIES} times, and nobody outside of the test had locked them"
+    raise AssertionError(message)
 
 
 def ids(orders: Sequence[Order]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -255,3 +255,26 @@ async def test_batches_that_cross_do_not_wait_for_each_other_in_a_circle(*, by_k
             outcomes = await asyncio.gather(*placing)
         assert {ADDED} in outcomes
         assert {AddOutcome.KEY_REUSED if by_key else REPLAYED} in outcomes
+
+
+def _counted(call: Callable[..., Awaitable[object]], statements: list[object]) -> Callable[..., Awaitable[object]]:
+    async def counted(connection: Connection, sql: str, *arguments: object) -> object:
+        statements.append(sql)
+        return await call(connection, sql, *arguments)
+
+    return counted
+
+
+async def test_where_nothing_is_locked_each_call_is_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New orders, claims, renewals and reports go to the database and back once, as they always did."""
+    statements: list[object] = []
+    async with open_target(await new_schema()) as repository:
+        await repository.add([placement("before")])
+        for name in ("execute", "fetch", "fetchval"):
+            monkeypatch.setattr(asyncpg.Connection, name, _counted(getattr(asyncpg.Connection, name), statements))
+        await repository.add([placement("order-1", idempotency_key="key-1"), placement("order-2")])
+        held = (await repository.claim(terms("claim-1"))).orders
+        await repository.renew([Lease(order.order_id, order.token) for order in held], 60)
+        await repository.apply([complete(order) for order in held])
+        assert len(statements) == 4
+        assert len(held) == 3
