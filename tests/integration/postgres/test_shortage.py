@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from order_engine import NewOrder, Order
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import Unavailable
+from order_engine.domain.order import Status
+from order_engine_adapters import open_engine
 from order_engine_adapters.postgres.connecting import Target, connect
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -19,6 +22,7 @@ from tests.integration.postgres.pooler import running_pooler
 from tests.integration.postgres.support import complete, execute, new_schema, server_url
 
 POOL = 8
+NEW = NewOrder(order_id="first", user_id="user-1", item_ids=["item-1"], total_amount="50.00")
 ROLE = "with_few_connections"
 CONNECTIONS = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{ROLE}'"  # noqa: S608 - a constant
 
@@ -98,3 +102,24 @@ async def test_password_that_was_changed() -> None:
         await asyncio.gather(*(repository.apply([]) for _ in range(2)))
         await execute(server, f"ALTER ROLE {ROLE} NOLOGIN")
         await _work(repository, 40)
+
+
+async def test_engine_stays_ready() -> None:
+    """An engine with one connection and its bell serves a burst of placings, is ready throughout, and ends them all."""
+    async with _few_connections(3) as (server, few):
+        url = f"{few.url}&schema={few.schema}&pool={POOL}"
+
+        async def work(_: Order) -> None:
+            await asyncio.sleep(0)
+
+        async with open_engine(url, processor=work) as engine:
+            await engine.place(NEW)
+            placing = asyncio.gather(*(engine.place(replace(NEW, order_id=f"order-{number}")) for number in range(100)))
+            while not placing.done():
+                assert engine.ready
+                await asyncio.sleep(0.005)
+            await placing
+            ended = await asyncio.gather(*(engine.wait_for(f"order-{number}") for number in range(100)))
+            assert {order.status for order in ended} == {Status.COMPLETED}
+            assert engine.ready
+            assert (await execute(server, CONNECTIONS))[0][0] <= 3
