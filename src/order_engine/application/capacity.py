@@ -43,6 +43,7 @@ class Capacity:
         self._seconds = 0.0
         self._renewed = 0
         self._renewed_before = 0
+        self._without_lease = 0
         self._reported = attempts.slots + 1
         self._limited = False
         self._attempts.set_limit(UNPROVEN)
@@ -55,15 +56,18 @@ class Capacity:
     async def wanted(self) -> None:
         """Wait until a round of renewals before its time would show that more orders may be claimed."""
         while True:
+            # First, so that rounds which show nothing do not follow each other without a pause.
+            await self._clock.sleep(self._interval * PART_BETWEEN_LOOKS)
             await self._attempts.at_limit()
             if not self._limited and len(self._attempts) >= self._renewed_before * EVIDENCE:
                 return
-            await self._clock.sleep(self._interval * PART_BETWEEN_LOOKS)
 
     def round_begins(self) -> None:
         """Measure a round from now on."""
         self._seconds = 0.0
         self._renewed = 0
+        # Those that were given up keep a slot and have no lease: they take no other order's place here.
+        self._without_lease = sum(attempt.given_up for attempt in self._attempts)
 
     def renewed(self, leases: int, seconds: float) -> None:
         """Note that so many leases more were renewed in this round. Renewals that are late stop the claims at once.
@@ -73,13 +77,12 @@ class Capacity:
         self._renewed += leases
         self._seconds += seconds
         if self._seconds > self._interval / 2:
-            self._set(min(self._attempts.limit, self._carried))
+            self._set(min(self._attempts.limit, self._carried + self._without_lease))
 
     def round_ends(self) -> None:
         """Adapt to a whole round."""
-        if self._renewed:
-            self._renewed_before = self._renewed
-            self._set(min(self._carried, max(UNPROVEN, 2 * self._renewed)))
+        self._renewed_before = self._renewed
+        self._set(min(self._carried, max(UNPROVEN, 2 * self._renewed)) + self._without_lease)
 
     @property
     def _carried(self) -> int:

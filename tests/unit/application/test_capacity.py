@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from order_engine import OrderEngine
+from order_engine import Order, OrderEngine, Status
 from order_engine.application.capacity import UNPROVEN, InFlight
 from order_engine.domain.commands import ClaimTerms, Lease
 from order_engine.ports.observer import AttemptSuperseded, RenewalsLimitOrders
@@ -151,3 +152,24 @@ async def test_an_order_that_is_handed_out_again_goes_on_where_it_runs() -> None
         assert await bench.story("order1") == ["placed", "claimed", "claimed", "completed"]
     assert work.started_ids == ["order1"]
     assert bench.facts.of(AttemptSuperseded) == []
+
+
+async def test_processors_that_are_stuck_take_no_room_of_others() -> None:
+    """What was given up has no lease to renew: with a whole bound of such orders, others are claimed all the same."""
+    bench = Bench()
+    freed = asyncio.Event()
+    stuck = bench.stubborn(freed)
+    bench.repository.plan(TakesItsTime(1.0), "renew")
+
+    async def deed(order: Order) -> None:
+        if order.order_id.startswith("stuck"):
+            await stuck(order)
+
+    options = Options(concurrency=50, attempt_seconds=15, stop_seconds=1, max_attempts=1, grace_seconds=0)
+    async with bench.engine(Work(deed), **options) as engine:
+        await bench.place(engine, *order_ids(12, "stuck"))
+        await bench.advance(60)
+        await bench.place(engine, "order1")
+        assert (await bench.within(5, engine.wait_for("order1"))).status is Status.COMPLETED
+        freed.set()
+        await bench.settle()
