@@ -23,6 +23,7 @@ from order_engine.application.life import Life
 from order_engine.application.limits import TimeLimit, TimeLimits
 from order_engine.application.policies import RetryPolicy
 from order_engine.application.reporting import Report, Reporter
+from order_engine.application.starting import Starter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.waiting import Waiters
 from order_engine.application.worker import Worker
@@ -41,6 +42,7 @@ from tests.unit.application import (
     test_leasing,
     test_placing,
     test_reporting,
+    test_starting,
     test_waiting,
     test_worker,
 )
@@ -587,3 +589,39 @@ def drain_forgets_placings(patch: pytest.MonkeyPatch) -> None:
 def late_claims_run_in_a_drained_engine(patch: pytest.MonkeyPatch) -> None:
     """Start orders of a claim that is answered after the drain."""
     patch.setattr(Worker, "_grace_is_over", property(lambda _: False, lambda *_: None), raising=False)
+
+
+# Starting, and blocks of the event loop
+
+
+@noticed_by(test_leasing.test_leases_that_ended_while_the_loop_was_blocked_are_renewed_before_anybody_is_stopped)
+def stops_before_it_asks(patch: pytest.MonkeyPatch) -> None:
+    """Stop attempts after a block without asking whose their orders are."""
+
+    async def go_on(_self: Leases, _seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    patch.setattr(Leases, "_go_on_after_a_block", go_on)
+
+
+@noticed_by(test_starting.test_a_cancel_reaches_an_attempt_that_has_not_begun)
+def cancels_only_what_has_begun(patch: pytest.MonkeyPatch) -> None:
+    """Let a cancel pass by an attempt that waits for its turn."""
+    stop = Attempt.stop
+
+    def late(self: Attempt, reason: StopReason, now: float) -> None:
+        if self.begun:
+            stop(self, reason, now)
+
+    patch.setattr(Attempt, "stop", late)
+
+
+@noticed_by(test_starting.test_few_attempts_begin_in_a_turn_that_takes_long)
+def begins_all_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Begin whatever was claimed in one turn of the event loop."""
+
+    def start(self: Starter, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            self._create_task(attempt)
+
+    patch.setattr(Starter, "start", start)
