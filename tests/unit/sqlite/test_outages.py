@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -202,6 +203,34 @@ async def test_lock_of_another_program_is_unavailable(tmp_path: Path) -> None:
         other.close()
         (added,) = await repository.add([placement("order-1")])
         assert added.outcome is AddOutcome.ADDED
+
+
+async def test_a_short_lock_of_another_program_is_waited_for(tmp_path: Path) -> None:
+    """Within a second: the call succeeds when the lock is gone, and what comes behind it as well."""
+    path = tmp_path / "orders.db"
+    async with open_file(path, clock=ManualClock()) as repository:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        adding = [asyncio.ensure_future(repository.add([placement(f"order-{number}")])) for number in range(3)]
+        await asyncio.sleep(0.1)
+        assert not any(each.done() for each in adding)
+        other.execute("ROLLBACK")
+        assert [added.outcome for (added,) in await asyncio.gather(*adding)] == [AddOutcome.ADDED] * 3
+        other.close()
+
+
+async def test_a_reader_of_another_program_is_in_nobodys_way(tmp_path: Path) -> None:
+    """A transaction that reads may stay open for as long as it likes: orders are placed and completed beside it."""
+    path = tmp_path / "orders.db"
+    async with open_file(path, clock=ManualClock()) as repository:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN")
+        assert other.execute("SELECT count(*) FROM orders").fetchone() == (0,)
+        await repository.add([placement("order-1")])
+        (held,) = (await repository.claim(terms("claim-1"))).orders
+        (applied,) = await repository.apply([Command("order-1", Action.COMPLETE, token=held.token)])
+        assert applied.refusal is None
+        other.close()
 
 
 async def test_deleted_file_is_noticed(tmp_path: Path) -> None:
