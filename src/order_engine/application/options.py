@@ -26,7 +26,7 @@ class EngineOptions:
     """The same for a processor that is a plain function, of which each attempt takes a thread.
 
     Enough for calls that wait. Functions that compute take turns with the event loop, which 32 of them kept waiting for
-    1 s at most, and 1,000 for 25 s.
+    2 s at most, and 1,000 for 17 s.
     """
     lease_seconds: float = 30.0
     """How long an order stays with a worker that is not heard of."""
