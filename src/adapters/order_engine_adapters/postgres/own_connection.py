@@ -33,5 +33,6 @@ class OwnConnection(_Connection):
 
     def lost_by_fork(self) -> Iterable[int]:
         """Return the socket, as long as there is one."""
-        gone = self.is_closed() or self._socket is None or self._socket.fileno() < 0
-        return () if gone else (self._socket.fileno(),)
+        if self.is_closed() or self._socket is None or self._socket.fileno() < 0:
+            return ()
+        return (self._socket.fileno(),)

@@ -17,7 +17,7 @@ Say: TypeAlias = Callable[[str], None]
 class Told(Protocol):
     """Hears of the life of a process, or of several as if they were one."""
 
-    def waits(self, reason: str) -> None:
+    def waits(self, reason: str, /) -> None:
         """Take note that the repository is not there yet, and is waited for."""
         ...
 
