@@ -36,7 +36,7 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pyt
     printed = ""
     for example in examples(page):
         example.namespace.clear()
-        example.namespace[PRINTED] = printed
+        example.namespace.update({PRINTED: printed, "__name__": "__main__"})
         with redirect_stdout(StringIO()) as output:
             example.evaluate()
         printed = output.getvalue()
