@@ -53,6 +53,7 @@ CODES = {
     "StoreRefused": "store_refused",
     "WaitTimedOut": "wait_timed_out",
     "AdapterFault": "adapter_fault",
+    "AttemptNotStarted": "attempt_not_started",
     "Rejected": "rejected",
     "RetryLater": "retry_later",
 }

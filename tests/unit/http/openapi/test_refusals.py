@@ -21,7 +21,9 @@ from tests.unit.http.serving import serving, text
 
 Place = tuple[str, str]
 BODY_BYTES: Final = 400
-OF_THE_SURROUNDINGS: Final = frozenset({"not_running", "outcome_unknown", "overloaded", "unavailable", "store_refused"})
+OF_THE_SURROUNDINGS: Final = frozenset(
+    {"not_running", "order_busy", "outcome_unknown", "overloaded", "store_refused", "unavailable"}
+)
 """Problems that come of what is behind the service, in whatever part of it: told wherever it is asked for anything."""
 BELOW_THE_APPLICATION: Final = frozenset(
     {

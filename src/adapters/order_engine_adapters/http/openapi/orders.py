@@ -88,6 +88,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
             "invalid_order",
             "order_conflict",
             "idempotency_key_reused",
+            "order_busy",
             "store_refused",
             *PLACING,
         ),
@@ -192,7 +193,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
             200: json_answer("The order is Cancelled.", "Order", examples.CANCELLED, "ETag"),
             202: json_answer("The running processor is being told.", "Order", examples.STOPPING, "ETag"),
         },
-        refusals=ACTING,
+        refusals=("order_busy", *ACTING),
     ),
     ("/orders/{order_id}/redrive", "POST"): Operation(
         name="redriveOrder",
@@ -201,6 +202,6 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         description="Gives a Failed order a new round of attempts.",
         parameters=("OrderId", "IfMatch"),
         answers={200: json_answer("The order, Pending again.", "Order", examples.REDRIVEN, "ETag")},
-        refusals=ACTING,
+        refusals=("order_busy", *ACTING),
     ),
 }
