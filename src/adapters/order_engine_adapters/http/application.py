@@ -78,7 +78,7 @@ def create_app(
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
         Route("/orders/{order_id}/status", Resource({"GET": orders.status})),
         Route("/orders/{order_id}", Resource({"GET": orders.get})),
-        Route("/orders/{order_id}/history", Resource({}, {"HEAD": orders.history, "GET": orders.history})),
+        Route("/orders/{order_id}/history", Resource({}, {"GET": orders.history, "HEAD": orders.history})),
         Route("/orders/{order_id}/cancel", Resource({"POST": orders.cancel})),
         Route("/orders/{order_id}/redrive", Resource({"POST": orders.redrive})),
         Route("/orders/{order_id}/events", Resource({}, {"HEAD": events.head_of_one, "GET": events.follow_one})),
