@@ -13,6 +13,7 @@ from order_engine.domain import errors
 from order_engine.domain.errors import (
     ActionRefused,
     AdapterFault,
+    AttemptNotStarted,
     FieldError,
     IdempotencyKeyReused,
     InvalidCursor,
@@ -63,6 +64,7 @@ PINNED: list[tuple[OrderEngineError, int, str]] = [
     (OrderEngineError("m"), 500, "order_engine_error"),
     (InvalidSetting("m"), 500, "invalid_setting"),
     (WaitTimedOut("m"), 500, "wait_timed_out"),
+    (AttemptNotStarted("m"), 500, "attempt_not_started"),
     (Rejected("m"), 500, "rejected"),
     (RetryLater(1), 500, "retry_later"),
 ]
