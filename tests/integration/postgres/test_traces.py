@@ -121,7 +121,7 @@ async def test_nobody_waits_behind_a_migration_that_waits() -> None:
     finally:
         await connection.close()
     pending = await migrate_target(target, shipped(), dry_run=True)
-    assert [each.number for each in pending] == [BEFORE_TRACES + 1]
+    assert pending == shipped()[BEFORE_TRACES:]
     assert await migrate_target(target, shipped()) == pending
 
 
