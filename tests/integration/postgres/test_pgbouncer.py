@@ -133,7 +133,7 @@ async def test_locks_are_waited_for_in_vain(pooler: Pooler) -> None:
         holder = await connect(straight)
         try:
             async with holder.transaction():
-                await holder.execute(f"SELECT FROM {straight.schema}.orders FOR UPDATE")
+                await holder.execute(f"LOCK TABLE {straight.schema}.orders")
                 with pytest.raises(Unavailable, match="kept a lock from us"):
                     await repository.apply([Command("order-1", Action.CANCEL)])
         finally:
