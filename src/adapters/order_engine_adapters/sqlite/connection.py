@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
@@ -189,13 +189,7 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS_KEPT
         )
-        try:
-            for pragma in (*PRAGMAS, f"PRAGMA synchronous = {self._synchronous}"):
-                connection.execute(pragma)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return _set_up(connection, (*PRAGMAS, f"PRAGMA synchronous = {self._synchronous}"))
 
     def _connect_to_read(self) -> sqlite3.Connection:
         """Open a connection that changes nothing, and that makes no file beside the database's.
@@ -210,9 +204,7 @@ class Database:
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS_KEPT
         )
-        for pragma in PRAGMAS_OF_READING:
-            connection.execute(pragma)
-        return connection
+        return _set_up(connection, PRAGMAS_OF_READING)
 
     def _turn_log_on(self, connection: sqlite3.Connection) -> None:
         """Turn the write-ahead log on, and see that it is: on some file systems SQLite silently goes without."""
@@ -285,3 +277,14 @@ class Database:
         if unavailable is None:
             raise error
         raise unavailable from error
+
+
+def _set_up(connection: sqlite3.Connection, pragmas: Iterable[str]) -> sqlite3.Connection:
+    """Return the connection with its settings; close it where it does not take them, as that to a file of others."""
+    try:
+        for pragma in pragmas:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
