@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import chain, count
+from itertools import chain
 
 from order_engine.domain.order import Order
 
@@ -26,7 +26,7 @@ class Schedule:
         self._later: list[tuple[datetime, int, str]] = []
         self._claims: dict[str, dict[str, None]] = {}
         self._no_lease_ends_before: datetime | None = None
-        self._serial = count()
+        self._serial = 0
 
     def moved(self, before: Order | None, after: Order) -> None:
         """Follow an order from one version to a later one (None: it was just placed)."""
@@ -45,7 +45,7 @@ class Schedule:
             if self._no_lease_ends_before is None or after.lease_ends < self._no_lease_ends_before:
                 self._no_lease_ends_before = after.lease_ends
         elif after.due is not None:
-            heappush(self._later, (after.due, next(self._serial), order_id))
+            self._push(after.due, order_id)
         elif after.ended_at is None:
             self._at_once[order_id] = None
 
@@ -76,10 +76,14 @@ class Schedule:
         """Put back orders that `due` handed out and that were not claimed."""
         for order in reversed(orders):
             if order.due is not None:
-                heappush(self._later, (order.due, next(self._serial), order.order_id))
+                self._push(order.due, order.order_id)
             elif order.lease_ends is None:
                 self._at_once[order.order_id] = None
                 self._at_once.move_to_end(order.order_id, last=False)
+
+    def _push(self, due: datetime, order_id: str) -> None:
+        self._serial += 1
+        heappush(self._later, (due, self._serial, order_id))
 
     def _leave_claim(self, order: Order) -> None:
         claim_id = order.claim_id or ""
