@@ -38,7 +38,8 @@ def test_the_file_holds_no_key(path: Path) -> None:
     key = add_key(path, "shop", "read,write", ManualClock())
     text = path.read_text()
     assert key not in text
-    assert key.rpartition("_")[2] not in text
+    # The secret itself may hold the character that stands before it.
+    assert key.split("_", 2)[2] not in text
     (entry,) = json.loads(text)["keys"]
     assert entry.keys() == {"id", "name", "scopes", "sha256", "created_at"}
     assert (entry["name"], entry["scopes"]) == ("shop", ["read", "write"])
