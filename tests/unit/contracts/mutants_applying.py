@@ -45,6 +45,60 @@ class RetryIsNotFenced(_Misreads):
         return command._replace(token=order.token) if command.action is Action.RETRY else command
 
 
+@mutant("test_superseded_reports_are_refused", "test_table_under_an_older_token")
+class FailureIsNotFenced(_Misreads):
+    """A superseded attempt ends the order as Failed under the present one."""
+
+    def misread(self, command: Command, order: Order) -> Command:
+        """Overlook the token."""
+        return command._replace(token=order.token) if command.action is Action.FAIL else command
+
+
+@mutant("test_superseded_reports_are_refused", "test_table_under_an_older_token")
+class ReleaseIsNotFenced(_Misreads):
+    """A superseded attempt gives the present one's order away."""
+
+    def misread(self, command: Command, order: Order) -> Command:
+        """Overlook the token."""
+        return command._replace(token=order.token) if command.action is Action.RELEASE else command
+
+
+@mutant("test_failure", "test_reports_with_mixed_fates", "test_table_fail")
+class FailureIsARetry(_Misreads):
+    """An order that failed for good is tried again."""
+
+    def misread(self, command: Command, order: Order) -> Command:  # noqa: ARG002 - the hook's signature
+        """Take one report for the other."""
+        return command._replace(action=Action.RETRY) if command.action is Action.FAIL else command
+
+
+@mutant("test_retry", "test_no_claim_before_the_retry_is_due", "test_table_retry")
+class RetryIsAFailure(_Misreads):
+    """The first error ends an order that has attempts left."""
+
+    def misread(self, command: Command, order: Order) -> Command:  # noqa: ARG002 - the hook's signature
+        """Take one report for the other."""
+        return command._replace(action=Action.FAIL) if command.action is Action.RETRY else command
+
+
+@mutant("test_release", "test_table_release")
+class ReleaseIsARetry(_Misreads):
+    """A process that drains charges its orders with a failure."""
+
+    def misread(self, command: Command, order: Order) -> Command:  # noqa: ARG002 - the hook's signature
+        """Take one report for the other."""
+        return command._replace(action=Action.RETRY) if command.action is Action.RELEASE else command
+
+
+@mutant("test_retry", "test_no_claim_before_the_retry_is_due", "test_table_retry")
+class RetryIsARelease(_Misreads):
+    """Errors that the processor raised are not counted."""
+
+    def misread(self, command: Command, order: Order) -> Command:  # noqa: ARG002 - the hook's signature
+        """Take one report for the other."""
+        return command._replace(action=Action.RELEASE) if command.action is Action.RETRY else command
+
+
 @mutant("test_expected_version_is_compared")
 class ExpectedVersionIsIgnored(_Misreads):
     """If-Match is not looked at."""

@@ -24,7 +24,7 @@ def test_state_machine_alone_catches_the_mutant(name: str) -> None:
 
 
 def test_there_are_many_mutants() -> None:
-    """The kit is proven on a good number of different bugs, most of which the state machine finds as well."""
+    """The kit is proven on a good number of different bugs, nearly all of which the state machine finds as well."""
     assert len(MUTANTS) >= 50
-    assert len(SEEN_BY_THE_MACHINE) >= 0.8 * len(MUTANTS)
+    assert len(SEEN_BY_THE_MACHINE) >= 0.85 * len(MUTANTS)
     assert {name for mutant in MUTANTS.values() for name in mutant.caught_by} <= set(checks())
