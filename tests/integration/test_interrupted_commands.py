@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +29,11 @@ def heed_interrupts() -> Iterator[None]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("command", [("migrate",), ("orders", "list")])
+@pytest.mark.parametrize("later_seconds", [0.0, 0.001, 0.01])
 def test_a_command_that_waits_is_interrupted(
-    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, code: int
+    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, code: int, later_seconds: float
 ) -> None:
-    """While it waits for a database that does not answer."""
+    """While it connects to a database that does not answer, and while it waits for its word."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(START_SECONDS)
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/shop"
@@ -41,6 +43,8 @@ def test_a_command_that_waits_is_interrupted(
         ) as asking:
             connection, _ = silent.accept()
             with connection:
+                # Not for a condition: it is the moment of the signal that differs.
+                time.sleep(later_seconds)
                 asking.send_signal(number)
                 _, errors = asking.communicate(timeout=START_SECONDS)
         assert asking.returncode == code

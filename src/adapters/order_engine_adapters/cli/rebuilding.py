@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.output import say_json, say_lines
 from order_engine_adapters.cli.presenting import Column, table
 from order_engine_adapters.cli.targets import refuse_absent_file
+from order_engine_adapters.process.interrupts import run_interruptible
 from order_engine_adapters.wiring.rebuilding import rebuild_counters
 from order_engine_adapters.wiring.settings import Settings
 
@@ -27,7 +27,7 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     """Count the orders of the repository anew, and say what was wrong."""
     settings = Settings.from_environment(**flags)
     refuse_absent_file(settings.database_url)
-    before, now = asyncio.run(rebuild_counters(settings.database_url, seconds))
+    before, now = run_interruptible(rebuild_counters(settings.database_url, seconds))
     if as_json:
         changed = json.dumps(before != now)
         told, right = statistics_json(before), statistics_json(now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ import click
 from order_engine.simulation import Fault, Scenario, Sizes, Summary, run_seed, run_seeds, tell
 from order_engine_adapters.cli.output import say_json, say_lines
 from order_engine_adapters.cli.presenting import Column, table
+from order_engine_adapters.process.interrupts import Interrupts
 from order_engine_adapters.wiring.simulating import DEFAULT_SEEDS, named_scenario
 
 if TYPE_CHECKING:
@@ -89,37 +89,13 @@ def _run(scenario: Scenario, wanted: Wanted) -> tuple[Summary, float]:
         until = began + wanted.minutes * SECONDS_PER_MINUTE
         endless = count(wanted.first_seed) if wanted.seeds is None else seeds
         seeds = takewhile(lambda _: time.monotonic() < until, endless)
-    with _progress(sys.stderr, wanted, summary, began) as advance, _interrupted_between_seeds() as check:
+    # Raised in the middle of a seed, it could be taken for the failure of a simulated processor.
+    with _progress(sys.stderr, wanted, summary, began) as advance, Interrupts() as interrupts:
         for outcome in run_seeds(scenario, seeds):
             summary.add(outcome)
             advance(outcome)
-            check()
+            interrupts.check()
     return summary, time.process_time() - began_cpu
-
-
-@contextmanager
-def _interrupted_between_seeds() -> Iterator[Callable[[], None]]:
-    """Yield what raises KeyboardInterrupt after Ctrl-C.
-
-    In the middle of a seed it could be raised inside of a simulated processor, and be taken for that one's failure. A
-    second Ctrl-C does not wait.
-    """
-    wanted: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        wanted.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    def check() -> None:
-        if wanted:
-            raise KeyboardInterrupt
-
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

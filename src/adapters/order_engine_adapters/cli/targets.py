@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +9,7 @@ from order_engine import InvalidSetting, RepositoryHeld
 from order_engine_adapters.cli.failures import Ending
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.outcomes import KeyedLine, Line, Outcome
+from order_engine_adapters.process.interrupts import run_interruptible
 from order_engine_adapters.wiring.files import absent_file, ends_with_its_process
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.opening import Schema, open_with
@@ -80,7 +80,7 @@ def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *,
     if may_create and absent_file(settings.database_url) is not None:
         schema = Schema.MIGRATE
     try:
-        return asyncio.run(_straight(settings, work, schema))
+        return run_interruptible(_straight(settings, work, schema))
     except RepositoryHeld as held:
         if held.address is None:
             raise
