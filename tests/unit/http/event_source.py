@@ -23,11 +23,18 @@ class Sent:
 
 
 class EventParser:
-    """Takes a stream in pieces. What the standard would have a client ignore is an error here."""
+    """Takes a stream in pieces. What the standard would have a client ignore is an error here.
+
+    So is what clients that differ from the standard take for something else: an empty line that ends no event, and a
+    line behind the id of an event.
+    """
 
     def __init__(self) -> None:
         """Begin before the first byte."""
+        self.ready: Sent | None = None
+        """The first event."""
         self.sent: list[Sent] = []
+        """Those behind it."""
         self.comments: list[str] = []
         self.retry: int | None = None
         self.last_id = ""
@@ -72,10 +79,16 @@ class EventParser:
 
     def _dispatch(self) -> None:
         fields, self._fields = self._fields, {}
+        assert "data" in fields, "an empty line ends an event"
+        assert "id" not in fields or list(fields)[-1] == "id", fields
         if "retry" in fields:
             self.retry = int(fields["retry"])
         self.last_id = fields.get("id", self.last_id)
-        if "data" in fields:
-            self.sent.append(Sent(self.last_id, fields["event"], fields["data"]))
+        event = Sent(self.last_id, fields["event"], fields["data"])
+        if event.type == "ready":
+            assert self.ready is None
+            assert fields["id"]
+            self.ready = event
         else:
-            assert "event" not in fields
+            self.sent.append(event)
+        assert self.ready is not None, "the first event of a stream is its beginning"

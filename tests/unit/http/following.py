@@ -47,6 +47,12 @@ class Follower:
         """Read until the stream has begun: what happens from now on comes with it."""
         return await self.until(lambda parser: parser.retry is not None)
 
+    async def place(self) -> str:
+        """Return the id of the place where the stream began."""
+        ready = (await self.begun()).ready
+        assert ready is not None
+        return ready.event_id
+
     async def to_the_end(self) -> EventParser:
         """Read until the stream has ended by itself."""
         response = await self.exchange.response()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 
@@ -80,6 +81,29 @@ async def test_the_head_of_a_stream() -> None:
         assert parser.retry == 2000
 
 
+@pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
+async def test_a_stream_begins_with_its_place(target: str) -> None:
+    """The first event says where the stream begins: its id goes on right there, and so does every id after it."""
+    async with serving(limits=HttpLimits(heartbeat_seconds=2.5)) as service:
+        await service.place("order1")
+        async with following(service.client, target) as follower:
+            first = await follower.place()
+            assert follower.parser.ready is not None
+            assert follower.parser.ready.document() == {"resumed": False, "heartbeat_seconds": 2.5}
+        await service.client.post("/orders/order1/cancel")
+        for _ in range(2):
+            async with following(service.client, target, first) as follower:
+                parser = await follower.until(lambda parser: bool(parser.sent) and parser.sent[-1].type == "cancelled")
+                assert len(parser.sent) == (1 if target == "/events" else 2)
+                again = parser.ready
+            assert again is not None
+            assert again.event_id == first
+            assert again.document() == {"resumed": True, "heartbeat_seconds": 2.5}
+        async with following(service.client, target, parser.sent[0].event_id) as follower:
+            assert await follower.place() == parser.sent[0].event_id
+            assert (await follower.events(len(parser.sent) - 1)).sent == parser.sent[1:]
+
+
 async def test_a_resume_at_every_event() -> None:
     """After each id come exactly the events behind it; also after that of the place where a stream began."""
     async with serving() as service:
@@ -129,17 +153,20 @@ async def test_a_long_way_back_to_the_present() -> None:
         assert [each.document()["order_id"] for each in parser.sent] == expected
 
 
-@pytest.mark.parametrize("event_id", ["nonsense", "1", "another:5", "a b", "\u00e9", "x" * 10_000])
+@pytest.mark.parametrize(
+    "event_id", ["nonsense", "1", "another:5", "a b", "\u00e9", "x" * 10_000, "0-0", "0-0123456789abcdef"]
+)
 async def test_an_id_that_is_none_of_ours(event_id: str) -> None:
     """400, and no fresh start that would look like a resume."""
     async with serving() as service:
         await service.place("order1")
         for target in ("/events", "/orders/order1/events"):
             for method in ("GET", "HEAD"):
-                response = await service.client.send(method, target, [EVENT_STREAM, ("last-event-id", event_id)])
-                assert response.status == 400
-                if method == "GET":
-                    assert response.code == "invalid_header"
+                for query, fields in (("", [("last-event-id", event_id)]), (f"?lastEventId={quote(event_id)}", [])):
+                    response = await service.client.send(method, target + query, [EVENT_STREAM, *fields])
+                    assert response.status == 400
+                    if method == "GET":
+                        assert response.code == "invalid_header"
 
 
 async def test_an_empty_id_is_none() -> None:
@@ -160,10 +187,79 @@ async def test_a_client_that_excludes_event_streams(accepted: str) -> None:
             assert (response.status, response.code) == (406, "not_acceptable")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "lastEventId={}", "last-event-id={}", "last_event_id={}", "Last-Event-ID={}", "lasteventid={}",
+        "&lastEventId={}", "padding=true&lastEventId={}", "lastEventId={}&padding=true", "_=1764560000&lastEventId={}",
+        "lastEventId=nonsense&lastEventId={}", "last-event-id=nonsense&lastEventId={}", "lastEventId={}&",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
+async def test_the_last_event_id_in_the_query(target: str, query: str) -> None:
+    """As event-source-polyfill sends it, and in other spellings; the last one counts, and what means nothing passes."""
+    async with serving() as service:
+        await service.place("order1")
+        async with following(service.client, target) as follower:
+            first = await follower.place()
+            await service.client.post("/orders/order1/cancel")
+            sent = (await follower.until(lambda parser: "cancelled" in str(parser.sent))).sent
+        encoded = first.replace(":", "%3A")
+        async with following(service.client, f"{target}?{query.format(encoded)}") as follower:
+            assert (await follower.events(len(sent))).sent == sent
+
+
+@pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
+async def test_the_field_goes_before_the_query(target: str) -> None:
+    """A browser repeats the URL that its page gave, and sends in the field what has come since."""
+    async with serving() as service:
+        await service.place("order1")
+        async with following(service.client, target) as follower:
+            first = await follower.place()
+            await service.client.post("/orders/order1/cancel")
+            sent = (await follower.until(lambda parser: "cancelled" in str(parser.sent))).sent
+        async with following(service.client, f"{target}?lastEventId=nonsense", first) as follower:
+            assert (await follower.events(len(sent))).sent == sent
+        async with following(service.client, f"{target}?lastEventId={first}", "") as follower:
+            assert (await follower.events(len(sent))).sent == sent
+        async with following(service.client, f"{target}?lastEventId=", first) as follower:
+            assert (await follower.events(len(sent))).sent == sent
+
+
+async def test_of_several_fields_the_last_counts() -> None:
+    """Clients that were given the field at their start add their own behind it, as a field or joined by a comma."""
+    async with serving() as service:
+        async with following(service.client, "/events") as follower:
+            first = await follower.place()
+            await service.place("order1", "order2")
+            sent = (await follower.events(2)).sent
+        last = sent[0].event_id
+        async with following(service.client, "/events", f"{first}, {last}") as joined:
+            assert (await joined.events(1)).sent == sent[1:]
+        async with following(
+            service.client, "/events", None, ("last-event-id", first), ("last-event-id", last)
+        ) as doubled:
+            assert (await doubled.events(1)).sent == sent[1:]
+
+
+async def test_what_clients_send_besides() -> None:
+    """None of it keeps a stream from beginning."""
+    async with serving() as service:
+        for fields in [
+            [("accept", "text/event-stream"), ("cache-control", "no-cache"), ("connection", "keep-alive")],
+            [("accept", "text/event-stream, application/json;q=0.9, */*;q=0.1"), ("cache-control", "no-store")],
+            [("accept", "text/event-stream;charset=utf-8"), ("x-requested-with", "XMLHttpRequest")],
+            [("accept", "*/*"), ("content-type", "text/event-stream"), ("pragma", "no-cache")],
+            [],
+        ]:
+            response = await service.client.send("HEAD", "/events?_=1764560000000", fields)
+            assert response.status == 200, fields
+
+
 async def test_an_unknown_parameter() -> None:
     """422, also where the order is unknown."""
     async with serving() as service:
-        for target in ("/events?after=1", "/orders/order1/events?x=", "/events?a"):
+        for target in ("/events?after=1", "/orders/order1/events?x=", "/events?a", "/events?lastEventId=%FF"):
             assert (await service.client.get(target, EVENT_STREAM)).status == 422
 
 

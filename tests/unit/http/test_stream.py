@@ -23,7 +23,7 @@ async def test_a_heartbeat_is_sent_beside_events() -> None:
         stream.beat()
         await writer.write(text)
         await writer.write(text)
-    assert sent == [b":\n\none", b"one", b":\n\ntwo", b"two", b":\n\n"]
+    assert sent == [b":\none", b"one", b":\ntwo", b"two", b":\n"]
 
 
 async def test_the_first_reason_to_end_counts() -> None:

@@ -1,24 +1,30 @@
-"""Server-sent events as text (WHATWG HTML, section 9.2), and the ids that they carry."""
+"""Server-sent events as text (WHATWG HTML, section 9.2), and the ids that they carry.
+
+Clients differ from the standard, so the text keeps to what all of them read alike:
+
+- An empty line ends an event, and nothing else: httpx-sse, sseclient and fetch-event-source take one behind a comment
+  for an event without content. A comment is therefore one line, before the first line of what comes next.
+- The id is the last line of its event: some clients keep an id as soon as they have read its line, and a connection
+  that breaks before the data would lose the event.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from starlette.types import Scope
-
 from order_engine.domain.events import Event, fingerprint
 from order_engine.wire import told_event_json
-from order_engine_adapters.http.errors import InvalidHeader
-from order_engine_adapters.http.requests import header_values
 
 EVENT_STREAM: Final = b"text/event-stream"
-RETRY: Final = b"retry: 2000\n\n"
-"""How long a client waits before it connects again, in milliseconds."""
-HEARTBEAT: Final = b":\n\n"
-DRAINING: Final = b": the service is draining; connect again to go on\n\n"
-INTERRUPTED: Final = b": the stream cannot go on here; connect again to go on\n\n"
+READY: Final = "ready"
+"""The type of the first event of every stream."""
+RETRY_MILLISECONDS: Final = 2000
+"""How long a client waits before it connects again."""
+HEARTBEAT: Final = b":\n"
+DRAINING: Final = b": the service is draining; connect again to go on\n"
+INTERRUPTED: Final = b": the stream cannot go on here; connect again to go on\n"
 DROPPED: Final = (
     b"event: dropped\n"
     b'data: {"reason":"The events came faster than they were read. Connect again to go on after the last one read."}'
@@ -26,8 +32,6 @@ DROPPED: Final = (
 )
 CHUNK_BYTES: Final = 16 * 1024
 """So much is written at once: what a client does not read is kept by the server, up to a few of these."""
-VISIBLE: Final = re.compile(r"[!-~]+")
-ORDER_EVENT_ID: Final = re.compile("([1-9][0-9]{0,8})-([0-9a-f]{16})")
 
 
 class Position(NamedTuple):
@@ -49,17 +53,23 @@ class Position(NamedTuple):
         return cls(event.version, fingerprint(event))
 
 
-BEGINNING: Final = Position(0, "")
+BEGINNING: Final = Position(0, "0" * 16)
+"""The position before the first event."""
+
+
+def ready_text(event_id: str | Position, *, resumed: bool, heartbeat_seconds: float) -> bytes:
+    """Return the first event of a stream, with the id that the stream begins behind.
+
+    A client that is cut off before any other event comes back to that place. Some clients keep half an event of the
+    connection that broke, and join it to the first one of the next: it spoils this event, which nobody misses.
+    """
+    data = f'{{"resumed":{json.dumps(resumed)},"heartbeat_seconds":{heartbeat_seconds:g}}}'
+    return f"retry: {RETRY_MILLISECONDS}\nevent: {READY}\ndata: {data}\nid: {event_id}\n\n".encode()
 
 
 def event_text(event: Event, event_id: str | Position) -> bytes:
     """Return one event, with the id to go on from."""
-    return f"id: {event_id}\nevent: {event.type}\ndata: {told_event_json(event)}\n\n".encode()
-
-
-def place_text(event_id: str) -> bytes:
-    """Return an id without an event: a client that is cut off before the first event goes on from here."""
-    return f"id: {event_id}\n\n".encode()
+    return f"event: {event.type}\ndata: {told_event_json(event)}\nid: {event_id}\n\n".encode()
 
 
 def chunks(texts: Iterable[bytes]) -> Iterator[bytes]:
@@ -75,31 +85,3 @@ def chunks(texts: Iterable[bytes]) -> Iterator[bytes]:
             size = 0
     if waiting:
         yield b"".join(waiting)
-
-
-def last_event_id(scope: Scope) -> str | None:
-    """Return the Last-Event-ID; None where there is none, or an empty one. Raises InvalidHeader."""
-    given = header_values(scope, b"last-event-id")
-    text = given[0].decode("latin-1").strip(" \t") if given else ""
-    if len(given) > 1 or (text and not VISIBLE.fullmatch(text)):
-        raise foreign_id()
-    return text or None
-
-
-def last_position(scope: Scope) -> Position:
-    """Return the position that the Last-Event-ID of one order's events names; BEGINNING where there is none."""
-    text = last_event_id(scope)
-    if text is None:
-        return BEGINNING
-    match = ORDER_EVENT_ID.fullmatch(text)
-    if match is None:
-        raise foreign_id()
-    return Position(int(match[1]), match[2])
-
-
-def foreign_id() -> InvalidHeader:
-    """Return the error for an id that no event here has."""
-    return InvalidHeader(
-        "The Last-Event-ID is none of this stream's, or of a history that was left by a restore or a fail-over. "
-        "Connect without one."
-    )

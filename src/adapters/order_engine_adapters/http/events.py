@@ -22,18 +22,14 @@ from order_engine_adapters.http.event_texts import (
     DROPPED,
     EVENT_STREAM,
     INTERRUPTED,
-    RETRY,
     Position,
     chunks,
     event_text,
-    foreign_id,
-    last_event_id,
-    last_position,
-    place_text,
+    ready_text,
 )
+from order_engine_adapters.http.last_event_ids import foreign_id, last_event_id, last_position
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.negotiation import Form, preferred_form
-from order_engine_adapters.http.queries import refuse_parameters
 from order_engine_adapters.http.requests import path_order_id
 from order_engine_adapters.http.resources import within
 from order_engine_adapters.http.stream import OrderStream, Stream, StreamWriter, send_head
@@ -73,7 +69,7 @@ class EventEndpoints:
                     self._engine.options.request_seconds, self.streams.feed.join(stream), self._deadlines
                 )
                 async with self._writer(stream, receive, send) as writer:
-                    await writer.begin(RETRY + place_text(place or joined.end))
+                    await writer.begin(self._ready(place or joined.end, resumed=place is not None))
                     await self._send_all(stream, writer, place or joined.end, joined)
                     await writer.end()
             finally:
@@ -82,7 +78,7 @@ class EventEndpoints:
     async def head_of_one(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answer as the stream of one order begins."""
         _check(scope)
-        order_id, position = path_order_id(scope), last_position(scope)
+        position, order_id = last_position(scope) or BEGINNING, path_order_id(scope)
         if await self._is_over(order_id, position):
             await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
         else:
@@ -91,7 +87,8 @@ class EventEndpoints:
     async def follow_one(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events of one order until its last one is an end."""
         _check(scope)
-        order_id, position = path_order_id(scope), last_position(scope)
+        last, order_id = last_position(scope), path_order_id(scope)
+        position = last or BEGINNING
         if await self._is_over(order_id, position):
             await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
             return
@@ -99,11 +96,14 @@ class EventEndpoints:
             self.streams.watch.join(stream)
             try:
                 async with self._writer(stream, receive, send) as writer:
-                    await writer.begin(RETRY)
+                    await writer.begin(self._ready(position, resumed=last is not None))
                     await self._send_one(stream, writer)
                     await writer.end()
             finally:
                 self.streams.watch.leave(stream)
+
+    def _ready(self, place: str | Position, *, resumed: bool) -> bytes:
+        return ready_text(place, resumed=resumed, heartbeat_seconds=self._limits.heartbeat_seconds)
 
     # All orders
 
@@ -115,7 +115,7 @@ class EventEndpoints:
             self.streams.alone.add(stream)
             try:
                 async with self._writer(stream, receive, send) as writer:
-                    await writer.begin(RETRY + place_text(begin))
+                    await writer.begin(self._ready(begin, resumed=place is not None))
                     await self._send_one_by_one(stream, writer, begin)
                     await writer.end()
             finally:
@@ -227,8 +227,7 @@ class EventEndpoints:
 
 
 def _check(scope: Scope) -> None:
-    """Raise where the client asks for what is not here."""
-    refuse_parameters(scope)
+    """Raise where the client excludes streams."""
     if preferred_form(scope, FORM) is None:
         message = "The answer is text/event-stream, which the Accept field excludes."
         raise NotAcceptable(message)

@@ -54,12 +54,17 @@ def refuse_parameters(scope: Scope) -> None:
         raise InvalidQuery(message)
 
 
-def _parameters(scope: Scope) -> dict[str, str]:
+def query_pairs(scope: Scope) -> list[tuple[str, str]]:
+    """Return the parameters of a query in their order. Raises InvalidQuery where they are not UTF-8."""
     try:
-        pairs = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+        return parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         message = "The query must be percent-encoded UTF-8."
         raise InvalidQuery(message) from None
+
+
+def _parameters(scope: Scope) -> dict[str, str]:
+    pairs = query_pairs(scope)
     for name, _ in pairs:
         if name not in PARAMETERS:
             message = f"There is no parameter {name[:50]!r}. Known: {', '.join(PARAMETERS)}."

@@ -52,12 +52,16 @@ EVENTS: Final = [
     {"version": 3, "type": "completed", "status": "Completed", "at": ENDED_AT, "token": 1, "attempt": 1},
 ]
 STREAM: Final = (
-    "id: MQ\n"
+    "retry: 2000\n"
+    "event: ready\n"
+    'data: {"resumed":false,"heartbeat_seconds":15}\n'
+    "id: MA\n"
+    "\n"
     "event: placed\n"
     f'data: {{"order_id":"536366","version":1,"type":"placed","status":"Pending","at":"{PLACED_AT}"}}\n'
+    "id: MQ\n"
     "\n"
-    ": heartbeat\n"
-    "\n"
+    ":\n"
 )
 STATISTICS: Final = {
     "total_orders": 1708,

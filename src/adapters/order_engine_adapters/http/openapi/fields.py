@@ -15,7 +15,7 @@ TAGS: Final[Schema] = {
     "if": {"not": {"const": "*"}},
     "then": {"pattern": patterns.ENTITY_TAGS},
 }
-GIVEN_OUT: Final = frozenset({"Cursor", "IdempotencyKey", "IfMatch", "LastEventId"})
+GIVEN_OUT: Final = frozenset({"Cursor", "IdempotencyKey", "IfMatch", "LastEventId", "LastEventIdInQuery"})
 """Parameters that refer to what went before: to a page, a tag or an event that was received, to the content that came
 with a key. Whether a value is taken is no matter of its form, so no schema can say it, and who makes one up is refused.
 """
@@ -58,6 +58,12 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
         | {"example": '"3"'},
         "LastEventId": _parameter(
             "header", "Last-Event-ID", {"type": "string"}, "Go on after this event: the last `id` that was received."
+        ),
+        "LastEventIdInQuery": _parameter(
+            "query",
+            "lastEventId",
+            {"type": "string"},
+            "The same, from clients that cannot set the header field, which goes before this. Also `last-event-id`.",
         ),
         "Asset": {
             **_parameter("path", "asset", {"type": "string"}, "The name of the part."),

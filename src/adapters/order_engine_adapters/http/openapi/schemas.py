@@ -200,7 +200,11 @@ def _events() -> Mapping[str, Schema]:
         "ServerSentEvent": _object(
             {
                 "id": {"type": "string", "description": "A cursor, for `Last-Event-ID`."},
-                "event": reference("EventType"),
+                "event": {
+                    "type": "string",
+                    "description": "What happened to an order; `ready` for the first event of a stream, `dropped` for "
+                    "the last one of a stream that was read too slowly.",
+                },
                 "data": {
                     "type": "string",
                     "contentMediaType": "application/json",

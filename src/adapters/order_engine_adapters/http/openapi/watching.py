@@ -22,7 +22,8 @@ SERVICE: Final = "Service"
 HTML_TYPE: Final = "text/html"
 
 _STREAM: Final[Schema] = other_answer(
-    "The events as they happen, with a comment every 15 seconds as a sign of life.",
+    "The events as they happen, after one of the type `ready` that says where the stream begins. A comment comes "
+    "every 15 seconds as a sign of life.",
     {"text/event-stream": {"schema": reference("ServerSentEvent"), "example": examples.STREAM}},
 )
 
@@ -33,7 +34,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Follow all orders",
         description="Server-sent events of all orders from now on, or after `Last-Event-ID`. Each order's events come "
         "in order; nothing is lost or repeated over a resume.",
-        parameters=("LastEventId",),
+        parameters=("LastEventId", "LastEventIdInQuery"),
         answers={200: _STREAM},
         refusals=("invalid_header", "invalid_query", *ASKING),
     ),
@@ -43,7 +44,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Follow an order",
         description="Server-sent events of one order from its first, or after `Last-Event-ID`. The stream ends with "
         "the order; a reconnect after that gets 204, which tells an EventSource to stop.",
-        parameters=("OrderId", "LastEventId"),
+        parameters=("OrderId", "LastEventId", "LastEventIdInQuery"),
         answers={200: _STREAM, 204: empty_answer("The order has ended, and all of its events were received.")},
         refusals=("invalid_header", "invalid_query", *ABOUT_ONE),
     ),
