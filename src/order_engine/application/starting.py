@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from typing import NoReturn
 
 from order_engine.application.attempts import Attempt, Attempts
@@ -13,11 +14,8 @@ from order_engine.application.surroundings import Surroundings
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
 
-FIRST_AT_ONCE = 16
-MAX_AT_ONCE = 100
-"""Attempts that begin in one turn of the event loop, at first and at most."""
-SLOW_TURN_SECONDS = 0.05
-"""A turn that took longer began too many: whoever asks for `/livez` waits as long."""
+LONGEST_TURN_SECONDS = 0.05
+"""So long attempts may begin in one turn of the event loop: whoever asks for `/livez` waits as long."""
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 10.0
 TRIAL_SECONDS = 1.0
@@ -25,10 +23,11 @@ TRIAL_SECONDS = 1.0
 
 
 class Starter:
-    """Begins attempts in turns of the event loop, few where a turn takes long.
+    """Begins attempts, as many in one turn of the event loop as its time allows.
 
     The first step of a processor may compute, and with a plain function it may have to wait for its thread: 500 of
-    them in one turn would keep the loop from renewals and requests meanwhile.
+    them in one turn would keep the loop from renewals and requests meanwhile. Each looks at the time before it begins;
+    a fixed number a turn made a backlog at 1,000 connections, where a turn has much else to do.
     """
 
     def __init__(
@@ -41,43 +40,47 @@ class Starter:
         self._clock = clock
         self._begin = begin
         self._failed = failed
-        self._waiting: deque[Attempt] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_turning = False
-        self._at_once = FIRST_AT_ONCE
+        self._turn_ends = inf
+        self._begun = 0
 
     def start(self, attempts: Sequence[Attempt]) -> None:
-        """Begin these, after those that wait already."""
-        if self._is_turning:
-            self._waiting.extend(attempts)
-        elif len(attempts) == 1:
-            self._create_task(attempts[0])
-        elif attempts:
-            self._waiting.extend(attempts)
+        """Begin these, in this turn or in later ones."""
+        if len(attempts) > 1:
             self._take_turn()
+        for attempt in attempts:
+            self._create_task(attempt)
 
-    def stop(self) -> None:
-        """Begin none of those that wait."""
-        self._waiting.clear()
+    async def turn(self) -> None:
+        """Wait for a turn that has time left. To be awaited at the beginning of each attempt."""
+        while self._clock.monotonic() >= self._turn_ends:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._begun += 1
 
     def _take_turn(self) -> None:
-        self._is_turning = True
-        count = min(len(self._waiting), self._at_once)
-        started = self._clock.monotonic()
-        for _ in range(count):
-            attempt = self._waiting.popleft()
-            attempt.started = started
-            self._create_task(attempt)
-        # Called after the first step of each of these tasks.
-        asyncio.get_running_loop().call_soon(self._turn_ended, count, started)
+        """Measure the time from the first step of those that are started after this call."""
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn_began)
 
-    def _turn_ended(self, count: int, started: float) -> None:
-        if self._clock.monotonic() - started > SLOW_TURN_SECONDS:
-            self._at_once = max(1, count // 2)
-        elif count == self._at_once:
-            self._at_once = min(MAX_AT_ONCE, count * 2)
+    def _turn_began(self) -> None:
+        self._begun = 0
+        self._turn_ends = self._clock.monotonic() + LONGEST_TURN_SECONDS
+        asyncio.get_running_loop().call_soon(self._turn_ended)
+
+    def _turn_ended(self) -> None:
         self._is_turning = False
+        self._turn_ends = inf
         if self._waiting:
             self._take_turn()
+            # Those beyond would but wait again.
+            for _ in range(min(len(self._waiting), 2 * self._begun + 1)):
+                turn = self._waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)
 
     def _create_task(self, attempt: Attempt) -> None:
         beginning = self._begin(attempt)

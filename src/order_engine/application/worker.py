@@ -159,7 +159,6 @@ class Worker:
     def cancel_attempts(self) -> None:
         """Cancel every attempt that is still here; none of them reports any more."""
         self._has_let_go = True
-        self._starter.stop()
         for attempt in self._attempts:
             if attempt.task is not None:
                 attempt.task.cancel()
@@ -204,9 +203,10 @@ class Worker:
 
     async def _run(self, attempt: Attempt) -> None:
         """Run the processor to its end. Whatever it raises is the attempt's outcome."""
-        attempt.begun = True
         error: BaseException | None = None
         try:
+            await self._starter.turn()
+            attempt.begun = True
             if attempt.stop_reason is None:
                 result = await self._processor(attempt.order)
                 if result is not None:
