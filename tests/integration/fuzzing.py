@@ -1,6 +1,6 @@
 """A fuzzer that knows the service by its OpenAPI document alone: schemathesis, with every check that it has.
 
-It is given no configuration and no hook: this is the run of a stranger, who has nothing but an address. For long:
+It is given no hook, and of configuration what `schemathesis.toml` says, where each line has its reason. For long:
 `python -m tests.integration.fuzzing --minutes 10`. Ends with its summary, and with its exit code.
 """
 
@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 from tests.integration.service import Service
 
 PROGRAM = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
+CONFIGURATION = Path(__file__).parents[2] / "schemathesis.toml"
+GLOBAL_FLAGS = ("--config-file", str(CONFIGURATION), "--no-color")
 MEMORY = ("--database-url", "memory://", "--processor", "demo:0.05")
 START_SECONDS = 60
 
@@ -24,7 +26,7 @@ START_SECONDS = 60
 def fuzz(service: Service, *flags: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """Let the fuzzer loose on a service. Raises TimeoutExpired after `seconds`."""
     return subprocess.run(  # noqa: S603 - a tool of ours
-        [*PROGRAM, "run", f"{service.address}/openapi.json", "--checks", "all", "--no-color", *flags],
+        [*PROGRAM, *GLOBAL_FLAGS, "run", f"{service.address}/openapi.json", "--checks", "all", *flags],
         cwd=service.folder,
         env={**os.environ, "COLUMNS": "120"},
         stdin=subprocess.DEVNULL,

@@ -59,7 +59,7 @@ def expect_quiet(browser: Browser, service: Service) -> None:
 
 def test_the_docs_show_every_operation(browser: Browser, service: Service, tmp_path: Path) -> None:
     """Under the policy of the page, with every operation opened, and with nothing written into the console."""
-    document = service.get("/docs/openapi.json").json()
+    document = service.get("/openapi.json").json()
     operations = sum(len(item) for item in document["paths"].values())
     browser.open(f"{service.address}/docs")
     browser.wait(f"{OPERATIONS} === {operations}", "all operations are shown")

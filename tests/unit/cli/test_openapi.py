@@ -24,14 +24,6 @@ def test_the_document_goes_into_a_file(folder: Path) -> None:
     assert json.loads((folder / "openapi.json").read_text()) == document(Described())
 
 
-def test_a_generator_of_clients_gets_every_parameter() -> None:
-    """Also those that refer to an earlier answer, such as the cursor of the next page."""
-    told = json.loads(run("openapi", "--every-parameter").stdout)
-    assert told == document(Described(given_out=True))
-    parameters = [each["$ref"].rpartition("/")[2] for each in told["paths"]["/orders"]["get"]["parameters"]]
-    assert "Cursor" in parameters
-
-
 def test_the_settings_are_those_of_the_service() -> None:
     """Flags and variables change the document as they change the service."""
     told = json.loads(run("openapi", "--max-items", "5", ORDER_ENGINE_PAGE_LIMIT="50").stdout)

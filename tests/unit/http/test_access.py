@@ -27,7 +27,6 @@ OPENED: dict[tuple[str, str], set[AccessScope] | None] = {
     ("GET", "/livez"): None,
     ("GET", "/readyz"): None,
     ("GET", "/docs"): None,
-    ("GET", "/docs/openapi.json"): None,
     ("GET", "/docs/{asset}"): None,
     ("GET", "/openapi.json"): None,
     ("GET", "/orders"): {READ, ADMIN},

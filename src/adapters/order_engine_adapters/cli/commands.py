@@ -249,15 +249,14 @@ def simulate(**wanted: object) -> None:
 @click.command(cls=SettingCommand)
 @with_settings(DESCRIBED)
 @click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
-@click.option("--every-parameter", is_flag=True, help="For generators of clients: as /docs/openapi.json has it.")
-def openapi(flags: Flags, output: str | None, *, every_parameter: bool) -> None:
+def openapi(flags: Flags, output: str | None) -> None:
     """Print the OpenAPI 3.1 document of the service, made of its settings.
 
     A running service has the same at /openapi.json, and at /docs a page that shows it.
     """
     from order_engine_adapters.cli import documenting  # noqa: PLC0415 - quick help
 
-    documenting.describe(flags, output, every_parameter=every_parameter)
+    documenting.describe(flags, output)
 
 
 @click.group()

@@ -11,9 +11,9 @@ from order_engine_adapters.wiring.documenting import openapi_text
 from order_engine_adapters.wiring.settings import Settings
 
 
-def describe(flags: Flags, output: str | None, *, every_parameter: bool) -> None:
+def describe(flags: Flags, output: str | None) -> None:
     """Write the document to a file, or to standard output where none is given."""
-    text = openapi_text(Settings.from_environment(**flags), every_parameter=every_parameter)
+    text = openapi_text(Settings.from_environment(**flags))
     if output is None:
         click.echo(text)
     else:

@@ -39,7 +39,7 @@ SCOPES: Final[Mapping[str, Mapping[str, AccessScope]]] = MappingProxyType(
 )
 """What each route asks for, by method; HEAD asks for what GET does. A method that a route does not know needs no key to
 be told so."""
-OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/openapi.json", "/docs/{asset}", "/openapi.json"})
+OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/openapi.json"})
 """The routes that are open to all."""
 ADMITTED: Final = "order_engine.admitted"
 """Where in the scope of a request it is told whether its key is good still."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random, SystemRandom
 
 from starlette.applications import Starlette
@@ -109,7 +108,6 @@ def _docs_routes(engine: OrderEngine, *, keys: bool) -> list[BaseRoute]:
     return [
         Route("/openapi.json", Resource({"GET": OpenApiEndpoint(described)})),
         Route("/docs", Resource({"GET": docs_page})),
-        Route("/docs/openapi.json", Resource({"GET": OpenApiEndpoint(replace(described, given_out=True))})),
         Route("/docs/{asset}", Resource({"GET": docs_asset})),
     ]
 

@@ -8,15 +8,11 @@ from order_engine_adapters.http.openapi import Described, document
 from order_engine_adapters.wiring.settings import Settings
 
 
-def openapi_text(settings: Settings, *, every_parameter: bool = False) -> str:
-    """Return the document that a service with these settings serves at the root of its host, as indented JSON.
-
-    With `every_parameter` it is the one for readers and for generators of clients.
-    """
+def openapi_text(settings: Settings) -> str:
+    """Return the document that a service with these settings serves at the root of its host, as indented JSON."""
     described = Described(
         content=settings.content_limits,
         page_limit=settings.page_limit,
         keys=settings.api_keys_file is not None,
-        given_out=every_parameter,
     )
     return json.dumps(document(described), indent=2)

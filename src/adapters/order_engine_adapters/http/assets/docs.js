@@ -2,7 +2,7 @@
 
 // Without a validator: the usual one is a host of its own.
 SwaggerUIBundle({
-  url: "docs/openapi.json",
+  url: "openapi.json",
   dom_id: "#reader",
   deepLinking: true,
   validatorUrl: null,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
 
 from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine_adapters.http.access import SCOPES
-from order_engine_adapters.http.openapi.fields import GIVEN_OUT, HEADERS, parameters
+from order_engine_adapters.http.openapi.fields import HEADERS, parameters
 from order_engine_adapters.http.openapi.operation import ALWAYS, BELOW, GUARDED, Operation
 from order_engine_adapters.http.openapi.operations import OPERATIONS
 from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
@@ -31,11 +31,9 @@ Every path answers HEAD as GET without a body, and OPTIONS with 204 and `Allow`;
 that is none is a 404. Every error is a problem document (RFC 9457) whose `code` stays the same. A 503 and a 429 say \
 in `Retry-After` when to come back. Times are RFC 3339 in UTC with microseconds, and amounts are exact.
 
-Four optional parameters carry what an earlier answer gave out, or what an earlier request was bound to: `cursor`, \
-`Last-Event-ID`, `If-Match` and `Idempotency-Key`. No schema can tell a value that will be taken from one that was \
-made up. So `/openapi.json` describes them in the words of their operations and under `components/parameters`; \
-`/docs/openapi.json` is the same document with them listed at their operations, for readers and for generators of \
-clients."""
+Four optional parameters carry what an earlier answer gave, or what an earlier request was bound to: `cursor`, \
+`Last-Event-ID`, `If-Match` and `Idempotency-Key`. No schema tells a value that will be taken from one that was made \
+up: that is a 422, 400, 412 or 422."""
 
 Refusals: TypeAlias = Mapping[int, Sequence[KnownProblem]]
 """The problems that an operation may answer with, by their HTTP status."""
@@ -48,8 +46,6 @@ class Described:
     content: ContentLimits = DEFAULT_LIMITS
     page_limit: int = 1000
     keys: bool = False
-    given_out: bool = False
-    """Whether operations list the parameters whose values only the service, or what was sent before, can tell."""
 
 
 def document(described: Described) -> Mapping[str, Any]:
@@ -60,13 +56,7 @@ def document(described: Described) -> Mapping[str, Any]:
     for (path, method), operation in OPERATIONS.items():
         scope = SCOPES.get(path, {}).get(method) if described.keys else None
         refusals = _refusals(operation, guarded=scope is not None)
-        unlisted = () if described.given_out else [name for name in operation.parameters if name in GIVEN_OUT]
-        told = replace(
-            operation,
-            description="\n".join([operation.description, *(_in_words(known[name]) for name in unlisted)]),
-            parameters=[name for name in operation.parameters if name not in unlisted],
-        )
-        paths.setdefault(path, {})[method.lower()] = _operation(told, refusals, scope)
+        paths.setdefault(path, {})[method.lower()] = _operation(operation, refusals, scope)
         responses |= {response_name(problems): response(problems) for problems in refusals.values()}
     return {
         "openapi": VERSION,
@@ -97,10 +87,6 @@ def _info() -> Schema:
 def _refusals(operation: Operation, *, guarded: bool) -> Refusals:
     anywhere = (problem.code for problem in known_problems() if problem.status in ALWAYS)
     return by_status([*operation.refusals, *BELOW, *anywhere, *(GUARDED if guarded else ())])
-
-
-def _in_words(parameter: Schema) -> str:
-    return f"\n`{parameter['name']}` ({parameter['in']}): {parameter['description']}"
 
 
 def _operation(operation: Operation, refusals: Refusals, scope: str | None) -> Schema:

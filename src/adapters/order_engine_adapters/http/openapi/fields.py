@@ -15,10 +15,6 @@ TAGS: Final[Schema] = {
     "if": {"not": {"const": "*"}},
     "then": {"pattern": patterns.ENTITY_TAGS},
 }
-GIVEN_OUT: Final = frozenset({"Cursor", "IdempotencyKey", "IfMatch", "LastEventId", "LastEventIdInQuery"})
-"""Parameters that refer to what went before: to a page, a tag or an event that was received, to the content that came
-with a key. Whether a value is taken is no matter of its form, so no schema can say it, and who makes one up is refused.
-"""
 
 
 def parameters(page_limit: int) -> Mapping[str, Schema]:

@@ -93,19 +93,6 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         parameters=("IfNoneMatch",),
         refusals=("not_acceptable", "invalid_header"),
     ),
-    ("/docs/openapi.json", "GET"): Operation(
-        name="getOpenApiForReaders",
-        tag=SERVICE,
-        summary="Read this document with every parameter",
-        description="The same, with those parameters listed at their operations whose values an earlier answer gave "
-        "out: for readers, and for generators of clients.",
-        answers={
-            200: other_answer("The document.", {JSON_TYPE: {"schema": {"type": "object"}}}),
-            304: empty_answer("The document has not changed."),
-        },
-        parameters=("IfNoneMatch",),
-        refusals=("not_acceptable", "invalid_header"),
-    ),
     ("/docs", "GET"): Operation(
         name="getDocs",
         tag=SERVICE,
