@@ -208,9 +208,11 @@ def _events() -> Mapping[str, Schema]:
                 "data": {
                     "type": "string",
                     "contentMediaType": "application/json",
-                    "contentSchema": reference("StreamedEvent"),
+                    "description": "What happened to an order: a StreamedEvent. Of `ready` and `dropped`: an object.",
                 },
+                "retry": {"type": "integer", "description": "Milliseconds to wait before connecting again."},
             },
+            required=("event", "data"),
             description="Each event of the stream.",
         ),
         "History": _object({"events": {"type": "array", "items": reference("Event")}}),
