@@ -14,6 +14,10 @@ from tests.unit.http.serving import serving
     [
         ('"1"', 200), ("*", 200), ('"7", "1"', 200), (' "1" ', 200),
         ('W/"1"', 412), ('"2"', 412), ('W/"1", "3"', 412), ('"01"', 412), ('"one"', 412), ('""', 412),
+        ('"1-gzip"', 200), ('"1;gzip"', 200), ('"1--gzip"', 200), ('"1-GZIP"', 200), ('"1-br"', 200), ('"1-zstd"', 200),
+        ('"7-gzip", "1-gzip"', 200), ('W/"7", "1;gzip"', 200), ('"1-deflate"', 200), ('"1-x-gzip"', 200),
+        ('W/"1-gzip"', 412), ('"2-gzip"', 412), ('"-gzip"', 412), ('"1-gzip-gzip"', 412), ('"1gzip"', 412),
+        ('"1-GZI"', 412), ('"1:gzip"', 412), ('"1-gzipx"', 412),
         ("1", 400), ('"1', 400), ('*, "1"', 400), ("", 400),
     ],
 )  # fmt: skip
@@ -24,6 +28,57 @@ async def test_an_order_is_read_only_at_the_version_that_is_wanted(method: str, 
         await service.place("order1")
         response = await service.client.send(method, "/orders/order1", [("if-match", condition)])
         assert response.status == status
+
+
+KNOWN = ['"1"', 'W/"1"', '"1-gzip"', 'W/"1-gzip"', '"1;gzip"', 'W/"1;br"', '"1--gzip"', '"x", W/"1"', "*"]
+UNKNOWN = ['"2"', 'W/"2-gzip"', '"1-"', '"1-gzi"', '"01-gzip"', 'W/"x"', '"1-gzip-br"', '""']
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"), [*((each, 304) for each in KNOWN), *((each, 200) for each in UNKNOWN)]
+)
+async def test_a_tag_is_known_again_whatever_a_proxy_has_made_of_it(condition: str, status: int) -> None:
+    """`If-None-Match` compares weakly (section 13.1.2), and a tag with a coding is the one that it was made of."""
+    async with serving() as service:
+        await service.place("order1")
+        response = await service.client.get("/orders/order1", ("if-none-match", condition))
+        assert (response.status, response.header("etag")) == (status, '"1"')
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_the_tags_of_pages_are_known_again_too(path: str) -> None:
+    """Proxies compress pages first of all."""
+    async with serving() as service:
+        tag = (await service.client.get(path)).header("etag") or ""
+        for condition in (tag, f"W/{tag}", f'{tag[:-1]}-gzip"', f'W/{tag[:-1]};gzip"'):
+            assert (await service.client.get(path, ("if-none-match", condition))).status == 304
+        assert (await service.client.get(path, ("if-none-match", f'{tag[:-2]}-gzip"'))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ('"2"', "at version 1, not 2"), ('"7-gzip"', "at version 1, not 7"), ('"7", "8"', "at version 1, not 7"),
+        ('W/"1", "3"', "at version 1, not 3"), ('"x", "3"', "at version 1, not 3"),
+        ('W/"1"', 'the weak tag W/"1" matches nothing'), ('W/"1-gzip"', 'Send "1", without W/.'),
+        ('W/"x", W/"2"', 'Send "2", without W/.'), ('"x", W/"3"', 'Send "3", without W/.'),
+        ('"x"', "names no tag of this service"), ('W/"x"', "names no tag of this service"),
+        ('"0"', "names no tag of this service"), ('"-1"', "names no tag of this service"),
+        ('""', "names no tag of this service"), ('"' + "9" * 19 + '"', "names no tag of this service"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_says_what_is_wrong_with_the_tag(condition: str, says: str) -> None:
+    """An old version, a weak tag and a tag of somebody else's are three things; reading again helps with the first."""
+    async with serving() as service:
+        await service.place("order1")
+        read = await service.client.get("/orders/order1", ("if-match", condition))
+        for refused in (read, await service.client.post("/orders/order1/cancel", ("if-match", condition))):
+            assert (refused.status, refused.code) == (412, "version_mismatch")
+            detail = refused.json()["detail"]
+            assert says in detail
+            assert ("Read it again" in detail) == says.startswith("at version")
+            assert "not -1" not in detail
+            assert "not 0" not in detail
 
 
 async def test_the_version_that_is_wanted_goes_before_the_one_that_is_known() -> None:

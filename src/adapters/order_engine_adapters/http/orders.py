@@ -13,7 +13,7 @@ from order_engine.domain.events import Event
 from order_engine.domain.order import Order
 from order_engine.wire import event_json, history_json, order_json, orders_json, read_order
 from order_engine_adapters.http.answers import JSON, NEVER_STORED, NOT_MODIFIED, Answer, json_answer, send_answer
-from order_engine_adapters.http.conditions import entity_tag, expected_version, is_unchanged
+from order_engine_adapters.http.conditions import act, entity_tag, is_unchanged
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.queries import list_link, list_query, refuse_parameters
@@ -116,8 +116,7 @@ class OrderEndpoints:
     async def _act(self, scope: Scope, action: Callable[..., Awaitable[Order]]) -> Order:
         check_json_accepted(scope)
         refuse_parameters(scope)
-        order_id = path_order_id(scope)
-        return await action(order_id, expected_version=await expected_version(scope, self._engine, order_id))
+        return await act(scope, self._engine, action, path_order_id(scope))
 
     async def _page_of_history(self, order_id: str, after: int) -> Sequence[Event]:
         return await self._within(self._engine.history(order_id, after=after))
