@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from order_engine_adapters.http.header_fields import PASSED_OVER, READ
 from tests.integration.browser import Browser, browsing
 from tests.integration.service import Service, serving
 from tests.integration.wire_orders import wire_orders
@@ -21,6 +22,19 @@ for (const type of ["placed", "claimed", "completed"])
   window.source.addEventListener(type, event => window.events.push([event.type, JSON.parse(event.data).order_id]));
 """
 SEND = "fetch(arguments[0], {method: 'POST', mode: 'no-cors'}).then(answer => { window.answer = answer.type; })"
+ASK = """
+fetch(arguments[0], arguments[1]).then(
+  answer => { window.answer = [answer.status, Object.fromEntries(answer.headers)]; },
+  error => { window.answer = [0, {error: String(error)}]; });
+"""
+FIELDS = {
+    "Authorization": "Bearer key",
+    "Content-Type": "application/json",
+    "Idempotency-Key": "key",
+    "If-Match": "*",
+    "Traceparent": f"00-{1:032x}-{1:016x}-01",
+    "X-Request-ID": "page-1",
+}
 PLACING = "document.querySelector('#operations-Orders-placeOrder')"
 OPERATIONS = "return document.querySelectorAll('.opblock').length"
 OVERFLOWS = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -101,11 +115,32 @@ def test_a_page_of_another_site_cannot_cancel(browser: Browser, tmp_path: Path) 
         assert shop.get(f"/orders/{order_id}/status").json() == {"status": "Pending"}
 
 
+def test_a_page_of_a_named_origin_sends_whatever_is_read(browser: Browser, tmp_path: Path) -> None:
+    """With every field that the service reads or that libraries add, and it reads what an answer says to programs."""
+    (order_id, body), *_ = wire_orders(1).items()
+    fields = {name: FIELDS.get(name, "*/*") for name in (*READ, *PASSED_OVER) if name != "Content-Encoding"}
+    with (
+        _pending(tmp_path / "other") as other,
+        _pending(tmp_path / "shop", "--cors-origins", other.address) as shop,
+    ):
+        browser.open(f"{other.address}/livez")
+        browser.run(ASK, f"{shop.address}/orders", {"method": "POST", "body": body.decode(), "headers": fields})
+        browser.wait("return !!window.answer", "the order is placed")
+        status, headers = browser.run("return window.answer")
+        assert status == 201
+        assert headers["location"] == f"/orders/{order_id}"
+        assert headers["x-request-id"] == FIELDS["X-Request-ID"]
+        encoded = {"method": "POST", "body": "x", "headers": {"Content-Encoding": "gzip"}}
+        browser.run(ASK, f"{shop.address}/orders", encoded)
+        browser.wait("return window.answer && window.answer[0] !== 201", "an encoded body is refused")
+        assert browser.run("return window.answer[0]") == 415
+
+
 @contextmanager
-def _pending(folder: Path) -> Iterator[Service]:
+def _pending(folder: Path, *flags: str) -> Iterator[Service]:
     """Run a service that works on no order."""
     folder.mkdir()
-    with serving(folder, "--processor", "none") as running:
+    with serving(folder, "--processor", "none", *flags) as running:
         yield running
 
 

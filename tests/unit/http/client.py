@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
+from tests.unit.http.watched_fields import ANSWERED, WatchedName
+
 Headers: TypeAlias = Sequence[tuple[str, str]]
 
 JSON_BODY: Headers = (("content-type", "application/json"),)
@@ -114,6 +116,7 @@ class Exchange:
             self._resumed.clear()
             await self._resumed.wait()
         self.sent.append(message)
+        ANSWERED.update(name for name, _ in message.get("headers", ()))
         self._outgoing.set()
 
 
@@ -139,7 +142,7 @@ class Client:
             "raw_path": (self._root_path + path).encode(),
             "query_string": query.encode("latin-1"),
             "root_path": self._root_path,
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+            "headers": [(WatchedName(name.lower().encode()), value.encode("latin-1")) for name, value in headers],
             "client": (self._address, 50000),
             "server": ("127.0.0.1", 8000),
             "state": {},

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import order_engine_adapters.http
 from order_engine_adapters.http import Access, Rates
+from order_engine_adapters.http.header_fields import PASSED_OVER, READ
 from tests.unit.http.client import Response
 from tests.unit.http.rings import Ring
 from tests.unit.http.serving import order, serving
@@ -37,10 +41,28 @@ async def test_a_page_that_was_named_is_told_what_it_may_send() -> None:
         assert granted(response) == {
             "access-control-allow-origin": SHOP,
             "access-control-allow-methods": "GET, HEAD, POST",
-            "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-            "Last-Event-ID, X-Request-ID",
+            "access-control-allow-headers": "Accept, Authorization, Baggage, Cache-Control, Content-Encoding, "
+            "Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Pragma, Traceparent, Tracestate, "
+            "X-Request-ID, X-Requested-With",
             "access-control-max-age": "600",
         }
+
+
+@pytest.mark.parametrize("name", [*READ, *PASSED_OVER])
+async def test_every_field_that_a_page_sends_is_allowed(name: str) -> None:
+    """Whatever the service reads, and what libraries add to every request; a browser asks for them in lower case."""
+    asked = (("access-control-request-method", "POST"), ("access-control-request-headers", name.lower()))
+    async with serving(access=Access(origins=frozenset({SHOP}))) as service:
+        response = await service.client.send("OPTIONS", "/orders", (("origin", SHOP), *asked))
+        allowed = granted(response)["access-control-allow-headers"].lower().split(", ")
+        assert name.lower() in allowed
+
+
+def test_every_field_in_the_table_is_read_somewhere() -> None:
+    """What the adapter reads no more is not there any longer."""
+    folder = Path(order_engine_adapters.http.__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    assert [name for name in READ if f'b"{name.lower()}"' not in text] == []
 
 
 async def test_a_page_that_was_named_may_read_every_answer() -> None:
@@ -51,7 +73,7 @@ async def test_a_page_that_was_named_may_read_every_answer() -> None:
             response = await service.client.get(target, ("origin", SHOP))
             assert granted(response) == {
                 "access-control-allow-origin": SHOP,
-                "access-control-expose-headers": "ETag, Idempotent-Replayed, Link, Location, Retry-After, "
+                "access-control-expose-headers": "Allow, ETag, Idempotent-Replayed, Link, Location, Retry-After, Vary, "
                 "WWW-Authenticate, X-Request-ID",
             }
             assert response.header("vary") == "Origin"

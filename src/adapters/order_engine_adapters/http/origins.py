@@ -8,21 +8,16 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_engine_adapters.http.answers import NEVER_STORED, NO_CONTENT, Answer, Header, send_answer
+from order_engine_adapters.http.header_fields import READ_BY_PAGES, SENT_BY_PAGES
 from order_engine_adapters.http.requests import header_values
 
 ALLOWED: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
-    (
-        b"access-control-allow-headers",
-        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-ID",
-    ),
+    (b"access-control-allow-headers", SENT_BY_PAGES),
     (b"access-control-max-age", b"600"),
 )
 """What a page may send. Credentials are not among it: a key is a field that the page sets itself."""
-EXPOSED: Final = (
-    b"access-control-expose-headers",
-    b"ETag, Idempotent-Replayed, Link, Location, Retry-After, WWW-Authenticate, X-Request-ID",
-)
+EXPOSED: Final[Header] = (b"access-control-expose-headers", READ_BY_PAGES)
 VARY: Final = b"vary"
 ORIGIN: Final = b"Origin"
 
