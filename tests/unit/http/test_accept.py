@@ -71,6 +71,37 @@ async def test_a_batch_in_lines_is_answered_in_lines(headers: list[tuple[str, st
         assert (response.status, response.header("content-type")) == (200, "application/x-ndjson")
 
 
+NAMES_OF_LINES = [
+    "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines",
+    "application/x-jsonlines",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("media_type", NAMES_OF_LINES)
+@pytest.mark.parametrize("written", ["{}", "{}; charset=utf-8", '{};charset="UTF-8"', "{};"])
+async def test_json_in_lines_goes_by_many_names(media_type: str, written: str) -> None:
+    """None is registered. Each is taken, in any case, and the answer has the one that came."""
+    async with serving() as service:
+        for name in (media_type, media_type.upper()):
+            fields = [("content-type", written.format(name)), *accept(media_type)]
+            response = await service.client.send("POST", "/orders/batch", fields, text())
+            assert (response.status, response.header("content-type")) == (200, media_type)
+        assert await service.total_orders() == 1
+
+
+@pytest.mark.parametrize("accepted", NAMES_OF_LINES)
+async def test_a_client_that_accepts_lines_by_another_name_gets_them(accepted: str) -> None:
+    """It is the same form; who excludes it by the name that it was sent under is refused."""
+    async with serving() as service:
+        for sent in NAMES_OF_LINES:
+            fields = [("content-type", sent), *accept(accepted)]
+            assert (await service.client.send("POST", "/orders/batch", fields, text())).status == 200
+        refused = [*NDJSON_BODY, *accept("application/x-ndjson;q=0, application/jsonl")]
+        assert (await service.client.send("POST", "/orders/batch", refused, text())).status == 406
+        array = [*JSON_BODY, *accept(accepted)]
+        assert (await service.client.send("POST", "/orders/batch", array, b"[" + text() + b"]")).status == 406
+
+
 async def test_the_probes_answer_whatever_is_accepted() -> None:
     """A load balancer looks at the status alone."""
     async with serving() as service:

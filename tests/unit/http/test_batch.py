@@ -160,10 +160,11 @@ async def test_a_batch_takes_no_key(form: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/ndjson", "application/jsonl", "application/json;charset=x"]
+    "media_type",
+    ["text/plain", "application/json-seq", "application/jsonl;charset=utf-16", "application/json;charset=x", "jsonl"],
 )
-async def test_a_batch_is_of_one_of_two_types(media_type: str) -> None:
-    """415 for any other, and for any encoding."""
+async def test_a_batch_is_of_one_of_two_forms(media_type: str) -> None:
+    """415 for any other type, and for any encoding."""
     async with serving() as service:
         for fields in ([("content-type", media_type)], [*NDJSON_BODY, ("content-encoding", "gzip")], []):
             response = await service.client.send("POST", BATCH, fields, text())

@@ -20,7 +20,9 @@ def content_type(value: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     "value",
     ["application/json", "Application/JSON", "application/json;charset=utf-8", 'application/json; charset="UTF-8"',
-     "application/json ; Charset=utf-8 ", "application/json;", "application/json; profile=x"],
+     "application/json ; Charset=utf-8 ", "application/json;", "application/json; profile=x",
+     "application/json; charset=utf8", "application/json; charset='utf-8'", "application/json; charset=us-ascii",
+     "APPLICATION/JSON;CHARSET=UTF-8"],
 )  # fmt: skip
 async def test_json_in_utf_8_is_taken(value: str) -> None:
     """In any case and with any other parameter."""
@@ -40,6 +42,8 @@ async def test_json_in_utf_8_is_taken(value: str) -> None:
         [content_type("application/x-ndjson")],
         [content_type("application/vnd.order+json")],
         [content_type("application/x-www-form-urlencoded")],
+        [content_type("application/vnd.api+json")],
+        [content_type("application/merge-patch+json")],
         [content_type("application/json; charset=utf-16")],
         [content_type("application/json; charset=iso-8859-1")],
         [content_type("application/json; charset=")],

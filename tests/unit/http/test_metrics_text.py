@@ -25,6 +25,9 @@ PREFERENCES = [
     ("application/json;q=0.1, text/plain;q=0.2", PLAIN), ("application/json;q=0, */*", OPEN),
     ("text/plain;q=0.9, */*;q=0.8", PLAIN), ("TEXT/PLAIN;Q=0.5", PLAIN),
     ("application/openmetrics-text;q=0, text/plain;q=0, */*;q=0.1", JSON), ("application/problem+json", JSON),
+    ("text/plain;version=1.0.0", PLAIN), ("text/plain;version=1.0.0;escaping=allow-utf-8", PLAIN),
+    ('TEXT/PLAIN; Version="1.0.0"; charset=UTF-8', PLAIN), ('application/openmetrics-text;charset="utf-8"', OPEN),
+    ("text/plain;version=0.0.4;charset=utf-8;escaping=values", PLAIN),
 ]  # fmt: skip
 LARGE = Statistics(
     2**53 + 1,
@@ -44,12 +47,31 @@ async def test_the_form_that_the_client_likes_best(accepted: str | None, media_t
         assert response.header("vary") == "Accept"
 
 
-@pytest.mark.parametrize("accepted", ["text/html", "image/*", "*/*;q=0", "application/openmetrics-text;version=2.0.0"])
+@pytest.mark.parametrize("accepted", ["text/html", "image/*", "*/*;q=0", "application/openmetrics-text;version=2.0.0",
+     "text/plain;version=0.0.3", "text/plain;version=2.0.0"])  # fmt: skip
 async def test_a_client_that_accepts_no_form(accepted: str) -> None:
     """406."""
     async with serving() as service:
         response = await service.client.get("/metrics", ("accept", accepted))
         assert (response.status, response.code) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "version"),
+    [
+        ("text/plain", "0.0.4"), ("text/plain;version=0.0.4", "0.0.4"), ("text/plain;version=1.0.0", "1.0.0"),
+        ("text/plain;version=1.0.0;q=0.3,text/plain;version=0.0.4;q=0.2", "1.0.0"),
+        ("text/plain;version=1.0.0;q=0.2,text/plain;version=0.0.4;q=0.3", "0.0.4"),
+        ("text/plain;version=1.0.0,text/plain;version=0.0.4", "0.0.4"),
+    ],
+)  # fmt: skip
+async def test_the_versions_of_the_text(accepted: str, version: str) -> None:
+    """Of two, the older one is for whoever has no preference; the text is the same but for its name."""
+    async with serving() as service:
+        response = await service.client.get("/metrics", ("accept", accepted))
+        assert response.header("content-type") == f"text/plain; version={version}; charset=utf-8"
+        older = await service.client.get("/metrics", ("accept", "text/plain"))
+        assert response.body == older.body
 
 
 async def test_the_figures() -> None:

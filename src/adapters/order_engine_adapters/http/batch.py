@@ -21,6 +21,7 @@ from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.queries import refuse_parameters
 from order_engine_adapters.http.requests import (
     JSON_TYPE,
+    LINES_TYPES,
     body_parts,
     check_accepted,
     check_media_type,
@@ -31,9 +32,8 @@ from order_engine_adapters.http.splitting import ArraySplitter, Element, LineSpl
 from order_engine_adapters.http.streams import AnswerStream, Form
 from order_engine_adapters.http.tracing import trace_parent
 
-NDJSON_TYPE: Final = b"application/x-ndjson"
 FORMS: Final = {
-    NDJSON_TYPE: Form(NDJSON_TYPE, opening=b"", separator=b"", ending=b"\n", closing=b"", empty=b""),
+    **{each: Form(each, opening=b"", separator=b"", ending=b"\n", closing=b"", empty=b"") for each in LINES_TYPES},
     JSON_TYPE: Form(JSON_TYPE, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n", empty=b"[]\n"),
 }
 CREATED: Final = 201
@@ -67,7 +67,7 @@ class BatchEndpoint:
             raise InvalidHeader(message)
         if declared_length(scope) > self._limits.batch_bytes:
             raise BodyTooLarge(self._limits.batch_bytes)
-        splitting = LineSplitter if media_type == NDJSON_TYPE else ArraySplitter
+        splitting = ArraySplitter if media_type == JSON_TYPE else LineSplitter
         traced = trace_parent(scope)
         elements = self._elements(receive, splitting(self._limits.body_bytes))
         async with aclosing(elements), AnswerStream(send, FORMS[media_type], self._limits) as answers:

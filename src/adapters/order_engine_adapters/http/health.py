@@ -16,13 +16,20 @@ from order_engine.wire import problem_of, statistics_json
 from order_engine_adapters.http.answers import NEVER_STORED, Answer, json_answer, problem_answer
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.negotiation import Form, preferred_form
-from order_engine_adapters.http.openmetrics import OPEN_METRICS, PROMETHEUS, Figures, content_type, metrics_text
+from order_engine_adapters.http.openmetrics import (
+    OPEN_METRICS,
+    PROMETHEUS,
+    PROMETHEUS_1,
+    Figures,
+    content_type,
+    metrics_text,
+)
 from order_engine_adapters.http.requests import JSON_TYPE, check_json_accepted
 from order_engine_adapters.http.resources import within
 from order_engine_adapters.http.tracing import request_id
 
 VARY: Final = (b"vary", b"Accept")
-FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS)
+FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
 """Of the metrics; the first is for whoever has no preference."""
 PART_OF_LIMIT: Final = 0.5
 """Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""

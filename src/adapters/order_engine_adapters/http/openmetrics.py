@@ -1,4 +1,4 @@
-"""The metrics as text for Prometheus and its kin: OpenMetrics 1.0, and the text format 0.0.4 that came before it."""
+"""The metrics as text for Prometheus and its kin: OpenMetrics 1.0, and the text formats 0.0.4 and 1.0.0."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from order_engine_adapters.http.negotiation import Form
 
 OPEN_METRICS: Final = Form(b"application/openmetrics-text", b"1.0.0")
 PROMETHEUS: Final = Form(b"text/plain", b"0.0.4")
+PROMETHEUS_1: Final = Form(b"text/plain", b"1.0.0")
+"""The same text: from 1.0.0 on a name may be any UTF-8, in quotes, and ours need none."""
 MICROSECOND_DIGITS: Final = 6
 
 

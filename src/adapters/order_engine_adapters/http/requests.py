@@ -23,8 +23,19 @@ from order_engine_adapters.http.limits import HttpLimits
 
 JSON_TYPE: Final = b"application/json"
 RELATED_TYPES: Final = (JSON_TYPE, b"application/problem+json")
+LINES_TYPES: Final = (
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/x-jsonl",
+    b"application/jsonlines",
+    b"application/x-jsonlines",
+)
+"""The names of JSON in lines: nobody has registered one (RFC 6838), so libraries differ. The first is the usual one."""
 NO_QUALITY: Final = re.compile(rb"q=0(\.0*)?")
 LONGEST_KEY: Final = 255
+UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
+"""The names of it that clients send; US-ASCII is a part of it."""
 QUOTED: Final = re.compile(rb'"((?:[!#-\[\]-~]|\\["\\])*)"')
 """A string of RFC 9651, section 3.3.3, without the space."""
 VISIBLE: Final = re.compile(rb"[!-~]+")
@@ -63,7 +74,8 @@ def check_accepted(scope: Scope, media_type: bytes) -> None:
             admitted[name] = admitted.get(name, False) or not any(map(NO_QUALITY.fullmatch, parameters))
     # The range that fits most closely decides (RFC 9110, section 12.5.1).
     family = media_type.partition(b"/")[0] + b"/*"
-    closest = next((name for name in (media_type, *RELATED_TYPES, family, b"*/*") if name in admitted), None)
+    synonyms = LINES_TYPES if media_type in LINES_TYPES else ()
+    closest = next((each for each in (media_type, *synonyms, *RELATED_TYPES, family, b"*/*") if each in admitted), None)
     if admitted and (closest is None or not admitted[closest]):
         message = f"The answer is {media_type.decode()}, which the Accept field excludes."
         raise NotAcceptable(message)
@@ -81,13 +93,15 @@ def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
         media_type, *parameters = (part.strip().lower() for part in given[0].split(b";"))
         if media_type in admitted and all(map(_is_utf_8, parameters)):
             return media_type
-    message = f"The body must have the Content-Type {' or '.join(each.decode() for each in admitted)}, in UTF-8."
+    *names, last = (each.decode("ascii") for each in admitted)
+    several = f"{', '.join(names)} or {last}" if names else last
+    message = f"The body must have the Content-Type {several}, in UTF-8."
     raise UnsupportedMediaType(message)
 
 
 def _is_utf_8(parameter: bytes) -> bool:
     name, _, value = parameter.partition(b"=")
-    return not parameter or name.strip() != b"charset" or value.strip().strip(b'"') in {b"utf-8", b"utf8"}
+    return not parameter or name.strip() != b"charset" or value.strip().strip(b"\"'") in UTF_8
 
 
 def idempotency_key(scope: Scope) -> str | None:
