@@ -1,7 +1,7 @@
 """The HTTP adapter: the engine as a Starlette application, and the server that runs it."""
 
 from order_engine_adapters.http.access import Access
-from order_engine_adapters.http.application import create_app, create_health_app
+from order_engine_adapters.http.application import create_app, create_health_app, create_starting_app
 from order_engine_adapters.http.identities import AccessScope, Identity, KeyRing, Keys
 from order_engine_adapters.http.limits import ConnectionLimits, HttpLimits
 from order_engine_adapters.http.rates import Rates
@@ -17,4 +17,5 @@ __all__ = [
     "Rates",
     "create_app",
     "create_health_app",
+    "create_starting_app",
 ]

@@ -23,6 +23,7 @@ from order_engine_adapters.http.origins import Origins
 from order_engine_adapters.http.resources import Resource, nothing_here
 from order_engine_adapters.http.sites import Sites
 from order_engine_adapters.http.start_page import StartPage
+from order_engine_adapters.http.starting import NoEngineYet, not_yet
 from order_engine_adapters.http.tracing import RequestIds
 
 
@@ -92,6 +93,16 @@ def create_app(
 def create_health_app(engine: OrderEngine, *, access: Access | None = None, random: Random | None = None) -> Starlette:
     """Return the application of a process that takes no orders over HTTP: alive, ready, and the metrics."""
     return _application(_health_routes(HealthEndpoints(engine, Deadlines())), access, random)
+
+
+def create_starting_app(*, access: Access | None = None, random: Random | None = None) -> Starlette:
+    """Return the application of a process that has no engine yet.
+
+    It is alive, not ready, and has metrics of its own; everything else is answered with 503.
+    """
+    app = _application(_health_routes(HealthEndpoints(NoEngineYet(), Deadlines())), access, random)
+    app.router.default = not_yet
+    return app
 
 
 def _health_routes(health: HealthEndpoints) -> list[BaseRoute]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sized
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.types import Receive, Scope
 
 from order_engine.application.capacity import InFlight
-from order_engine.application.engine import OrderEngine
 from order_engine.application.life import Readiness
+from order_engine.application.options import EngineOptions
 from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
+from order_engine.domain.metrics import Statistics
 from order_engine.wire import problem_of, statistics_json
 from order_engine_adapters.http.answers import NEVER_STORED, Answer, json_answer, problem_answer
 from order_engine_adapters.http.deadlines import Deadlines
@@ -41,10 +42,38 @@ SENTENCES: Final[Mapping[Readiness, str]] = {
 }
 
 
+class Observable(Protocol):
+    """What is asked of an engine, or of what stands for one, to tell how the service is."""
+
+    @property
+    def options(self) -> EngineOptions:
+        """The limits that it keeps."""
+        ...
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether orders can be placed, and if not, why."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders can be placed."""
+        ...
+
+    @property
+    def in_flight(self) -> InFlight | None:
+        """How many orders it works on; None where it works on none."""
+        ...
+
+    async def metrics(self) -> Statistics:
+        """Return the exact counts of all orders. Raises OrderEngineError where there are none to be had."""
+        ...
+
+
 class HealthEndpoints:
     """What the service tells about itself."""
 
-    def __init__(self, engine: OrderEngine, deadlines: Deadlines, streams: Sized | None = None) -> None:
+    def __init__(self, engine: Observable, deadlines: Deadlines, streams: Sized | None = None) -> None:
         """Answer for `engine`, and for the event streams that are open, where there can be any."""
         self._engine = engine
         self._deadlines = deadlines

@@ -62,8 +62,9 @@ class Server:
     def __init__(
         self, app: ASGIApp, bound: socket.socket, *, limits: ConnectionLimits | None = None, backlog: int = BACKLOG
     ) -> None:
-        """Prepare; nothing listens yet."""
+        """Prepare; nothing listens yet. `bound` is closed when the server stops."""
         self._socket = bound
+        self._address: tuple[str, int] = bound.getsockname()[:2]
         watch = Connections(limits or ConnectionLimits())
         config = uvicorn.Config(
             app,
@@ -92,7 +93,7 @@ class Server:
         return [each.fileno() for each in (self._socket, *sockets) if each is not None and each.fileno() >= 0]
 
     async def start(self) -> None:
-        """Listen. Returns when requests are answered; raises what keeps the server from it."""
+        """Listen. Returns when requests are answered. Raises AddressUnavailable where another process listens there."""
         self._serving = asyncio.create_task(self._server.serve([self._socket]), name="order_engine http")
         listening = asyncio.create_task(self._server.listening.wait())
         try:
@@ -100,13 +101,20 @@ class Server:
         finally:
             listening.cancel()
         if self._serving.done():
-            self._serving.result()
+            serving, self._serving = self._serving, None
+            try:
+                serving.result()
+            except OSError as error:
+                raise _unavailable(*self._address, error) from error
 
-    async def stop(self) -> None:
-        """Take no more connections, let answers under way end, and return. May be called again."""
+    async def stop(self, linger_seconds: float = LINGER_SECONDS) -> None:
+        """Take no more connections, let answers under way end for so long, and return. May be called again."""
+        self._server.linger_seconds = linger_seconds
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
+        # Also where it never listened.
+        self._socket.close()
 
     async def ended(self) -> None:
         """Return when the server has ended, asked or not; raise what it ended of."""
@@ -121,13 +129,14 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.linger_seconds: float = LINGER_SECONDS
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        cut = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._cut_off)
+        cut = asyncio.get_running_loop().call_later(self.linger_seconds, self._cut_off)
         try:
             await super().shutdown(sockets)
         finally:

@@ -47,11 +47,15 @@ def _keep_going(members: Sequence[Member], asked: socket.socket, tell: Told) -> 
     """Start what is not running and is due, until a signal comes."""
     all_have_listened = False
     while True:
+        one_serves = any(member.listens for member in members)
         for member in members:
-            member.start_if_due([other.link for other in members if other.link is not None])
+            links = [other.link for other in members if other.link is not None]
+            member.start_if_due(links, siblings_serve=one_serves)
+            if one_serves:
+                member.siblings_serve()
         waits = [member.seconds_until_due() for member in members if member.link is None]
-        links: list[Connection] = [member.link for member in members if member.link is not None]
-        ready = wait([asked, *links], min(waits, default=None))
+        open_links: list[Connection] = [member.link for member in members if member.link is not None]
+        ready = wait([asked, *open_links], min(waits, default=None))
         if asked in ready:
             return
         for member in members:

@@ -17,10 +17,11 @@ from order_engine import InvalidSetting, OrderEngineError, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine_adapters.process.ending import end_at_once
 from order_engine_adapters.process.signals import ENDING, Signals, hear_signals
+from order_engine_adapters.wiring.siblings import Siblings
 from order_engine_adapters.wiring.telling import Quiet, Told
 
-Serve: TypeAlias = Callable[[Told], None]
-"""What a member does until it is asked to end. It tells its argument how far it is."""
+Serve: TypeAlias = Callable[[Told, Siblings], None]
+"""What a member does until it is asked to end. It tells its first argument how far it is; the second are the others."""
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0
@@ -31,6 +32,7 @@ LIVED_SECONDS: Final = 60.0
 KILLED_SECONDS: Final = 5.0
 END: Final = "end"
 END_AT_ONCE: Final = "end at once"
+SIBLING_SERVES: Final = "a sibling serves"
 """What a process is told."""
 WAITS: Final = "waits"
 LISTENS: Final = "listens"
@@ -56,16 +58,20 @@ class Member:
         self.link: Connection | None = None
         """What the process tells, and how it learns of our own death; None while there is no process."""
         self.listens = False
+        """Whether the process has opened its engine and answers for it."""
+        self._knows_that_siblings_serve = False
 
-    def start_if_due(self, links: Sequence[Connection]) -> None:
+    def start_if_due(self, links: Sequence[Connection], *, siblings_serve: bool) -> None:
         """Start the process if there is none and its time has come. It closes `links`, which are other processes'."""
         if self.link is not None or self.seconds_until_due() > 0:
             return
         ours, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("fork")
         self._process = context.Process(
-            target=partial(_live, self._serve, theirs, [ours, *links]), name=f"order_engine {self._number}"
+            target=partial(_live, self._serve, theirs, [ours, *links], Siblings(serve=siblings_serve)),
+            name=f"order_engine {self._number}",
         )
+        self._knows_that_siblings_serve = siblings_serve
         # A signal that came between the fork and the child's own handlers would be lost in ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
@@ -96,6 +102,12 @@ class Member:
             self._waits(sentence)
             return None
         return InvalidSetting(sentence) if kind == WRONG_SETTING else Unavailable(sentence)
+
+    def siblings_serve(self) -> None:
+        """Let a process that starts know that another one answers for an engine."""
+        if not self.listens and not self._knows_that_siblings_serve:
+            self._knows_that_siblings_serve = True
+            self._send(SIBLING_SERVES)
 
     def ask_to_end(self) -> None:
         """Ask the process to end, if there is one; not by a signal, of which it may have one already."""
@@ -129,6 +141,7 @@ class Member:
             return
         self.link.close()
         self.link = None
+        self.listens = False
         self._process.join(KILLED_SECONDS)
         now = self._clock.monotonic()
         self._deaths = 1 if now - self._started_at >= LIVED_SECONDS else self._deaths + 1
@@ -155,7 +168,7 @@ def _how(exit_code: int | None) -> str:
     return f"signal {-exit_code}"
 
 
-def _live(serve: Serve, link: Connection, others: Sequence[Connection]) -> None:
+def _live(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
     """Serve, in the new process."""
     for other in others:
         # Copies of the ends by which the others learn of their parent's death.
@@ -163,10 +176,11 @@ def _live(serve: Serve, link: Connection, others: Sequence[Connection]) -> None:
     # Those that came since the fork come now.
     signals = hear_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    threading.Thread(target=_obey, args=(link, signals), name="order_engine parent", daemon=True).start()
+    threading.Thread(target=_obey, args=(link, signals, siblings), name="order_engine parent", daemon=True).start()
     code = 1
     try:
-        serve(Quiet(waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, ""))))
+        told = Quiet(waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, "")))
+        serve(told, siblings)
         code = 0
     except OrderEngineError as error:
         link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else SURROUNDINGS, str(error)))
@@ -175,10 +189,13 @@ def _live(serve: Serve, link: Connection, others: Sequence[Connection]) -> None:
         signals.leave(code)
 
 
-def _obey(link: Connection, signals: Signals) -> None:
+def _obey(link: Connection, signals: Signals, siblings: Siblings) -> None:
     """End when the parent says so, or when it is gone: nobody would start this process again, nor end it."""
     with suppress(EOFError, OSError):
-        while link.recv() != END_AT_ONCE:
-            signals.ask()
+        while (word := link.recv()) != END_AT_ONCE:
+            if word == SIBLING_SERVES:
+                siblings.note()
+            else:
+                signals.ask()
         end_at_once(0, farewell=False)
     signals.ask()

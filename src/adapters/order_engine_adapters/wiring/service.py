@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,18 @@ from order_engine.application.processor_kinds import is_coroutine_processor
 from order_engine.ports.adapters import Announcing
 from order_engine.ports.clock import Clock
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.http import Access, ConnectionLimits, HttpLimits, create_app, create_health_app
-from order_engine_adapters.http.server import Server, bound_socket, url_of
+from order_engine_adapters.http import (
+    Access,
+    ConnectionLimits,
+    HttpLimits,
+    create_app,
+    create_health_app,
+    create_starting_app,
+)
+from order_engine_adapters.http.server import bound_socket, url_of
 from order_engine_adapters.wiring.admitting import access_of
 from order_engine_adapters.wiring.fleet import run_fleet
+from order_engine_adapters.wiring.front import Front, answering
 from order_engine_adapters.wiring.keys import KeyFile
 from order_engine_adapters.wiring.opening import Opened, open_when_there
 from order_engine_adapters.wiring.process import Life, Patience, run_process, until_first
@@ -28,6 +36,7 @@ from order_engine_adapters.wiring.process_log import begin_log, hand_over_log
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.sharing import check_shared
+from order_engine_adapters.wiring.siblings import Siblings
 from order_engine_adapters.wiring.telling import Say, Teller, Told
 
 CLOSING_SECONDS = 10.0
@@ -62,15 +71,16 @@ def run_service(settings: Settings, say: Say) -> None:
         if settings.workers > 1:
             _run_several(settings, bound, make_app, say)
         else:
-            run_process(partial(_work, settings, bound, make_app, Teller(settings, bound, say)), _patience(settings))
+            told = Teller(settings, bound, say)
+            run_process(partial(_work, settings, bound, make_app, told, None), _patience(settings))
 
 
 def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
     """Serve in several processes; this one tells of them, and they say nothing themselves."""
     teller = Teller(settings, bound, say, processes=settings.workers)
 
-    def serve(told: Told) -> None:
-        run_process(partial(_work, settings, bound, make_app, told), _patience(settings))
+    def serve(told: Told, siblings: Siblings) -> None:
+        run_process(partial(_work, settings, bound, make_app, told, siblings), _patience(settings))
 
     patience = _patience(settings).all + ENDING_SECONDS
     run_fleet([serve] * settings.workers, SystemClock(), patience, teller)
@@ -90,26 +100,36 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
         told = Teller(settings, bound, say)
-        run_process(partial(_work, settings, bound, create_health_app, told), _patience(settings))
+        run_process(partial(_work, settings, bound, create_health_app, told, None), _patience(settings))
 
 
-async def _work(settings: Settings, bound: socket.socket | None, make_app: MakeApp, told: Told, life: Life) -> None:
+async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of processes, and the life of this one
+    settings: Settings,
+    bound: socket.socket | None,
+    make_app: MakeApp,
+    told: Told,
+    siblings: Siblings | None,
+    life: Life,
+) -> None:
     clock = SystemClock()
     processor = load_processor(settings.processor, clock)
     hand_over_log(settings)
     if processor is not None and not is_coroutine_processor(processor):
         sys.setswitchinterval(SWITCH_SECONDS)
     keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
-    make = partial(make_app, access=access_of(settings, keys, clock))
-    limits = _connection_limits(settings)
+    access = access_of(settings, keys, clock)
+    starting = create_starting_app(access=access)
     life.starts()
-    async with open_when_there(settings, processor, clock, told.waits) as opened:
+    async with (
+        answering(bound, starting, _connection_limits(settings), clock, siblings) as front,
+        open_when_there(settings, processor, clock, told.waits) as opened,
+    ):
         life.runs()
-        async with _serving(opened, bound, make, limits) as server:
+        async with _serving(front, bound, opened, make_app(opened.engine, access=access)):
             told.listens()
             # Whatever part has died ends the process, which then raises what that died of.
             ends = [life.asked_to_end(), opened.engine.ended()]
-            ends += [] if server is None else [server.ended()]
+            ends += [] if front is None else [front.ended()]
             ends += [] if keys is None else [keys.follow(clock)]
             await until_first(*ends)
             told.ends()
@@ -128,22 +148,19 @@ async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
 
 @asynccontextmanager
 async def _serving(
-    opened: Opened,
-    bound: socket.socket | None,
-    make_app: Callable[[OrderEngine], ASGIApp],
-    limits: ConnectionLimits,
-) -> AsyncIterator[Server | None]:
-    if bound is None:
-        yield None
+    front: Front | None, bound: socket.socket | None, opened: Opened, app: ASGIApp
+) -> AsyncIterator[None]:
+    """Answer with `app`, and stop answering before the engine is closed."""
+    if front is None or bound is None:
+        yield
         return
-    server = Server(make_app(opened.engine), bound, limits=limits)
-    await server.start()
     try:
+        await front.switch(app)
         if isinstance(opened.repository, Announcing):
             opened.repository.announce(url_of(bound))
-        yield server
+        yield
     finally:
-        await server.stop()
+        await front.stop()
 
 
 def _patience(settings: Settings) -> Patience:

@@ -46,10 +46,13 @@ class Teller:
         self._waits = False
 
     def waits(self, reason: str) -> None:
-        """Say, once, that the repository is waited for, and why."""
-        if not self._waits:
-            self._waits = True
-            self._say(f"order-engine: waiting up to {self._settings.start_seconds:g} s for the repository. {reason}")
+        """Say, once, that the repository is waited for, why, and where to ask whether that is over."""
+        if self._waits:
+            return
+        self._waits = True
+        where = "" if self._bound is None else f" Until then {url_of(self._bound)}/readyz is 503."
+        limit = self._settings.start_seconds
+        self._say(f"order-engine: waiting up to {limit:g} s for the repository. {reason}{where}")
 
     def listens(self) -> None:
         """Say where requests are answered, and what becomes of orders."""
