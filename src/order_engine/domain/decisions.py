@@ -76,8 +76,11 @@ def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
     return Transition(first_version(placement, now), placed)
 
 
-def claim(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
+def claim(order: Order, terms: ClaimTerms, now: datetime, token_floor: int = 0) -> Decision:
     """Hand the order to a worker under a new token, or end it where its deliveries are spent.
+
+    The token is above `token_floor` too: a repository that may forget its last claims, as after a fail-over, raises it
+    then above every token that it may have given before.
 
     Asked again with the same `claim_id` while that claim still holds the order, nothing changes.
     """
@@ -89,10 +92,10 @@ def claim(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
         if (order.order_id, order.token) in terms.running:
             # A clock that is set forward ends every lease. The claimant knows better of its own.
             return _REFUSED[RefusalReason.NOT_CLAIMABLE]
-        return _take_over(order, terms, now)
+        return _take_over(order, terms, now, token_floor)
     if order.status.ended or (order.due is not None and order.due > now):
         return _REFUSED[RefusalReason.NOT_CLAIMABLE]
-    return _hand_out(order, terms, order.vanished, now)
+    return _hand_out(order, terms, order.vanished, now, token_floor)
 
 
 def renew(order: Order | None, renewal: Renewal, now: datetime) -> Decision:
@@ -132,7 +135,7 @@ _GUARDS: Mapping[Guard, Callable[[Order, Command], bool]] = {
 }
 
 
-def _take_over(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
+def _take_over(order: Order, terms: ClaimTerms, now: datetime, token_floor: int) -> Decision:
     """Decide on an order whose holder was not heard of until its lease ended. The order of these rules binds."""
     vanished = order.vanished + 1
     if order.cancel_requested:
@@ -140,14 +143,14 @@ def _take_over(order: Order, terms: ClaimTerms, now: datetime) -> Decision:
     if vanished >= terms.max_deliveries:
         changes: StateChange = {"vanished": vanished, "failure": VANISHED}
         return _change(order, EventType.FAILED, changes, now, VANISHED)
-    return _hand_out(order, terms, vanished, now)
+    return _hand_out(order, terms, vanished, now, token_floor)
 
 
-def _hand_out(order: Order, terms: ClaimTerms, vanished: int, now: datetime) -> Decision:
+def _hand_out(order: Order, terms: ClaimTerms, vanished: int, now: datetime, token_floor: int) -> Decision:
     if vanished and not terms.suspects.admits(vanished):
         return _REFUSED[RefusalReason.NO_ROOM]
     at = max(now, order.updated_at)
-    version, token, attempt = order.version + 1, order.token + 1, order.attempts + 1
+    version, token, attempt = order.version + 1, max(order.token, token_floor) + 1, order.attempts + 1
     changes: StateChange = {
         "status": Status.PROCESSING,
         "version": version,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from order_engine.contracts.expectations import expect, expect_equal
-from order_engine.domain.events import Event
+from order_engine.domain.events import Event, EventType
 from tests.integration.event_client import EventClient, event_stream
 
 AGAIN_SECONDS: Final = 0.1
@@ -94,6 +94,24 @@ def check_nothing_undone(parts: Sequence[Part], histories: Mapping[str, Sequence
             first = documents[0]["version"] - 1
             there = histories.get(order_id, ())[first : first + len(documents)]
             expect_equal([_told(each) for each in documents], [_of(each) for each in there], f"events of {order_id!r}")
+
+
+def check_tokens(parts: Sequence[Part], histories: Mapping[str, Sequence[Event]]) -> None:
+    """Check that no token was given to two claims (P2), those included that were told and are there no more."""
+    claims = {
+        (event.order_id, event.token): event.at.astimezone(UTC)
+        for history in histories.values()
+        for event in history
+        if event.type is EventType.CLAIMED
+    }
+    for part in parts:
+        for told in part.documents:
+            at = datetime.fromisoformat(told["at"])
+            claim = told["order_id"], told.get("token")
+            expect(
+                told["type"] != EventType.CLAIMED or claims.setdefault(claim, at) == at,
+                f"the token {claim[1]} of {claim[0]!r} was given at {at} and at {claims.get(claim)} (P2)",
+            )
 
 
 def _check_last(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, Action, Command, Lease, Renewal
-from order_engine.domain.decisions import RefusalReason, Transition, act, decide
+from order_engine.domain.decisions import RefusalReason, Transition, act, claim, decide
 from order_engine.domain.events import STATUS_AFTER, VANISHED, EventType
 from order_engine.domain.order import Order, Standing, Status
 from tests.unit.domain.strategies import (
@@ -359,6 +360,20 @@ def test_a_redrive_starts_a_new_round() -> None:
     assert (redriven.status, redriven.failure, redriven.ended_at) == (Status.PENDING, None, None)
     assert (redriven.token, redriven.version) == (3, failed.version + 1)
     assert claimed(redriven, after(44)).token == 4
+
+
+@pytest.mark.parametrize("before", [placed(), claimed(placed()), told_by(claimed(placed()), Action.RELEASE)])
+@pytest.mark.parametrize("floor", [0, 1, 2, 2**21])
+def test_a_token_is_above_the_last_one_and_above_the_floor(before: Order, floor: int) -> None:
+    """Whichever of the two is higher; the event names the same token. Nothing else depends on the floor."""
+    now = after(LEASE_SECONDS)
+    plain, raised = claim(before, terms("claim2"), now), claim(before, terms("claim2"), now, floor)
+    assert isinstance(plain, Transition)
+    assert isinstance(raised, Transition)
+    token = max(before.token, floor) + 1
+    assert raised.order == replace(plain.order, token=token)
+    assert plain.event is not None
+    assert raised.event == plain.event._replace(token=token)
 
 
 @pytest.mark.parametrize("action", CLIENT_ACTIONS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -17,7 +16,7 @@ from order_engine_adapters.postgres.add_statements import BINDINGS, MET, NOW, ST
 from order_engine_adapters.postgres.connecting import Connection
 from order_engine_adapters.postgres.failures import is_unstorable
 from order_engine_adapters.postgres.floors import BEFORE_ALL
-from order_engine_adapters.postgres.judging import Batch, Judging, all_new, new_order_of
+from order_engine_adapters.postgres.judging import Batch, Judging, Stamp, all_new, new_order_of
 from order_engine_adapters.postgres.locked_names import PATIENCE_IN_TROUBLE, LockedNames
 from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
@@ -28,6 +27,9 @@ KEY_COLUMNS: Final = 4
 
 MOST_COMPETITORS: Final = 20
 """So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
+
+NOTHING_STORED: Final = Stamp(BEFORE_ALL, 0)
+"""Where there is nothing to be stamped."""
 
 _REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
 _BUSY: Final = Added(AddOutcome.BUSY)
@@ -61,10 +63,10 @@ async def _add(
     patience = locked.patience
     try:
         if (batch := all_new(placements, hold)) is not None:
-            now = await _store_new(sessions, batch, hold, patience)
-            if now is not None:
+            stamp = await _store_new(sessions, batch, hold, patience)
+            if stamp is not None:
                 return [
-                    Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, now))
+                    Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, stamp))
                     for placement, held in batch.placements
                 ]
         return await sessions.transact(lambda session: _add_patiently(session, placements, hold, patience))
@@ -72,13 +74,13 @@ async def _add(
         return await _add_beside_locks(sessions, locked, placements, hold)
 
 
-async def _store_new(sessions: Sessions, batch: Batch, hold: ClaimTerms | None, patience: str) -> datetime | None:
-    """Store a batch if all of it is new, and return the time it took; None where something is not new."""
+async def _store_new(sessions: Sessions, batch: Batch, hold: ClaimTerms | None, patience: str) -> Stamp | None:
+    """Store a batch if all of it is new, and return its stamp; None where something is not new."""
 
-    async def store(session: Session) -> datetime | None:
+    async def store(session: Session) -> Stamp | None:
         async with _lock_timeouts():
-            now: datetime | None = await session.value(STORE_NEW, *_arguments(batch, hold), patience)
-            return now
+            rows = await session.rows(STORE_NEW, *_arguments(batch, hold), patience)
+            return Stamp(*rows[0]) if rows else None
 
     try:
         return await sessions.write(store)
@@ -96,7 +98,7 @@ async def _add_beside_locks(
 
     async def add(session: Session) -> Sequence[Added]:
         # Nothing is stored by this, but a table that is locked is waited for here, and not taken for locked names.
-        await session.rows(STORE, *_arguments(Batch(), None), BEFORE_ALL, None)
+        await session.rows(STORE, *_arguments(Batch(), None), *NOTHING_STORED, None)
         await locked.look(session, placements)
         busy = [locked.hold(placement) for placement in placements]
         if all(busy):
@@ -199,11 +201,11 @@ async def _judge(
     bindings = await _bindings(session, placements)
     wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
-    now = await session.value(NOW)
-    judging = Judging(met, bindings, hold, now)
+    stamp = Stamp(*(await session.rows(NOW))[0])
+    judging = Judging(met, bindings, hold, stamp)
     outcomes = list(map(judging.add_one, placements))
     if judging.batch.placements or judging.batch.keys:
-        await session.rows(STORE, *_arguments(judging.batch, hold), now, patience)
+        await session.rows(STORE, *_arguments(judging.batch, hold), *stamp, patience)
     return outcomes
 
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from order_engine_adapters.postgres.rows import CONTENT, CONTENT_SIZE, ORDER_OF_ONE_ROW, upto
+from order_engine_adapters.postgres.token_floors import TOKEN_FLOOR
 
 MARGIN: Final = "interval '10 seconds'"
 """Longer than the seven seconds that a call of ours may take from the time it stamps to its commit."""
 
-_GATE: Final = """
-WITH gate AS MATERIALIZED (SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now),
+_GATE: Final = f"""
+WITH gate AS MATERIALIZED (
+    SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now, {TOKEN_FLOOR} AS token_floor
+),
 """
 
 # What does not fit into the bound in bytes is locked until the statement ends, and left as it is.
@@ -28,8 +31,9 @@ _BOUNDED: Final = """
 
 _HAND_OUT: Final = f"""
 , moved AS (
-    UPDATE order_engine.orders AS o SET status = 'Processing', version = o.version + 1, token = o.token + 1,
-        attempts = o.attempts + 1, claim_id = $1, lease_ends = gate.now + $2::bigint * interval '1 microsecond',
+    UPDATE order_engine.orders AS o SET status = 'Processing', version = o.version + 1,
+        token = greatest(o.token, gate.token_floor) + 1, attempts = o.attempts + 1, claim_id = $1,
+        lease_ends = gate.now + $2::bigint * interval '1 microsecond',
         due = NULL, updated_at = greatest(gate.now, o.updated_at),
         processing_started_at = coalesce(o.processing_started_at, greatest(gate.now, o.updated_at))
     FROM weighed AS c, gate
@@ -113,7 +117,7 @@ others AS MATERIALIZED (
 CLAIM_NAMED: Final = _GATE + _NAMED + _handed_out("picked.position", "$6::bigint")
 """Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once, bound in bytes."""
 
-BEGIN_CLAIM: Final = "SELECT order_engine.claim_is_new($1), order_engine.order_engine_now()"
+BEGIN_CLAIM: Final = f"SELECT order_engine.claim_is_new($1), order_engine.order_engine_now(), {TOKEN_FLOOR}"
 
 HELD: Final = f"""
 SELECT total, {ORDER_OF_ONE_ROW} FROM (

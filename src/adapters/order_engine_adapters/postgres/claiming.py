@@ -80,14 +80,14 @@ def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
 
 
 async def _claim_one_by_one(session: Session, terms: ClaimTerms) -> Claimed:
-    ((is_new, now),) = await session.rows(statements.BEGIN_CLAIM, terms.claim_id)
+    ((is_new, now, token_floor),) = await session.rows(statements.BEGIN_CLAIM, terms.claim_id)
     if not is_new:
         after = "" if terms.after is None else terms.after
         held, more = read_bounded(await session.rows(statements.HELD, terms.claim_id, after, bound(terms.max_bytes)))
         return Claimed([kept.order for kept in held], (), more)
     if terms.limit <= 0:
         return Claimed((), ())
-    claiming = _Claiming(terms, now)
+    claiming = _Claiming(terms, now, token_floor)
     if terms.order_ids is not None:
         portions = _named_portions(session, claiming, _each_once(terms.order_ids))
     else:
@@ -101,7 +101,7 @@ async def _claim_one_by_one(session: Session, terms: ClaimTerms) -> Claimed:
 class _Claiming:
     """One claim under way: what it took so far, and the terms for the rest."""
 
-    def __init__(self, terms: ClaimTerms, now: datetime) -> None:
+    def __init__(self, terms: ClaimTerms, now: datetime, token_floor: int) -> None:
         self.steps = Steps()
         self.claimed: list[Order] = []
         self.ended: list[Order] = []
@@ -109,6 +109,7 @@ class _Claiming:
         self.more = False
         self._budget = ByteBudget(terms.max_bytes)
         self._now = now
+        self._token_floor = token_floor
 
     @property
     def places_left(self) -> int:
@@ -126,7 +127,7 @@ class _Claiming:
         for kept in candidates:
             if self.places_left == 0:
                 return
-            decision = claim(kept.order, self.terms, self._now)
+            decision = claim(kept.order, self.terms, self._now, self._token_floor)
             if isinstance(decision, Refusal):
                 continue
             if not self._budget.admits(kept.order.size):

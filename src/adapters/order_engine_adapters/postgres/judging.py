@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.decisions import Transition, claim, place
@@ -21,11 +22,18 @@ class Batch:
     keys: dict[str, KeyBinding] = field(default_factory=dict)
 
 
+class Stamp(NamedTuple):
+    """What the database gives to everything that one call stores: its time, and above which number tokens begin."""
+
+    now: datetime
+    token_floor: int
+
+
 class Judging:
     """One call of `add`: what its placements meet, the earlier ones among them included."""
 
     def __init__(
-        self, orders: Mapping[str, Order], bindings: Mapping[str, KeyBinding], hold: ClaimTerms | None, now: datetime
+        self, orders: Mapping[str, Order], bindings: Mapping[str, KeyBinding], hold: ClaimTerms | None, stamp: Stamp
     ) -> None:
         """Begin with the orders and the bindings that exist under the ids and keys that are asked for."""
         self.batch = Batch()
@@ -33,7 +41,7 @@ class Judging:
         self._bindings = dict(bindings)
         self._hold = hold
         self._room = 0 if hold is None else hold.limit
-        self._now = now
+        self._stamp = stamp
 
     def add_one(self, placement: Placement) -> Added:
         """Judge one placement, and note what has to be stored for it."""
@@ -56,7 +64,7 @@ class Judging:
     def _note_new(self, placement: Placement) -> Order:
         hold = self._hold if self._room > 0 else None
         self._room -= 1
-        order = self._orders[placement.order_id] = new_order_of(placement, hold, self._now)
+        order = self._orders[placement.order_id] = new_order_of(placement, hold, self._stamp)
         self.batch.placements.append((placement, hold is not None))
         return order
 
@@ -75,11 +83,11 @@ def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch |
     return batch
 
 
-def new_order_of(placement: Placement, hold: ClaimTerms | None, now: datetime) -> Order:
+def new_order_of(placement: Placement, hold: ClaimTerms | None, stamp: Stamp) -> Order:
     """Return a new order, Pending or born claimed, as the statements store it."""
-    decision = place(None, placement, now)
+    decision = place(None, placement, stamp.now)
     if isinstance(decision, Transition) and hold is not None:
-        decision = claim(decision.order, hold, now)
+        decision = claim(decision.order, hold, *stamp)
     if isinstance(decision, Transition):
         return decision.order
     message = f"a new order was refused: {decision}"

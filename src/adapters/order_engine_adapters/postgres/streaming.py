@@ -29,17 +29,16 @@ from order_engine_adapters.postgres.cursors import (
 )
 from order_engine_adapters.postgres.rows import EVENT, LARGEST_INTEGER, read_event
 from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.token_floors import TIMELINE_OF_PRIMARY
 
 FEW_EVENTS: Final = 10_000
 """So many new events are found by their transactions and sorted in some ms, for every page anew."""
 
 MARKED: Final = f"e.transaction_id::text::bigint, e.serial, {EVENT}"
 
-TIMELINE: Final = """CASE WHEN pg_is_in_recovery()
+TIMELINE: Final = f"""CASE WHEN pg_is_in_recovery()
     THEN (SELECT lpad(upper(to_hex(timeline_id)), 8, '0') FROM pg_control_checkpoint())
-    ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END"""
-"""In the form in which the names of the log's files begin with it: a server that was promoted says it there at once,
-and among its checkpoints only later."""
+    ELSE {TIMELINE_OF_PRIMARY} END"""  # noqa: S608 - constants
 
 PRESENT: Final = f"""
 SELECT substr(md5(concat_ws(' ', i.name, i.tableoid, here.oid, server.system_identifier, {TIMELINE})), 1, 16),
