@@ -22,7 +22,9 @@ def encode_cursor(key: PageKey | None, status: Status | None, user_id: str | Non
     """Return the cursor of the page after `key` in the list with these filters; None after the last page."""
     if key is None:
         return None
-    content = json.dumps([key.created_at.isoformat(), key.order_id, status, user_id], separators=(",", ":"))
+    # As short as can be: beside the filter, two ids of 256 characters have to fit into a request line.
+    fields = [key.created_at.isoformat(), key.order_id, status, user_id]
+    content = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 

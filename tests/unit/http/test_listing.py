@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
+from order_engine_adapters.http import ConnectionLimits
 from tests.unit.http.client import Client
 from tests.unit.http.serving import Service, serving
 
@@ -54,6 +56,21 @@ async def test_all_orders_are_listed_newest_first() -> None:
         assert (told["next"], response.header("link")) == (None, None)
         for order in told["orders"]:
             assert (await service.client.get(f"/orders/{order['order_id']}")).json() == order
+
+
+async def test_the_longest_ids_fit_into_the_links() -> None:
+    """A link is no longer than a request line may be, also where the user and the orders have the longest ids."""
+    longest = "\N{SHOPPING TROLLEY}" * 256
+    order_ids = [f"{longest[:-1]}{number}" for number in range(3)]
+    async with serving() as service:
+        for order_id in order_ids:
+            await service.place(order_id, user_id=longest)
+            await service.bench.advance(1)
+        target = f"/orders?user_id={quote(longest)}&status=Pending&limit=1"
+        assert await walk(service.client, target) == [[order_id] for order_id in reversed(order_ids)]
+        link = (await service.client.get(target)).header("link")
+        assert link is not None
+        assert len(f"GET {followed(link)} HTTP/1.1\r\n") <= ConnectionLimits().request_line_bytes
 
 
 async def test_no_orders_are_an_empty_page() -> None:
