@@ -14,6 +14,7 @@ from order_engine.domain.placement import same_content
 from order_engine.domain.validation import validate
 from order_engine.simulation.faults import Fault
 from order_engine.simulation.lives import Disconnected
+from order_engine.simulation.orders import key_of
 from order_engine.simulation.world import World
 
 NOTHING_STORED: Final = (Overloaded, NotRunning, Unavailable)
@@ -59,7 +60,7 @@ class Client:
         self.order = order
         self.order_id = order.order_id or ""
         self.told = self.world.record.of(self.order_id)
-        self.key = f"key-of-{self.order_id}" if self.random.random() < PART_WITH_KEY else None
+        self.key = key_of(self.order_id) if self.random.random() < PART_WITH_KEY else None
         self._placement = validate(order, "")
         self._sleep = self.world.clock.sleep
 

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from random import Random
+from typing import Final
 
+from order_engine.domain.limits import DEFAULT_LIMITS
 from order_engine.domain.order import NewOrder
+from order_engine.domain.validation import LONGEST_KEY
+
+LONGEST_ID: Final = DEFAULT_LIMITS.identifier_characters
+GIFT_CARD: Final = (8, 3)
+"""Of so many orders the one at this place has no item."""
+LONG_IDS: Final = (40, 12)
+"""Of so many orders the one at this place has ids as long as may be; but for its own, in characters of four bytes."""
+ORDER: Final = "order-"
+AGAIN: Final = "-again"
+KEY_OF: Final = "key-of-"
+CURRENCIES: Final = (None, "GBP", "eur")
 
 
 def some_order(random: Random, number: int) -> NewOrder:
-    """Return order `number`: up to five items, and an amount with two decimals."""
+    """Return order `number`: none to five items, an amount with two decimals, now and then the longest ids."""
+    user_id = f"user-{int(random.random() * 100)}"
+    item_ids = [f"item-{int(random.random() * 50)}" for _ in range(1 + int(random.random() * 5))]
+    total_amount = f"{int(random.random() * 1000)}.{int(random.random() * 100):02d}"
+    digits = 5
+    if _is_at(number, LONG_IDS):
+        digits, user_id, item_ids = LONGEST_ID - len(ORDER), _long(user_id), list(map(_long, item_ids))
     return NewOrder(
-        order_id=f"order-{number:05d}",
-        user_id=f"user-{int(random.random() * 100)}",
-        item_ids=[f"item-{int(random.random() * 50)}" for _ in range(1 + int(random.random() * 5))],
-        total_amount=f"{int(random.random() * 1000)}.{int(random.random() * 100):02d}",
+        order_id=f"{ORDER}{number:0{digits}d}",
+        user_id=user_id,
+        item_ids=[] if _is_at(number, GIFT_CARD) else item_ids,
+        total_amount=total_amount,
+        currency=CURRENCIES[number % len(CURRENCIES)],
     )
+
+
+def key_of(order_id: str) -> str:
+    """Return the idempotency key that a client uses for an order: readable where the id may be a part of a key."""
+    is_plain = order_id.isascii() and " " not in order_id and len(order_id) <= LONGEST_KEY - len(KEY_OF)
+    return f"{KEY_OF}{order_id if is_plain else sha256(order_id.encode()).hexdigest()}"
+
+
+def _is_at(number: int, place: tuple[int, int]) -> bool:
+    every, rest = place
+    return number % every == rest
+
+
+def _long(identifier: str) -> str:
+    return identifier.ljust(LONGEST_ID, "\N{SHOPPING TROLLEY}")
 
 
 def contradiction(order: NewOrder, random: Random) -> NewOrder:
@@ -28,4 +64,4 @@ def contradiction(order: NewOrder, random: Random) -> NewOrder:
 
 def renamed(order: NewOrder) -> NewOrder:
     """Return the same content under an id that nobody places."""
-    return replace(order, order_id=f"{order.order_id}-again")
+    return replace(order, order_id=f"{(order.order_id or '')[: LONGEST_ID - len(AGAIN)]}{AGAIN}")

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
+from random import Random
 
 import pytest
 
@@ -120,6 +121,22 @@ def test_orders_of_the_users_own() -> None:
     known = {order.order_id: order for order in real}
     assert seen
     assert all(order.item_ids == tuple(known[order_id].item_ids) for order_id, order in seen.items())
+
+
+def test_orders_with_the_longest_ids_and_without_items() -> None:
+    """Every order in any script, as long as may be: keys, contradictions and new names are made of it all the same."""
+    longest = "\N{SHOPPING TROLLEY} " * 127 + "\N{SHOPPING TROLLEY}"
+
+    def gift_card(_: Random, number: int) -> NewOrder:
+        return NewOrder(
+            order_id=f"{number}{longest}"[:256].strip(), user_id=longest, item_ids=[], total_amount="1", currency="eur"
+        )
+
+    async def work(order: Order) -> None:
+        assert order.item_ids == ()
+        assert order.currency == "EUR"
+
+    simulate(lambda: work, seeds=10, orders=gift_card, sizes=Sizes(orders=30))
 
 
 def _real_orders(count: int) -> list[NewOrder]:
