@@ -25,7 +25,7 @@ CONTENTS: Final[Mapping[str, Content]] = {
     "plain": Content(),
     "items turned": Content(item_ids=("item-2", "item-1", "item-1")),
     "other attributes": Content(attributes=Attributes('{"gift":true}')),
-    "free": Content(total_amount=Decimal("0.00"), currency=None, attributes=None),
+    "free": Content(item_ids=(), total_amount=Decimal("0.00"), currency=None, attributes=None),
 }
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from order_engine.contracts.expectations import expect_equal
+from order_engine.contracts.samples import placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial
 from order_engine.domain.commands import Action, Placement
 from order_engine.domain.money import amount_text
 from order_engine.domain.order import NewOrder, Order
 from order_engine.domain.validation import validate
-from order_engine.ports.repository import AddOutcome
+from order_engine.ports.repository import AddOutcome, OrderQuery
 
 AMOUNTS = ("0", "0.00", "0.001", "0.000001", "0.10", "1e2", "12345678901234.567891", "999999999999999.999999", "1e15")
 TEXTS = (
@@ -59,6 +60,8 @@ class RepositoryContent(RepositorySuite):
         for text in TEXTS:
             wanted = NewOrder(order_id=text, user_id=text, item_ids=[text, "item-1", text], total_amount="1.00")
             await _round_trip(trial, wanted)
+            listed = (await trial.repository.list(OrderQuery(limit=2, user_id=text))).orders
+            expect_equal([order.order_id for order in listed], [text], "the orders that are listed for the user")
             await trial.ask(text, Action.CANCEL, reason=text)
             expect_equal((await trial.history(text))[-1].reason, text, "the reason told by the history")
 
@@ -84,6 +87,18 @@ class RepositoryContent(RepositorySuite):
         wanted = NewOrder(order_id="order-1", user_id="user-1", item_ids=MANY_ITEMS, total_amount="38970.00")
         _, order = await _round_trip(trial, wanted)
         expect_equal(order.item_ids, MANY_ITEMS, "the items of a long order")
+
+    @scenario
+    async def test_no_items_stay_none(self, trial: Trial) -> None:
+        """An order may have no item, as that of a gift card: it is stored, read and worked on like any other."""
+        wanted = NewOrder(order_id="order-1", user_id="user-1", item_ids=(), total_amount="25.00")
+        _, order = await _round_trip(trial, wanted)
+        expect_equal(order.item_ids, (), "the items of an order without any")
+        (added,) = await trial.add(placement("order-1", item_ids=("item-1",), total_amount=order.total_amount))
+        expect_equal(added.outcome, AddOutcome.CONFLICT, "the outcome of placing the same order with an item")
+        held = await trial.take("order-1")
+        expect_equal(held.item_ids, (), "the items that a worker gets")
+        await trial.report(held, Action.COMPLETE)
 
     @scenario
     async def test_content_without_the_optional_fields(self, trial: Trial) -> None:

@@ -20,6 +20,7 @@ DIFFERENCES: Mapping[str, Content] = {
     "an item": {"item_ids": ("item-1", "item-3", "item-1")},
     "the order of the items": {"item_ids": ("item-1", "item-1", "item-2")},
     "a repeated item": {"item_ids": ("item-1", "item-2")},
+    "the items left out": {"item_ids": ()},
     "the amount": {"total_amount": Decimal("50.01")},
     "the amount's sixth decimal": {"total_amount": Decimal("50.000001")},
     "the currency": {"currency": "EUR"},

@@ -15,6 +15,10 @@ NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9
 PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\.[0-9]{2}")
 PLAIN_DECIMALS: Final = 2
 ZERO: Final = Decimal("0.00")
+NEGATIVE: Final = (
+    "must not be negative. Place a refund as an order of its own, with its amount as a positive number, and say in "
+    "attributes that it is a refund"
+)
 
 
 class AmountProblem(ValueError):
@@ -93,7 +97,7 @@ def _exact(text: str, limits: ContentLimits) -> Decimal:
 
 
 def _negative() -> AmountProblem:
-    return AmountProblem("must not be negative")
+    return AmountProblem(NEGATIVE)
 
 
 def _too_large(limits: ContentLimits) -> AmountProblem:

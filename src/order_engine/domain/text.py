@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import chain
 from typing import Final
 
 LONGEST_REASON: Final = 1_000
+LONGEST_QUOTED_BITS: Final = 64
+"""Integers up to this size are repeated in a message: longer ones would make it unreadable."""
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """Ordinary spelling between the letters of Persian and Sinhala, and a part of many emoji."""
@@ -45,7 +48,7 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 def identifier_problem(value: object, longest: int) -> str | None:
     """Say what is wrong with the id of a new order, user or item, or None."""
     if not isinstance(value, str):
-        return "must be a string"
+        return not_text(value)
     if not value:
         return "must not be empty"
     if len(value) > longest:
@@ -56,6 +59,15 @@ def identifier_problem(value: object, longest: int) -> str | None:
     if value[0] in INNER_ONLY or value[-1] in INNER_ONLY:
         return "must not begin or end with a space, U+200C or U+200D"
     return None
+
+
+def not_text(value: object) -> str:
+    """Say that a value is no string. Shops number their customers and goods: a number is shown as a string."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return "must be a string"
+    if isinstance(value, int) and value.bit_length() <= LONGEST_QUOTED_BITS:
+        return f'must be a string, not a number: send "{value}" instead of {value}'
+    return "must be a string, not a number: send it in quotes"
 
 
 def stored_identifier_problem(value: object) -> str | None:

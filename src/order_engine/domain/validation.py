@@ -11,10 +11,14 @@ from order_engine.domain.errors import FieldError, InvalidOrder
 from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.domain.money import ZERO, AmountProblem, parse_amount
 from order_engine.domain.order import NewOrder
-from order_engine.domain.text import are_plain_identifiers, identifier_problem, order_id_problem
+from order_engine.domain.text import are_plain_identifiers, identifier_problem, not_text, order_id_problem
 from order_engine.domain.tracing import read_trace_parent
 
 CURRENCY_LETTERS = 3
+OTHER_CURRENCY = (
+    f'must be a code of {CURRENCY_LETTERS} letters as in ISO 4217, for example "GBP". Leave it out for any other unit, '
+    "such as points or a token, and name that unit in attributes"
+)
 LONGEST_KEY = 255
 
 
@@ -35,8 +39,7 @@ def validate(
     if problem := identifier_problem(order.user_id, limits.identifier_characters):
         errors.append(FieldError("/user_id", problem))
     errors.extend(_item_errors(order.item_ids, limits))
-    if order.currency is not None and (problem := _currency_problem(order.currency)):
-        errors.append(FieldError("/currency", problem))
+    currency = None if order.currency is None else _currency(order.currency, errors)
     if idempotency_key is not None and (problem := _key_problem(idempotency_key)):
         errors.append(FieldError("", problem))
     amount = _amount(order, limits, errors)
@@ -49,7 +52,7 @@ def validate(
         order.user_id,
         tuple(order.item_ids),
         amount,
-        order.currency,
+        currency,
         attributes,
         idempotency_key,
         order.order_id is None,
@@ -61,8 +64,6 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
     if not isinstance(item_ids, Sequence) or isinstance(item_ids, str | bytes):
         yield FieldError("/item_ids", "must be a list of item ids")
         return
-    if not item_ids:
-        yield FieldError("/item_ids", "must hold at least one item id")
     if len(item_ids) > limits.items:
         yield FieldError("/item_ids", f"must hold at most {limits.items} item ids, holds {len(item_ids)}")
         return
@@ -73,11 +74,15 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
             yield FieldError(f"/item_ids/{index}", problem)
 
 
-def _currency_problem(currency: object) -> str | None:
-    if not isinstance(currency, str):
-        return "must be a string"
-    well_formed = len(currency) == CURRENCY_LETTERS and currency.isascii() and currency.isalpha() and currency.isupper()
-    return None if well_formed else 'must be three letters A to Z, for example "GBP"'
+def _currency(given: object, errors: list[FieldError]) -> str | None:
+    """Return the currency in upper case, which is how it is compared and kept."""
+    if not isinstance(given, str):
+        errors.append(FieldError("/currency", f'{not_text(given)}, for example "GBP"'))
+        return None
+    if len(given) != CURRENCY_LETTERS or not given.isascii() or not given.isalpha():
+        errors.append(FieldError("/currency", OTHER_CURRENCY))
+        return None
+    return given.upper()
 
 
 def _key_problem(key: object) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from order_engine.domain.attributes import JsonValue
 from order_engine.domain.errors import FieldError, InvalidOrder
@@ -16,6 +16,19 @@ REQUIRED = ("user_id", "item_ids", "total_amount")
 LONGEST_QUOTED_NAME = 100
 """Characters of an unknown field's name that are told back to the client."""
 FIELDS = frozenset({"order_id", *REQUIRED, "currency", "attributes"})
+MEANT: Final[Mapping[str, str]] = {
+    other: name
+    for name, others in {
+        "order_id": "orderid id ordernumber ordername",
+        "user_id": "userid user customer customerid client clientid buyer buyerid",
+        "item_ids": "itemids items lineitems products skus",
+        "total_amount": "totalamount total totalprice grandtotal amount sum",
+        "currency": "currencycode",
+        "attributes": "attribute metadata meta custom extra",
+    }.items()
+    for other in others.split()
+}
+"""What shops call the fields of an order, in lower case and without separators, and what they are called here."""
 
 
 def read_order(text: bytes, limits: ContentLimits, trace_parent: str | None = None) -> NewOrder:
@@ -70,7 +83,9 @@ def _unknown(name: str) -> FieldError:
     if len(name) > LONGEST_QUOTED_NAME:
         return FieldError("", f"has a field whose name has {len(name)} characters, which is none of an order")
     escaped = name.replace("~", "~0").replace("/", "~1")
-    return FieldError(f"/{escaped}", "is no field of an order")
+    meant = MEANT.get(name.lower().replace("_", "").replace("-", ""))
+    advice = f'did you mean "{meant}"?' if meant else 'put what the processor needs into "attributes"'
+    return FieldError(f"/{escaped}", f"is no field of an order: {advice}")
 
 
 def _other_errors(order: NewOrder, fields: Mapping[str, JsonValue], limits: ContentLimits) -> Iterator[FieldError]:

@@ -115,7 +115,7 @@ def test_only_the_grammar_of_a_json_number_is_read(text: str) -> None:
 )
 def test_a_negative_amount_is_refused(value: object) -> None:
     """However small, and however it is given."""
-    with pytest.raises(AmountProblem, match="must not be negative"):
+    with pytest.raises(AmountProblem, match=r"^must not be negative\. Place a refund as an order of its own"):
         parse(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from decimal import Decimal
 from hashlib import sha256
 
 import pytest
@@ -123,8 +124,28 @@ def test_an_empty_identifier_is_refused() -> None:
 @pytest.mark.parametrize("value", [None, 1, True, 1.5, b"order1", ["order1"], object()])
 def test_only_strings_are_identifiers(value: object) -> None:
     """A number is not turned into text: 1, 1.0 and "1" would become three ids or one."""
-    assert identifier_problem(value, LONGEST) == "must be a string"
-    assert order_id_problem(value, LONGEST) == "must be a string"
+    assert (identifier_problem(value, LONGEST) or "").startswith("must be a string")
+    assert order_id_problem(value, LONGEST) == identifier_problem(value, LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (17850, 'must be a string, not a number: send "17850" instead of 17850'),
+        (-1, 'must be a string, not a number: send "-1" instead of -1'),
+        (2**64 - 1, f'must be a string, not a number: send "{2**64 - 1}" instead of {2**64 - 1}'),
+        (2**64, "must be a string, not a number: send it in quotes"),
+        (10**5_000, "must be a string, not a number: send it in quotes"),
+        (17850.0, "must be a string, not a number: send it in quotes"),
+        (Decimal(17850), "must be a string, not a number: send it in quotes"),
+        (True, "must be a string"),
+        ([17850], "must be a string"),
+    ],
+    ids=label,
+)
+def test_a_number_is_shown_as_the_string_to_send(value: object, problem: str) -> None:
+    """Shops number their customers; whoever sends such a number reads what to send instead."""
+    assert identifier_problem(value, LONGEST) == problem
 
 
 @pytest.mark.parametrize("value", ["/", "a/b", "/a", "a/", ".", ".."])

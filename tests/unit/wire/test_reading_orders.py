@@ -12,6 +12,7 @@ from order_engine.domain.limits import DEFAULT_LIMITS
 from order_engine.domain.money import amount_text
 from order_engine.domain.validation import validate
 from order_engine.wire import order_id_in, read_json, read_order
+from order_engine.wire.intake import FIELDS, MEANT
 from tests.unit.domain.strategies import label
 
 PLAIN = '"user_id":"u","item_ids":["i"],"total_amount":'
@@ -87,7 +88,7 @@ def test_an_unknown_field_is_refused(name: str, pointer: str) -> None:
 
 def test_everything_wrong_is_told_at_once() -> None:
     """Missing, unknown and invalid fields together, each once."""
-    assert pointers('{"order_id":"","item_ids":[1,"",null],"currency":"gbp","attributes":[],"x":1}') == sorted(
+    assert pointers('{"order_id":"","item_ids":[1,"",null],"currency":"GBPS","attributes":[],"x":1}') == sorted(
         [
             "/order_id",
             "/user_id",
@@ -102,13 +103,45 @@ def test_everything_wrong_is_told_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("customer_id", "user_id"), ("customerId", "user_id"), ("CUSTOMER-ID", "user_id"), ("id", "order_id"),
+     ("orderNumber", "order_id"), ("line_items", "item_ids"), ("items", "item_ids"), ("total", "total_amount"),
+     ("totalPrice", "total_amount"), ("currency_code", "currency"), ("metadata", "attributes"),
+     ("userId", "user_id"), ("Order_id", "order_id")],
+)  # fmt: skip
+def test_a_field_by_another_name_is_told_its_name_here(name: str, meant: str) -> None:
+    """What shops and other languages call it."""
+    with pytest.raises(InvalidOrder) as caught:
+        placed("{" + PLAIN + f'1,"{name}":1}}')
+    assert [error.detail for error in caught.value.errors] == [f'is no field of an order: did you mean "{meant}"?']
+
+
+def test_a_field_of_no_other_name_has_its_place_in_the_attributes() -> None:
+    """A client that has more to say reads where to say it."""
+    with pytest.raises(InvalidOrder, match=r'is no field of an order: put what the processor needs into "attributes"'):
+        placed("{" + PLAIN + '1,"delivery_date":1}')
+
+
+def test_every_name_that_is_meant_is_a_field() -> None:
+    """The table names no field that the reader would refuse, and explains none that it takes."""
+    assert set(MEANT.values()) == FIELDS
+    assert not FIELDS & MEANT.keys()
+
+
 @pytest.mark.parametrize("name", ["order_id", "user_id", "item_ids", "currency", "total_amount", "attributes"])
 @pytest.mark.parametrize(
     "value", ["true", "false", "[]", "[1]", "{}", '{"a":1}', "1", "1.5", '"\\u0000"', '""', '" "', "[[]]"]
 )
 def test_values_of_another_type_are_refused(name: str, value: str) -> None:
     """Each field takes its own type and no other; never another error."""
-    fine = {("attributes", "{}"), ("attributes", '{"a":1}'), ("total_amount", "1"), ("total_amount", "1.5")}
+    fine = {
+        ("item_ids", "[]"),
+        ("attributes", "{}"),
+        ("attributes", '{"a":1}'),
+        ("total_amount", "1"),
+        ("total_amount", "1.5"),
+    }
     if (name, value) in fine:
         assert placed(with_field(name, value))
     else:

@@ -34,6 +34,7 @@ NO_IDENTIFIER: Final = f"[{_literal(pair for pair in REFUSED if pair[0] > LAST_O
 NO_ORDER_ID: Final = rf"^\.{{1,2}}$|/|{NO_IDENTIFIER}"
 """What an identifier must not match to be an order's: a URL path would not carry it back."""
 NO_NUL: Final = r"^[^\x00]*$"
+NEW_CURRENCY: Final = f"^[A-Za-z]{{{CURRENCY_LETTERS}}}$"
 CURRENCY: Final = f"^[A-Z]{{{CURRENCY_LETTERS}}}$"
 AMOUNT_TEXT: Final = r"^(?:0|[1-9][0-9]*)\.[0-9]{2,}$"
 TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"

@@ -23,6 +23,7 @@ from order_engine.domain.errors import (
     Unavailable,
     VersionMismatch,
 )
+from order_engine.domain.money import NEGATIVE
 from order_engine.wire.problems import Problem
 from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, NotAcceptable, problem_for
 from order_engine_adapters.http.limits import MEBIBYTE
@@ -36,7 +37,7 @@ ORDER_ID: Final = examples.NEW["order_id"]
 
 OCCURRENCES: Final[Sequence[OrderEngineError]] = (
     MalformedJson("The text is not JSON: Expecting value at line 1, column 1."),
-    InvalidOrder((FieldError("/total_amount", "must not be negative"), FieldError("/item_ids", "is required"))),
+    InvalidOrder((FieldError("/total_amount", NEGATIVE), FieldError("/item_ids", "is required"))),
     OrderNotFound(ORDER_ID),
     OrderConflict(ORDER_ID),
     IdempotencyKeyReused("basket-4711"),

@@ -139,19 +139,20 @@ def _amount(limits: ContentLimits) -> Schema:
 
 
 def _orders(limits: ContentLimits) -> Mapping[str, Schema]:
-    items = {"type": "array", "items": reference("Identifier"), "minItems": 1, "maxItems": limits.items}
+    items = {"type": "array", "items": reference("Identifier"), "maxItems": limits.items}
     new: Mapping[str, Schema] = {
         "order_id": _or_null(reference("OrderId")) | {"description": "Made by the server where it is absent."},
         "user_id": reference("Identifier"),
-        "item_ids": {**items, "description": "Repeats are allowed; the order counts."},
+        "item_ids": {**items, "description": "Repeats are allowed; the order counts. Empty for a gift card or a fee."},
         "total_amount": reference("Amount"),
-        "currency": _or_null(reference("Currency")),
+        "currency": _or_null({"type": "string", "pattern": patterns.NEW_CURRENCY})
+        | {"description": "As in ISO 4217; kept in upper case."},
         "attributes": _or_null(reference("Attributes")),
     }
     kept: Mapping[str, Schema] = {
         "order_id": reference("OrderId"),
         "user_id": reference("Identifier"),
-        "item_ids": {"type": "array", "items": reference("Identifier"), "minItems": 1},
+        "item_ids": {"type": "array", "items": reference("Identifier")},
         "total_amount": reference("AmountText"),
         "currency": _or_null(reference("Currency")),
         "attributes": _or_null(reference("Attributes")),

@@ -1,0 +1,1 @@
+"""Orders of well-known shop systems, turned into orders of the engine."""
