@@ -25,18 +25,18 @@ CLIENT = f"""
 import json, sys
 from {PACKAGE} import Client
 from {PACKAGE}.api.orders import get_order, get_order_status, list_orders, place_order
-from {PACKAGE}.models import NewOrder, Order, Problem, Status
+from {PACKAGE}.models import OrderPlacement, Order, OrderStatus, Problem
 
 address, line = sys.argv[1:]
 client = Client(base_url=address)
-wanted = NewOrder.from_dict(json.loads(line))
+wanted = OrderPlacement.from_dict(json.loads(line))
 created = place_order.sync_detailed(client=client, body=wanted)
 assert created.status_code == 201, created
 order = get_order.sync(client=client, order_id=wanted.order_id)
 assert isinstance(order, Order), order
 assert order.item_ids == wanted.item_ids
 assert order.attributes.to_dict() == wanted.attributes.to_dict()
-assert get_order_status.sync(client=client, order_id=wanted.order_id).status in list(Status)
+assert get_order_status.sync(client=client, order_id=wanted.order_id).status in list(OrderStatus)
 assert [each.order_id for each in list_orders.sync(client=client, user_id=wanted.user_id).orders] == [order.order_id]
 missing = get_order.sync(client=client, order_id="nobody")
 assert isinstance(missing, Problem) and missing.code == "order_not_found", missing
@@ -57,14 +57,14 @@ READERS_CLIENT = f"""
 import json, sys
 from {PACKAGE} import Client
 from {PACKAGE}.api.orders import cancel_order, list_orders, place_order
-from {PACKAGE}.models import NewOrder, Problem
+from {PACKAGE}.models import OrderPlacement, Problem
 
 address, *lines = sys.argv[1:]
 client = Client(base_url=address)
 for number, line in enumerate(lines):
     for _ in range(2):
         placed = place_order.sync_detailed(
-            client=client, body=NewOrder.from_dict(json.loads(line)), idempotency_key=f"key-{{number}}"
+            client=client, body=OrderPlacement.from_dict(json.loads(line)), idempotency_key=f"key-{{number}}"
         )
         assert placed.status_code == 201, placed
 first = list_orders.sync(client=client, limit=2)

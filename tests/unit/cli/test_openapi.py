@@ -27,15 +27,15 @@ def test_the_document_goes_into_a_file(folder: Path) -> None:
 def test_the_settings_are_those_of_the_service() -> None:
     """Flags and variables change the document as they change the service."""
     told = json.loads(run("openapi", "--max-items", "5", ORDER_ENGINE_PAGE_LIMIT="50").stdout)
-    assert told["components"]["schemas"]["NewOrder"]["properties"]["item_ids"]["maxItems"] == 5
-    assert told["components"]["parameters"]["Limit"]["schema"]["maximum"] == 50
-    assert told["components"]["parameters"]["Limit"]["schema"]["default"] == 50
+    assert told["components"]["schemas"]["OrderPlacement"]["properties"]["item_ids"]["maxItems"] == 5
+    assert told["components"]["parameters"]["PageLimit"]["schema"]["maximum"] == 50
+    assert told["components"]["parameters"]["PageLimit"]["schema"]["default"] == 50
 
 
 def test_a_file_of_keys_makes_keys_wanted() -> None:
     """It need not be there yet."""
     told = json.loads(run("openapi", "--api-keys-file", "keys").stdout)
-    assert told["paths"]["/orders"]["post"]["security"] == [{"key": ["write"]}]
+    assert told["paths"]["/orders"]["post"]["security"] == [{"bearer": []}]
 
 
 def test_a_folder_that_is_not_there_is_said() -> None:

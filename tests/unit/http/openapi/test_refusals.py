@@ -73,13 +73,12 @@ ATTEMPTS: Final[Sequence[Attempt]] = (
 def told() -> Mapping[Place, frozenset[str]]:
     """Return the codes of the problems that the document names for each operation, by its path and method."""
     described = document(Described(keys=True))
-    responses = described["components"]["responses"]
     return {
         (path, method.upper()): frozenset(
             code
             for status, answer in operation["responses"].items()
             if int(status) >= 400
-            for content in responses[answer["$ref"].rpartition("/")[2]]["content"].values()
+            for content in answer["content"].values()
             for code in content["examples"]
         )
         for path, item in described["paths"].items()

@@ -11,18 +11,19 @@ from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine_adapters.http.access import SCOPES
 from order_engine_adapters.http.openapi.fields import HEADERS, parameters
 from order_engine_adapters.http.openapi.operation import ALWAYS, BELOW, GUARDED, Operation
-from order_engine_adapters.http.openapi.operations import OPERATIONS
+from order_engine_adapters.http.openapi.operations import OPERATIONS, TAGS
 from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
-from order_engine_adapters.http.openapi.refusals import by_status, response, response_name
+from order_engine_adapters.http.openapi.refusals import by_status, examples_of, response
 from order_engine_adapters.http.openapi.schemas import Schema, schemas
 
 VERSION: Final = "3.1.1"
-KEY: Final = "key"
+BEARER: Final = "bearer"
 """The name of the way to show a key."""
-BEARER: Final = {
+SCHEME: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key of the service, with the scopes `read`, `write`, `metrics` or `admin`; `admin` opens all.",
+    "description": "A key of the service, with the scopes `read`, `write`, `metrics` or `admin`; `admin` opens all. A "
+    "service that has no keys is open to all.",
 }
 ABOUT: Final = """\
 Takes orders, keeps each exactly once, and drives every one of them to an end.
@@ -33,7 +34,10 @@ in `Retry-After` when to come back. Times are RFC 3339 in UTC with microseconds,
 
 Four optional parameters carry what an earlier answer gave, or what an earlier request was bound to: `cursor`, \
 `Last-Event-ID`, `If-Match` and `Idempotency-Key`. No schema tells a value that will be taken from one that was made \
-up: that is a 422, 400, 412 or 422."""
+up: that is a 422, 400, 412 or 422.
+
+Objects in answers may get members, and sets of values that are not an `enum` may grow: a client passes over what it \
+does not know."""
 
 Refusals: TypeAlias = Mapping[int, Sequence[KnownProblem]]
 """The problems that an operation may answer with, by their HTTP status."""
@@ -49,27 +53,32 @@ class Described:
 
 
 def document(described: Described) -> Mapping[str, Any]:
-    """Return the document, for a service at the root of its host."""
+    """Return the document, for a service at the root of its host.
+
+    Only `security` says whether the service has keys: a client that was generated from one service fits the others.
+    """
     paths: dict[str, dict[str, Schema]] = {}
-    responses: dict[str, Schema] = {}
-    known = parameters(described.page_limit)
+    met: set[KnownProblem] = set()
     for (path, method), operation in OPERATIONS.items():
-        scope = SCOPES.get(path, {}).get(method) if described.keys else None
+        scope = SCOPES.get(path, {}).get(method)
         refusals = _refusals(operation, guarded=scope is not None)
-        paths.setdefault(path, {})[method.lower()] = _operation(operation, refusals, scope)
-        responses |= {response_name(problems): response(problems) for problems in refusals.values()}
+        met.update(*refusals.values())
+        paths.setdefault(path, {})[method.lower()] = {
+            **_operation(operation, refusals, scope),
+            "security": _security(scope, keys=described.keys),
+        }
     return {
         "openapi": VERSION,
         "info": _info(),
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS.values())],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": dict(schemas(described.content)),
-            "parameters": dict(known),
+            "parameters": dict(parameters(described.page_limit)),
             "headers": dict(HEADERS),
-            "responses": responses,
-            **({"securitySchemes": {KEY: BEARER}} if described.keys else {}),
+            "examples": examples_of(met),
+            "securitySchemes": {BEARER: SCHEME},
         },
     }
 
@@ -80,6 +89,7 @@ def _info() -> Schema:
         "version": version("order-engine"),
         "summary": "Orders, each kept exactly once and driven to an end.",
         "description": ABOUT,
+        "contact": {"name": "Who runs this service"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
 
@@ -89,12 +99,21 @@ def _refusals(operation: Operation, *, guarded: bool) -> Refusals:
     return by_status([*operation.refusals, *BELOW, *anywhere, *(GUARDED if guarded else ())])
 
 
+def _security(scope: str | None, *, keys: bool) -> list[Schema]:
+    """Return the ways to be let in: without a key, and with one; none where nobody is asked."""
+    if scope is None:
+        return []
+    # Scopes are for OAuth 2.0: of other schemes several validators want none.
+    return [*([] if keys else [{}]), {BEARER: []}]
+
+
 def _operation(operation: Operation, refusals: Refusals, scope: str | None) -> Schema:
+    needed = "" if scope is None else f"\n\nA key needs the scope `{scope}`."
     described: Schema = {
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": operation.description,
+        "description": f"{operation.description}{needed}",
     }
     if operation.parameters:
         described["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in operation.parameters]
@@ -102,11 +121,6 @@ def _operation(operation: Operation, refusals: Refusals, scope: str | None) -> S
         described["requestBody"] = operation.body
     described["responses"] = {
         **{str(status): answer for status, answer in operation.answers.items()},
-        **{
-            str(status): {"$ref": f"#/components/responses/{response_name(problems)}"}
-            for status, problems in refusals.items()
-        },
+        **{str(status): response(problems) for status, problems in refusals.items()},
     }
-    if scope is not None:
-        described["security"] = [{KEY: [str(scope)]}]
     return described

@@ -18,23 +18,31 @@ TAGS: Final[Schema] = {
 
 
 def parameters(page_limit: int) -> Mapping[str, Schema]:
-    """Return every parameter by its name in the document; a page has at most `page_limit` orders."""
+    """Return every parameter by its name in the document; a page has at most `page_limit` orders.
+
+    Each name is one that no schema has: generators make types of both.
+    """
     limit = {"type": "integer", "minimum": 1, "maximum": page_limit, "default": min(DEFAULT_PAGE, page_limit)}
     return {
-        "OrderId": {
-            **_parameter("path", "order_id", reference("OrderId"), "The order, percent-encoded where it has to be."),
+        "OrderInPath": {
+            **_parameter(
+                "path",
+                "order_id",
+                {"type": "string", "minLength": 1, "pattern": patterns.PATH_SEGMENT},
+                "The order, percent-encoded where it has to be.",
+            ),
             "required": True,
             "example": examples.NEW["order_id"],
         },
-        "Status": _parameter("query", "status", reference("Status"), "Only orders in this status."),
-        "UserId": _parameter(
+        "StatusFilter": _parameter("query", "status", reference("OrderStatus"), "Only orders in this status."),
+        "UserFilter": _parameter(
             "query",
             "user_id",
             {"type": "string", "minLength": 1, "pattern": patterns.NO_NUL},
             "Only orders of this user. Those that were stored under an earlier rule for ids are found as well.",
         ),
-        "Limit": _parameter("query", "limit", limit, "Orders in one page."),
-        "Cursor": _parameter(
+        "PageLimit": _parameter("query", "limit", limit, "Orders in one page."),
+        "PageCursor": _parameter(
             "query", "cursor", {"type": "string"}, "Where to go on: the `next` of an earlier page, with its filters."
         ),
         "IdempotencyKey": _parameter(
@@ -61,7 +69,7 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
             {"type": "string"},
             "The same, from clients that cannot set the header field, which goes before this. Also `last-event-id`.",
         ),
-        "Asset": {
+        "AssetInPath": {
             **_parameter("path", "asset", {"type": "string"}, "The name of the part."),
             "required": True,
             "example": "problems",
@@ -72,8 +80,8 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
 HEADERS: Final[Mapping[str, Schema]] = {
     "ETag": {
         "required": True,
-        "description": "The order's version.",
-        "schema": {"type": "string", "pattern": patterns.ENTITY_TAG},
+        "description": "The tag of the order as it is, for `If-Match` and `If-None-Match`.",
+        "schema": {"type": "string"},
         "example": '"3"',
     },
     "Location": {
@@ -96,12 +104,6 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "description": "Seconds after which the same request may succeed.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
-    },
-    "Allow": {
-        "required": True,
-        "description": "The methods that the path knows.",
-        "schema": {"type": "string"},
-        "example": "GET, HEAD, OPTIONS",
     },
     "WWWAuthenticate": {
         "required": True,
@@ -139,7 +141,6 @@ NAMES: Final[Mapping[str, str]] = {
 """The names of fields that a name in the document cannot spell, or should not."""
 FIELDS_OF_REFUSALS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWWAuthenticate",),
-    405: ("Allow",),
     429: ("RetryAfter",),
     503: ("RetryAfter",),
 }

@@ -7,7 +7,14 @@ from typing import Final
 
 from order_engine_adapters.http.openapi.operation import Operation
 from order_engine_adapters.http.openapi.orders import ORDERS
-from order_engine_adapters.http.openapi.watching import WATCHING
+from order_engine_adapters.http.openapi.orders import TAG as ORDERS_TAG
+from order_engine_adapters.http.openapi.watching import EVENTS, SERVICE, WATCHING
 
+TAGS: Final[Mapping[str, str]] = {
+    ORDERS_TAG: "Placing orders, reading them, and acting on them.",
+    EVENTS: "Following orders as they change, as server-sent events.",
+    SERVICE: "The service itself: its metrics, its health, and its description.",
+}
+"""What the operations of each tag are about."""
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDERS, **WATCHING}
 """Every operation by its path and method. HEAD and OPTIONS are left out: every path answers them alike."""

@@ -51,7 +51,7 @@ _PLACED: Final[Schema] = {
     "headers": dict(headers("Location", "ETag", "IdempotentReplayed", "RequestId")),
     "content": {
         JSON_TYPE: {
-            "schema": reference("Created"),
+            "schema": reference("OrderCreated"),
             "examples": {
                 "given_id": {"value": {"message": "Order created successfully"}},
                 "made_id": {"value": {"message": "Order created successfully", "order_id": examples.MADE_ID}},
@@ -73,7 +73,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
             "required": True,
             "content": {
                 JSON_TYPE: {
-                    "schema": reference("NewOrder"),
+                    "schema": reference("OrderPlacement"),
                     "examples": {
                         "order": {"value": examples.NEW},
                         "with_attributes": {"value": examples.WITH_ATTRIBUTES},
@@ -100,7 +100,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         description="A page of orders, newest first. `next` and the `Link` field lead to the next page. A page of "
         "large orders holds fewer than `limit`, one at least: only the last page has no `next`. A parameter "
         "that is not known, or given twice, is refused.",
-        parameters=("Status", "UserId", "Limit", "Cursor"),
+        parameters=("StatusFilter", "UserFilter", "PageLimit", "PageCursor"),
         answers={
             200: json_answer(
                 "A page of orders.", "OrderPage", {"orders": [examples.COMPLETED], "next": examples.CURSOR}, "Link"
@@ -119,13 +119,19 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         body={
             "required": True,
             "content": {
-                NDJSON_TYPE: {
-                    "schema": {"type": "string", "description": f"One order as JSON in each line:\n\n{examples.BATCH}"}
-                },
                 JSON_TYPE: {
-                    # Whatever is no order fails alone: a batch is taken with it.
-                    "schema": {"type": "array", "items": {"anyOf": [reference("NewOrder"), {}]}},
+                    "schema": {
+                        "type": "array",
+                        "items": reference("OrderPlacement"),
+                        "description": "An element that is none fails alone.",
+                    },
                     "example": [examples.NEW],
+                },
+                NDJSON_TYPE: {
+                    "schema": {
+                        "type": "string",
+                        "description": f"One OrderPlacement as JSON in each line:\n\n{examples.BATCH}",
+                    }
                 },
             },
         },
@@ -133,14 +139,14 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
             200: other_answer(
                 "An answer for each order; `code` says what became of it.",
                 {
-                    NDJSON_TYPE: text_content(
-                        "One BatchAnswer as JSON in each line.",
-                        '{"order_id":"536366","code":201,"replayed":false,"problem":null}\n',
-                    ),
                     JSON_TYPE: {
                         "schema": {"type": "array", "items": reference("BatchAnswer")},
                         "example": examples.BATCH_ANSWERS,
                     },
+                    NDJSON_TYPE: text_content(
+                        "One BatchAnswer as JSON in each line.",
+                        '{"order_id":"536366","code":201,"replayed":false,"problem":null}\n',
+                    ),
                 },
             )
         },
@@ -160,7 +166,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         tag=TAG,
         summary="Read an order",
         description="What was placed, and how it stands.",
-        parameters=("OrderId", "IfMatch", "IfNoneMatch"),
+        parameters=("OrderInPath", "IfMatch", "IfNoneMatch"),
         answers={200: _ONE, 304: empty_answer("The order has not changed.", "ETag")},
         refusals=("invalid_header", "version_mismatch", *ABOUT_ONE),
     ),
@@ -169,8 +175,8 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         tag=TAG,
         summary="Read an order's status",
         description="The status alone.",
-        parameters=("OrderId",),
-        answers={200: json_answer("The status.", "OrderStatus", {"status": "Pending"})},
+        parameters=("OrderInPath",),
+        answers={200: json_answer("The status.", "OrderStatusAnswer", {"status": "Pending"})},
         refusals=ABOUT_ONE,
     ),
     ("/orders/{order_id}/history", "GET"): Operation(
@@ -178,8 +184,8 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         tag=TAG,
         summary="Read an order's history",
         description="Every event of the order, oldest first.",
-        parameters=("OrderId",),
-        answers={200: json_answer("The events.", "History", {"events": examples.EVENTS})},
+        parameters=("OrderInPath",),
+        answers={200: json_answer("The events.", "OrderHistory", {"events": examples.EVENTS})},
         refusals=ABOUT_ONE,
     ),
     ("/orders/{order_id}/cancel", "POST"): Operation(
@@ -188,7 +194,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Cancel an order",
         description="A processor that is running is told within a third of its lease; whichever ends first wins. "
         "Cancelling a Cancelled order again changes nothing and succeeds.",
-        parameters=("OrderId", "IfMatch"),
+        parameters=("OrderInPath", "IfMatch"),
         answers={
             200: json_answer("The order is Cancelled.", "Order", examples.CANCELLED, "ETag"),
             202: json_answer("The running processor is being told.", "Order", examples.STOPPING, "ETag"),
@@ -200,7 +206,7 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         tag=TAG,
         summary="Redrive a Failed order",
         description="Gives a Failed order a new round of attempts.",
-        parameters=("OrderId", "IfMatch"),
+        parameters=("OrderInPath", "IfMatch"),
         answers={200: json_answer("The order, Pending again.", "Order", examples.REDRIVEN, "ETag")},
         refusals=("order_busy", *ACTING),
     ),

@@ -1,4 +1,8 @@
-"""The answers of errors: one response for each status, naming the problems that it may stand for, with examples."""
+"""The answers of errors: one response for each status, naming the problems that it may stand for, with examples.
+
+A response stands in its operation. Under a name of its own it would be a type to generators of clients, and the name
+would change with every problem that is added.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +70,6 @@ def by_status(codes: Iterable[str]) -> Mapping[int, Sequence[KnownProblem]]:
     return dict(sorted(found.items()))
 
 
-def response_name(problems: Sequence[KnownProblem]) -> str:
-    """Return the name of the response that stands for these problems, which have one status."""
-    return ".".join([str(problems[0].status), *(problem.code for problem in problems)])
-
-
 def response(problems: Sequence[KnownProblem]) -> Schema:
     """Return the response that stands for these problems, which have one status."""
     answer: Schema = {
@@ -78,7 +77,7 @@ def response(problems: Sequence[KnownProblem]) -> Schema:
         "content": {
             PROBLEM_TYPE: {
                 "schema": reference("Problem"),
-                "examples": {problem.code: {"value": _example(problem)} for problem in problems},
+                "examples": {problem.code: {"$ref": f"#/components/examples/{problem.code}"} for problem in problems},
             }
         },
     }
@@ -88,6 +87,14 @@ def response(problems: Sequence[KnownProblem]) -> Schema:
     if fields:
         answer["headers"] = dict(headers(*fields))
     return answer
+
+
+def examples_of(problems: Iterable[KnownProblem]) -> Mapping[str, Schema]:
+    """Return an example of each problem by its code."""
+    return {
+        problem.code: {"summary": problem.title, "value": _example(problem)}
+        for problem in sorted(problems, key=lambda each: (each.status, each.code))
+    }
 
 
 def _example(known: KnownProblem) -> Mapping[str, object]:

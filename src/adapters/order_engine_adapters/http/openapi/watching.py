@@ -24,7 +24,18 @@ HTML_TYPE: Final = "text/html"
 _STREAM: Final[Schema] = other_answer(
     "The events as they happen, after one of the type `ready` that says where the stream begins. A comment comes "
     "every 15 seconds as a sign of life.",
-    {"text/event-stream": {"schema": reference("ServerSentEvent"), "example": examples.STREAM}},
+    {
+        "text/event-stream": {
+            # Before 3.2 OpenAPI knows no items of a stream: what is described is the text that a client reads.
+            "schema": {
+                "type": "string",
+                "contentMediaType": "text/event-stream",
+                "contentSchema": reference("StreamedEvent"),
+                "description": "Each event of an order has a StreamedEvent as JSON in its `data`.",
+            },
+            "example": examples.STREAM,
+        }
+    },
 )
 
 WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
@@ -44,7 +55,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Follow an order",
         description="Server-sent events of one order from its first, or after `Last-Event-ID`. The stream ends with "
         "the order; a reconnect after that gets 204, which tells an EventSource to stop.",
-        parameters=("OrderId", "LastEventId", "LastEventIdInQuery"),
+        parameters=("OrderInPath", "LastEventId", "LastEventIdInQuery"),
         answers={200: _STREAM, 204: empty_answer("The order has ended, and all of its events were received.")},
         refusals=("invalid_header", "invalid_query", *ABOUT_ONE),
     ),
@@ -57,7 +68,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
             200: other_answer(
                 "The metrics.",
                 {
-                    JSON_TYPE: {"schema": reference("Statistics"), "example": examples.STATISTICS},
+                    JSON_TYPE: {"schema": reference("Metrics"), "example": examples.STATISTICS},
                     "application/openmetrics-text": text_content("OpenMetrics 1.0.", examples.METRICS_TEXT),
                     "text/plain": text_content("Prometheus text 0.0.4.", examples.METRICS_TEXT),
                 },
@@ -71,14 +82,14 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         tag=SERVICE,
         summary="Ask whether the process is alive",
         description="200 also while the repository is away.",
-        answers={200: json_answer("Alive.", "Alive", {"status": "alive"})},
+        answers={200: json_answer("Alive.", "Liveness", {"status": "alive"})},
     ),
     ("/readyz", "GET"): Operation(
         name="getReadiness",
         tag=SERVICE,
         summary="Ask whether orders can be placed",
         description="503 where not. The problem's `state` says why.",
-        answers={200: json_answer("Ready.", "Ready", {"status": "ready"})},
+        answers={200: json_answer("Ready.", "Readiness", {"status": "ready"})},
         refusals=("not_running", "unavailable"),
     ),
     ("/openapi.json", "GET"): Operation(
@@ -87,7 +98,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Read this document",
         description="OpenAPI 3.1, made of the limits that this service runs with.",
         answers={
-            200: other_answer("The document.", {JSON_TYPE: {"schema": {"type": "object"}}}),
+            200: other_answer("The document.", {JSON_TYPE: {"schema": reference("OpenApiDocument")}}),
             304: empty_answer("The document has not changed."),
         },
         parameters=("IfNoneMatch",),
@@ -110,7 +121,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         tag=SERVICE,
         summary="Read a part of the page",
         description="The parts that the page is made of; `problems` is a page of every problem and what it means.",
-        parameters=("Asset", "IfNoneMatch"),
+        parameters=("AssetInPath", "IfNoneMatch"),
         answers={
             200: other_answer(
                 "The part.",

@@ -1,0 +1,91 @@
+"""The schemas of orders as they stand, and of what happened to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from order_engine.domain.events import EventType
+from order_engine.domain.order import Status
+from order_engine_adapters.http.openapi import patterns
+from order_engine_adapters.http.openapi.schemas.shapes import (
+    COUNT,
+    NUMBER,
+    TEXT,
+    TIME,
+    Schema,
+    open_set,
+    or_null,
+    received,
+    reference,
+)
+
+VERSION: Schema = {**NUMBER, "description": "One more with every event, from 1 on."}
+
+
+def orders() -> Mapping[str, Schema]:
+    """Return these schemas by their names."""
+    return {
+        # A closed set by promise: there is no other status.
+        "OrderStatus": {"type": "string", "enum": list(Status), "description": "Where an order stands."},
+        "OrderStatusAnswer": received({"status": reference("OrderStatus")}, "The status alone."),
+        "Order": _order(),
+        "OrderPage": received(
+            {
+                "orders": {"type": "array", "items": reference("Order")},
+                "next": or_null(TEXT, "The `cursor` of the next page; null on the last."),
+            },
+            "A page of orders.",
+        ),
+        **_events(),
+    }
+
+
+def _order() -> Schema:
+    members: Mapping[str, Schema] = {
+        "order_id": TEXT,
+        "user_id": TEXT,
+        "item_ids": {"type": "array", "items": TEXT},
+        "total_amount": {
+            **TEXT,
+            "pattern": patterns.AMOUNT_TEXT,
+            "description": "Exact, in plain notation, with two decimals or as many as it needs.",
+        },
+        "currency": or_null(TEXT, "As in ISO 4217."),
+        "attributes": or_null(reference("Attributes")),
+        "status": reference("OrderStatus"),
+        "version": VERSION,
+        "attempts": {**COUNT, "description": "Claims in this round, less releases."},
+        "created_at": TIME,
+        "processing_started_at": or_null(TIME, "The first claim of this round."),
+        "ended_at": or_null(TIME),
+        "failure": or_null(TEXT, "Why the order is Failed, or why its last attempt failed."),
+        "traceparent": {
+            **TEXT,
+            "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
+        },
+    }
+    return received(members, "What was placed, and how it stands.", optional=["traceparent"])
+
+
+def _events() -> Mapping[str, Schema]:
+    members: Mapping[str, Schema] = {
+        "version": VERSION,
+        "type": open_set(EventType, "What happened to the order."),
+        "status": reference("OrderStatus") | {"description": "The status after the event."},
+        "at": TIME,
+        "token": {**NUMBER, "description": "The attempt's fencing token."},
+        "attempt": {**NUMBER, "description": "The number of the attempt in its round."},
+        "reason": TEXT,
+    }
+    optional = ("token", "attempt", "reason")
+    return {
+        "OrderEvent": received(members, "One entry of an order's history.", optional=optional),
+        "OrderHistory": received(
+            {"events": {"type": "array", "items": reference("OrderEvent")}}, "Every event of an order, oldest first."
+        ),
+        "StreamedEvent": received(
+            {"order_id": TEXT, **members},
+            "The `data` of a server-sent event: one entry of an order's history, and whose it is.",
+            optional=optional,
+        ),
+    }

@@ -1,0 +1,51 @@
+"""The schema of a problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from order_engine.application.life import Readiness
+from order_engine.domain.commands import CLIENT_ACTIONS
+from order_engine.wire.problems import TYPE_PREFIX
+from order_engine_adapters.http.openapi.problems import known_problems
+from order_engine_adapters.http.openapi.schemas.shapes import TEXT, Schema, open_set, received, reference
+
+
+def problem() -> Mapping[str, Schema]:
+    """Return this schema, and that of its parts, by their names."""
+    codes = [known.code for known in known_problems()]
+    members: Mapping[str, Schema] = {
+        "type": {**TEXT, "format": "uri", "description": f"`{TYPE_PREFIX}` and the code."},
+        "title": {**TEXT, "description": "What the code means."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status."},
+        "detail": {**TEXT, "description": "What was wrong this time."},
+        "code": open_set(codes, "Which problem it is; stays the same when sentences improve."),
+        "errors": {"type": "array", "items": reference("FieldProblem")},
+        "order_status": reference("OrderStatus") | {"description": "How the order stands whose action was refused."},
+        "allowed": {
+            "type": "array",
+            "items": open_set(CLIENT_ACTIONS, "An action that is open now."),
+            "description": "Where an action was refused.",
+        },
+        "state": open_set(
+            [state for state in Readiness if state is not Readiness.READY],
+            "Of `/readyz`: why no orders can be placed.",
+        ),
+        "request_id": {**TEXT, "description": "The name of the request, as in `X-Request-ID`."},
+    }
+    return {
+        "Problem": received(
+            members,
+            "A problem document (RFC 9457).",
+            optional=["errors", "order_status", "allowed", "state", "request_id"],
+            # RFC 9457, section 3.2: a client has to admit members that it does not know.
+            additionalProperties=True,
+        ),
+        "FieldProblem": received(
+            {
+                "pointer": {**TEXT, "description": "A JSON Pointer (RFC 6901) to the wrong value."},
+                "detail": TEXT,
+            },
+            "What is wrong with one value of a body.",
+        ),
+    }

@@ -1,0 +1,66 @@
+"""The shapes that schemas are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+Schema: TypeAlias = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+COUNT: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 0}
+NUMBER: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 1}
+"""A number of something that is numbered from 1 on."""
+
+
+def reference(name: str) -> Schema:
+    """Return a reference to the schema `name`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def received(
+    members: Mapping[str, Schema], description: str, *, optional: Iterable[str] = (), **more: object
+) -> Schema:
+    """Return the schema of an object that the service sends. Further members may come with a later version."""
+    left_out = frozenset(optional)
+    return {
+        "type": "object",
+        "description": description,
+        "properties": dict(members),
+        "required": [name for name in members if name not in left_out],
+        **more,
+    }
+
+
+def sent(members: Mapping[str, Schema], description: str, *, required: Iterable[str]) -> Schema:
+    """Return the schema of an object that a client sends. The service refuses a member that it does not know."""
+    return {
+        "type": "object",
+        "description": description,
+        "properties": dict(members),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def or_null(schema: Schema, description: str = "") -> Schema:
+    """Return the schema of a value that may be null."""
+    told = {"description": description} if description else {}
+    if "$ref" in schema or "anyOf" in schema:
+        return {"anyOf": [schema, {"type": "null"}], **told}
+    return {**schema, "type": [schema["type"], "null"], **told}
+
+
+def open_set(values: Iterable[str], description: str) -> Schema:
+    """Return the schema of a text that is one of these values, or of those that a later version adds.
+
+    An `enum` would make clients refuse the next value.
+    """
+    known = [str(value) for value in values]
+    listed = ", ".join(f"`{value}`" for value in known)
+    return {
+        "type": "string",
+        "description": f"{description} Now one of {listed}; later versions may add others.",
+        "x-extensible-enum": known,
+    }
