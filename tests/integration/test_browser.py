@@ -15,9 +15,11 @@ from tests.integration.wire_orders import wire_orders
 from tests.postgres_server import free_port
 
 LISTEN = """
-window.events = []; window.opened = 0;
+window.events = []; window.opened = 0; window.ready = [];
 window.source = new EventSource(arguments[0]);
 window.source.onopen = () => { window.opened += 1; };
+window.source.onmessage = event => window.events.push([event.type, event.data]);
+window.source.addEventListener("ready", event => window.ready.push(JSON.parse(event.data).resumed));
 for (const type of ["placed", "claimed", "completed"])
   window.source.addEventListener(type, event => window.events.push([event.type, JSON.parse(event.data).order_id]));
 """
@@ -182,4 +184,5 @@ def test_events_go_on_after_a_restart(browser: Browser, tmp_path: Path) -> None:
         types = ["placed", "claimed", "completed"] * 2
         assert [kind for kind, _ in browser.run("return window.events")] == types
         assert len({order_id for _, order_id in browser.run("return window.events")}) == 2
+        assert browser.run("return window.ready") == [False, True]
         browser.run("window.source.close()")

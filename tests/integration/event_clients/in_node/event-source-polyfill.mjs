@@ -1,0 +1,4 @@
+import { EventSourcePolyfill } from "event-source-polyfill";
+import { listen } from "./told.mjs";
+
+listen(new EventSourcePolyfill(process.argv[2]));
