@@ -59,10 +59,27 @@ async def test_a_stream_to_the_first_version_of_http_ends_with_its_connection() 
     line = GOOD + b"\n"
     async with attacked() as target, target.connected() as (reader, writer):
         fields = ("Content-Type: application/x-ndjson", f"Content-Length: {len(line)}", "Connection: keep-alive")
-        writer.write(raw("POST /orders/batch HTTP/1.0", *fields) + line)
+        writer.write(raw("POST /orders/batch HTTP/1.0", "Prefer: stream", *fields) + line)
         head_part, _, body = (await reader.read()).partition(b"\r\n\r\n")
         assert b"transfer-encoding" not in head_part
-        assert json.loads(body)["code"] == 201
+        answer, summary = map(json.loads, body.splitlines())
+        assert (answer["code"], summary["read"]) == (201, 1)
+
+
+@pytest.mark.parametrize("preference", ["stream", "wait=10"])
+async def test_a_batch_is_asked_for_where_its_client_waits_for_that(preference: str) -> None:
+    """`Expect: 100-continue` has the body sent, whenever the answer begins; the connection is kept."""
+    line = GOOD + b"\n"
+    fields = ("Content-Type: application/x-ndjson", "Expect: 100-continue", f"Prefer: {preference}")
+    async with attacked() as target, target.connected() as (reader, writer):
+        writer.write(head("POST /orders/batch", *fields, length=len(line)))
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(line + LIVE)
+        head_part = await reader.readuntil(b"\r\n\r\n")
+        assert head_part.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (b"transfer-encoding: chunked" in head_part) == (preference == "stream")
+        assert b'"read":1,"placed":1' in await reader.readuntil(b'"refused":0}')
+        assert (await reader.readuntil(b"HTTP/1.1 200 OK\r\n")).strip().endswith(b"200 OK")
 
 
 async def test_a_connection_is_closed_when_asked() -> None:

@@ -126,6 +126,8 @@ def placed(*orders: Mapping[str, object], replayed: bool = False) -> Answer:
     return items(*({"order_id": each["order_id"], "code": 201, "replayed": replayed} for each in orders))
 
 
-def items(*each: Mapping[str, object], breaks_off: bool = False) -> Answer:
-    """Return a batch's answer with these items."""
-    return Answer(b"".join(json.dumps(item).encode() + b"\n" for item in each), breaks_off=breaks_off)
+def items(*each: Mapping[str, object], breaks_off: bool = False, read: int | None = None) -> Answer:
+    """Return a batch's answer with these items, and a last one that says how many orders were `read`: as many."""
+    count = len(each) if read is None else read
+    told = each if breaks_off else (*each, {"read": count, "placed": count, "replayed": 0, "refused": 0})
+    return Answer(b"".join(json.dumps(item).encode() + b"\n" for item in told), breaks_off=breaks_off)

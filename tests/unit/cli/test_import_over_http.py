@@ -127,7 +127,8 @@ def test_only_what_was_not_answered_is_sent_again(
     path = write_orders(folder / "orders.jsonl", orders)
     fine: dict[str, object] = {"code": 201, "replayed": False}
     busy: dict[str, object] = {"code": 503, "problem": {"detail": "Busy."}}
-    service.will_say(items(fine, busy, fine, breaks_off=True), placed(orders[1], orders[3]), placed(orders[4]))
+    service.will_say(items(fine, busy, fine, breaks_off=True), items(fine, fine, breaks_off=True))
+    service.will_say(placed(orders[4]))
     result = load(service, path)
     assert result.stdout == "imported 5 orders (5 new, 0 already there), 0 refused\n"
     sent = [[each["order_id"] for each in lines_of(asked.body)] for asked in service.asked]
@@ -137,6 +138,52 @@ def test_only_what_was_not_answered_is_sent_again(
         ["order4"],
     ]
     assert slept == [0.1, 0.1]
+
+
+def test_a_batch_that_lost_orders_on_its_way_is_sent_again_whole(
+    folder: Path, service: InventedService, slept: Sequence[float]
+) -> None:
+    """Where fewer were read than were sent, nobody knows which of the lines an answer belongs to."""
+    orders = [order(number) for number in range(4)]
+    path = write_orders(folder / "orders.jsonl", orders)
+    refused: dict[str, object] = {"order_id": None, "code": 422, "problem": {"detail": "Not a line of the file."}}
+    service.will_say(items({"code": 201}, refused, {"code": 201}), items(), placed(*orders, replayed=True))
+    assert load(service, path).stdout == "imported 4 orders (0 new, 4 already there), 0 refused\n"
+    assert [len(lines_of(asked.body)) for asked in service.asked] == [4, 4, 4]
+    assert len(slept) == 2
+
+
+def test_a_proxy_that_always_loses_orders_is_named(folder: Path, service: InventedService) -> None:
+    """An import that goes through it ends with exit code 1, and never looks like success."""
+    path = write_orders(folder / "orders.jsonl", [order(1), order(2)])
+    service.will_say(*[items({"code": 201})] * 20)
+    result = load(service, path, "--request-seconds", "0.3")
+    assert result.exit_code == 1
+    assert "has read 1 of 2 orders: something between here and there has lost the others." in one_line(result)
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_what_was_not_read_of_a_batch_is_sent_again(
+    folder: Path, service: InventedService, slept: Sequence[float], *, breaks_off: bool
+) -> None:
+    """What says why the batch ended early is no answer to a line."""
+    orders = [order(number) for number in range(4)]
+    path = write_orders(folder / "orders.jsonl", orders)
+    why: dict[str, object] = {"order_id": None, "code": 413, "problem": {"detail": "Too many answers."}}
+    service.will_say(items({"code": 201}, {"code": 201}, why, read=2, breaks_off=breaks_off), placed(*orders[2:]))
+    assert load(service, path).stdout == "imported 4 orders (4 new, 0 already there), 0 refused\n"
+    assert [len(lines_of(asked.body)) for asked in service.asked] == [4, 2]
+    assert len(slept) == 1
+
+
+def test_a_batch_of_which_nothing_is_read_ends_the_import(folder: Path, service: InventedService) -> None:
+    """With the service's own reason, once it has been asked for long enough."""
+    path = write_orders(folder / "orders.jsonl", [order(1)])
+    why: dict[str, object] = {"order_id": None, "code": 413, "problem": {"detail": "Too large."}}
+    service.will_say(*[items(why, read=0)] * 20)
+    result = load(service, path, "--request-seconds", "0.3")
+    assert result.exit_code == 1
+    assert "has read 0 of 1 orders: Too large." in one_line(result)
 
 
 def test_a_long_wait_that_the_service_asks_for_ends_the_import(folder: Path, service: InventedService) -> None:

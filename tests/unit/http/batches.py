@@ -14,6 +14,10 @@ BATCH: Final = "/orders/batch"
 LINES: Final = "lines"
 ARRAY: Final = "array"
 FORMS: Final = (LINES, ARRAY)
+STREAM: Final = ("prefer", "stream")
+"""Asks for answers while the batch is still being sent."""
+ENDING_EARLY: Final = frozenset({"answers_too_large", "body_too_large", "malformed_json", "request_timed_out"})
+"""The problems that the item before the last may name, which no element was answered with."""
 
 
 def headers_of(form: str) -> Headers:
@@ -27,20 +31,35 @@ def body_of(form: str, elements: Sequence[bytes]) -> bytes:
 
 
 def items(form: str, response: Response) -> list[Item]:
-    """Return the answers of a batch, which come in the form that was sent."""
+    """Return the answers of a batch, which come in the form that was sent, without the last item, which is checked."""
     assert response.status == 200, response
     media_type = "application/x-ndjson" if form == LINES else "application/json"
     assert response.header("content-type") == media_type
     assert response.body.isascii()
     told: list[Item]
     if form == LINES:
-        assert response.body == b"" or response.body.endswith(b"\n")
+        assert response.body.endswith(b"\n")
         told = response.lines()
     else:
         told = response.json()
+    summary = told.pop()
     for item in told:
         check_item(item)
+    check_summary(summary, told)
     return told
+
+
+def check_summary(summary: Item, told: Sequence[Item]) -> None:
+    """Check that the last item counts the others; one that only says why the batch ends early is not counted."""
+    assert list(summary) == ["read", "placed", "replayed", "refused"]
+    replayed = sum(item["replayed"] for item in told)
+    placed = codes(told).count(201) - replayed
+    ends_early = summary["read"] == len(told) - 1
+    if ends_early:
+        assert told[-1]["order_id"] is None
+        assert told[-1]["problem"]["code"] in ENDING_EARLY
+    refused = len(told) - placed - replayed - ends_early
+    assert summary == {"read": len(told) - ends_early, "placed": placed, "replayed": replayed, "refused": refused}
 
 
 def check_item(item: Item) -> None:

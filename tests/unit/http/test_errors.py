@@ -8,6 +8,7 @@ import pytest
 
 from order_engine_adapters.http import errors
 from order_engine_adapters.http.errors import (
+    AnswersTooLarge,
     BodyTooLarge,
     ConnectionsExhausted,
     CrossSiteRequest,
@@ -43,6 +44,7 @@ PINNED: list[tuple[RequestRefused, int, str]] = [
     (NotAcceptable("m"), 406, "not_acceptable"),
     (RequestTimedOut("m"), 408, "request_timed_out"),
     (BodyTooLarge(10), 413, "body_too_large"),
+    (AnswersTooLarge(10), 413, "answers_too_large"),
     (RequestLineTooLong(8), 414, "request_line_too_long"),
     (UnsupportedMediaType("m"), 415, "unsupported_media_type"),
     (TooManyRequests(3), 429, "too_many_requests"),

@@ -42,8 +42,8 @@ async def test_a_page_that_was_named_is_told_what_it_may_send() -> None:
             "access-control-allow-origin": SHOP,
             "access-control-allow-methods": "GET, HEAD, POST",
             "access-control-allow-headers": "Accept, Authorization, Baggage, Cache-Control, Content-Encoding, "
-            "Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Pragma, Traceparent, Tracestate, "
-            "X-Request-ID, X-Requested-With",
+            "Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Pragma, Prefer, Traceparent, "
+            "Tracestate, X-Request-ID, X-Requested-With",
             "access-control-max-age": "600",
         }
 
@@ -73,8 +73,8 @@ async def test_a_page_that_was_named_may_read_every_answer() -> None:
             response = await service.client.get(target, ("origin", SHOP))
             assert granted(response) == {
                 "access-control-allow-origin": SHOP,
-                "access-control-expose-headers": "Allow, ETag, Idempotent-Replayed, Link, Location, Retry-After, Vary, "
-                "WWW-Authenticate, X-Request-ID",
+                "access-control-expose-headers": "Allow, ETag, Idempotent-Replayed, Link, Location, "
+                "Preference-Applied, Retry-After, Vary, WWW-Authenticate, X-Request-ID",
             }
             assert response.header("vary") == "Origin"
 

@@ -108,7 +108,7 @@ async def test_a_batch_is_one_request() -> None:
     async with serving(access=Access(rates=Rates(1, Turned()))) as service:
         body = b"\n".join(text(f"order{number}") for number in range(20))
         response = await service.client.send("POST", "/orders/batch", NDJSON_BODY, body)
-        assert [line["code"] for line in response.lines()] == [201] * 20
+        assert [line["code"] for line in response.lines()[:-1]] == [201] * 20
         assert (await service.client.send("POST", "/orders/batch", NDJSON_BODY, body)).status == 429
 
 

@@ -11,6 +11,7 @@ from order_engine import OrderEngine, OrderEngineError, OutcomeUnknown, Reposito
 from order_engine_adapters.http import create_app
 from tests.unit.application.bench import Bench, Work, new_order
 from tests.unit.application.faults import AnswersShort, Forgets, LosesAnswer, NeverAnswers, Raises
+from tests.unit.http.batches import STREAM
 from tests.unit.http.client import JSON_BODY, NDJSON_BODY, Client
 from tests.unit.http.serving import CREATED, Service, order, serving, text
 
@@ -50,7 +51,7 @@ async def test_an_engine_that_drains_takes_no_orders_and_answers_questions() -> 
         for target in [*READS, "/livez"]:
             assert (await service.client.get(target)).status == 200
         batch = await service.client.send("POST", "/orders/batch", NDJSON_BODY, text("order2"))
-        assert [line["code"] for line in batch.lines()] == [503]
+        assert [line["code"] for line in batch.lines()[:-1]] == [503]
         assert await service.total_orders() == 1
         assert (await service.client.post("/orders/order1/cancel")).json()["status"] == "Cancelled"
         assert (await service.client.post("/orders/order1/redrive")).code == "action_refused"
@@ -219,7 +220,7 @@ async def test_an_adapter_that_breaks_its_port_is_our_error(
         assert (response.status, response.code) == (500, "internal_error")
         assert INSIDE not in response.body.decode()
         batch = await service.client.send("POST", "/orders/batch", NDJSON_BODY, text("order2"))
-        assert [line["code"] for line in batch.lines()] == [500]
+        assert [line["code"] for line in batch.lines()[:-1]] == [500]
         assert INSIDE not in batch.body.decode()
         service.bench.repository.heal()
     assert "order_engine.http" in {record.name for record in caplog.records}
@@ -266,13 +267,22 @@ async def test_an_unexpected_error_is_a_problem_without_a_trace(caplog: pytest.L
 async def test_an_unexpected_error_in_the_middle_of_a_batch_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     """No second response is begun: what was answered stays, and the end of the body does not come."""
     async with serving(Work()) as service:
-        exchange = broken(service).begin("POST", "/orders/batch", NDJSON_BODY)
+        exchange = broken(service).begin("POST", "/orders/batch", [*NDJSON_BODY, STREAM])
         exchange.part(text("order0") + b"\n")
         assert (await exchange.line(1))["code"] == 201
         exchange.part(text("order1") + b"\n")
         await exchange.task
         assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]
         assert exchange.sent[-1]["more_body"]
+    assert INSIDE in caplog.text
+
+
+async def test_an_unexpected_error_before_a_batch_is_answered_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
+    """Answers that were kept until then are dropped: nobody may take them for the whole."""
+    async with serving(Work()) as service:
+        body = [text(f"order{number}") + b"\n" for number in range(2)]
+        response = await broken(service).send("POST", "/orders/batch", NDJSON_BODY, body)
+        assert (response.status, response.code) == (500, "internal_error")
     assert INSIDE in caplog.text
 
 

@@ -78,11 +78,17 @@ class Connection:
         method: str,
         path: str,
         body: bytes | None = None,
-        media_type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
     ) -> Iterator[Answered]:
-        """Send a request; give its answer. Raises Trouble where there is no service, or none that answers in time."""
-        sent = {**self._headers, **(headers or {}), **({"Content-Type": media_type} if media_type else {})}
+        """Send a request; give its answer. Raises Trouble where there is no service, or none that answers in time.
+
+        An answer may take `times` as long as the usual one.
+        """
+        seconds = self._seconds * times
+        self._limit(seconds)
+        sent = {**self._headers, **(headers or {})}
         try:
             # A service that refuses a body need not read it: its answer is there all the same.
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -94,7 +100,7 @@ class Connection:
                     self._connection.close()
         except (OSError, HTTPException) as error:
             self._connection.close()
-            raise Trouble(self._sentence(error)) from error
+            raise Trouble(self._sentence(error, seconds)) from error
         except BaseException:
             self._connection.close()
             raise
@@ -103,11 +109,16 @@ class Connection:
         """Close the connection."""
         self._connection.close()
 
-    def _sentence(self, error: OSError | HTTPException) -> str:
+    def _limit(self, seconds: float) -> None:
+        self._connection.timeout = seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+
+    def _sentence(self, error: OSError | HTTPException, seconds: float) -> str:
         if isinstance(error, ConnectionRefusedError):
             return f"Nothing answers at {self.shown}: is `order-engine serve` running there?"
         if isinstance(error, TimeoutError):
-            return f"{self.shown} did not answer within {self._seconds:g} s."
+            return f"{self.shown} did not answer within {seconds:g} s."
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"The certificate of {self.shown} cannot be verified: {error.verify_message}."
         if isinstance(error, OSError):

@@ -77,7 +77,15 @@ FLAGS: Mapping[str, Flag] = {
     "max_waiting_bytes": Flag(LIMITS, "BYTES", "67108864", "the same in bytes"),
     "max_body_bytes": Flag(LIMITS, "BYTES", "1048576", "the largest body of a request, and line of a batch"),
     "max_batch_bytes": Flag(LIMITS, "BYTES", "67108864", "the largest body of a batch, in all"),
-    "max_unread_bytes": Flag(LIMITS, "BYTES", "33554432", "answers of a batch that its client has not read yet"),
+    "max_kept_answer_bytes": Flag(
+        LIMITS,
+        "BYTES",
+        "268435456",
+        "answers of a batch that wait until it is complete, in a temporary file past 1 MiB",
+    ),
+    "max_unread_bytes": Flag(
+        LIMITS, "BYTES", "33554432", "the same of a batch that is answered while it comes in, in memory"
+    ),
     "max_streams": Flag(LIMITS, "NUMBER", "5000", "event streams that may be open at once, per process"),
     "max_stream_bytes": Flag(
         LIMITS, "BYTES", "16777216", "events kept for streams that are read slowly; who is behind that is dropped"
@@ -121,6 +129,7 @@ OF_HTTP = frozenset(
         "heartbeat_seconds",
         "max_body_bytes",
         "max_batch_bytes",
+        "max_kept_answer_bytes",
         "max_unread_bytes",
         "body_seconds",
     }
@@ -128,6 +137,7 @@ OF_HTTP = frozenset(
 WORKING = tuple(name for name in SERVING if name not in OF_HTTP and FLAGS[name].section is not CONNECTIONS)
 ANSWERING = frozenset(
     {
+        "max_kept_answer_bytes",
         "max_unread_bytes",
         "page_limit",
         "page_bytes",

@@ -17,6 +17,11 @@ from order_engine_adapters.wiring.settings import Settings
 
 TOO_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 REPLAYED = "Idempotent-Replayed"
+READ = "read"
+"""The member of the last item of a batch's answer that says how many lines were read."""
+LINES = {"Content-Type": "application/x-ndjson"}
+LINES_PER_TIME_LIMIT = 100
+"""For so many lines a batch may take the time limit of a request once more."""
 ORDER = "order_id"
 """The member by which the document of an order is known."""
 
@@ -68,17 +73,19 @@ class Remote:
     async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
         """Place the orders of lines with an id of their own, as one batch."""
         body = b"".join(line.text + b"\n" for line in lines)
-        outcomes: list[Outcome] = []
+        # It is answered once all are placed, each of which has the time limit of a request.
+        times = 1 + len(lines) // LINES_PER_TIME_LIMIT
+        items: list[Mapping[str, Any]] = []
         try:
-            with self._connection.asked("POST", "/orders/batch", body, "application/x-ndjson") as answer:
+            with self._connection.asked("POST", "/orders/batch", body, LINES, times=times) as answer:
                 if answer.status != HTTPStatus.OK:
                     raise _trouble_or_ending(answer, self._connection.shown)
-                outcomes.extend(_outcome_of_item(item) for item in _items(answer))
+                items.extend(_items(answer))
         except Trouble:
             # What was answered before the connection broke is answered.
-            if not outcomes:
+            if not items:
                 raise
-        return outcomes
+        return [_outcome_of_item(item) for item in _of_lines(items, len(lines), self._connection.shown)]
 
     async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
         """Place the orders of lines without an id, each under its idempotency key: one after the other."""
@@ -96,8 +103,8 @@ class Remote:
         time.sleep(seconds)  # noqa: ASYNC251 - blocking on purpose, as all of this class
 
     def _placed_under_key(self, line: Line, key: str) -> Outcome:
-        headers = {"Idempotency-Key": f'"{key}"'}
-        with self._connection.asked("POST", "/orders", line.text, "application/json", headers) as answer:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{key}"'}
+        with self._connection.asked("POST", "/orders", line.text, headers) as answer:
             if answer.status == HTTPStatus.CREATED:
                 return Placed(answer.header(REPLAYED) == "true")
             if answer.status in LINES_FAULT:
@@ -136,9 +143,27 @@ def _items(answer: Answered) -> Iterator[Mapping[str, Any]]:
         except (ValueError, RecursionError):
             # A line that broke off with its connection.
             return
-        if not isinstance(item, dict) or not isinstance(item.get("code"), int):
+        if not isinstance(item, dict) or not (isinstance(item.get("code"), int) or isinstance(item.get(READ), int)):
             return
         yield item
+
+
+def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Sequence[Mapping[str, Any]]:
+    """Return the items that answer a line each, the first one the first line, and so on.
+
+    The last item of a whole answer says how many lines were read; one more before it says why those were not all.
+    Raises Trouble where something has lost lines, so that nobody knows which, and where none was read.
+    """
+    if not items or READ not in items[-1]:
+        # Cut off: the last one may be what says why no further line was read.
+        return items[:-1] if items and items[-1].get(ORDER) is None and items[-1]["code"] in LINES_FAULT else items
+    read = items[-1][READ]
+    answered, reason = items[:read], items[read:-1]
+    if read < sent and not (read and reason):
+        why = _detail(reason[0]) if reason else "something between here and there has lost the others."
+        message = f"{address} has read {read} of {sent} orders: {why}"
+        raise Trouble(message)
+    return answered
 
 
 def _outcome_of_item(item: Mapping[str, Any]) -> Outcome:
@@ -147,10 +172,15 @@ def _outcome_of_item(item: Mapping[str, Any]) -> Outcome:
         return Placed(bool(item.get("replayed")))
     if code in LINES_FAULT:
         return Refused(problem)
-    detail = str(problem.get("detail") or f"The service answered {code} to an order.")
+    detail = _detail(item)
     if code in TOO_BUSY:
         return Busy(Trouble(detail))
     raise Ending(detail)
+
+
+def _detail(item: Mapping[str, Any]) -> str:
+    problem = item.get("problem") or {}
+    return str(problem.get("detail") or f"The service answered {item['code']} to an order.")
 
 
 def _trouble_or_ending(answer: Answered, address: str) -> Exception:

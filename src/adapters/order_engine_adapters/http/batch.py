@@ -1,12 +1,10 @@
-"""Placing many orders in one request, which is streamed both ways."""
+"""Placing many orders in one request."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
@@ -15,36 +13,23 @@ from order_engine.application.placing import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import NewOrder
 from order_engine.wire import new_order, order_id_in, read_json
+from order_engine_adapters.http.batch_answers import Read, Summary, problem_text
+from order_engine_adapters.http.batch_forms import FORMS, Answers, Form
 from order_engine_adapters.http.deadlines import Deadlines
-from order_engine_adapters.http.errors import BodyTooLarge, InvalidHeader, RequestTimedOut, problem_for
+from order_engine_adapters.http.early_answers import EarlyAnswers
+from order_engine_adapters.http.elements import Elements
+from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
+from order_engine_adapters.http.kept_answers import KeptAnswers
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.pace import Pace
+from order_engine_adapters.http.preferences import prefers
 from order_engine_adapters.http.queries import refuse_parameters
-from order_engine_adapters.http.requests import (
-    JSON_TYPE,
-    LINES_TYPES,
-    body_parts,
-    check_accepted,
-    check_media_type,
-    declared_length,
-    header_values,
-)
-from order_engine_adapters.http.splitting import ArraySplitter, Element, LineSplitter, Splitter
-from order_engine_adapters.http.streams import AnswerStream, Form
+from order_engine_adapters.http.requests import check_accepted, check_media_type, declared_length, header_values
+from order_engine_adapters.http.splitting import Element
 from order_engine_adapters.http.tracing import trace_parent
 
-FORMS: Final = {
-    **{each: Form(each, opening=b"", separator=b"", ending=b"\n", closing=b"", empty=b"") for each in LINES_TYPES},
-    JSON_TYPE: Form(JSON_TYPE, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n", empty=b"[]\n"),
-}
-CREATED: Final = 201
-ELEMENTS_AT_ONCE: Final = 500
-
-
-class _Read(NamedTuple):
-    """One element as it was read: the id that it names, and the order or what is wrong with it."""
-
-    order_id: str | None
-    order: NewOrder | OrderEngineError
+STREAM: Final = b"stream"
+"""The preference (RFC 7240) of a client that wants answers while it still sends."""
 
 
 class BatchEndpoint:
@@ -58,7 +43,19 @@ class BatchEndpoint:
         self._content_limits = engine.options.content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Place orders while they come in, and answer while they are placed."""
+        """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
+        form = self._checked(scope)
+        elements = Elements(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
+        summary = Summary()
+        async with aclosing(elements), self._answers(scope, send, form) as answers:
+            error = await self._answer_all(elements, answers, summary, trace_parent(scope))
+            if error is not None:
+                answers.headers += error.headers if isinstance(error, RequestRefused) else ()
+                await answers.put([problem_text(None, error)])
+            await answers.put([summary.text()])
+
+    def _checked(self, scope: Scope) -> Form:
+        """Return the form of the body. Raises what is wrong with the head of the request."""
         refuse_parameters(scope)
         media_type = check_media_type(scope, FORMS)
         check_accepted(scope, media_type)
@@ -67,36 +64,42 @@ class BatchEndpoint:
             raise InvalidHeader(message)
         if declared_length(scope) > self._limits.batch_bytes:
             raise BodyTooLarge(self._limits.batch_bytes)
-        splitting = ArraySplitter if media_type == JSON_TYPE else LineSplitter
-        traced = trace_parent(scope)
-        elements = self._elements(receive, splitting(self._limits.body_bytes))
-        async with aclosing(elements), AnswerStream(send, FORMS[media_type], self._limits) as answers:
-            async for some in elements:
-                await answers.put(await self._place(some, traced))
+        return FORMS[media_type]
 
-    async def _elements(self, receive: Receive, splitter: Splitter) -> AsyncGenerator[Sequence[Element], None]:
-        """Yield the elements as far as they have come in, not too many at once."""
-        room = self._limits.batch_bytes
-        try:
-            async for part in body_parts(receive, self._limits.body_seconds, self._deadlines):
-                for some in _chunks(splitter.feed(part[:room])):
-                    yield some
-                if len(part) > room:
-                    raise BodyTooLarge(self._limits.batch_bytes)  # noqa: TRY301 - as a silence is: both end the batch
-                room -= len(part)
-        except (BodyTooLarge, RequestTimedOut) as error:
-            yield [error]
-            return
-        for some in _chunks(splitter.end()):
-            yield some
+    def _answers(self, scope: Scope, send: Send, form: Form) -> Answers:
+        if prefers(scope, STREAM):
+            return EarlyAnswers(send, form, self._limits)
+        return KeptAnswers(send, form, self._limits, self._deadlines)
 
-    async def _place(self, elements: Sequence[Element], traced: str | None) -> list[bytes]:
-        read = [self._read(element, traced) for element in elements]
-        orders = [each.order for each in read if isinstance(each.order, NewOrder)]
-        outcomes = iter(await self._outcomes(orders))
-        return [
-            _answer(each, next(outcomes) if isinstance(each.order, NewOrder) else each.order).encode() for each in read
-        ]
+    async def _answer_all(
+        self, elements: Elements, answers: Answers, summary: Summary, traced: str | None
+    ) -> OrderEngineError | None:
+        """Answer element after element; return why the batch ends before its body does, None where it does not."""
+        pace = Pace()
+        async with aclosing(elements.groups()) as groups:
+            async for some in groups:
+                await answers.put(await self._placed(some, summary, traced, pace))
+                if answers.are_too_many:
+                    await elements.pass_over()
+                    return AnswersTooLarge(self._limits.kept_answer_bytes)
+        return elements.broken_off
+
+    async def _placed(
+        self, elements: Sequence[Element], summary: Summary, traced: str | None, pace: Pace
+    ) -> list[bytes]:
+        read: list[Read] = []
+        for element in elements:
+            read.append(self._read(element, traced))
+            if pace.is_due(len(element) if isinstance(element, bytes) else 0):
+                await pace.pause()
+        outcomes = iter(await self._outcomes([each.order for each in read if isinstance(each.order, NewOrder)]))
+        answers: list[bytes] = []
+        for each in read:
+            outcome = next(outcomes) if isinstance(each.order, NewOrder) else each.order
+            answers.append(summary.answer(each, outcome))
+            if pace.is_due(len(answers[-1])):
+                await pace.pause()
+        return answers
 
     async def _outcomes(self, orders: Sequence[NewOrder]) -> Sequence[Placed | OrderEngineError]:
         try:
@@ -104,38 +107,13 @@ class BatchEndpoint:
         except OrderEngineError as error:
             return [error] * len(orders)
 
-    def _read(self, element: Element, traced: str | None) -> _Read:
+    def _read(self, element: Element, traced: str | None) -> Read:
         if isinstance(element, OrderEngineError):
-            return _Read(None, element)
+            return Read(None, element)
         order_id = None
         try:
             value = read_json(element, self._content_limits)
             order_id = order_id_in(value)
-            return _Read(order_id, new_order(value, self._content_limits, traced))
+            return Read(order_id, new_order(value, self._content_limits, traced))
         except OrderEngineError as error:
-            return _Read(order_id, error)
-
-
-def _chunks(elements: Iterable[Element]) -> Iterator[list[Element]]:
-    remaining = iter(elements)
-    while some := list(islice(remaining, ELEMENTS_AT_ONCE)):
-        yield some
-
-
-def _answer(read: _Read, outcome: Placed | OrderEngineError) -> str:
-    if isinstance(outcome, Placed):
-        members = {
-            "order_id": outcome.order.order_id,
-            "code": CREATED,
-            "replayed": outcome.replayed,
-            "problem": None,
-        }
-    else:
-        problem = problem_for(outcome)
-        members = {
-            "order_id": read.order_id,
-            "code": problem.status,
-            "replayed": False,
-            "problem": problem.document(),
-        }
-    return json.dumps(members, separators=(",", ":"))
+            return Read(order_id, error)

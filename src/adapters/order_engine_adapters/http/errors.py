@@ -175,6 +175,21 @@ class BodyTooLarge(RequestRefused):
         return ((b"connection", b"close"),)
 
 
+class AnswersTooLarge(RequestRefused):
+    """The answers of a batch reached their limit before the batch was read to its end: so many were refused."""
+
+    code = "answers_too_large"
+    status = 413
+    title = "The answers are too large"
+
+    def __init__(self, most: int) -> None:
+        """Name the limit in bytes."""
+        super().__init__(
+            f"The answers to this batch reached {most} bytes. Nothing after this was read: send the rest by itself, or "
+            "the whole batch with Prefer: stream."
+        )
+
+
 class RequestLineTooLong(RequestRefused):
     """The request line is over its limit; the connection is closed."""
 

@@ -16,6 +16,7 @@ READ: Final = (
     "If-Match",
     "If-None-Match",
     "Last-Event-ID",
+    "Prefer",
     "Traceparent",
     "X-Request-ID",
 )
@@ -29,6 +30,7 @@ ANSWERED: Final = (
     "Idempotent-Replayed",
     "Link",
     "Location",
+    "Preference-Applied",
     "Retry-After",
     "Vary",
     "WWW-Authenticate",

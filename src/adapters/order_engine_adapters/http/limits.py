@@ -18,8 +18,12 @@ class HttpLimits:
     """The largest body of a batch, which is read as a stream."""
     body_seconds: float = 10.0
     """How long a body may be silent before its request is given up."""
+    kept_answer_bytes: int = 256 * MEBIBYTE
+    """Answers of a batch that wait until its body is complete, in a temporary file past the first MiB; over that, no
+    more of it is read. The answers to 64 MiB of orders that are placed fit into it, however short those are."""
     unread_bytes: int = 32 * MEBIBYTE
-    """Answers of a batch that its client has not read yet; over that, no more of its orders are taken."""
+    """Answers of a batch that its client, who wants them while it sends, has not read yet; over that, no more of its
+    orders are taken."""
     max_streams: int = 5_000
     """Event streams that may be open at once."""
     stream_bytes: int = 16 * MEBIBYTE

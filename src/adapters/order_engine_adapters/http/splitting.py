@@ -22,12 +22,15 @@ BEGINS_A_VALUE: Final = b'{"-0123456789tfn'
 class Splitter(Protocol):
     """Takes a body in parts and gives its elements."""
 
+    broken_off: MalformedJson | None
+    """Why no further element comes, where the form of the body is broken; nothing after that is looked at."""
+
     def feed(self, part: bytes) -> Iterator[Element]:
-        """Yield the elements that end in this part. After an error that ends the whole body nothing more comes."""
+        """Yield the elements that end in this part."""
         ...
 
     def end(self) -> Iterator[Element]:
-        """Yield what the end of the body makes an element, or an error."""
+        """Yield what the end of the body makes an element."""
         ...
 
 
@@ -46,7 +49,7 @@ class _Collected:
         else:
             self._bytes.clear()
 
-    def take(self) -> Element | None:
+    def take(self) -> bytes | BodyTooLarge | None:
         """Return the element, or None for a blank one, and begin the next."""
         size, text = self._size, bytes(self._bytes).strip(WHITESPACE)
         self._size = 0
@@ -58,6 +61,8 @@ class _Collected:
 
 class LineSplitter:
     """Newline-delimited JSON: blank lines are skipped, and a line over the limit fails alone."""
+
+    broken_off: MalformedJson | None = None
 
     def __init__(self, most: int) -> None:
         """Take elements of up to `most` bytes."""
@@ -86,6 +91,7 @@ class ArraySplitter:
 
     def __init__(self, most: int) -> None:
         """Take elements of up to `most` bytes."""
+        self.broken_off: MalformedJson | None = None
         self._element = _Collected(most)
         self._found: list[Element] = []
         self._step: Callable[[bytes, int], int] = self._before_the_array
@@ -101,7 +107,7 @@ class ArraySplitter:
         yield from self._take_found()
 
     def end(self) -> Iterator[Element]:
-        """Yield an error where the array has not come to its end; raise MalformedJson where it has not begun."""
+        """Note where the array has not come to its end; raise MalformedJson where it has not begun."""
         if self._step == self._before_the_array:
             message = "The body is empty: it must be a JSON array of orders."
             raise MalformedJson(message)
@@ -197,7 +203,7 @@ class ArraySplitter:
         return len(part)
 
     def _break_off(self, reason: str) -> int:
-        self._found.append(MalformedJson(f"{reason} What came before it was answered; nothing after it was read."))
+        self.broken_off = MalformedJson(f"{reason} What came before it was answered; nothing after it was read.")
         self._step = self._skip
         return 0
 

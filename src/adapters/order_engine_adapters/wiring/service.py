@@ -186,6 +186,7 @@ def _http_limits(settings: Settings) -> HttpLimits:
         body_bytes=settings.max_body_bytes,
         batch_bytes=settings.max_batch_bytes,
         body_seconds=settings.body_seconds,
+        kept_answer_bytes=settings.max_kept_answer_bytes,
         unread_bytes=settings.max_unread_bytes,
         max_streams=settings.max_streams,
         stream_bytes=settings.max_stream_bytes,

@@ -105,7 +105,13 @@ class Settings(BaseSettings):
     max_waiting_bytes: Count = Field(64 * MEBIBYTE, description="the same in bytes")
     max_body_bytes: Count = Field(MEBIBYTE, description="the largest body of a request, and line of a batch")
     max_batch_bytes: Count = Field(64 * MEBIBYTE, description="the largest body of a batch, in all")
-    max_unread_bytes: Count = Field(32 * MEBIBYTE, description="answers of a batch that its client has not read yet")
+    max_kept_answer_bytes: Count = Field(
+        256 * MEBIBYTE,
+        description="answers of a batch that wait until it is complete, in a temporary file past 1 MiB",
+    )
+    max_unread_bytes: Count = Field(
+        32 * MEBIBYTE, description="the same of a batch that is answered while it comes in, in memory"
+    )
     max_streams: Count = Field(5_000, description="event streams that may be open at once, per process")
     max_stream_bytes: Count = Field(
         16 * MEBIBYTE, description="events kept for streams that are read slowly; who is behind that is dropped"

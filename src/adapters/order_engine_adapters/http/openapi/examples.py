@@ -76,4 +76,10 @@ BATCH: Final = (
 BATCH_ANSWERS: Final = [
     {"order_id": "536366", "code": 201, "replayed": True, "problem": None},
     {"order_id": "536367", "code": 201, "replayed": False, "problem": None},
+    {"read": 2, "placed": 1, "replayed": 1, "refused": 0},
 ]
+BATCH_LINES: Final = (
+    '{"order_id":"536366","code":201,"replayed":true,"problem":null}\n'
+    '{"order_id":"536367","code":201,"replayed":false,"problem":null}\n'
+    '{"read":2,"placed":1,"replayed":1,"refused":0}\n'
+)

@@ -69,6 +69,16 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
             {"type": "string"},
             "The same, from clients that cannot set the header field, which goes before this. Also `last-event-id`.",
         ),
+        "Prefer": {
+            **_parameter(
+                "header",
+                "Prefer",
+                {"type": "string"},
+                "`stream`: answer while orders still come in (RFC 7240). For clients that read while they send, with "
+                "no proxy in between that does not. Other preferences are ignored.",
+            ),
+            "example": "stream",
+        },
         "AssetInPath": {
             **_parameter("path", "asset", {"type": "string"}, "The name of the part."),
             "required": True,
@@ -93,6 +103,10 @@ HEADERS: Final[Mapping[str, Schema]] = {
     "IdempotentReplayed": {
         "description": "`true` where the order was there already; absent otherwise.",
         "schema": {"type": "string", "const": "true"},
+    },
+    "PreferenceApplied": {
+        "description": "`stream` where the client preferred that; absent otherwise.",
+        "schema": {"type": "string", "const": "stream"},
     },
     "Link": {
         "description": "The next page, where there is one (RFC 8288).",
@@ -134,6 +148,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
 NAMES: Final[Mapping[str, str]] = {
     "IdempotentReplayed": "Idempotent-Replayed",
     "MissingScope": "WWW-Authenticate",
+    "PreferenceApplied": "Preference-Applied",
     "RequestId": "X-Request-ID",
     "RetryAfter": "Retry-After",
     "WWWAuthenticate": "WWW-Authenticate",

@@ -113,9 +113,11 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         tag=TAG,
         summary="Place many orders",
         description="Newline-delimited JSON or a JSON array of orders in, one answer for each in the same form out, "
-        "in order and while the orders still come in. A bad element fails alone; only a body that is no array at all "
+        "in order, and a last item that counts them. A bad element fails alone; only a body that is no array at all "
         "is refused as a whole. Every order should have an `order_id`, so that the batch can be sent again; an "
-        "`Idempotency-Key` is refused.",
+        "`Idempotency-Key` is refused. The answer begins when the body is complete, or with `Prefer: stream` while "
+        "orders still come in.",
+        parameters=("Prefer",),
         body={
             "required": True,
             "content": {
@@ -137,17 +139,18 @@ ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
         },
         answers={
             200: other_answer(
-                "An answer for each order; `code` says what became of it.",
+                "An answer for each order, whose `code` says what became of it, and a last item with the counts.",
                 {
                     JSON_TYPE: {
-                        "schema": {"type": "array", "items": reference("BatchAnswer")},
+                        "schema": {"type": "array", "items": reference("BatchItem")},
                         "example": examples.BATCH_ANSWERS,
                     },
                     NDJSON_TYPE: text_content(
-                        "One BatchAnswer as JSON in each line.",
-                        '{"order_id":"536366","code":201,"replayed":false,"problem":null}\n',
+                        "One BatchAnswer as JSON in each line, and a BatchSummary in the last.",
+                        examples.BATCH_LINES,
                     ),
                 },
+                "PreferenceApplied",
             )
         },
         refusals=("malformed_json", "invalid_order", *PLACING),

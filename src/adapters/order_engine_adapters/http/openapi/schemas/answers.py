@@ -37,6 +37,19 @@ def answers() -> Mapping[str, Schema]:
             },
             "What became of one order of a batch.",
         ),
+        "BatchSummary": received(
+            {
+                "read": COUNT | {"description": "Orders that were read. Fewer than were sent: send the batch again."},
+                "placed": COUNT,
+                "replayed": COUNT,
+                "refused": COUNT,
+            },
+            "The last item of every answer to a batch.",
+        ),
+        "BatchItem": {
+            "anyOf": [reference("BatchAnswer"), reference("BatchSummary")],
+            "description": "An item of the answer to a batch.",
+        },
         **_metrics(),
         **_health(),
         "OpenApiDocument": {

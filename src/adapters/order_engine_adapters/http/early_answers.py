@@ -1,45 +1,36 @@
-"""Sending the answers of a batch while its orders are still coming in."""
+"""Sending the answers of a batch while its orders are still coming in, to a client that has asked for it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from starlette.types import Send
 
-from order_engine_adapters.http.answers import NEVER_STORED
+from order_engine_adapters.http.answers import NEVER_STORED, Header
+from order_engine_adapters.http.batch_forms import Form
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.requests import ClientGone
 
+APPLIED: Final = (b"preference-applied", b"stream")
+"""Says that the client's preference was heard (RFC 7240, section 3)."""
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How answers are put together: what comes before the first and before each other one, after each, and at the end.
 
-    `empty` is the whole body where there is no answer.
+class EarlyAnswers:
+    """Sends answers in a task of its own, from the first one on.
+
+    A client may read nothing for a while. Answers therefore wait here, up to a limit, and only then is no more of the
+    body read. A client that reads nothing even then is given up.
     """
 
-    media_type: bytes
-    opening: bytes
-    separator: bytes
-    ending: bytes
-    closing: bytes
-    empty: bytes
-
-
-class AnswerStream:
-    """Sends answers in a task of its own.
-
-    Many clients read nothing until they have sent everything. Answers therefore wait here, up to a limit, and only
-    then is no more of the body read. A client that reads nothing even then is given up.
-    """
+    are_too_many = False
 
     def __init__(self, send: Send, form: Form, limits: HttpLimits) -> None:
-        """Begin the response with the first answers, or at the end: until then it may still become an error."""
+        """Begin the response with the first answers: until then it may still become an error."""
+        self.headers: list[Header] = [APPLIED]
         self._send = send
         self._form = form
         self._most_unread = limits.unread_bytes
@@ -62,7 +53,7 @@ class AnswerStream:
         try:
             if error is None:
                 self._ended = True
-                self._add(self._form.closing if self._sender is not None else self._form.empty)
+                self._add(self._form.closing)
                 await self._wait_until(self._is_sent)
         finally:
             if self._sender is not None:
@@ -73,9 +64,7 @@ class AnswerStream:
     async def put(self, answers: Sequence[bytes]) -> None:
         """Take some answers. Waits where too many are unread; raises ClientGone where the client then stays silent."""
         if answers:
-            begin = self._form.opening if self._sender is None else self._form.separator
-            between = self._form.ending + self._form.separator
-            self._add(begin + between.join(answers) + self._form.ending)
+            self._add(self._form.text(answers, is_first=self._sender is None))
             await self._wait_until(self._has_room)
 
     def _add(self, text: bytes) -> None:
@@ -87,7 +76,7 @@ class AnswerStream:
             self._sender.add_done_callback(lambda _: self._progress.set())
 
     async def _send_all(self) -> None:
-        headers = [(b"content-type", self._form.media_type), *NEVER_STORED]
+        headers = [(b"content-type", self._form.media_type), *NEVER_STORED, *self.headers]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         while True:
             await self._wake.wait()
