@@ -92,3 +92,6 @@ async def event_stream(
         yield client
     finally:
         writer.transport.abort()
+        # The socket is closed by the loop, which a test may block from here on.
+        with suppress(OSError):
+            await writer.wait_closed()

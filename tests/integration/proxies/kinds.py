@@ -112,6 +112,7 @@ DefaultRuntimeDir FOLDER
 Mutex posixsem
 ErrorLog FOLDER/errors.log
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
 LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so

@@ -38,6 +38,13 @@ FLAGS: Mapping[str, Flag] = {
     ),
     "host": Flag(SERVICE, "ADDRESS", "127.0.0.1", "the address that HTTP is served at"),
     "port": Flag(SERVICE, "NUMBER", "8000", "the port that HTTP is served at; 0: any that is free"),
+    "root_path": Flag(SERVICE, "PATH", "none", "the path that a proxy serves this under, such as /shop/api"),
+    "trusted_proxies": Flag(
+        SERVICE,
+        "NETWORKS",
+        "none",
+        "proxies whose Forwarded and X-Forwarded-* are believed: addresses and networks, by commas",
+    ),
     "workers": Flag(SERVICE, "NUMBER", "1", "processes that serve and work beside one another, on PostgreSQL"),
     "api_keys_file": Flag(SERVICE, "FILE", "none", "the file of API keys; with it every client needs one"),
     "allow_anonymous": Flag(SERVICE, SWITCH, "false", "serve everybody who can reach the host, without a key"),
@@ -120,6 +127,8 @@ SERVING = tuple(name for name in ALL if name != "url")
 OF_HTTP = frozenset(
     {
         "port",
+        "root_path",
+        "trusted_proxies",
         "workers",
         "cors_origins",
         "rate_limit",
@@ -165,7 +174,7 @@ CONTENT = frozenset(
         "max_number_characters",
     }
 )
-DESCRIBED = ("api_keys_file", "page_limit", *(name for name in ALL if name in CONTENT))
+DESCRIBED = ("api_keys_file", "root_path", "page_limit", *(name for name in ALL if name in CONTENT))
 """What the OpenAPI document depends on."""
 
 

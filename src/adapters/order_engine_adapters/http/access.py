@@ -18,7 +18,7 @@ from order_engine_adapters.http.answers import send_answer
 from order_engine_adapters.http.errors import KeyMissing, KeyRefused, RequestRefused, ScopeMissing, TooManyRequests
 from order_engine_adapters.http.identities import AccessScope, Identity, Keys
 from order_engine_adapters.http.rates import Rates
-from order_engine_adapters.http.requests import header_values
+from order_engine_adapters.http.requests import client_address, header_values
 from order_engine_adapters.http.resources import refusal
 
 READ, WRITE, METRICS, ADMIN = AccessScope.READ, AccessScope.WRITE, AccessScope.METRICS, AccessScope.ADMIN
@@ -158,8 +158,8 @@ def _refused(shown: list[bytes]) -> RequestRefused:
 
 
 def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return _network(client[0]) if client else "nowhere"
+    client = client_address(scope)
+    return "nowhere" if client is None else _network(client)
 
 
 @lru_cache(maxsize=1024)

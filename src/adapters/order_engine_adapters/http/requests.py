@@ -54,6 +54,12 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for field, value in scope["headers"] if field == name]
 
 
+def client_address(scope: Scope) -> str | None:
+    """Return the address that a request came from, as the server or a trusted proxy has it; None where nobody says."""
+    client = scope.get("client")
+    return client[0] if client else None
+
+
 def check_json_accepted(scope: Scope) -> None:
     """Raise NotAcceptable where the client accepts neither JSON nor everything."""
     check_accepted(scope, JSON_TYPE)

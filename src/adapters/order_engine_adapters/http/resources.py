@@ -20,7 +20,7 @@ from order_engine_adapters.http.errors import (
     RouteNotFound,
     problem_for,
 )
-from order_engine_adapters.http.requests import ClientGone, path_is_as_sent
+from order_engine_adapters.http.requests import ClientGone, client_address, path_is_as_sent
 from order_engine_adapters.http.tracing import request_id, trace_id
 
 Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
@@ -69,7 +69,7 @@ class Resource:
             return
         except Exception:
             names = (request_id(scope) or "-", trace_id(scope) or "-")
-            fields = {"request_id": request_id(scope), "trace_id": trace_id(scope)}
+            fields = {"request_id": request_id(scope), "trace_id": trace_id(scope), "client": client_address(scope)}
             _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
             answer = problem_answer(_named(INTERNAL, scope))
         # An answer that has begun can become no other: the server closes the connection in the middle of it.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
+
+from order_engine_adapters.http.forwarded import Network
+from order_engine_adapters.http.root_paths import read_root_path
 
 
 def nothing_if_empty(value: object) -> object:
@@ -61,6 +64,37 @@ def page_origins(value: str) -> str:
 def origins_in(value: str) -> list[str]:
     """Return the origins of a list that is separated by commas."""
     return [origin.strip() for origin in value.split(",")]
+
+
+def root_path(value: str) -> str:
+    """Return the path that a proxy serves a service under, without a slash at its end."""
+    try:
+        return read_root_path(value)
+    except UnicodeDecodeError:
+        message = "it is not UTF-8 once it is decoded"
+        raise ValueError(message) from None
+
+
+def proxy_networks(value: str) -> str:
+    """Return addresses and networks, separated by commas."""
+    networks_in(value)
+    return value
+
+
+def networks_in(value: str) -> list[Network]:
+    """Return the networks of a list that is separated by commas; an address is a network of its own."""
+    networks = []
+    for word in value.split(","):
+        try:
+            networks.append(ip_network(word.strip()))
+        except ValueError:
+            try:
+                meant = f": did you mean {ip_network(word.strip(), strict=False)}?"
+            except ValueError:
+                meant = ""
+            message = f"write addresses and networks such as 127.0.0.1, 10.0.0.0/8, separated by commas{meant}"
+            raise ValueError(message) from None
+    return networks
 
 
 def is_loopback(host: str) -> bool:

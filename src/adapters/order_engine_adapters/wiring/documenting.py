@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
-from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
 from order_engine_adapters.wiring.settings import Settings
 
 
 def openapi_text(settings: Settings) -> str:
-    """Return the document that a service with these settings serves at the root of its host, as indented JSON."""
+    """Return the document that a service with these settings serves, as indented JSON."""
     described = Described(
         content=settings.content_limits,
         page_limit=settings.page_limit,
         keys=settings.api_keys_file is not None,
     )
-    return json.dumps(document(described), indent=2)
+    return json.dumps(OpenApiEndpoint(described).document(settings.root_path or ""), indent=2)

@@ -21,12 +21,14 @@ from order_engine_adapters.http import (
     Access,
     ConnectionLimits,
     HttpLimits,
+    Proxies,
     create_app,
     create_health_app,
     create_starting_app,
 )
 from order_engine_adapters.http.server import bound_socket, url_of
 from order_engine_adapters.wiring.admitting import access_of
+from order_engine_adapters.wiring.checks import networks_in
 from order_engine_adapters.wiring.fleet import run_fleet
 from order_engine_adapters.wiring.front import Front, answering
 from order_engine_adapters.wiring.keys import KeyFile
@@ -118,14 +120,15 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
         sys.setswitchinterval(SWITCH_SECONDS)
     keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
     access = access_of(settings, keys, clock)
-    starting = create_starting_app(access=access)
+    starting = _behind_proxies(settings, create_starting_app(access=access))
     life.starts()
     async with (
         answering(bound, starting, _connection_limits(settings), clock, siblings) as front,
         open_when_there(settings, processor, clock, told.waits) as opened,
     ):
         life.runs()
-        async with _serving(front, bound, opened, make_app(opened.engine, access=access)):
+        app = _behind_proxies(settings, make_app(opened.engine, access=access))
+        async with _serving(front, bound, opened, app):
             told.listens()
             # Whatever part has died ends the process, which then raises what that died of.
             ends = [life.asked_to_end(), opened.engine.ended()]
@@ -161,6 +164,14 @@ async def _serving(
         yield
     finally:
         await front.stop()
+
+
+def _behind_proxies(settings: Settings, app: ASGIApp) -> ASGIApp:
+    """Return the application behind what its proxies say, where there may be any."""
+    if settings.root_path is None and settings.trusted_proxies is None:
+        return app
+    trusted = () if settings.trusted_proxies is None else networks_in(settings.trusted_proxies)
+    return Proxies(app, root_path=settings.root_path or "", trusted=trusted)
 
 
 def _patience(settings: Settings) -> Patience:

@@ -33,6 +33,10 @@ TextOrNone = Annotated[str | None, BeforeValidator(checks.nothing_if_empty)]
 OriginsOrNone = Annotated[
     Annotated[str, AfterValidator(checks.page_origins)] | None, BeforeValidator(checks.nothing_if_empty)
 ]
+RootPath = Annotated[str, AfterValidator(checks.root_path)]
+NetworksOrNone = Annotated[
+    Annotated[str, AfterValidator(checks.proxy_networks)] | None, BeforeValidator(checks.nothing_if_empty)
+]
 CountOrNone = Annotated[int, Field(ge=0, le=1_000_000_000)]
 HeadBytes = Annotated[int, Field(ge=256, le=MEBIBYTE)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
@@ -63,6 +67,13 @@ class Settings(BaseSettings):
     )
     host: Text = Field("127.0.0.1", description="the address that HTTP is served at")
     port: Port = Field(8000, description="the port that HTTP is served at; 0: any that is free")
+    root_path: Annotated[RootPath | None, BeforeValidator(checks.nothing_if_empty)] = Field(
+        None, description="the path that a proxy serves this under, such as /shop/api"
+    )
+    trusted_proxies: NetworksOrNone = Field(
+        None,
+        description="proxies whose Forwarded and X-Forwarded-* are believed: addresses and networks, by commas",
+    )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="processes that serve and work beside one another, on PostgreSQL"
     )
