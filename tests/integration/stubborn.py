@@ -109,6 +109,11 @@ def _end(child: BaseProcess) -> str:
     """Terminate a process, and return how it has ended."""
     child.terminate()
     child.join()
+    # A pool waits for its processes too; whoever is second knows of no exit code until the first has noted it.
+    for _ in range(1000):
+        if child.exitcode is not None:
+            break
+        time.sleep(0.01)
     return f"ended {child.exitcode}"
 
 

@@ -173,7 +173,6 @@ async def test_database_that_takes_no_changes() -> None:
 
 async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that gets no connection in time is Unavailable; the number of connections is bounded."""
-    monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.3)
     target = replace(await new_schema(), pool=1)
     async with open_target(target) as repository:
         await repository.add([placement("order-1")])
@@ -183,6 +182,7 @@ async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
                 await connection.execute(f"LOCK TABLE {target.schema}.contents")
                 waiting = asyncio.create_task(repository.add([placement("order-2")]))
                 await asyncio.sleep(0.1)
+                monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.3)
                 with pytest.raises(Unavailable, match="in use"):
                     await repository.get(["order-1"])
             ((added),) = await waiting
