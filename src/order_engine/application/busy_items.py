@@ -28,7 +28,8 @@ class BusyLimits:
 class BusyItems(Generic[Item, Outcome]):
     """Asks again for what was answered with OrderBusy, in calls of its own and after growing pauses.
 
-    An item is answered when its order is free, or with OrderBusy when it has waited as long as it may.
+    A pause begins when a call does, so that a repository which waits at the orders itself is asked again at once. An
+    item is answered when its order is free, or with OrderBusy when it has waited as long as it may.
     """
 
     def __init__(
@@ -71,17 +72,21 @@ class BusyItems(Generic[Item, Outcome]):
     async def run(self) -> NoReturn:
         """Ask again for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
         try:
+            spent = 0.0
             while True:
                 await self._arrived.wait()
-                await self._clock.sleep(self._backoff.pause())
+                await self._clock.sleep(max(0.0, self._backoff.pause() - spent))
+                asked = self._clock.monotonic()
                 self._under_way = self._take()
                 if self._under_way:
                     self._settle(self._under_way, await self._ask(self._under_way))
                 self._under_way = []
+                spent = self._clock.monotonic() - asked
                 if not self._items:
                     self._arrived.clear()
                     self._backoff.reset()
                     self._idle.set()
+                    spent = 0.0
         finally:
             self._close()
 

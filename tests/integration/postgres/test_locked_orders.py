@@ -82,7 +82,7 @@ async def test_a_locked_order_is_the_only_one_that_waits() -> None:
         ended = await first.wait_for(names[3], seconds=2 * WORK_SECONDS)
         assert ended.status is Status.COMPLETED
         assert ended.failures == 0
-        # Released as a rule; where a claim comes in the moment between the lock's end and the release, it vanished.
+        # Released, but where a claim comes in the instant between the lock's end and the release that waits for it.
         assert ended.vanished <= 1
     assert runs == Counter(names) + Counter([names[3]])
 

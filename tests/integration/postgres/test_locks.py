@@ -58,6 +58,12 @@ async def _outcomes(repository: PostgresRepository, *order_ids: str) -> list[Add
         return [added.outcome for added in await repository.add([placement(each) for each in order_ids])]
 
 
+async def _waits(target: Target, sessions: int = 1) -> None:
+    """Wait until so many sessions wait for a lock."""
+    while (await execute(target, WAITING))[0][0] < sessions:  # noqa: ASYNC110 - the server has no event
+        await asyncio.sleep(0.01)
+
+
 async def _held(repository: PostgresRepository, *order_ids: str) -> Sequence[Order]:
     await repository.add([placement(order_id) for order_id in order_ids])
     return await take(repository, *order_ids, claim_id="claim-1")
@@ -137,6 +143,34 @@ async def test_reports_pass_over_a_locked_order() -> None:
         assert [each.refusal for each in await repository.apply(commands)] == [None] * 4
         assert [event.type for event in await repository.history("b", 0, 10)] == ["placed", "claimed", "completed"]
         assert (await repository.statistics()).status_counts[Status.COMPLETED] == 3
+
+
+@pytest.mark.parametrize("commits", [True, False])
+async def test_a_report_that_is_asked_for_again_waits_at_its_order(*, commits: bool) -> None:
+    """So it is made the moment the order is free, before anybody claims an order whose lease has ended meanwhile.
+
+    While one is waited for, another one that is free is reported.
+    """
+    async with _beside() as (target, repository, somebody), _beside() as (_, _, else_):
+        held = await _held(repository, "a", "b")
+        await _lock(target, somebody, "a")
+        await _lock(target, else_, "b")
+
+        async def report() -> list[RefusalReason | None]:
+            """Report for as long as all are busy."""
+            while True:
+                outcomes = [each.refusal for each in await repository.apply([complete(order) for order in held])]
+                if set(outcomes) != {RefusalReason.BUSY}:
+                    return outcomes
+
+        for session, expected in ((else_, [RefusalReason.BUSY, None]), (somebody, [None])):
+            reporting = asyncio.create_task(report())
+            async with asyncio.timeout(20):
+                await _waits(target)
+                await session.execute("COMMIT" if commits else "ROLLBACK")
+                assert await reporting == expected
+            held = held[:1]
+        assert (await repository.statistics()).status_counts[Status.COMPLETED] == 2
 
 
 async def test_renewals_pass_over_a_locked_order() -> None:
@@ -249,8 +283,7 @@ async def test_batches_that_cross_do_not_wait_for_each_other_in_a_circle(*, by_k
 
         placing = [asyncio.create_task(place(each)) for each in (batch("one"), batch("two")[::-1])]
         async with asyncio.timeout(20):
-            while (await execute(target, WAITING))[0][0] < len(placing):  # noqa: ASYNC110 - the server has no event
-                await asyncio.sleep(0.01)
+            await _waits(target, len(placing))
             await blocker.execute("ROLLBACK")
             outcomes = await asyncio.gather(*placing)
         assert {ADDED} in outcomes

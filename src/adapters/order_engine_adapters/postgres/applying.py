@@ -11,6 +11,7 @@ from order_engine.domain.commands import REPORTS, Action, Command, Lease
 from order_engine.domain.decisions import Refusal, RefusalReason, act
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import Applied, Renewed
+from order_engine_adapters.postgres.locked_orders import LockedOrders
 from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
 from order_engine_adapters.postgres.sessions import Session, Sessions
@@ -23,6 +24,8 @@ WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP
 """  # noqa: S608 - constants
 """What somebody else has locked is passed over."""
 
+WAIT: Final = "SELECT order_engine.wait_for_order($1::text[])"
+
 EXISTING: Final = "SELECT order_id FROM order_engine.contents WHERE order_id = ANY($1::text[])"
 
 TRY_WRITING: Final = "SELECT order_engine.count_orders(0, 0, 0, 0, 0, 0, 0)"
@@ -33,13 +36,23 @@ LONGEST_DELAY_SECONDS: Final = 1e10
 """Three centuries. The domain looks at a retry that is to wait for longer, or for less than no time."""
 
 
-async def apply(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
+async def apply(sessions: Sessions, locked: LockedOrders, commands: Sequence[Command]) -> Sequence[Applied]:
     """Apply reports and clients' actions; see the port."""
     if not commands:
         await sessions.write(lambda session: session.rows(TRY_WRITING))
         return []
     if not _are_plain_reports(commands):
         return await sessions.transact(lambda session: _decide(session, commands))
+    order_ids = [command.order_id for command in commands]
+    if locked.hold(order_ids):
+        outcomes = await _wait_and_decide(sessions, commands)
+    else:
+        outcomes = await _report_all(sessions, commands)
+    locked.note(order_ids, [order_id for order_id, each in zip(order_ids, outcomes, strict=True) if _is_busy(each)])
+    return outcomes
+
+
+async def _report_all(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
     rows = await sessions.write(lambda session: _report(session, commands))
     reported = {str(row[0]) for row in rows}
     rest = [command for command in commands if command.order_id not in reported]
@@ -116,6 +129,27 @@ async def _after_reporting(
     async with _second_step(after_effect=something_was_done):
         outcomes = await sessions.transact(lambda session: _decide(session, commands))
     return {command.order_id: outcome for command, outcome in zip(commands, outcomes, strict=True)}
+
+
+async def _wait_and_decide(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
+    """Report on orders that were all locked before; where they still are, wait a little at one of them.
+
+    Its lease may end meanwhile. Whoever claims passes over it while it is locked, and looks seldom; who waits here has
+    it the moment it is free. No other row is locked meanwhile, so nobody can wait for this transaction in a circle.
+    """
+    outcomes = await sessions.transact(lambda session: _decide(session, commands))
+    if sessions.target.pool == 1 or not all(map(_is_busy, outcomes)):
+        return outcomes
+
+    async def wait_and_decide(session: Session) -> Sequence[Applied]:
+        await session.rows(WAIT, [command.order_id for command in commands])
+        return await _decide(session, commands)
+
+    return await sessions.transact(wait_and_decide)
+
+
+def _is_busy(outcome: Applied) -> bool:
+    return outcome.refusal is RefusalReason.BUSY
 
 
 async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[Applied]:

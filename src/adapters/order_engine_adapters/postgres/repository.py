@@ -25,6 +25,7 @@ from order_engine_adapters.postgres import adding, applying, claiming, listing, 
 from order_engine_adapters.postgres.connecting import Connection
 from order_engine_adapters.postgres.floors import Floor
 from order_engine_adapters.postgres.locked_names import LockedNames
+from order_engine_adapters.postgres.locked_orders import LockedOrders
 from order_engine_adapters.postgres.sessions import Sessions
 
 
@@ -38,7 +39,8 @@ class PostgresRepository:
         """Serve from `sessions`. Whoever made them closes them."""
         self._sessions = sessions
         self._floor = Floor(time.monotonic)
-        self._locked = LockedNames(time.monotonic)
+        self._locked_names = LockedNames(time.monotonic)
+        self._locked_orders = LockedOrders(time.monotonic)
 
     # Writing
 
@@ -54,7 +56,7 @@ class PostgresRepository:
         """
         if connection is not None:
             return await adding.add_for_host(connection, self._sessions.target.schema, placements, hold)
-        return await adding.add(self._sessions, self._locked, placements, hold)
+        return await adding.add(self._sessions, self._locked_names, placements, hold)
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
@@ -66,7 +68,7 @@ class PostgresRepository:
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply reports and clients' actions."""
-        return await applying.apply(self._sessions, commands)
+        return await applying.apply(self._sessions, self._locked_orders, commands)
 
     # Reading
 
