@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from order_engine_adapters.http.conditions import names_tag
 from order_engine_adapters.http.openapi.fields import TAGS
 from tests.unit.application.bench import Work
+from tests.unit.domain.strategies import usual
 from tests.unit.http.openapi.documents import schema_validator
 from tests.unit.http.serving import serving
 
@@ -45,6 +49,16 @@ async def test_a_tag_is_known_again_whatever_a_proxy_has_made_of_it(condition: s
         await service.place("order1")
         response = await service.client.get("/orders/order1", ("if-none-match", condition))
         assert (response.status, response.header("etag")) == (status, '"1"')
+
+
+@usual
+@given(st.integers(1, 10**18 - 1), st.sampled_from(["-", "--", ";"]), st.sampled_from(["gzip", "br", "zstd", "GZip"]))
+def test_every_version_is_known_again_by_every_form_of_its_tag(version: int, mark: str, coding: str) -> None:
+    """And by no form of another version's."""
+    for tag in (f'"{version}{mark}{coding}"', f'W/"{version}{mark}{coding}"', f'W/"{version}"', f'"x", "{version}"'):
+        asked = {"headers": [(b"if-none-match", tag.encode("ascii"))]}
+        assert names_tag(asked, b'"%d"' % version)
+        assert not names_tag(asked, b'"%d"' % (version + 1))
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
