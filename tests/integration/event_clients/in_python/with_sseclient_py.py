@@ -23,7 +23,8 @@ def follow(url: str) -> None:
                     tell(event.event, event.id, event.data)
                     last_id = event.id or last_id
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            time.sleep(PAUSE_SECONDS)
+            pass
+        time.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":
