@@ -26,6 +26,7 @@ PATH_SEGMENT: Final = r"^(?:\.?[^.\x2F]|[^.\x2F][^\x2F]|[^\x2F][^\x2F]+[^\x2F])$
 NO_NUL: Final = r"^[^\x00]*$"
 CURRENCY: Final = f"^[A-Za-z]{{{CURRENCY_LETTERS}}}$"
 AMOUNT_TEXT: Final = r"^(?:0|[1-9][0-9]*)\.[0-9]{2,}$"
+TRACE_PARENT: Final = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 _TAG: Final = r'(?:W\x2F)?"[!#-~]*"'
 ENTITY_TAGS: Final = rf"^[\t ,]*{_TAG}(?:[\t ]*,[\t ,]*{_TAG})*[\t ,]*$"
 IDEMPOTENCY_KEY: Final = rf'^(?:"(?:[!#-\[\]-~]|\\["\\]){{1,{LONGEST_KEY}}}"|[!#-~][!-~]{{0,{LONGEST_KEY - 1}}})$'

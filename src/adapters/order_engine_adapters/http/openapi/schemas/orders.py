@@ -61,6 +61,7 @@ def _order() -> Schema:
         "failure": or_null(TEXT, "Why the order is Failed, or why its last attempt failed."),
         "traceparent": {
             **TEXT,
+            "pattern": patterns.TRACE_PARENT,
             "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
         },
     }
