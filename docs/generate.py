@@ -23,6 +23,7 @@ from order_engine.wire.problems import TITLES
 from order_engine_adapters.cli.flags import FLAGS
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.http.errors import INTERNAL, RequestRefused
+from order_engine_adapters.http.openmetrics import described_metrics
 from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.variables import variable
 
@@ -101,6 +102,12 @@ def problem_table() -> str:
     return _table(("status", "code", "title"), rows)
 
 
+def metric_table() -> str:
+    """Return every metric of the text forms: its name, its kind and what it means."""
+    rows = ((f"`{name}`", kind, meaning) for name, kind, meaning in described_metrics())
+    return _table(("metric", "kind", "meaning"), rows)
+
+
 def commands() -> str:
     """Return the help of every command that does something, as a terminal shows it."""
     return "\n\n".join(_helps("order-engine", program))
@@ -129,6 +136,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "error-table": error_table,
     "setting-table": setting_table,
     "problem-table": problem_table,
+    "metric-table": metric_table,
     "commands": commands,
 }
 

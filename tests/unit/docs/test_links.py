@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+HEADING_LINK = re.compile(r"\]\((?!https?://)([^)#]*)#([^)]+)\)")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -17,6 +18,23 @@ def test_every_relative_link_of_a_page_leads_somewhere(page: Path) -> None:
     """A link that is no web address names a file or folder that is there."""
     links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    """On the same page or on another one; a heading that was renamed is missed."""
+    wrong = []
+    for target, heading in HEADING_LINK.findall(page.read_text(encoding="utf-8")):
+        other = (page.parent / target) if target else page
+        if heading not in _headings(other):
+            wrong.append(f"{target}#{heading}")
+    assert wrong == []
+
+
+def _headings(page: Path) -> set[str]:
+    """Return the headings of a page as links name them: in lower case, with hyphens, without anything else."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_page_of_the_docs_is_listed() -> None:

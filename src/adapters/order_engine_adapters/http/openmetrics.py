@@ -53,6 +53,15 @@ def metrics_text(figures: Figures, form: Form) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def described_metrics() -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the kind and the meaning of every metric that there may be."""
+    nothing = Statistics(0, dict.fromkeys(Status, 0), 0)
+    everything = Figures(nothing, ready=True, event_streams=0, in_flight=InFlight(0, 0, limited=False))
+    for family in _families(everything):
+        suffix = "_total" if family.kind == "counter" else ""
+        yield f"{family.name}{suffix}", family.kind, family.meaning
+
+
 def content_type(form: Form) -> bytes:
     """Return the Content-Type of a form."""
     return b"%s; version=%s; charset=utf-8" % form

@@ -1,11 +1,23 @@
-"""Examples: orders of a real shop, and what becomes of them."""
+"""Examples: orders of a real shop, and what becomes of them.
+
+What the service writes is written here by the same functions, so that it says what the service says.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
+from order_engine.application.capacity import InFlight
+from order_engine.domain.events import Event, EventType
+from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
+from order_engine.wire import event_json, statistics_json
+from order_engine_adapters.http.event_texts import HEARTBEAT, event_text, ready_text
+from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.openmetrics import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
 
 NEW: Final[Mapping[str, Any]] = {
     "order_id": "536366",
@@ -46,29 +58,27 @@ CANCELLED: Final = {
 STOPPING: Final = {**COMPLETED, "status": "Processing", "ended_at": None}
 REDRIVEN: Final = {**CANCELLED, "status": "Pending", "version": 12, "ended_at": None}
 
-EVENTS: Final = [
-    {"version": 1, "type": "placed", "status": "Pending", "at": PLACED_AT},
-    {"version": 2, "type": "claimed", "status": "Processing", "at": STARTED_AT, "token": 1, "attempt": 1},
-    {"version": 3, "type": "completed", "status": "Completed", "at": ENDED_AT, "token": 1, "attempt": 1},
-]
-STREAM: Final = (
-    "retry: 2000\n"
-    "event: ready\n"
-    'data: {"resumed":false,"heartbeat_seconds":15}\n'
-    "id: MA\n"
-    "\n"
-    "event: placed\n"
-    f'data: {{"order_id":"536366","version":1,"type":"placed","status":"Pending","at":"{PLACED_AT}"}}\n'
-    "id: MQ\n"
-    "\n"
-    ":\n"
+_ID: Final = str(NEW["order_id"])
+_EVENTS: Final = (
+    Event(_ID, 1, EventType.PLACED, Status.PENDING, datetime.fromisoformat(PLACED_AT)),
+    Event(_ID, 2, EventType.CLAIMED, Status.PROCESSING, datetime.fromisoformat(STARTED_AT), 1, 1),
+    Event(_ID, 3, EventType.COMPLETED, Status.COMPLETED, datetime.fromisoformat(ENDED_AT), 1, 1),
 )
-STATISTICS: Final = {
-    "total_orders": 1708,
-    "average_processing_time": 2.002716,
-    "status_counts": dict.fromkeys(Status, 0) | {"Pending": 8, "Completed": 1700},
-}
-METRICS_TEXT: Final = '# TYPE orders gauge\norders{status="Completed"} 1700\n# EOF\n'
+EVENTS: Final = [json.loads(event_json(event)) for event in _EVENTS]
+STREAM: Final = b"".join(
+    (
+        ready_text("MA", resumed=False, heartbeat_seconds=HttpLimits().heartbeat_seconds),
+        event_text(_EVENTS[0], "MQ"),
+        HEARTBEAT,
+    )
+).decode()
+_STATISTICS: Final = Statistics(
+    1708, {**dict.fromkeys(Status, 0), Status.PENDING: 8, Status.COMPLETED: 1700}, 3_404_617_200
+)
+_FIGURES: Final = Figures(_STATISTICS, ready=True, event_streams=2, in_flight=InFlight(8, 1000, limited=False))
+STATISTICS: Final = json.loads(statistics_json(_STATISTICS))
+OPEN_METRICS_TEXT: Final = metrics_text(_FIGURES, OPEN_METRICS).decode()
+PROMETHEUS_TEXT: Final = metrics_text(_FIGURES, PROMETHEUS).decode()
 BATCH: Final = (
     '{"order_id":"536366","user_id":"17850","item_ids":["22633","22632"],"total_amount":"22.20"}\n'
     '{"order_id":"536367","user_id":"13047","item_ids":["84879"],"total_amount":"278.73"}\n'

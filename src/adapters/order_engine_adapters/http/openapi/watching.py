@@ -69,8 +69,8 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
                 "The metrics.",
                 {
                     JSON_TYPE: {"schema": reference("Metrics"), "example": examples.STATISTICS},
-                    "application/openmetrics-text": text_content("OpenMetrics 1.0.", examples.METRICS_TEXT),
-                    "text/plain": text_content("Prometheus text 0.0.4.", examples.METRICS_TEXT),
+                    "application/openmetrics-text": text_content("OpenMetrics 1.0.", examples.OPEN_METRICS_TEXT),
+                    "text/plain": text_content("Prometheus text 0.0.4.", examples.PROMETHEUS_TEXT),
                 },
                 "Vary",
             )
