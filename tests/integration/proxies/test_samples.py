@@ -18,7 +18,7 @@ from tests.integration.event_client import event_stream
 from tests.integration.inspection import body_of
 from tests.integration.proxies.kinds import KINDS
 from tests.integration.proxies.proxy import Proxy, running_proxy
-from tests.integration.service import Answer, Service, ask, serving
+from tests.integration.service import Answer, Service, ask, run_command, serving
 from tests.unit.http.event_source import Sent
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "put-a-proxy-in-front.md"
@@ -27,6 +27,7 @@ LANGUAGES: Final = {"nginx": "nginx", "Caddy": "caddyfile", "HAProxy": "haproxy"
 ROOT: Final = "/shop/api"
 FLAGS: Final = ("--root-path", ROOT, "--trusted-proxies", "127.0.0.1", "--processor", "none")
 LARGE: Final = 100_000
+LONGEST: Final = "\N{SHOPPING TROLLEY}" * 256
 STRANGE: Final = "a b%2B+?#é😀;v=1,2&x"
 """An id that no proxy may decode, encode or cut."""
 
@@ -92,6 +93,37 @@ def test_every_link_leads_back_through_the_proxy(service: Service, kind: str) ->
             assert ask(proxy.address, "GET", f"{ROOT}{path}").status == 200
         beside = ask(proxy.address, "GET", "/orders")
         assert "x-request-id" not in beside.headers, "what is beside the path is not the service's"
+
+
+@every_proxy
+def test_the_longest_ids_pass(service: Service, kind: str) -> None:
+    """In the path, in Location, and in the link of a list that is filtered by the longest user id."""
+    user = f"{LONGEST[: -len(kind)]}{kind}"
+    with in_front(service, kind) as proxy:
+        for number in range(2):
+            body = json.loads(body_of(f"{user[:-1]}{number}")) | {"user_id": user}
+            placed = ask(proxy.address, "POST", f"{ROOT}/orders", json.dumps(body).encode())
+            assert placed.status == 201, placed
+            history = ask(proxy.address, "GET", f"{placed.headers['location']}/history")
+            assert [event["type"] for event in history.json()["events"]] == ["placed"]
+        page = ask(proxy.address, "GET", f"{ROOT}/orders?limit=1&user_id={quote(user)}")
+        following = ask(proxy.address, "GET", page.headers["link"][1:].partition(">")[0])
+        found = [each["order_id"] for answer in (page, following) for each in answer.json()["orders"]]
+        assert found == [f"{user[:-1]}1", f"{user[:-1]}0"]
+
+
+@pytest.mark.parametrize("kind", ["Caddy", "nginx"])
+def test_the_commands_go_through_the_proxy(service: Service, kind: str, tmp_path: Path) -> None:
+    """An import and what reads and operates, by the URL outside: of a proxy that takes the path off, and of another."""
+    (tmp_path / "orders.jsonl").write_bytes(body_of(f"{kind}-imported") + b"\n")
+    with in_front(service, kind) as proxy:
+        url = ("--url", f"{proxy.address}{ROOT}")
+        imported = run_command(tmp_path, "import", "orders.jsonl", *url)
+        assert imported.stdout.startswith("imported 1 order (1 new"), imported.stdout + imported.stderr
+        shown = run_command(tmp_path, "orders", "show", f"{kind}-imported", "--json", *url)
+        assert json.loads(shown.stdout)["status"] == "Pending", shown.stderr
+        cancelled = run_command(tmp_path, "orders", "cancel", f"{kind}-imported", *url)
+        assert cancelled.returncode == 0, cancelled.stderr
 
 
 @every_proxy

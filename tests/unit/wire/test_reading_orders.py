@@ -13,6 +13,7 @@ from order_engine.domain.money import amount_text
 from order_engine.domain.validation import validate
 from order_engine.wire import order_id_in, read_json, read_order
 from order_engine.wire.intake import FIELDS, MEANT
+from order_engine.wire.problems import MOST_ERRORS
 from tests.unit.domain.strategies import label
 
 PLAIN = '"user_id":"u","item_ids":["i"],"total_amount":'
@@ -121,6 +122,14 @@ def test_a_field_of_no_other_name_has_its_place_in_the_attributes() -> None:
     """A client that has more to say reads where to say it."""
     with pytest.raises(InvalidOrder, match=r'is no field of an order: put what the processor needs into "attributes"'):
         placed("{" + PLAIN + '1,"delivery_date":1}')
+
+
+def test_of_very_many_unknown_fields_the_first_ones_are_told() -> None:
+    """As many as a problem document names: a body of nothing else costs no more than it takes to read it."""
+    fields = {"user_id": "u", "item_ids": ["i"], "total_amount": 1}
+    found = pointers(json.dumps({**fields, "currency": "", **{f"field{number}": 1 for number in range(1000)}}))
+    assert len(found) == MOST_ERRORS + 1
+    assert {"/currency", "/field0", f"/field{MOST_ERRORS - 1}"} <= set(found)
 
 
 def test_every_name_that_is_meant_is_a_field() -> None:
