@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from order_engine.domain.limits import ContentLimits
@@ -17,8 +19,16 @@ JsonInput: TypeAlias = "bool | float | str | Decimal | Sequence[JsonInput] | Map
 
 # The order's own object is level 1, so its attributes are level 2.
 ATTRIBUTES_LEVEL = 2
-WHOLE = ""
+HERE = ""
+"""The pointer to the value itself."""
+WORDS: Final = {None: "null", True: "true", False: "false"}
 BITS_PER_DECIMAL_DIGIT = 3.33
+FEW: Final = 10_000
+"""Integers that are nearer to 0 are kept as canonical texts: only of those does an object hold tens of thousands."""
+
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ascii_text: Final = json.JSONEncoder().encode
+_unicode_text: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class AttributesProblem(ValueError):
@@ -30,6 +40,18 @@ class AttributesProblem(ValueError):
         self.detail = detail
         super().__init__(f"{pointer}: {detail}")
 
+    def below(self, name: str) -> AttributesProblem:
+        """Return the same problem as it is seen from the object or list that has the value under this name."""
+        escaped = name.replace("~", "~0").replace("/", "~1")
+        return AttributesProblem(f"/{escaped}{self.pointer}", self.detail)
+
+
+class _TooLong(AttributesProblem):
+    """The attributes as a whole are too long, wherever that was noticed."""
+
+    def below(self, name: str) -> AttributesProblem:  # noqa: ARG002 - the whole is at no place
+        return self
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Attributes(Mapping[str, JsonValue]):
@@ -39,6 +61,8 @@ class Attributes(Mapping[str, JsonValue]):
     """
 
     text: str
+    limits: ContentLimits | None = field(default=None, repr=False)
+    """By which limits the text was checked, where it was: it is not checked by the same ones again."""
 
     @property
     def size(self) -> int:
@@ -66,7 +90,11 @@ class Attributes(Mapping[str, JsonValue]):
         """Compare by value."""
         if not isinstance(other, Attributes):
             return NotImplemented
-        return self.text == other.text or self.canonical() == other.canonical()
+        if self.text == other.text:
+            return True
+        # Python compares numbers by their values, and objects whatever the order of their keys; only for it, true is 1.
+        value, others = self.to_dict(), other.to_dict()
+        return value == others and _same_booleans(value, others)
 
     def __hash__(self) -> int:
         """Hash by value."""
@@ -88,54 +116,75 @@ def encode_attributes(value: Mapping[str, JsonInput] | None, limits: ContentLimi
     or is too long.
     """
     if isinstance(value, Attributes):
+        if value.limits == limits:
+            return value
         value = value.to_dict()
     if value is None or value == {}:
         return None
     if not isinstance(value, Mapping):
-        raise AttributesProblem(WHOLE, "must be a JSON object")
-    text = _encode(value, "", ATTRIBUTES_LEVEL, limits)
+        raise AttributesProblem(HERE, "must be a JSON object")
+    text = _encode(value, ATTRIBUTES_LEVEL, limits)
     size = len(text.encode())
     if size > limits.attributes_bytes:
-        raise AttributesProblem(WHOLE, f"must have at most {limits.attributes_bytes} bytes, has {size}")
-    return Attributes(text)
+        raise AttributesProblem(HERE, f"must have at most {limits.attributes_bytes} bytes, has {size}")
+    return Attributes(text, limits)
+
+
+def _same_booleans(value: JsonValue, other: JsonValue) -> bool:
+    """Whether two values that are equal for Python have booleans at the same places."""
+    if isinstance(value, list) and isinstance(other, list):
+        return all(map(_same_booleans, value, other))
+    if isinstance(value, dict) and isinstance(other, dict):
+        return all(_same_booleans(member, other[key]) for key, member in value.items())
+    return isinstance(value, bool) == isinstance(other, bool)
 
 
 def canonical_json(value: JsonValue) -> str:
     """Return a text that is equal exactly for equal JSON values: sorted keys, numbers by value."""
-    if isinstance(value, dict):
-        members = (f"{json.dumps(key)}:{canonical_json(value[key])}" for key in sorted(value))
-        return "{" + ",".join(members) + "}"
+    if isinstance(value, str):
+        return _ascii_text(value)
     if isinstance(value, list):
         return "[" + ",".join(map(canonical_json, value)) + "]"
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return _canonical_number(Decimal(value))
-    return json.dumps(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_ascii_text(key)}:{canonical_json(value[key])}" for key in sorted(value)]) + "}"
+    if value is None or isinstance(value, bool):
+        return WORDS[value]
+    if isinstance(value, int) and -FEW < value < FEW:
+        return _canonical_small_number(value)
+    return _canonical_number(str(value))
 
 
-def _canonical_number(number: Decimal) -> str:
-    sign, digits, exponent = number.as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    significant = text.rstrip("0")
+@lru_cache(maxsize=2 * FEW)
+def _canonical_small_number(number: int) -> str:
+    return _canonical_number(str(number))
+
+
+def _canonical_number(text: str) -> str:
+    """Return the digits of a number that count, and the power of ten of the first one, whatever way it is written."""
+    mantissa, _, power = text.removeprefix("-").partition("E")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    significant = digits.rstrip("0")
     if not significant:
         return "0"
-    return f"{'-' if sign else ''}{significant}E{int(exponent) + len(text) - len(significant)}"
+    exponent = int(power or 0) - len(fraction) + len(digits) - len(significant)
+    return f"{'-' if text[0] == '-' else ''}{significant}E{exponent}"
 
 
-def _encode(value: object, pointer: str, level: int, limits: ContentLimits) -> str:
+def _encode(value: object, level: int, limits: ContentLimits) -> str:
     if isinstance(value, str):
-        return _encode_text(value, pointer)
+        return _encode_text(value)
     if value is None or isinstance(value, bool):
-        return json.dumps(value)
+        return WORDS[value]
     if isinstance(value, int | float | Decimal):
-        return _encode_number(value, pointer, limits)
+        return _encode_number(value, limits)
     if level > limits.nesting:
-        raise AttributesProblem(pointer, f"must not be nested over {limits.nesting} levels")
-    if isinstance(value, Mapping):
-        return "{" + _joined(_members(value, pointer, level, limits), limits) + "}"
+        raise AttributesProblem(HERE, f"must not be nested over {limits.nesting} levels")
     if isinstance(value, list | tuple):
-        items = (_encode(item, f"{pointer}/{index}", level + 1, limits) for index, item in enumerate(value))
-        return "[" + _joined(items, limits) + "]"
-    raise AttributesProblem(pointer, f"must be JSON, not {type(value).__name__}")
+        return "[" + _joined(_items(value, level, limits), limits) + "]"
+    if isinstance(value, Mapping):
+        return "{" + _joined(_members(value, level, limits), limits) + "}"
+    raise AttributesProblem(HERE, f"must be JSON, not {type(value).__name__}")
 
 
 def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
@@ -145,51 +194,64 @@ def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
     for part in parts:
         size += len(part) + 1
         if size > limits.attributes_bytes:
-            raise AttributesProblem(WHOLE, f"must have at most {limits.attributes_bytes} bytes")
+            raise _TooLong(HERE, f"must have at most {limits.attributes_bytes} bytes")
         kept.append(part)
     return ",".join(kept)
 
 
-def _members(value: Mapping[object, object], pointer: str, level: int, limits: ContentLimits) -> Iterator[str]:
+def _items(values: Sequence[object], level: int, limits: ContentLimits) -> Iterator[str]:
+    # Where a value is, is found out once it is wrong: the pointer to each would take as long as it is, every time.
+    index = 0
+    try:
+        for index, item in enumerate(values):  # noqa: B007 - the handler reads it
+            yield _encode(item, level + 1, limits)
+    except AttributesProblem as problem:
+        raise problem.below(str(index)) from None
+
+
+def _members(value: Mapping[object, object], level: int, limits: ContentLimits) -> Iterator[str]:
     for key, member in value.items():
         if not isinstance(key, str):
-            raise AttributesProblem(pointer, f"must have strings as keys, not {type(key).__name__}")
+            raise AttributesProblem(HERE, f"must have strings as keys, not {type(key).__name__}")
         if problem := _text_problem(key):
             # The pointer stops at the object: with such a key in it, it could not be sent or logged itself.
-            raise AttributesProblem(pointer, f"has a key that {problem}")
-        below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-        yield f"{json.dumps(key, ensure_ascii=False)}:{_encode(member, below, level + 1, limits)}"
+            raise AttributesProblem(HERE, f"has a key that {problem}")
+        try:
+            text = _encode(member, level + 1, limits)
+        except AttributesProblem as problem_below:
+            raise problem_below.below(key) from None
+        yield f"{_unicode_text(key)}:{text}"
 
 
-def _encode_text(value: str, pointer: str) -> str:
+def _encode_text(value: str) -> str:
     if problem := _text_problem(value):
-        raise AttributesProblem(pointer, problem)
-    return json.dumps(value, ensure_ascii=False)
+        raise AttributesProblem(HERE, problem)
+    return _unicode_text(value)
 
 
 def _text_problem(value: str) -> str | None:
     if "\0" in value:
         return "must hold no NUL character"
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _LONE_SURROGATE.search(value):
         return "must hold no lone surrogate"
     return None
 
 
-def _encode_number(value: float | Decimal, pointer: str, limits: ContentLimits) -> str:
+def _encode_number(value: float | Decimal, limits: ContentLimits) -> str:
     # The texts are the base classes' own: an enumeration, or a number of another library, may show itself otherwise.
     if isinstance(value, int):
         # Bounded by its bits first: the text of a huge integer takes quadratic time, and Python refuses it.
         if value.bit_length() > limits.number_characters * BITS_PER_DECIMAL_DIGIT:
-            raise AttributesProblem(pointer, f"must have at most {limits.number_characters} characters")
+            raise AttributesProblem(HERE, f"must have at most {limits.number_characters} characters")
         text = int.__repr__(value)
     elif isinstance(value, float):
         if not isfinite(value):
-            raise AttributesProblem(pointer, "must be a finite number")
+            raise AttributesProblem(HERE, "must be a finite number")
         text = float.__repr__(value)
     else:
         if not value.is_finite():
-            raise AttributesProblem(pointer, "must be a finite number")
+            raise AttributesProblem(HERE, "must be a finite number")
         text = Decimal.__str__(value)
     if len(text) > limits.number_characters:
-        raise AttributesProblem(pointer, f"must have at most {limits.number_characters} characters")
+        raise AttributesProblem(HERE, f"must have at most {limits.number_characters} characters")
     return text

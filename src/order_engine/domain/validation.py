@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 
 from order_engine.domain.attributes import Attributes, AttributesProblem, encode_attributes
 from order_engine.domain.commands import Placement
@@ -20,6 +21,9 @@ OTHER_CURRENCY = (
     "such as points or a token, and name that unit in attributes"
 )
 LONGEST_KEY = 255
+
+MOST_ITEM_ERRORS = 100
+"""How many wrong items are named: an order of 10,000 of them is as wrong after the first ones."""
 
 
 def validate(
@@ -38,7 +42,7 @@ def validate(
         errors.append(FieldError("/order_id", problem))
     if problem := identifier_problem(order.user_id, limits.identifier_characters):
         errors.append(FieldError("/user_id", problem))
-    errors.extend(_item_errors(order.item_ids, limits))
+    errors.extend(islice(_item_errors(order.item_ids, limits), MOST_ITEM_ERRORS))
     currency = None if order.currency is None else _currency(order.currency, errors)
     if idempotency_key is not None and (problem := _key_problem(idempotency_key)):
         errors.append(FieldError("", problem))

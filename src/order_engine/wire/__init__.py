@@ -4,13 +4,14 @@ Reading is strict and exact: I-JSON only, amounts and other numbers to their las
 """
 
 from order_engine.wire.i_json import read_json
-from order_engine.wire.intake import new_order, order_id_in, read_order
+from order_engine.wire.intake import checked_order, new_order, order_id_in, read_order
 from order_engine.wire.problems import Problem, problem_of
 from order_engine.wire.writing import (
     event_json,
     history_json,
     order_json,
     orders_json,
+    page_json,
     statistics_json,
     time_text,
     told_event_json,
@@ -18,12 +19,14 @@ from order_engine.wire.writing import (
 
 __all__ = [
     "Problem",
+    "checked_order",
     "event_json",
     "history_json",
     "new_order",
     "order_id_in",
     "order_json",
     "orders_json",
+    "page_json",
     "problem_of",
     "read_json",
     "read_order",

@@ -50,7 +50,12 @@ def order_json(order: Order) -> str:
 
 def orders_json(page: OrderList) -> str:
     """Return one page of orders and the cursor of the next one."""
-    return f'{{"orders":[{",".join(map(order_json, page))}],"next":{_encode(page.next)}}}'
+    return page_json(map(order_json, page), page.next)
+
+
+def page_json(orders: Iterable[str], cursor: str | None) -> str:
+    """Return one page of orders that are JSON already."""
+    return f'{{"orders":[{",".join(orders)}],"next":{_encode(cursor)}}}'
 
 
 def event_json(event: Event) -> str:

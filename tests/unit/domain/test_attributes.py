@@ -8,6 +8,7 @@ import enum
 import json
 import pickle
 from collections import OrderedDict, UserDict, deque
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from types import MappingProxyType
@@ -295,6 +296,17 @@ def test_attributes_are_values(value: dict[str, JsonInput]) -> None:
     assert {attributes: 1}[copy.deepcopy(attributes)] == 1
     assert attributes is not None
     assert repr(attributes) == f"Attributes({attributes.text!r})"
+
+
+def test_what_was_checked_is_not_checked_again() -> None:
+    """By the same limits; by others it is, and what was made of a text alone is too."""
+    attributes = kept({"a": [1, 2]})
+    assert encode(attributes) is attributes
+    assert encode(Attributes(attributes.text)) is not attributes
+    with pytest.raises(AttributesProblem, match="must have at most 5 bytes"):
+        encode_attributes(attributes, replace(DEFAULT_LIMITS, attributes_bytes=5))
+    with pytest.raises(AttributesProblem, match="must not be nested"):
+        encode(Attributes('{"a":' + "[" * 40 + "]" * 40 + "}"))
 
 
 def test_attributes_are_a_mapping_of_their_values() -> None:

@@ -118,6 +118,14 @@ def test_a_field_by_another_name_is_told_its_name_here(name: str, meant: str) ->
     assert [error.detail for error in caught.value.errors] == [f'is no field of an order: did you mean "{meant}"?']
 
 
+def test_no_more_than_a_hundred_items_are_named() -> None:
+    """Beside what else is wrong: many of them cost no more than some."""
+    items = ",".join(['""'] * 1000)
+    with pytest.raises(InvalidOrder) as caught:
+        placed(f'{{"user_id":"","item_ids":[{items}],"total_amount":-1}}')
+    assert len(caught.value.errors) == 102
+
+
 def test_a_field_of_no_other_name_has_its_place_in_the_attributes() -> None:
     """A client that has more to say reads where to say it."""
     with pytest.raises(InvalidOrder, match=r'is no field of an order: put what the processor needs into "attributes"'):
