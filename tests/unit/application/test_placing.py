@@ -138,11 +138,11 @@ async def test_an_invalid_order_says_everything_that_is_wrong() -> None:
     bench = Bench()
     async with bench.engine() as engine:
         with pytest.raises(InvalidOrder) as invalid:
-            await engine.place(NewOrder(order_id="a/b", user_id="", item_ids=[], total_amount="-1"))
+            await engine.place(NewOrder(order_id="a/b", user_id="", item_ids=[""], total_amount="-1"))
         assert [error.pointer for error in invalid.value.errors] == [
             "/order_id",
             "/user_id",
-            "/item_ids",
+            "/item_ids/0",
             "/total_amount",
         ]
         assert bench.repository.count("add") == 0
