@@ -12,6 +12,8 @@ from order_engine.domain.attributes import canonical_json
 from order_engine.domain.commands import Placement
 from order_engine.domain.order import Order, OrderContent, new_order
 
+LONG_CHARACTERS = 16 * 1024
+
 
 class Verdict(Enum):
     """What a repository has to do with a placement."""
@@ -81,6 +83,14 @@ def same_content(order: Order, placement: Placement) -> bool:
 def binding(placement: Placement) -> KeyBinding:
     """Return what the placement's idempotency key will stand for."""
     return KeyBinding(placement.order_id, placement.order_id_made, fingerprint(placement))
+
+
+def takes_long(placement: Placement) -> bool:
+    """Whether to judge or bind the placement may take some milliseconds: up to 40 for 256 KiB (CPython 3.11).
+
+    A repository that does it in the event loop gives others a turn between two of these.
+    """
+    return placement.attributes is not None and len(placement.attributes.text) > LONG_CHARACTERS
 
 
 def judge(placement: Placement, existing: Order | None, bound: KeyBinding | None) -> Verdict:

@@ -1,4 +1,7 @@
-"""What every test of the HTTP adapter looks at besides: that pages of other origins get to use what there is."""
+"""What every test of the HTTP adapter looks at besides.
+
+Pages of other origins get to use what there is, and no step of the service keeps the event loop for more than 50 ms.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 
 from order_engine_adapters.http.header_fields import ANSWERED, READ
 from tests.unit.http import watched_fields
+from tests.unit.http.loop_watch import LIMIT_SECONDS, limit_seconds, watch
 
 SET_BY_BROWSERS: Final = frozenset(
     {
@@ -64,3 +68,25 @@ def header_fields_are_in_the_table() -> Iterator[None]:
 def lower(names: Iterable[str]) -> frozenset[bytes]:
     """Return the names as an application sees them."""
     return frozenset(name.lower().encode("ascii") for name in names)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched_loops() -> Iterator[None]:
+    """Watch every event loop of the session."""
+    with watch.installed():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def loop_is_not_kept() -> Iterator[None]:
+    """Fail where one step took longer than any may."""
+    watch.take()
+    yield
+    step = watch.take()
+    assert step.seconds <= LIMIT_SECONDS or step.seconds <= limit_seconds(), f"the event loop was kept for {step}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report the longest step of the session."""
+    step, test = watch.longest_of_all
+    terminalreporter.write_line(f"The longest step of the event loop in the HTTP tests: {step}, in {test}.")

@@ -71,6 +71,17 @@ async def test_a_batch_in_lines_is_answered_in_lines(headers: list[tuple[str, st
         assert (response.status, response.header("content-type")) == (200, "application/x-ndjson")
 
 
+@pytest.mark.parametrize(("ranges", "status"), [(99, 200), (100, 406)])
+@pytest.mark.parametrize("target", ["/orders/order1", "/metrics", "/events"])
+async def test_a_hundred_ranges_count(target: str, ranges: int, status: int) -> None:
+    """To look at tens of thousands would keep the event loop; no client that is in earnest names as many."""
+    form = "text/event-stream" if target == "/events" else "application/json"
+    async with serving() as service:
+        await service.place("order1")
+        headers = accept(",".join(["text/html"] * ranges), form)
+        assert (await service.client.send("HEAD", target, headers)).status == status
+
+
 NAMES_OF_LINES = [
     "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines",
     "application/x-jsonlines",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from order_engine_adapters.http.outgoing import MOST_JOINED_BYTES, Outgoing, Turn
+from order_engine_adapters.http.outgoing import MOST_JOINED_BYTES, SENT_AT_ONCE, Outgoing, Turn
 
 
 class Wire(asyncio.Transport):
@@ -93,3 +93,21 @@ async def test_asking_how_much_is_unsent_counts_what_waits() -> None:
     outgoing.write(b"a")
     assert outgoing.unsent_bytes() == 0
     assert record == [("one", "a")]
+
+
+async def test_many_connections_send_over_several_turns() -> None:
+    """An event for thousands of streams lets others have their turn in between; each gets what is its own, in order."""
+    record: list[tuple[str, str]] = []
+    turn, loop = Turn(), asyncio.get_running_loop()
+    names = [str(number) for number in range(2 * SENT_AT_ONCE + 1)]
+    lines = [Outgoing(Wire(name, record), turn, loop) for name in names]
+    for line in lines:
+        line.write(b"a")
+    await turn_over()
+    assert len(record) == SENT_AT_ONCE
+    lines[-1].write(b"b")
+    lines[0].write(b"b")
+    for _ in range(3):
+        await turn_over()
+    expected = [(name, "a") for name in names[:-1]]
+    assert record == [*expected, (names[-1], "ab"), ("0", "b")]

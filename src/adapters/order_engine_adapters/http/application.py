@@ -18,6 +18,7 @@ from order_engine_adapters.http.events import EventEndpoints
 from order_engine_adapters.http.health import HealthEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
+from order_engine_adapters.http.order_texts import OrderTexts
 from order_engine_adapters.http.orders import OrderEndpoints
 from order_engine_adapters.http.origins import Origins
 from order_engine_adapters.http.resources import Resource, nothing_here
@@ -67,12 +68,13 @@ def create_app(
     """
     limits = limits or HttpLimits()
     deadlines = Deadlines()
-    orders = OrderEndpoints(engine, limits, deadlines)
+    texts = OrderTexts(engine.options.content, deadlines)
+    orders = OrderEndpoints(engine, limits, deadlines, texts)
     events = EventEndpoints(engine, limits, deadlines)
     health = HealthEndpoints(engine, deadlines, events.streams)
     has_keys = access is not None and access.keys is not None
     start_page = StartPage(engine, deadlines, with_figures=not has_keys)
-    batch = BatchEndpoint(engine, limits, deadlines)
+    batch = BatchEndpoint(engine, limits, deadlines, texts)
     routes: list[BaseRoute] = [
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),

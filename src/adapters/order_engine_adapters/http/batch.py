@@ -12,7 +12,6 @@ from order_engine.application.engine import OrderEngine
 from order_engine.application.placing import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import NewOrder
-from order_engine.wire import new_order, order_id_in, read_json
 from order_engine_adapters.http.batch_answers import Read, Summary, problem_text
 from order_engine_adapters.http.batch_forms import FORMS, Answers, Form
 from order_engine_adapters.http.deadlines import Deadlines
@@ -21,6 +20,7 @@ from order_engine_adapters.http.elements import Elements
 from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
 from order_engine_adapters.http.kept_answers import KeptAnswers
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.order_texts import OrderTexts
 from order_engine_adapters.http.pace import Pace
 from order_engine_adapters.http.preferences import prefers
 from order_engine_adapters.http.queries import refuse_parameters
@@ -35,12 +35,12 @@ STREAM: Final = b"stream"
 class BatchEndpoint:
     """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines, texts: OrderTexts) -> None:
         """Place into `engine`."""
         self._engine = engine
         self._limits = limits
         self._deadlines = deadlines
-        self._content_limits = engine.options.content
+        self._texts = texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
@@ -89,8 +89,11 @@ class BatchEndpoint:
     ) -> list[bytes]:
         read: list[Read] = []
         for element in elements:
-            read.append(self._read(element, traced))
-            if pace.is_due(len(element) if isinstance(element, bytes) else 0):
+            if isinstance(element, OrderEngineError):
+                read.append(Read(None, element))
+                continue
+            read.append(await self._texts.read_element(element, traced))
+            if pace.is_due(len(element)):
                 await pace.pause()
         outcomes = iter(await self._outcomes([each.order for each in read if isinstance(each.order, NewOrder)]))
         answers: list[bytes] = []
@@ -106,14 +109,3 @@ class BatchEndpoint:
             return await self._engine.place_many(orders)
         except OrderEngineError as error:
             return [error] * len(orders)
-
-    def _read(self, element: Element, traced: str | None) -> Read:
-        if isinstance(element, OrderEngineError):
-            return Read(None, element)
-        order_id = None
-        try:
-            value = read_json(element, self._content_limits)
-            order_id = order_id_in(value)
-            return Read(order_id, new_order(value, self._content_limits, traced))
-        except OrderEngineError as error:
-            return Read(order_id, error)

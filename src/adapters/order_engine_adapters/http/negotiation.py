@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from order_engine_adapters.http.requests import header_values
+from order_engine_adapters.http.requests import MOST_RANGES, header_values
 
 QUALITY: Final = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 EVERYTHING: Final = b"*/*"
@@ -42,7 +42,7 @@ def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
 
 
 def _ranges(accepted: bytes) -> Iterator[_Range]:
-    for text in accepted.split(b","):
+    for text in accepted.split(b",", MOST_RANGES)[:MOST_RANGES]:
         media_type, *rest = (part.strip().lower() for part in text.split(b";"))
         if media_type:
             parameters = _parameters(rest)

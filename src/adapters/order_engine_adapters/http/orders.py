@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
@@ -11,11 +11,13 @@ from order_engine.application.engine import OrderEngine
 from order_engine.application.placing import Placed
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order
-from order_engine.wire import event_json, history_json, order_json, orders_json, read_order
+from order_engine.wire import event_json, history_json, order_json, page_json
 from order_engine_adapters.http.answers import JSON, NEVER_STORED, NOT_MODIFIED, Answer, json_answer, send_answer
 from order_engine_adapters.http.conditions import act, entity_tag, is_unchanged
 from order_engine_adapters.http.deadlines import Deadlines
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.order_texts import OrderTexts
+from order_engine_adapters.http.pace import Pace
 from order_engine_adapters.http.queries import list_link, list_query, refuse_parameters
 from order_engine_adapters.http.requests import (
     JSON_TYPE,
@@ -37,12 +39,12 @@ ACCEPTED = 202
 class OrderEndpoints:
     """What can be done with orders over HTTP."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines, texts: OrderTexts) -> None:
         """Answer for `engine`."""
+        self._texts = texts
         self._engine = engine
         self._limits = limits
         self._deadlines = deadlines
-        self._content_limits = engine.options.content
         self._seconds = engine.options.request_seconds
 
     async def place(self, scope: Scope, receive: Receive) -> Answer:
@@ -52,7 +54,7 @@ class OrderEndpoints:
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
         body = await read_body(scope, receive, self._limits, self._deadlines)
-        order = read_order(body, self._content_limits, trace_parent(scope))
+        order = await self._texts.read(body, trace_parent(scope), self._seconds)
         placed = await self._within(self._engine.place(order, idempotency_key=key))
         return _created(scope, placed, with_id=order.order_id is None)
 
@@ -99,7 +101,7 @@ class OrderEndpoints:
             self._engine.list(status=query.status, user_id=query.user_id, limit=query.limit, cursor=query.cursor),
         )
         links = () if page.next is None else ((b"link", list_link(scope, query, page.next)),)
-        return json_answer(orders_json(page), *links)
+        return json_answer(page_json(await _texts(page), page.next), *links)
 
     async def cancel(self, scope: Scope, _: Receive) -> Answer:
         """Cancel an order: it is Cancelled, or the processor that runs is being told."""
@@ -120,6 +122,16 @@ class OrderEndpoints:
 
     async def _page_of_history(self, order_id: str, after: int) -> Sequence[Event]:
         return await self._within(self._engine.history(order_id, after=after))
+
+
+async def _texts(orders: Iterable[Order]) -> list[str]:
+    """Return the orders as JSON; others have their turn before many large ones are done."""
+    pace, texts = Pace(), []
+    for order in orders:
+        texts.append(order_json(order))
+        if pace.is_due(len(texts[-1])):
+            await pace.pause()
+    return texts
 
 
 def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:

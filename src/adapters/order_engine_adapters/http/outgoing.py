@@ -8,6 +8,9 @@ from typing import Final
 MOST_JOINED_BYTES: Final = 64 * 1024
 """How much waits for the end of a turn: past it the transport has to say whether the client still reads."""
 
+SENT_AT_ONCE: Final = 500
+"""How many connections send at the end of one turn, each by a system call: an event goes to thousands of streams."""
+
 
 class Turn:
     """The connections that have something to send when this turn of the event loop is over.
@@ -26,12 +29,14 @@ class Turn:
     def add(self, outgoing: Outgoing, loop: asyncio.AbstractEventLoop) -> None:
         """Let a connection send at the end of the turn."""
         if not self._waiting:
-            loop.call_soon(self._end)
+            loop.call_soon(self._end, loop)
         self._waiting.append(outgoing)
 
-    def _end(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for outgoing in waiting:
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, self._waiting = self._waiting[:SENT_AT_ONCE], self._waiting[SENT_AT_ONCE:]
+        if self._waiting:
+            loop.call_soon(self._end, loop)
+        for outgoing in now:
             outgoing.flush()
 
 

@@ -32,6 +32,8 @@ LINES_TYPES: Final = (
     b"application/x-jsonlines",
 )
 """The names of JSON in lines: nobody has registered one (RFC 6838), so libraries differ. The first is the usual one."""
+MOST_RANGES: Final = 100
+"""How many ranges of an Accept field are read; those of browsers have fewer than ten."""
 NO_QUALITY: Final = re.compile(rb"q=0(\.0*)?")
 LONGEST_KEY: Final = 255
 UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
@@ -74,7 +76,7 @@ def check_accepted(scope: Scope, media_type: bytes) -> None:
     if not accepted or accepted in ([b"*/*"], [JSON_TYPE]):
         return
     admitted: dict[bytes, bool] = {}
-    for media_range in b",".join(accepted).split(b","):
+    for media_range in b",".join(accepted).split(b",", MOST_RANGES)[:MOST_RANGES]:
         name, *parameters = (part.strip().lower() for part in media_range.split(b";"))
         if name:
             admitted[name] = admitted.get(name, False) or not any(map(NO_QUALITY.fullmatch, parameters))

@@ -6,6 +6,7 @@ call is one transaction by the nature of an event loop. All rules are the domain
 
 from __future__ import annotations
 
+import asyncio
 import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
-from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
+from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
 from order_engine.domain.sizes import ByteBudget
 from order_engine.ports.clock import Clock
 from order_engine.ports.portions import asked_again, first_portion
@@ -76,6 +77,8 @@ class MemoryRepository:
             if added.outcome is AddOutcome.ADDED:
                 room -= 1
             outcomes.append(added)
+            if takes_long(placement):
+                await asyncio.sleep(0)
         return outcomes
 
     async def claim(self, terms: ClaimTerms) -> Claimed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -10,7 +11,7 @@ import asyncpg
 
 from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.errors import Unavailable
-from order_engine.domain.placement import KeyBinding
+from order_engine.domain.placement import KeyBinding, takes_long
 from order_engine.ports.repository import Added, AddOutcome
 from order_engine_adapters.postgres.add_statements import BINDINGS, MET, NOW, STORE, STORE_NEW
 from order_engine_adapters.postgres.connecting import Connection
@@ -62,7 +63,7 @@ async def _add(
 ) -> Sequence[Added]:
     patience = locked.patience
     try:
-        if (batch := all_new(placements, hold)) is not None:
+        if (batch := await all_new(placements, hold)) is not None:
             stamp = await _store_new(sessions, batch, hold, patience)
             if stamp is not None:
                 return [
@@ -203,7 +204,11 @@ async def _judge(
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
     stamp = Stamp(*(await session.rows(NOW))[0])
     judging = Judging(met, bindings, hold, stamp)
-    outcomes = list(map(judging.add_one, placements))
+    outcomes: list[Added] = []
+    for placement in placements:
+        outcomes.append(judging.add_one(placement))
+        if takes_long(placement):
+            await asyncio.sleep(0)
     if judging.batch.placements or judging.batch.keys:
         await session.rows(STORE, *_arguments(judging.batch, hold), *stamp, patience)
     return outcomes

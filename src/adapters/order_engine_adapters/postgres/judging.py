@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.decisions import Transition, claim, place
 from order_engine.domain.order import Order
-from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
+from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
 from order_engine.ports.repository import Added, AddOutcome
 
 
@@ -69,7 +70,7 @@ class Judging:
         return order
 
 
-def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch | None:
+async def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch | None:
     """Return what has to be stored if everything is new; None where one item meets another one of the same call."""
     keys = [placement.idempotency_key for placement in placements if placement.idempotency_key is not None]
     ids = {placement.order_id for placement in placements}
@@ -80,6 +81,8 @@ def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch |
     for placement in placements:
         if placement.idempotency_key is not None:
             batch.keys[placement.idempotency_key] = binding(placement)
+            if takes_long(placement):
+                await asyncio.sleep(0)
     return batch
 
 
