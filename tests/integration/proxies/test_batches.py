@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -106,3 +108,19 @@ def test_what_a_proxy_loses_of_a_streamed_batch_is_counted(orders: Mapping[str, 
             assert items[-1]["placed"] == stored <= len(orders)
         else:
             assert stored < len(orders)
+
+
+def test_the_client_of_the_docs_places_a_batch_through_a_proxy(orders: Mapping[str, bytes], tmp_path: Path) -> None:
+    """And sees it where orders are lost: here because a line feed in one makes two bad lines of it."""
+    page = (Path(__file__).parents[3] / "docs/reference/http.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def place_all" in block)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - the docs' own words
+    with serving(tmp_path, "--processor", "none") as service, running_proxy(CADDY, service.address) as proxy:
+        known = [json.loads(body) for body in orders.values()]
+        assert names["place_all"](proxy.address, known) == []
+        (refused,) = names["place_all"](proxy.address, [*known, {"order_id": "bad"}])
+        assert (refused["order_id"], refused["code"]) == ("bad", 422)
+        names["json"] = SimpleNamespace(dumps=lambda order: json.dumps(order, indent=1), loads=json.loads)
+        with pytest.raises(OSError, match="orders were read: send the batch again"):
+            names["place_all"](proxy.address, known[:10])

@@ -126,7 +126,7 @@ UNITS: Final = st.lists(st.sampled_from(TOKENS), min_size=1, max_size=6).map("".
 SIZES: Final = st.sampled_from((2_000, 31_000, 250_000, 1_000_000))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(unit=UNITS, size=SIZES, place=st.sampled_from(("body", "attributes", "list", "items", "name", "names")))
 def test_no_order_made_of_anything_keeps_the_loop(unit: str, size: int, place: str) -> None:
     """Alone, and again and again in a batch: whatever is repeated, wherever it stands."""
