@@ -155,7 +155,6 @@ def test_the_statuses_are_those_of_an_order() -> None:
         (["metrics", f"postgresql://user:{SECRET}@host/db"], "postgresql://user:***@host/db"),
         (["metrics", "--database-url", f"nowhere://user:{SECRET}@host/db"], "a URL with nowhere:"),
         (["metrics", "--database-url", f"memory://user:{SECRET}@host"], "--url"),
-        (["serve", "--database-url", f"memory://user:{SECRET}@host"], "memory://"),
         (["orders", "list", "--cursor", "abc", "--database-url", "sqlite:///here.db"], "none of the order list"),
     ],
     ids=str,
@@ -170,6 +169,15 @@ def test_wrong_usage_is_one_line_with_exit_code_2(folder: Path, arguments: list[
     assert sentence in one_line(result)
     assert SECRET not in result.output
     assert result.stdout == ""
+
+
+def test_a_wrong_url_of_a_service_is_one_line_with_exit_code_2() -> None:
+    """In a process of its own: one that has begun to serve hears signals, and sees to it that it ends."""
+    ended = real("serve", "--port", "0", "--database-url", f"memory://user:{SECRET}@host")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "order-engine: 'memory://user:***@host' is not a memory URL: write memory:// or memory://?capacity=1000000\n"
+    )
 
 
 def test_a_misspelt_variable_is_wrong_usage() -> None:
