@@ -57,7 +57,7 @@ class PostgresTime:
         try:
             await self._connection.execute(support.EMPTY.format(schema=self._target.schema))
             await self.set()
-            async with open_target(self._target) as repository:
+            async with open_target(self._target, seconds=self._clock.monotonic) as repository:
                 yield repository
         finally:
             await self._connection.close()

@@ -22,7 +22,7 @@ DURABLE: Final = {"max_connections": "100", "shared_buffers": "64MB", "wal_sende
 
 ORDER_IDS: Final = "SELECT order_id FROM order_engine.contents"
 CLOCK: Final = """
-CREATE OR REPLACE FUNCTION order_engine.order_engine_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+CREATE OR REPLACE FUNCTION order_engine.time_of_day() RETURNS timestamptz LANGUAGE sql VOLATILE
 AS $$ SELECT clock_timestamp() - interval '{seconds:f} seconds' $$
 """
 

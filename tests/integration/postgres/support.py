@@ -25,13 +25,15 @@ from tests.postgres_server import postgres_url
 MANUAL_TIME: Final = """
 CREATE TABLE {schema}.manual_clock (now timestamptz NOT NULL);
 INSERT INTO {schema}.manual_clock VALUES (timestamptz '2026-01-01 12:00:00.123456+00');
-CREATE OR REPLACE FUNCTION {schema}.order_engine_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+CREATE OR REPLACE FUNCTION {schema}.time_of_day() RETURNS timestamptz LANGUAGE sql VOLATILE
 AS 'SELECT now FROM {schema}.manual_clock';
 """
+"""What the server's clock says is what a table says."""
 TURN: Final = "UPDATE {schema}.manual_clock SET now = now + $1::float8 * interval '1 second'"
 EMPTY: Final = """
 TRUNCATE {schema}.contents, {schema}.orders, {schema}.events, {schema}.idempotency_keys, {schema}.counters;
-UPDATE {schema}.manual_clock SET now = '2026-01-01 12:00:00.123456+00'
+UPDATE {schema}.manual_clock SET now = '2026-01-01 12:00:00.123456+00';
+UPDATE {schema}.identity SET time_ahead = 0, time_set_at = 'epoch'
 """
 
 BACK_UP: Final = """
@@ -97,19 +99,39 @@ async def new_repository(pool: int = 4) -> AsyncIterator[PostgresRepository]:
         yield repository
 
 
-class PostgresHarness:
-    """A repository in a schema where time stands still."""
+class TurnedTime:
+    """The time of a schema where it stands still, and a monotonic clock that shows the same."""
 
-    def __init__(self, repository: PostgresRepository, connection: Connection, schema: str) -> None:
-        """Do by way of `connection` what the repository knows nothing of."""
+    def __init__(self, connection: Connection, schema: str) -> None:
+        """Turn the time by way of `connection`."""
+        self.connection = connection
+        self.schema = schema
+        self._seconds = 0.0
+
+    async def turn(self, seconds: float) -> None:
+        """Turn the time, forward or back."""
+        await self.connection.execute(TURN.format(schema=self.schema), seconds)
+        self._seconds += seconds
+
+    async def set(self, seconds: float) -> None:
+        """Set the server's clock forward or back, as an administrator does: no time passes."""
+        await self.connection.execute(TURN.format(schema=self.schema), seconds)
+
+    def seconds(self) -> float:
+        """Return by how much it was turned."""
+        return self._seconds
+
+
+class PostgresHarness:
+    """A repository in a schema where time stands still. It is not to see that time is turned: its own goes with it."""
+
+    def __init__(self, repository: PostgresRepository, time: TurnedTime) -> None:
+        """Turn `time`, by which the repository lives."""
         self.repository = repository
         self.faults = NO_FAULTS
-        self._connection = connection
-        self._schema = schema
-
-    async def advance(self, seconds: float) -> None:
-        """Turn the time."""
-        await self._connection.execute(TURN.format(schema=self._schema), seconds)
+        self.advance = time.turn
+        self._connection = time.connection
+        self._schema = time.schema
 
     async def back_up(self) -> None:
         """Copy all rows."""
@@ -126,8 +148,9 @@ async def harness(target: Target) -> AsyncIterator[PostgresHarness]:
     connection = await connect(target)
     try:
         await connection.execute(EMPTY.format(schema=target.schema))
-        async with open_target(target) as repository:
-            yield PostgresHarness(repository, connection, target.schema)
+        time = TurnedTime(connection, target.schema)
+        async with open_target(target, seconds=time.seconds) as repository:
+            yield PostgresHarness(repository, time)
     finally:
         await connection.close()
 

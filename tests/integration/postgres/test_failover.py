@@ -9,14 +9,21 @@ from typing import Final
 
 import pytest
 
-from order_engine import NewOrder, OrderEngine, OrderEngineError
+from order_engine import EventType, NewOrder, Order, OrderEngine, OrderEngineError, RetryLater, Status
+from order_engine.contracts.samples import placement, terms
 from order_engine_adapters import open_engine
+from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.opening import open_target
 from tests.integration.crash_rounds import fresh_seed
 from tests.integration.postgres.failover import Drill, Plan
 from tests.integration.postgres.pair import running_pair
 
 HOUR: Final = 3600.0
-
+RETRY_SECONDS: Final = 5.0
+"""Long enough for a fail-over before."""
+IN_TIME_SECONDS: Final = 90.0
+"""Against hanging: an hour would be too late."""
+LOOK_SECONDS: Final = 0.05
 
 ONE: Final = Plan(orders=120, orders_per_second=40, fail_overs=1, is_synchronous=True, seed=fresh_seed())
 """A short run: one fail-over while the orders come in."""
@@ -46,6 +53,44 @@ async def test_fail_over_under_load(tmp_path: Path, plan: Plan) -> None:
     assert drill.beginnings == 2
     # What waited for a synchronous standby may be lost, and was not acknowledged.
     assert pair.lost or plan.is_synchronous
+
+
+async def test_what_waits_comes_in_time_at_a_primary_whose_clock_is_behind() -> None:
+    """The new primary's clock is an hour behind: a retry, and the order of a process that died, wait no hour longer."""
+
+    async def puts_off(order: Order) -> None:
+        if order.attempt == 1:
+            raise RetryLater(RETRY_SECONDS)
+
+    async with (
+        running_pair(is_synchronous=True) as pair,
+        open_engine(pair.url, processor=puts_off, lease_seconds=3) as engine,
+    ):
+        async with open_target(parse(pair.url)) as died:
+            await died.add([placement("left")], terms("claim", lease_seconds=RETRY_SECONDS))
+        await engine.place(_order("retried"))
+        async with asyncio.timeout(IN_TIME_SECONDS):
+            while not await _is_retried(engine, "retried"):  # noqa: ASYNC110 - an order tells nobody that it waits
+                await asyncio.sleep(LOOK_SECONDS)
+        await pair.fail_over(clock_behind_seconds=HOUR)
+        async with asyncio.timeout(IN_TIME_SECONDS):
+            for order_id in ("retried", "left"):
+                await _wait_completed(engine, order_id)
+
+
+async def _is_retried(engine: OrderEngine, order_id: str) -> bool:
+    return any(event.type is EventType.RETRIED for event in await engine.history(order_id))
+
+
+async def _wait_completed(engine: OrderEngine, order_id: str) -> None:
+    """Wait for an order, whatever the repository says meanwhile."""
+    while True:
+        try:
+            assert (await engine.wait_for(order_id)).status is Status.COMPLETED
+        except OrderEngineError:
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            return
 
 
 async def test_nothing_is_acknowledged_without_the_standby() -> None:

@@ -12,7 +12,7 @@ from order_engine.contracts import Harness, RepositoryContract
 from order_engine_adapters.postgres.connecting import Target, connect
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.postgres.pooler import Pooler, running_pooler
-from tests.integration.postgres.support import EMPTY, TURN, new_schema, server_url
+from tests.integration.postgres.support import EMPTY, TurnedTime, new_schema, server_url
 
 _poolers: list[Pooler] = []
 _schemas: list[Target] = []
@@ -45,11 +45,8 @@ class TestBehindPgBouncer(RepositoryContract):
         connection = await connect(straight)
         try:
             await connection.execute(EMPTY.format(schema=straight.schema))
-
-            async def turn(seconds: float) -> None:
-                await connection.execute(TURN.format(schema=straight.schema), seconds)
-
-            async with open_target(_poolers[0].target(straight.schema)) as repository:
-                yield Harness(repository, turn)
+            time = TurnedTime(connection, straight.schema)
+            async with open_target(_poolers[0].target(straight.schema), seconds=time.seconds) as repository:
+                yield Harness(repository, time.turn)
         finally:
             await connection.close()

@@ -36,7 +36,7 @@ HOT = {
     "complete": (COMPLETE, (TEXTS, [1, 1], NONE), ("contents_order_id", "orders_pkey")),
     "report": (
         REPORT,
-        (TEXTS, [1, 1], NONE, ["retry", "release"], [1, 0]),
+        (TEXTS, [1, 1], NONE, ["retry", "release"], [1, 0], NOW),
         ("contents_order_id", "orders_pkey"),
     ),
     "lock": (LOCK, (TEXTS,), ("contents_order_id", "orders_pkey")),

@@ -11,6 +11,7 @@ from order_engine.domain.commands import REPORTS, Action, Command, Lease
 from order_engine.domain.decisions import Refusal, RefusalReason, act
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import Applied, Renewed
+from order_engine_adapters.postgres.database_clock import DatabaseClock
 from order_engine_adapters.postgres.locked_orders import LockedOrders
 from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
@@ -36,27 +37,29 @@ LONGEST_DELAY_SECONDS: Final = 1e10
 """Three centuries. The domain looks at a retry that is to wait for longer, or for less than no time."""
 
 
-async def apply(sessions: Sessions, locked: LockedOrders, commands: Sequence[Command]) -> Sequence[Applied]:
-    """Apply reports and clients' actions; see the port."""
+async def apply(
+    sessions: Sessions, locked: LockedOrders, clock: DatabaseClock, commands: Sequence[Command]
+) -> Sequence[Applied]:
+    """Apply reports and clients' actions; see the port. `clock` is of these sessions' database."""
     if not commands:
         await sessions.write(lambda session: session.rows(TRY_WRITING))
         return []
     if not _are_plain_reports(commands):
-        return await sessions.transact(lambda session: _decide(session, commands))
+        return await sessions.transact(lambda session: _decide(session, clock, commands))
     order_ids = [command.order_id for command in commands]
     if locked.hold(order_ids):
-        outcomes = await _wait_and_decide(sessions, commands)
+        outcomes = await _wait_and_decide(sessions, clock, commands)
     else:
-        outcomes = await _report_all(sessions, commands)
+        outcomes = await _report_all(sessions, clock, commands)
     locked.note(order_ids, [order_id for order_id, each in zip(order_ids, outcomes, strict=True) if _is_busy(each)])
     return outcomes
 
 
-async def _report_all(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
-    rows = await sessions.write(lambda session: _report(session, commands))
+async def _report_all(sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
+    rows = await sessions.write(lambda session: _report(session, clock, commands))
     reported = {str(row[0]) for row in rows}
     rest = [command for command in commands if command.order_id not in reported]
-    others = await _after_reporting(sessions, rest, something_was_done=bool(reported)) if rest else {}
+    others = await _after_reporting(sessions, clock, rest, something_was_done=bool(reported)) if rest else {}
     return [others.get(command.order_id) or Applied(None, None) for command in commands]
 
 
@@ -107,7 +110,7 @@ def _are_plain_reports(commands: Sequence[Command]) -> bool:
     )
 
 
-async def _report(session: Session, commands: Sequence[Command]) -> Sequence[Any]:
+async def _report(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Any]:
     """Carry out reports on orders whose token is current, and return the ids of these."""
     ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
     reasons = [command.reason for command in commands]
@@ -115,11 +118,11 @@ async def _report(session: Session, commands: Sequence[Command]) -> Sequence[Any
         return await session.rows(COMPLETE, ids, tokens, reasons)
     actions = [command.action for command in commands]
     delays = [microseconds(command.delay) for command in commands]
-    return await session.rows(REPORT, ids, tokens, reasons, actions, delays)
+    return await session.rows(REPORT, ids, tokens, reasons, actions, delays, clock.earliest)
 
 
 async def _after_reporting(
-    sessions: Sessions, commands: Sequence[Command], *, something_was_done: bool
+    sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command], *, something_was_done: bool
 ) -> Mapping[str, Applied]:
     """Answer the reports that did nothing: their orders are locked, they were applied before, or are not current.
 
@@ -127,23 +130,23 @@ async def _after_reporting(
     meanwhile is applied as if it had come a little later.
     """
     async with _second_step(after_effect=something_was_done):
-        outcomes = await sessions.transact(lambda session: _decide(session, commands))
+        outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
     return {command.order_id: outcome for command, outcome in zip(commands, outcomes, strict=True)}
 
 
-async def _wait_and_decide(sessions: Sessions, commands: Sequence[Command]) -> Sequence[Applied]:
+async def _wait_and_decide(sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
     """Report on orders that were all locked before; where they still are, wait a little at one of them.
 
     Its lease may end meanwhile. Whoever claims passes over it while it is locked, and looks seldom; who waits here has
     it the moment it is free. No other row is locked meanwhile, so nobody can wait for this transaction in a circle.
     """
-    outcomes = await sessions.transact(lambda session: _decide(session, commands))
+    outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
     if sessions.target.pool == 1 or not all(map(_is_busy, outcomes)):
         return outcomes
 
     async def wait_and_decide(session: Session) -> Sequence[Applied]:
         await session.rows(WAIT, [command.order_id for command in commands])
-        return await _decide(session, commands)
+        return await _decide(session, clock, commands)
 
     return await sessions.transact(wait_and_decide)
 
@@ -152,7 +155,7 @@ def _is_busy(outcome: Applied) -> bool:
     return outcome.refusal is RefusalReason.BUSY
 
 
-async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[Applied]:
+async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
     """Lock the orders that nobody else has locked, let the domain decide, and write what it decided."""
     wanted = sorted({each.order_id for each in commands if storable(each.order_id)})
     rows = await session.rows(LOCK, wanted)
@@ -165,7 +168,7 @@ async def _decide(session: Session, commands: Sequence[Command]) -> Sequence[App
         if kept is None:
             outcomes.append(Applied(RefusalReason.BUSY if command.order_id in busy else RefusalReason.UNKNOWN, None))
             continue
-        decision = act(kept.order, command, rows[0][-1])
+        decision = act(kept.order, command, clock.corrected(rows[0][-1]))
         if isinstance(decision, Refusal):
             outcomes.append(Applied(decision.reason, kept.order))
             continue

@@ -45,7 +45,7 @@ _HAND_OUT: Final = f"""
     SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
 )
 SELECT gate.is_new, others.found, least(others.oldest, gate.now),
-    EXISTS (SELECT FROM weighed WHERE upto > {{bound}} AND upto <> size), o.since, {ORDER_OF_ONE_ROW}
+    EXISTS (SELECT FROM weighed WHERE upto > {{bound}} AND upto <> size), gate.now, o.since, {ORDER_OF_ONE_ROW}
 FROM gate CROSS JOIN others LEFT JOIN moved AS o ON true
 """  # noqa: S608 - constants
 
@@ -92,7 +92,7 @@ CLAIM_DUE: Final = _GATE + _DUE + _handed_out("picked.since, picked.serial", "$8
 bound in bytes.
 
 Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
-whether the bound left something out, and of each order since when it could be claimed.
+whether the bound left something out, the time, and of each order since when it could be claimed.
 """
 
 _NAMED: Final = """
@@ -117,7 +117,18 @@ others AS MATERIALIZED (
 CLAIM_NAMED: Final = _GATE + _NAMED + _handed_out("picked.position", "$6::bigint")
 """Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once, bound in bytes."""
 
-BEGIN_CLAIM: Final = f"SELECT order_engine.claim_is_new($1), order_engine.order_engine_now(), {TOKEN_FLOOR}"
+BEGIN_CLAIM: Final = f"""
+WITH gate AS MATERIALIZED (
+    SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now, {TOKEN_FLOOR} AS token_floor
+)
+SELECT is_new, now, token_floor, EXISTS (
+    SELECT FROM (SELECT time_set_at + time_ahead * interval '1 second' FROM order_engine.identity) AS corrected (at)
+    WHERE corrected.at <= now AND now < corrected.at + $2::bigint * interval '1 microsecond'
+) FROM gate
+"""  # noqa: S608 - constants
+"""Claim id, microseconds. Tells whether the claim is new, the time, the floor of its tokens, and whether the time was
+corrected within so many microseconds.
+"""
 
 HELD: Final = f"""
 SELECT total, {ORDER_OF_ONE_ROW} FROM (

@@ -14,6 +14,7 @@ from order_engine.domain.sizes import ByteBudget
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.postgres import claim_statements as statements
+from order_engine_adapters.postgres.database_clock import PART_OF_LEASE, DatabaseClock, Reading
 from order_engine_adapters.postgres.floors import BEFORE_ALL, Floor
 from order_engine_adapters.postgres.rows import (
     LARGEST_VERSION,
@@ -31,17 +32,23 @@ DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
 ANY_NUMBER: Final = LARGEST_VERSION - 1
 LARGEST_LIMIT: Final = 1 << 31
-FIRST_OF_ORDER: Final = 5
+FIRST_OF_ORDER: Final = 6
 """Where the order begins in a row of a claim; before it stands since when it could be claimed."""
 
 
-async def claim_orders(sessions: Sessions, floor: Floor, terms: ClaimTerms) -> Claimed:
-    """Hand out due orders, or those of the named ones that are due. `floor` is of these sessions' database."""
+async def claim_orders(sessions: Sessions, floor: Floor, clock: DatabaseClock, terms: ClaimTerms) -> Claimed:
+    """Hand out due orders, or those of the named ones that are due.
+
+    `floor` and `clock` are of these sessions' database. The clock is read with each claim: that is when it matters.
+    """
     terms = replace(terms, limit=min(terms.limit, LARGEST_LIMIT))
     if terms.limit > 0:
         begins_at = floor.to_begin_at(terms.lease_seconds) if terms.order_ids is None else BEFORE_ALL
+        asked = clock.seconds()
         rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at))
-        is_new, others_wait, looked_until, more = rows[0][:4]
+        is_new, others_wait, looked_until, more, now = rows[0][: FIRST_OF_ORDER - 1]
+        if clock.was_set(Reading(now, asked, clock.seconds()), terms.lease_seconds):
+            await clock.correct(sessions)
         if is_new and not others_wait:
             taken = [row for row in rows if row[FIRST_OF_ORDER] is not None]
             if terms.order_ids is None:
@@ -50,7 +57,8 @@ async def claim_orders(sessions: Sessions, floor: Floor, terms: ClaimTerms) -> C
                 )
             orders = read_orders([tuple(row)[FIRST_OF_ORDER:] for row in taken])
             return Claimed([kept.order for kept in _in_order(orders, terms)], (), more)
-    return await sessions.transact(lambda session: _claim_one_by_one(session, terms))
+    latest = clock.latest(terms.lease_seconds)
+    return await sessions.transact(lambda session: _claim_one_by_one(session, terms, latest))
 
 
 async def _claim_plainly(session: Session, terms: ClaimTerms, begins_at: datetime) -> Sequence[Any]:
@@ -79,15 +87,24 @@ def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
     return sorted(orders, key=lambda kept: places[kept.order.order_id])
 
 
-async def _claim_one_by_one(session: Session, terms: ClaimTerms) -> Claimed:
-    ((is_new, now, token_floor),) = await session.rows(statements.BEGIN_CLAIM, terms.claim_id)
+async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetime) -> Claimed:
+    """Decide on every order that may be claimed, leases that have ended among them.
+
+    These are left alone where the time has made a leap, beyond `latest`, or was corrected a moment ago: who holds one
+    was given it by another clock, and renews it meanwhile.
+    """
+    while_renewed = microseconds(terms.lease_seconds * PART_OF_LEASE)
+    ((is_new, now, token_floor, was_corrected),) = await session.rows(
+        statements.BEGIN_CLAIM, terms.claim_id, while_renewed
+    )
     if not is_new:
         after = "" if terms.after is None else terms.after
         held, more = read_bounded(await session.rows(statements.HELD, terms.claim_id, after, bound(terms.max_bytes)))
         return Claimed([kept.order for kept in held], (), more)
     if terms.limit <= 0:
         return Claimed((), ())
-    claiming = _Claiming(terms, now, token_floor)
+    take_ended_leases = terms.take_ended_leases and now <= latest and not was_corrected
+    claiming = _Claiming(replace(terms, take_ended_leases=take_ended_leases), now, token_floor)
     if terms.order_ids is not None:
         portions = _named_portions(session, claiming, _each_once(terms.order_ids))
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.postgres.connecting import Target, parse
+from order_engine_adapters.postgres.database_clock import DatabaseClock, last_event
 from order_engine_adapters.postgres.durability import check_durability
 from order_engine_adapters.postgres.migrations import migrate, migrate_target, refuse_pending, shipped
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -59,16 +61,19 @@ open_repository = PostgresOpener()
 
 
 @asynccontextmanager
-async def open_target(target: Target, clock: Clock | None = None) -> AsyncIterator[PostgresRepository]:
+async def open_target(
+    target: Target, clock: Clock | None = None, seconds: Callable[[], float] = time.monotonic
+) -> AsyncIterator[PostgresRepository]:
     """Open a database whose schema is up to date to write it; see `Sessions` for what `clock` does.
 
-    Raises as `open_repository` does.
+    `seconds` is the monotonic clock by which steps of the database's clock are noticed. Raises as `open_repository`
+    does.
     """
     sessions = Sessions(target, clock)
     try:
         await refuse_schema(sessions)
         await check_durability(sessions)
         await adopt_events(sessions)
-        yield PostgresRepository(sessions)
+        yield PostgresRepository(sessions, DatabaseClock(seconds, await last_event(sessions)))
     finally:
         await sessions.close()

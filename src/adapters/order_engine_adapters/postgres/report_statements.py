@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from order_engine_adapters.postgres.database_clock import LARGEST_STEP_HOURS
+
 _IS_HELD: Final = "o.token = {named}.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'"
 
 _TARGET: Final = f"""
@@ -43,8 +45,10 @@ SELECT order_id FROM moved
 """Order ids, tokens, reasons. The hot case, which is REPORT where every action is "complete"."""
 
 REPORT: Final = f"""
-{_CLOCK},
-given AS (
+WITH clock AS MATERIALIZED (
+    SELECT CASE WHEN now < $6 AND $6 <= now + interval '{LARGEST_STEP_HOURS} hours' THEN $6 ELSE now END AS now
+    FROM (SELECT order_engine.order_engine_now() AS now) AS shown
+), given AS (
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
         AS given (order_id, token, reason, action, delay)
 ), target AS MATERIALIZED (
@@ -78,8 +82,10 @@ given AS (
 )
 SELECT order_id FROM moved
 """  # noqa: S608 - constants
-"""Order ids, tokens, reasons, actions, microseconds of delay. Says of each what the lifecycle's table says of a report
-on an order that is held; what it does not find is looked at afterwards.
+"""Order ids, tokens, reasons, actions, microseconds of delay, what the time is at least.
+
+Says of each what the lifecycle's table says of a report on an order that is held; what it does not find is looked at
+afterwards.
 """
 
 RENEW: Final = f"""

@@ -23,6 +23,7 @@ from order_engine.ports.repository import (
 )
 from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
 from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.database_clock import DatabaseClock
 from order_engine_adapters.postgres.floors import Floor
 from order_engine_adapters.postgres.locked_names import LockedNames
 from order_engine_adapters.postgres.locked_orders import LockedOrders
@@ -35,9 +36,10 @@ class PostgresRepository:
     Its time is the database's, told by the schema's function `order_engine_now`.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Serve from `sessions`. Whoever made them closes them."""
+    def __init__(self, sessions: Sessions, clock: DatabaseClock | None = None) -> None:
+        """Serve from `sessions`. Whoever made them closes them. `clock` knows what time it is there."""
         self._sessions = sessions
+        self._clock = clock or DatabaseClock(time.monotonic)
         self._floor = Floor(time.monotonic)
         self._locked_names = LockedNames(time.monotonic)
         self._locked_orders = LockedOrders(time.monotonic)
@@ -60,7 +62,7 @@ class PostgresRepository:
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
-        return await claiming.claim_orders(self._sessions, self._floor, terms)
+        return await claiming.claim_orders(self._sessions, self._floor, self._clock, terms)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Extend the leases whose token is current."""
@@ -68,7 +70,7 @@ class PostgresRepository:
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply reports and clients' actions."""
-        return await applying.apply(self._sessions, self._locked_orders, commands)
+        return await applying.apply(self._sessions, self._locked_orders, self._clock, commands)
 
     # Reading
 
