@@ -21,6 +21,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation import Scenario, Sizes, Summary, blocking, run_seed, tell
 from order_engine.simulation.running import Store
+from order_engine_adapters.clocks import SteadyClock
 from order_engine_adapters.postgres.connecting import Target, connect
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.sqlite.opening import open_file
@@ -36,7 +37,7 @@ def sqlite_store(clock: Clock) -> Iterator[OrderRepository]:
     """Open an empty file whose time is the simulation's."""
     with (
         TemporaryDirectory() as folder,
-        blocking(open_file(Path(folder, "orders.db"), clock=clock)) as repository,
+        blocking(open_file(Path(folder, "orders.db"), clock=SteadyClock(clock))) as repository,
     ):
         yield repository
 

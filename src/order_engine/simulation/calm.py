@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Final
 
 from order_engine.domain.order import Order, Standing
@@ -94,9 +93,8 @@ class Calm:
             if not life.witness.has_free_slot:
                 life.claimant.last_progress = now
         idle_since = min((life.claimant.last_progress for life in self._fleet.lives), default=now)
-        store_now = self._world.store_clock.now()
         for order in orders:
-            since = self._waits_since(order, store_now, now)
+            since = self._waits_since(order, now)
             if since is None:
                 continue
             latest = max(since, idle_since, self._world.last_fault + self._world.plan.options.lease_seconds)
@@ -104,9 +102,9 @@ class Calm:
                 what = f"{order.order_id} has been waiting for {now - since:.2f} s although a slot is free"
                 self._world.record.violate("P7", what, order.order_id)
 
-    def _waits_since(self, order: Order, store_now: datetime, now: float) -> float | None:
+    def _waits_since(self, order: Order, now: float) -> float | None:
         """Return since when a healthy order may be claimed by anybody; None for one that may not, or is a suspect."""
-        if order.status.ended or order.vanished or not _may_be_claimed(order, store_now):
+        if order.status.ended or order.vanished or not self._may_be_claimed(order):
             return None
         version, since = self._claimable_since.get(order.order_id, (0, now))
         if version != order.version:
@@ -114,12 +112,11 @@ class Calm:
             self._claimable_since[order.order_id] = (order.version, now)
         return since
 
-
-def _may_be_claimed(order: Order, now: datetime) -> bool:
-    # A holder whose lease ended makes a suspect of its order: others have no duty to be quick about it.
-    if order.standing is Standing.HELD:
-        return False
-    return order.due is None or order.due <= now
+    def _may_be_claimed(self, order: Order) -> bool:
+        # A holder whose lease ended makes a suspect of its order: others have no duty to be quick about it.
+        if order.standing is Standing.HELD:
+            return False
+        return order.due is None or self._world.retries.is_due(order)
 
 
 def _longest_step(world: World, natures: dict[str, Nature]) -> float:

@@ -21,6 +21,8 @@ class SimulatedClock:
         self._beginning = BEGINNING + timedelta(seconds=offset)
         self.jumped_back = 0.0
         """The seconds that it was set back by, in all."""
+        self.jumped_ahead = 0.0
+        """The seconds that it was set forward by, in all."""
 
     def now(self) -> datetime:
         """Return the time of day that this clock shows."""
@@ -48,3 +50,4 @@ class SimulatedClock:
         """Change the time of day, as an administrator or NTP would."""
         self._beginning += timedelta(seconds=seconds)
         self.jumped_back += max(-seconds, 0.0)
+        self.jumped_ahead += max(seconds, 0.0)

@@ -18,6 +18,8 @@ MOST_TURNS: Final = 40
 LOCKED_AT_MOST: Final = 5
 """Of so many orders one is locked by a stranger, at most."""
 LARGEST_JUMP: Final = 3600.0
+FARTHEST_BACK: Final = 5 * 3600.0
+"""Of one step back by hours: all of them together are less than a day, after which a repository may follow."""
 
 Blow: TypeAlias = Callable[[Fault], Awaitable[None]]
 
@@ -41,6 +43,7 @@ class Misfortunes:
             Fault.DISK_FULL: self._part,
             Fault.CLOCK_JUMP: self._jump,
             Fault.STORE_CLOCK_JUMP: self._jump_store,
+            Fault.STORE_CLOCK_BACK: self._set_store_back,
             Fault.ORDERS_LOCKED: self._lock,
         }
 
@@ -108,11 +111,17 @@ class Misfortunes:
             life.clock.jump(seconds)
             self._world.struck(fault, life.claimant.name, f"its clock jumps by {seconds:.3f} s")
 
+    async def _set_store_back(self, fault: Fault) -> None:
+        self._jump_store_by(fault, -self._random.uniform(FARTHEST_BACK / 5, FARTHEST_BACK))
+
     async def _jump_store(self, fault: Fault) -> None:
-        seconds = _some_jump(self._random, self._world.plan.options.lease_seconds)
+        self._jump_store_by(fault, _some_jump(self._random, self._world.plan.options.lease_seconds))
+
+    def _jump_store_by(self, fault: Fault, seconds: float) -> None:
         self._world.struck(fault, "store", f"its clock jumps by {seconds:.3f} s")
         self._world.store_clock.jump(seconds)
         self._world.jumped = True
+        self._world.retries.followed_back += min(max(-seconds, 0.0), self._world.plan.options.lease_seconds)
         if seconds > 0:
             self._world.jumps_ahead.append(self._world.loop.time())
         self._world.fault_ended()

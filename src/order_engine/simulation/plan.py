@@ -59,7 +59,7 @@ class Plan:
 def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
     """Draw everything that is fixed before a simulation begins."""
     random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
-    likelihood = draw_likelihood(random, wanted)
+    likelihood = draw_likelihood(random, seed, wanted)
     lease = random.uniform(1, 6)
     works_long = random.random() < PART_THAT_WORKS_LONG
     options = _draw_options(random, lease, likelihood, works_long=works_long)

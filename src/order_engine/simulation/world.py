@@ -63,7 +63,7 @@ class World:
     def __post_init__(self) -> None:
         """Give the world its clock."""
         self._clock = SimulatedClock(self.loop)
-        self.retries = Retries(self.plan, self.store_clock, self.record)
+        self.retries = Retries(self.plan, self.loop, self.store_clock, self.record)
 
     def struck(self, fault: Fault, who: str, what: str, *order_ids: str) -> None:
         """Count a fault, and tell it."""

@@ -11,6 +11,7 @@ from tests.unit.simulation import (
     planted_around_work,
     planted_asking,
     planted_claiming,
+    planted_clocks,
     planted_ending,
     planted_locks,
     planted_placing,
@@ -30,6 +31,7 @@ MODULES: Final = (
     planted_around_work,
     planted_ending,
     planted_locks,
+    planted_clocks,
     planted_stores,
 )
 """Importing them enters their bugs."""

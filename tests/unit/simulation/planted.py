@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pytest
 
+from order_engine.ports.clock import Clock
+from order_engine.ports.repository import OrderRepository
 from order_engine.simulation import Fault, Outcome, Scenario, Sizes, plan, run_seed
 from order_engine.simulation.faults import Likelihood
+from order_engine_adapters.clocks import SteadyClock
 from order_engine_adapters.memory import MemoryRepository
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -26,6 +29,8 @@ class Circumstances:
     name: str
     faults: Mapping[Fault, float] | None = None
     sizes: Sizes = field(default_factory=lambda: Sizes(orders=200, instances=3))
+    steady: bool = True
+    """Whether the repository has a clock that is never set back; else it has what the simulation sets."""
 
     def __str__(self) -> str:
         """Return the name."""
@@ -71,6 +76,8 @@ JUMPS: Final = Circumstances(
     MANY_INSTANCES,
 )
 """Leases that end before their time, so that two processes work on the same order in good faith."""
+FOLLOWED_JUMPS: Final = replace(JUMPS, name="followed clock jumps", steady=False)
+"""The same for a repository that stamps what such a clock shows."""
 OUTAGES: Final = Circumstances("outages", {Fault.OUTAGE: 1, Fault.PROCESSOR_SLOW: 0.5}, MANY_INSTANCES)
 PARTITIONS: Final = Circumstances("partitions", {Fault.PARTITION: 1, Fault.PROCESSOR_SLOW: 0.5}, MANY_INSTANCES)
 ENDS_IN_TROUBLE: Final = Circumstances(
@@ -161,7 +168,11 @@ BUGS: Final[list[PlantedBug]] = []
 
 def scenario(where: Circumstances, store: type[MemoryRepository] = MemoryRepository) -> Scenario:
     """Return the simulation of the engine alone, under these circumstances."""
-    return Scenario(store=lambda clock: nullcontext(store(clock)), sizes=where.sizes)
+
+    def opened(clock: Clock) -> AbstractContextManager[OrderRepository]:
+        return nullcontext(store(SteadyClock(clock) if where.steady else clock))
+
+    return Scenario(store=opened, sizes=where.sizes)
 
 
 def found(*breaks: str, within: int, where: Circumstances = EVERYTHING) -> Callable[[Plant], Plant]:

@@ -12,6 +12,7 @@ from tests.unit.simulation.planted import (
     CLIENTS,
     CRASHES,
     CROWDS,
+    FOLLOWED_JUMPS,
     JUMPS,
     KILLERS,
     LOST_ANSWERS,
@@ -36,7 +37,7 @@ stores(mutants_applying.RetryIsNotFenced, "P7", within=200, where=JUMPS)
 stores(mutants_applying.RepeatedCompletionIsToldAgain, "P3", within=20)
 stores(mutants_applying.CancelRequestDoesNotOutlastTheReport, "P3", "limits", "cancel", within=40, where=CLIENTS)
 stores(mutants_applying.TokenStartsAgainAtRedrive, "P2", within=20, where=PROCESSORS)
-stores(mutants_applying.TimesRunBackwards, "P3", "P8", within=60)
+stores(mutants_applying.TimesRunBackwards, "P3", "P8", within=60, where=FOLLOWED_JUMPS)
 stores(mutants_claiming.LeasesEndEarly, "one at a time", within=40)
 stores(mutants_claiming.CancelRequestIsForgotten, "P3", "limits", "cancel", within=60, where=CRASHES)
 stores(mutants_claiming.OneMoreThanTheLimit, "concurrency", within=60)

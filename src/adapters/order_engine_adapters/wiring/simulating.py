@@ -13,7 +13,7 @@ from order_engine.simulation import Scenario, Sizes, Summary, expect_promises_ke
 from order_engine.simulation.orders import some_order
 from order_engine.simulation.processors import Work
 from order_engine.simulation.running import Orders
-from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.memory import MemoryRepository
 from order_engine_adapters.wiring.processors import load_processor
 
@@ -37,8 +37,8 @@ class Simulate(Protocol):
 
 
 def in_memory(clock: Clock) -> AbstractContextManager[OrderRepository]:
-    """Open an empty memory repository on a simulation's clock."""
-    return nullcontext(MemoryRepository(clock))
+    """Open an empty memory repository on a simulation's clock, as the memory repository of a service is opened."""
+    return nullcontext(MemoryRepository(SteadyClock(clock)))
 
 
 def named_scenario(processor: str | None, sizes: Sizes) -> Scenario:
