@@ -63,6 +63,14 @@ class Attempt:
         self.given_up = False
         """Whether somebody else reports for it, or nobody: its own report is no longer wanted."""
 
+    @property
+    def is_being_closed(self) -> bool:
+        """Whether its coroutine is unwound by the interpreter, outside its task, because its loop is gone."""
+        try:
+            return asyncio.current_task() is not self.task
+        except RuntimeError:
+            return True
+
     def found_busy(self) -> bool:
         """Note that its order is locked; return whether that is worth a word: it was already, some time ago."""
         self.busy += 1
@@ -79,6 +87,15 @@ class Attempt:
             self.stopped = now
             if self.task is not None and self.begun:
                 self.task.cancel()
+
+
+class Bound(Enum):
+    """What may bound the attempts under way to fewer than there are slots."""
+
+    RENEWALS = auto()
+    """How many leases can be renewed in time."""
+    STARTS = auto()
+    """How many run where no more can be started."""
 
 
 class OwnLeases:
@@ -104,13 +121,14 @@ class Attempts:
     def __init__(self, slots: int) -> None:
         """Start with every slot free."""
         self.slots = slots
-        self._limit = slots
-        self._allowed: int | None = None
+        self._bounds: dict[Bound, int] = {}
+        self.limit = slots
+        """How many attempts may be under way now: as many as there are slots, or less."""
         self._promised = 0
         self._running: dict[tuple[str, int], Attempt] = {}
         self.own_leases = OwnLeases(self._running)
         self._suspects: Counter[int] = Counter()
-        self._at_limit = asyncio.Event()
+        self._kept_by_renewals = asyncio.Event()
         self._has_free_slot = asyncio.Event()
         self._has_free_slot.set()
         self._has_none = asyncio.Event()
@@ -119,27 +137,25 @@ class Attempts:
     @property
     def free(self) -> int:
         """The number of orders that may be claimed now."""
-        free = min(self.slots, self._limit) - self._promised - len(self._running)
-        return free if self._allowed is None else min(free, self._allowed - self._promised)
+        return self.limit - self._promised - len(self._running)
 
-    def allow(self, attempts: int | None) -> None:
-        """Let so many new attempts begin from now on, until this is called again; None: as many as there are slots."""
-        self._allowed = attempts
-        self._update()
+    def bound(self, by: Bound) -> int:
+        """Return how many attempts one bound allows; as many as there are slots where it was not set."""
+        return self._bounds.get(by, self.slots)
 
-    @property
-    def limit(self) -> int:
-        """How many attempts may be under way now: as many as there are slots, or less."""
-        return min(self.slots, self._limit)
-
-    def set_limit(self, limit: int) -> None:
+    def set_bound(self, by: Bound, limit: int) -> None:
         """Let at most so many attempts be under way. Those that are more go on; nothing is claimed meanwhile."""
-        self._limit = limit
+        self._bounds[by] = min(limit, self.slots)
+        self.limit = min(self._bounds.values())
         self._update()
 
-    async def at_limit(self) -> None:
-        """Wait until a limit under the number of slots keeps orders from being claimed."""
-        await self._at_limit.wait()
+    def is_kept_by(self, bound: Bound) -> bool:
+        """Whether it is this bound that keeps orders from being claimed."""
+        return self.free <= 0 and self.bound(bound) == self.limit < self.slots
+
+    async def kept_by_renewals(self) -> None:
+        """Wait until the bound by renewals keeps orders from being claimed."""
+        await self._kept_by_renewals.wait()
 
     def __len__(self) -> int:
         """Return the number of attempts."""
@@ -180,8 +196,6 @@ class Attempts:
                 begun.append(attempt)
                 if order.vanished:
                     self._suspects[order.vanished] += 1
-        if self._allowed is not None:
-            self._allowed = max(0, self._allowed - len(begun))
         self._update()
         return begun
 
@@ -227,9 +241,9 @@ class Attempts:
         free = self.free > 0
         if free is not self._has_free_slot.is_set():
             (self._has_free_slot.set if free else self._has_free_slot.clear)()
-        at_limit = not free and self._limit < self.slots
-        if at_limit is not self._at_limit.is_set():
-            (self._at_limit.set if at_limit else self._at_limit.clear)()
+        kept = not free and self.is_kept_by(Bound.RENEWALS)
+        if kept is not self._kept_by_renewals.is_set():
+            (self._kept_by_renewals.set if kept else self._kept_by_renewals.clear)()
         none = not self._promised and not self._running
         if none is not self._has_none.is_set():
             (self._has_none.set if none else self._has_none.clear)()

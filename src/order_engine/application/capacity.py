@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from order_engine.application.attempts import Attempts
+from order_engine.application.attempts import Attempts, Bound
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer, RenewalsLimitOrders
 
@@ -46,7 +46,7 @@ class Capacity:
         self._without_lease = 0
         self._reported = attempts.slots + 1
         self._limited = False
-        self._attempts.set_limit(UNPROVEN)
+        self._attempts.set_bound(Bound.RENEWALS, UNPROVEN)
 
     @property
     def in_flight(self) -> InFlight:
@@ -58,7 +58,7 @@ class Capacity:
         while True:
             # First, so that rounds which show nothing do not follow each other without a pause.
             await self._clock.sleep(self._interval * PART_BETWEEN_LOOKS)
-            await self._attempts.at_limit()
+            await self._attempts.kept_by_renewals()
             if not self._limited and len(self._attempts) >= self._renewed_before * EVIDENCE:
                 return
 
@@ -77,7 +77,7 @@ class Capacity:
         self._renewed += leases
         self._seconds += seconds
         if self._seconds > self._interval / 2:
-            self._set(min(self._attempts.limit, self._carried + self._without_lease))
+            self._set(min(self._attempts.bound(Bound.RENEWALS), self._carried + self._without_lease))
 
     def round_ends(self) -> None:
         """Adapt to a whole round."""
@@ -93,7 +93,7 @@ class Capacity:
 
     def _set(self, limit: int) -> None:
         self._limited = limit < self._attempts.slots and self._seconds > self._interval / 2
-        self._attempts.set_limit(limit)
+        self._attempts.set_bound(Bound.RENEWALS, limit)
         self._grown()
         if self._limited and 2 * limit < self._reported:
             self._reported = limit

@@ -71,9 +71,12 @@ def line_of(fact: Trouble) -> LogLine:
 
 def _of_the_process(fact: ProcessTrouble) -> LogLine:
     match fact:
-        case AttemptsNotStarted(error):
-            message = "Cannot start attempts. %s Orders are released and retried; this process is not ready."
-            return LogLine("failures to start attempts", message, (error,))
+        case AttemptsNotStarted(error, at_once):
+            if not at_once:
+                message = "Cannot start attempts. %s Orders wait until they can be started; this process is not ready."
+                return LogLine("failures to start attempts", message, (error,))
+            message = "Cannot start more than %d attempts at once. %s Other orders wait. More attempts are tried later."
+            return LogLine("failures to start attempts", message, (at_once, error))
         case AttemptsStartAgain():
             return LogLine("recoveries in starting attempts", "Attempts can be started again.")
         case LoopBlocked(seconds):

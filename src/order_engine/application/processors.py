@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from order_engine.application.policies import failure_reason
 from order_engine.application.processor_kinds import is_coroutine_processor
-from order_engine.application.threads import Threads
+from order_engine.application.threads import NO_THREAD, Threads
 from order_engine.domain.errors import AttemptNotStarted
 from order_engine.domain.order import Order
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
@@ -87,20 +87,23 @@ class ThreadedProcessor:
         ended: asyncio.Future[_Ending] = loop.create_future()
         context = copy_context()
 
-        def run() -> None:
+        def tell(ending: _Ending) -> None:
+            # The loop is closed when the process did not wait for a function that hung.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, ended, ending)
+
+        def run() -> Callable[[], None]:
             # Carried as a value, not as the future's exception: a StopIteration cannot be set as one.
             result, error = None, None
             try:
                 result = context.run(self._function, order)
             except BaseException as raised:  # noqa: BLE001 - whatever the user's function raises is its outcome
                 error = raised
-            # The loop is closed when the process did not wait for a function that hung.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, ended, (result, error))
+            return partial(tell, (result, error))
 
         try:
             self._threads.run(run, f"order_engine-{order.order_id}")
-        except (RuntimeError, MemoryError, OSError) as error:
+        except NO_THREAD as error:
             message = f"No thread can be started for a processor: {failure_reason(error)}."
             raise AttemptNotStarted(message) from error
         cancellations = 0

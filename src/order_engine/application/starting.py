@@ -1,4 +1,4 @@
-"""Starting attempts: as fast as the event loop keeps up, and less where none can be started."""
+"""Starting attempts, as fast as the event loop keeps up."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from math import inf
-from typing import NoReturn
 
-from order_engine.application.attempts import Attempt, Attempts
-from order_engine.application.policies import Backoff
-from order_engine.application.surroundings import Surroundings
+from order_engine.application.attempts import Attempt
 from order_engine.ports.clock import Clock
-from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
 
 LONGEST_TURN_SECONDS = 0.05
 """So long attempts may begin in one turn of the event loop: whoever asks for `/livez` waits as long."""
-FIRST_PAUSE_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 10.0
-TRIAL_SECONDS = 1.0
-"""So long a number of new attempts has to have begun without trouble before twice as many are tried."""
 
 
 class Starter:
@@ -89,53 +81,3 @@ class Starter:
         except Exception as error:  # noqa: BLE001 - a lack of memory, or whatever a task factory of the host's raises
             beginning.close()
             self._failed(attempt, error)
-
-
-class StartTrouble:
-    """What is done where attempts cannot be started: nothing is claimed for a while, and then ever more again."""
-
-    def __init__(self, surroundings: Surroundings, attempts: Attempts, resume: Callable[[], None]) -> None:
-        """Bound what `attempts` may take; `resume` claims again."""
-        self._surroundings = surroundings
-        self._attempts = attempts
-        self._resume = resume
-        self._failed = asyncio.Event()
-        self.present = False
-        """Whether the last attempt that was tried could not be started, as far as is known."""
-
-    def note(self, error: BaseException) -> None:
-        """Note that an attempt could not be started."""
-        self._attempts.allow(0)
-        self._failed.set()
-        if not self.present:
-            self.present = True
-            self._surroundings.observer.observe(AttemptsNotStarted(error))
-
-    async def run(self) -> NoReturn:
-        """Let claims go on after each failure, for as long as the engine runs."""
-        backoff = Backoff(self._surroundings.random, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
-        while True:
-            await self._failed.wait()
-            self._failed.clear()
-            await self._surroundings.clock.sleep(backoff.pause())
-            if not self._failed.is_set() and await self._has_recovered():
-                backoff.reset()
-
-    async def _has_recovered(self) -> bool:
-        """Allow one new attempt, then two, then four; return False as soon as one cannot be started."""
-        allowed = 1
-        while allowed <= self._attempts.slots:
-            self._allow(allowed)
-            await self._surroundings.clock.sleep(TRIAL_SECONDS)
-            if self._failed.is_set():
-                return False
-            if self.present:
-                self.present = False
-                self._surroundings.observer.observe(AttemptsStartAgain())
-            allowed *= 2
-        self._allow(None)
-        return True
-
-    def _allow(self, attempts: int | None) -> None:
-        self._attempts.allow(attempts)
-        self._resume()

@@ -15,7 +15,8 @@ from order_engine.application.policies import RetryPolicy, failure_reason
 from order_engine.application.processor_kinds import is_coroutine_processor
 from order_engine.application.processors import as_coroutine, finish
 from order_engine.application.reporting import Report, Reporter
-from order_engine.application.starting import Starter, StartTrouble
+from order_engine.application.start_trouble import StartTrouble
+from order_engine.application.starting import Starter
 from order_engine.application.surroundings import Surroundings
 from order_engine.application.threads import Threads
 from order_engine.application.waiting import Waiters
@@ -43,9 +44,8 @@ class Worker:
     ) -> None:
         """Run `processor`; tell `waiters` about orders that ended, and ring for those that were released."""
         options = surroundings.options
-        slots = options.concurrency
-        if not is_coroutine_processor(processor):
-            slots = min(slots, options.threads)
+        is_threaded = not is_coroutine_processor(processor)
+        slots = min(options.concurrency, options.threads) if is_threaded else options.concurrency
         self._surroundings = surroundings
         self._waiters = waiters
         self._doorbell = doorbell
@@ -56,7 +56,8 @@ class Worker:
         self._reporter = Reporter(surroundings, self._reported)
         self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
         self._starter = Starter(surroundings.clock, self._run, self._not_started)
-        self._start_trouble = StartTrouble(surroundings, self._attempts, self._claimer.slot_freed)
+        reserve = self._threads.reserve if is_threaded else None
+        self._start_trouble = StartTrouble(surroundings, self._attempts, reserve, self._claimer.slot_freed)
         self._grace_is_over = False
         self._has_let_go = False
         self._capacity = Capacity(
@@ -89,7 +90,7 @@ class Worker:
     @property
     def can_start(self) -> bool:
         """Whether attempts can be started here, as far as is known."""
-        return not self._start_trouble.present
+        return not self._start_trouble.exhausted
 
     # Orders that are born claimed
 
@@ -214,7 +215,7 @@ class Worker:
             else:
                 error = asyncio.CancelledError()
         except BaseException as raised:
-            if self._has_let_go or _is_being_closed(attempt.task):
+            if self._has_let_go or attempt.is_being_closed:
                 # Nobody is there to report to, and the cancellation is not ours to judge.
                 self._leave([attempt])
                 raise
@@ -288,11 +289,3 @@ class Worker:
     def _observe_failure(self, attempt: Attempt, command: Command, error: BaseException | None) -> None:
         seconds = self._surroundings.clock.monotonic() - attempt.started
         self._surroundings.observer.observe(AttemptFailed(attempt.order, command, error, seconds))
-
-
-def _is_being_closed(task: asyncio.Task[None] | None) -> bool:
-    """Whether the coroutine is unwound by the interpreter, outside its task, because its loop is gone."""
-    try:
-        return asyncio.current_task() is not task
-    except RuntimeError:
-        return True

@@ -77,14 +77,18 @@ class ProcessorStuck:
 
 @dataclass(frozen=True, slots=True)
 class AttemptsNotStarted:
-    """Attempts cannot be started in this process. Their orders are released, and it claims fewer for a while."""
+    """No more than `at_once` attempts can be started in this process. What it has claimed beyond is released.
+
+    Reported once, and again where it is less than half of what was reported last.
+    """
 
     error: BaseException
+    at_once: int
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptsStartAgain:
-    """Attempts can be started again, as far as they have been tried."""
+    """Attempts can be started again: as many as there are slots, or some where there were none."""
 
 
 @dataclass(frozen=True, slots=True)

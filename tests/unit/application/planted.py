@@ -348,7 +348,7 @@ def cancel_requests_are_ignored(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_capacity.test_a_repository_that_recovers_is_used_again)
 def more_is_claimed_than_renewals_carry(patch: pytest.MonkeyPatch) -> None:
     """Claim as many as the concurrency allows, however slow renewals are."""
-    patch.setattr(Attempts, "set_limit", lambda *_: None)
+    patch.setattr(Attempts, "set_bound", lambda *_: None)
 
 
 @noticed_by(test_capacity.test_claims_leave_own_leases_alone)
