@@ -16,6 +16,7 @@ from order_engine.application.adaptive_limit import AdaptiveLimit
 from order_engine.application.attempts import Attempt, Attempts, OwnLeases, StopReason
 from order_engine.application.availability import Availability
 from order_engine.application.batching import Batcher
+from order_engine.application.capacity import Capacity
 from order_engine.application.claiming import Claimer
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.leasing import Leases
@@ -349,6 +350,12 @@ def cancel_requests_are_ignored(patch: pytest.MonkeyPatch) -> None:
 def more_is_claimed_than_renewals_carry(patch: pytest.MonkeyPatch) -> None:
     """Claim as many as the concurrency allows, however slow renewals are."""
     patch.setattr(Attempts, "set_bound", lambda *_: None)
+
+
+@noticed_by(test_capacity.test_processors_that_are_stuck_take_no_room_beside_others_that_are_renewed)
+def what_was_given_up_takes_room(patch: pytest.MonkeyPatch) -> None:
+    """Count attempts without a lease among those that renewals carry."""
+    patch.setattr(Capacity, "_without_lease", property(lambda _: 0, lambda *_: None), raising=False)
 
 
 @noticed_by(test_capacity.test_claims_leave_own_leases_alone)

@@ -173,3 +173,32 @@ async def test_processors_that_are_stuck_take_no_room_of_others() -> None:
         assert (await bench.within(5, engine.wait_for("order1"))).status is Status.COMPLETED
         freed.set()
         await bench.settle()
+
+
+async def test_processors_that_are_stuck_take_no_room_beside_others_that_are_renewed() -> None:
+    """Renewals carry ten orders: ten run beside twelve that were given up, and have no lease to renew."""
+    bench = Bench()
+    freed = asyncio.Event()
+    stuck = bench.stubborn(freed)
+    bench.repository.plan(TakesItsTime(1.0), "renew")
+
+    async def deed(order: Order) -> None:
+        if order.order_id.startswith("stuck"):
+            await stuck(order)
+        if order.order_id.startswith("long"):
+            await bench.clock.sleep(100)
+
+    async with bench.engine(Work(deed), concurrency=50, stop_seconds=1, grace_seconds=0) as engine:
+        await bench.place(engine, *order_ids(12, "stuck"))
+        for order_id in order_ids(12, "stuck"):
+            await bench.now(engine.cancel(order_id))
+        await bench.advance(5)
+        await bench.place(engine, *order_ids(3, "long"))
+        # What they show in a round of renewals is how many can be carried.
+        await bench.advance(25)
+        assert engine.in_flight is not None
+        assert 15 < engine.in_flight.limit < 50
+        await bench.place(engine, "order1")
+        assert (await bench.within(5, engine.wait_for("order1"))).status is Status.COMPLETED
+        freed.set()
+        await bench.settle()
