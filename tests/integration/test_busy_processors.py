@@ -13,8 +13,15 @@ from pathlib import Path
 from tests.integration.service import Service, serving, wait_until
 
 SECONDS = 120
+MOST_THAT_COMPUTE = 120
+"""The threads that are started first, and half as many again three times before the event loop has shown to be late."""
 SHOP = """
+import threading
 import time
+
+began = 0.0
+running = 0
+counting = threading.Lock()
 
 def note(order):
     with open("runs", "a") as runs:
@@ -25,6 +32,20 @@ def computes(order):
     end = time.thread_time() + 0.1
     while time.thread_time() < end:
         sum(number * number for number in range(1000))
+
+def computes_for_long(order):
+    global began, running
+    with counting:
+        began = began or time.monotonic()
+        running += 1
+        with open("running", "a") as counts:
+            counts.write(f"{running}\\n")
+    note(order)
+    time.sleep(0.5)
+    while time.monotonic() < began + 10:
+        sum(number * number for number in range(1000))
+    with counting:
+        running -= 1
 
 async def blocks(order):
     note(order)
@@ -84,6 +105,18 @@ def test_functions_that_compute_keep_neither_leases_nor_requests_waiting(tmp_pat
         place(service, 60)
         wait_until(lambda: completed(service) == 60, SECONDS, "all orders are Completed")
     assert set(runs(tmp_path).values()) == {1}
+    assert max(waits) < 6
+
+
+def test_of_many_threads_few_compute_at_once(tmp_path: Path) -> None:
+    """Of 1,000 that are allowed so few are started that the service answers and renews; the other orders wait."""
+    (tmp_path / "shop.py").write_text(SHOP)
+    flags = ("--processor", "shop:computes_for_long", "--threads", "1000", "--lease-seconds", "6")
+    with serving(tmp_path, *flags) as service, looked_at(service) as waits:
+        place(service, 300)
+        wait_until(lambda: completed(service) == 300, SECONDS, "all orders are Completed")
+    assert set(runs(tmp_path).values()) == {1}
+    assert max(map(int, (tmp_path / "running").read_text().split())) <= MOST_THAT_COMPUTE
     assert max(waits) < 6
 
 

@@ -96,6 +96,8 @@ class Bound(Enum):
     """How many leases can be renewed in time."""
     STARTS = auto()
     """How many run where no more can be started."""
+    LOOP = auto()
+    """How many threads leave the event loop its turn."""
 
 
 class OwnLeases:

@@ -25,8 +25,8 @@ class EngineOptions:
     threads: int = 32
     """The same for a processor that is a plain function, of which each attempt takes a thread.
 
-    Enough for calls that wait. Functions that compute take turns with the event loop, which 32 of them kept waiting for
-    2 s at most, and 1,000 for 17 s.
+    Enough for calls that wait. Functions that compute take turns with the event loop: more than 32 work at once only as
+    long as it is on time.
     """
     lease_seconds: float = 30.0
     """How long an order stays with a worker that is not heard of."""

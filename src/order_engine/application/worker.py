@@ -18,6 +18,8 @@ from order_engine.application.reporting import Report, Reporter
 from order_engine.application.start_trouble import StartTrouble
 from order_engine.application.starting import Starter
 from order_engine.application.surroundings import Surroundings
+from order_engine.application.thread_limit import UNPROVEN as UNPROVEN_THREADS
+from order_engine.application.thread_limit import ThreadLimit
 from order_engine.application.threads import Threads
 from order_engine.application.waiting import Waiters
 from order_engine.domain.commands import Action, ClaimTerms, Command
@@ -58,6 +60,9 @@ class Worker:
         self._starter = Starter(surroundings.clock, self._run, self._not_started)
         reserve = self._threads.reserve if is_threaded else None
         self._start_trouble = StartTrouble(surroundings, self._attempts, reserve, self._claimer.slot_freed)
+        self._thread_limit: ThreadLimit | None = None
+        if is_threaded and slots > UNPROVEN_THREADS:
+            self._thread_limit = ThreadLimit(self._attempts, surroundings.clock, self._claimer.slot_freed)
         self._grace_is_over = False
         self._has_let_go = False
         self._capacity = Capacity(
@@ -71,7 +76,7 @@ class Worker:
 
     def loops(self) -> Iterable[Coroutine[object, object, object]]:
         """Return what has to run for as long as the worker works, each in a task of the engine's."""
-        return (
+        loops: list[Coroutine[object, object, object]] = [
             self._reporter.batcher.run(),
             self._reporter.batcher.busy.run(),
             self._claimer.run(),
@@ -80,7 +85,10 @@ class Worker:
             self._leases.renew(),
             self._leases.watch(),
             self._start_trouble.run(),
-        )
+        ]
+        if self._thread_limit is not None:
+            loops.append(self._thread_limit.run())
+        return loops
 
     @property
     def in_flight(self) -> InFlight:

@@ -122,7 +122,7 @@ def _in_flight(in_flight: InFlight) -> Iterator[_Family]:
         "order_engine_orders_in_flight_limit",
         "gauge",
         "",
-        "Orders that this process may work on at once: its concurrency, or less where renewals are slow.",
+        "Orders that this process may work on at once: its concurrency, or less where renewals or threads allow less.",
         [_plain(in_flight.limit)],
     )
 
