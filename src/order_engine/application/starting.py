@@ -35,11 +35,13 @@ class Starter:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_turning = False
         self._turn_ends = inf
+        self._more_came = False
         self._begun = 0
 
     def start(self, attempts: Sequence[Attempt]) -> None:
         """Begin these, in this turn or in later ones."""
         if len(attempts) > 1:
+            self._more_came = self._is_turning
             self._take_turn()
         for attempt in attempts:
             self._create_task(attempt)
@@ -66,6 +68,11 @@ class Starter:
     def _turn_ended(self) -> None:
         self._is_turning = False
         self._turn_ends = inf
+        if self._more_came:
+            # Those take their first step right after this call.
+            self._more_came = False
+            self._turn_ends = self._clock.monotonic() + LONGEST_TURN_SECONDS
+            self._take_turn()
         if self._waiting:
             self._take_turn()
             # Those beyond would but wait again.
