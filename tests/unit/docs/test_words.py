@@ -137,6 +137,15 @@ def test_the_files_of_a_page_are_there(page: Path) -> None:
     assert sorted(set(missing) - MADE_FILES) == []
 
 
+def test_every_package_is_in_the_table_of_what_is_where() -> None:
+    """A newcomer finds each folder of the code under a question, and no folder that is gone."""
+    page = text_of(ROOT / "docs" / "explanation" / "architecture.md")
+    table = page.partition("## What is where")[2].partition("\n## ")[0]
+    named = {word.rpartition("/")[2] for word in re.findall(r"`([\w/]+)`", table)}
+    sources = (ROOT / "src" / "order_engine", ROOT / "src" / "adapters" / "order_engine_adapters")
+    assert named == {package.parent.name for source in sources for package in source.glob("*/__init__.py")}
+
+
 @every_page
 def test_the_modules_of_a_page_are_there(page: Path) -> None:
     """With what is named in them."""
