@@ -177,7 +177,13 @@ async def test_an_empty_id_is_none() -> None:
         assert (await follower.events(1)).sent[0].type == "placed"
 
 
-@pytest.mark.parametrize("accepted", ["application/json", "text/html", "text/event-stream;q=0", "text/*;q=0, */*"])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "application/json", "text/html", "text/event-stream;q=0", "text/*;q=0, */*", "application/problem+json;q=0",
+        "application/problem+json, text/html",
+    ],
+)  # fmt: skip
 async def test_a_client_that_excludes_event_streams(accepted: str) -> None:
     """406."""
     async with serving() as service:
@@ -250,6 +256,7 @@ async def test_what_clients_send_besides() -> None:
             [("accept", "text/event-stream, application/json;q=0.9, */*;q=0.1"), ("cache-control", "no-store")],
             [("accept", "text/event-stream;charset=utf-8"), ("x-requested-with", "XMLHttpRequest")],
             [("accept", "*/*"), ("content-type", "text/event-stream"), ("pragma", "no-cache")],
+            [("accept", "application/problem+json")],
             [],
         ]:
             response = await service.client.send("HEAD", "/events?_=1764560000000", fields)

@@ -29,8 +29,8 @@ from order_engine_adapters.http.event_texts import (
 )
 from order_engine_adapters.http.last_event_ids import foreign_id, last_event_id, last_position
 from order_engine_adapters.http.limits import HttpLimits
-from order_engine_adapters.http.negotiation import Form, preferred_form
-from order_engine_adapters.http.requests import path_order_id
+from order_engine_adapters.http.negotiation import Form, names_only, preferred_form
+from order_engine_adapters.http.requests import PROBLEM_TYPE, path_order_id
 from order_engine_adapters.http.resources import within
 from order_engine_adapters.http.stream import OrderStream, Stream, StreamWriter, send_head
 from order_engine_adapters.http.streams_open import OpenStreams
@@ -227,7 +227,10 @@ class EventEndpoints:
 
 
 def _check(scope: Scope) -> None:
-    """Raise where the client excludes streams."""
-    if preferred_form(scope, FORM) is None:
+    """Raise where the client excludes streams.
+
+    Generated clients name the form of the errors alone, where that of the answer is no JSON.
+    """
+    if preferred_form(scope, FORM) is None and not names_only(scope, PROBLEM_TYPE):
         message = "The answer is text/event-stream, which the Accept field excludes."
         raise NotAcceptable(message)

@@ -41,6 +41,12 @@ def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
     return best if _quality(best, ranges) > 0 else None
 
 
+def names_only(scope: Scope, media_type: bytes) -> bool:
+    """Whether the Accept field names this media type and nothing else."""
+    ranges = list(_ranges(b",".join(header_values(scope, b"accept"))))
+    return bool(ranges) and all(each.media_type == media_type and each.quality > 0 for each in ranges)
+
+
 def _ranges(accepted: bytes) -> Iterator[_Range]:
     for text in accepted.split(b",", MOST_RANGES)[:MOST_RANGES]:
         media_type, *rest = (part.strip().lower() for part in text.split(b";"))

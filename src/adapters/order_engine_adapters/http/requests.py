@@ -22,7 +22,8 @@ from order_engine_adapters.http.errors import (
 from order_engine_adapters.http.limits import HttpLimits
 
 JSON_TYPE: Final = b"application/json"
-RELATED_TYPES: Final = (JSON_TYPE, b"application/problem+json")
+PROBLEM_TYPE: Final = b"application/problem+json"
+RELATED_TYPES: Final = (JSON_TYPE, PROBLEM_TYPE)
 LINES_TYPES: Final = (
     b"application/x-ndjson",
     b"application/ndjson",
