@@ -70,6 +70,12 @@ def test_every_object_has_a_name() -> None:
             assert path[:2] == ("components", "schemas"), path
 
 
+def test_no_plain_text_has_a_name() -> None:
+    """Some generators then give that name to every text, others wrap it into a class of its own."""
+    schemas = made()["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if schema.get("type") == "string" and "enum" not in schema] == []
+
+
 def test_only_sets_that_never_grow_are_closed() -> None:
     """There will be no other status. Codes, types of events, states and actions get more, which clients live with."""
     closed = {path[2:] for path, part in parts(made()) if "enum" in part and path[-1] != "properties"}

@@ -60,14 +60,13 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
             "header", "If-None-Match", TAGS, "304 without a body where one of these tags is still that of the answer."
         )
         | {"example": '"3"'},
+        # The query in words alone: a parameter of nearly the same name would rename this one in generated clients.
         "LastEventId": _parameter(
-            "header", "Last-Event-ID", {"type": "string"}, "Go on after this event: the last `id` that was received."
-        ),
-        "LastEventIdInQuery": _parameter(
-            "query",
-            "lastEventId",
+            "header",
+            "Last-Event-ID",
             {"type": "string"},
-            "The same, from clients that cannot set the header field, which goes before this. Also `last-event-id`.",
+            "Go on after this event: the last `id` that was received. A client that cannot set the field sends "
+            "`lastEventId` or `last-event-id` in the query.",
         ),
         "Prefer": {
             **_parameter(

@@ -40,7 +40,7 @@ def amount(limits: ContentLimits) -> str:
     largest = str(int(limits.amount_maximum))
     decimals = rf"\.[0-9]{{1,{limits.amount_decimals}}}0*|" if limits.amount_decimals else ""
     below = "|".join(_below(largest))
-    exponent = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[Ee][+-]?[0-9]+"
+    exponent = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[Ee](?:\+|-)?[0-9]+"
     return rf"^(?:-?0(?:\.0+)?|(?:{below})(?:{decimals}\.0+)?|{largest}(?:\.0+)?|{exponent})$"
 
 

@@ -45,7 +45,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Follow all orders",
         description="Server-sent events of all orders from now on, or after `Last-Event-ID`. Each order's events come "
         "in order; nothing is lost or repeated over a resume.",
-        parameters=("LastEventId", "LastEventIdInQuery"),
+        parameters=("LastEventId",),
         answers={200: _STREAM},
         refusals=("invalid_header", "invalid_query", *ASKING),
     ),
@@ -55,7 +55,7 @@ WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
         summary="Follow an order",
         description="Server-sent events of one order from its first, or after `Last-Event-ID`. The stream ends with "
         "the order; a reconnect after that gets 204, which tells an EventSource to stop.",
-        parameters=("OrderInPath", "LastEventId", "LastEventIdInQuery"),
+        parameters=("OrderInPath", "LastEventId"),
         answers={200: _STREAM, 204: empty_answer("The order has ended, and all of its events were received.")},
         refusals=("invalid_header", "invalid_query", *ABOUT_ONE),
     ),

@@ -22,7 +22,7 @@ def answers() -> Mapping[str, Schema]:
     return {
         "OrderCreated": received(
             {
-                "message": {**TEXT, "const": "Order created successfully"},
+                "message": {**TEXT, "description": "`Order created successfully`, for people."},
                 "order_id": {**TEXT, "description": "Where the server made it."},
             },
             "The order is stored.",
@@ -84,10 +84,10 @@ def _metrics() -> Mapping[str, Schema]:
 def _health() -> Mapping[str, Schema]:
     limited = "Absent where the whole concurrency is."
     return {
-        "Liveness": received({"status": {**TEXT, "const": "alive"}}, "The process is alive."),
+        "Liveness": received({"status": {**TEXT, "description": "`alive`"}}, "The process is alive."),
         "Readiness": received(
             {
-                "status": {**TEXT, "const": "ready"},
+                "status": {**TEXT, "description": "`ready`"},
                 "limited_by": open_set(["renewals"], f"What keeps orders at once below the concurrency. {limited}"),
                 "orders_at_once": {**NUMBER, "description": f"How many orders are worked on at once. {limited}"},
             },

@@ -9,27 +9,36 @@ from order_engine.wire.intake import REQUIRED
 from order_engine_adapters.http.openapi import patterns
 from order_engine_adapters.http.openapi.schemas.shapes import Schema, or_null, reference, sent
 
+IDENTIFIER = (
+    "Letters, marks, numbers, punctuation, symbols and, inside, the space and the joiners U+200C and U+200D; no "
+    "control, other format, surrogate, private-use or other separator character, and no noncharacter, of which the "
+    "expression names those of ASCII alone. Case counts."
+)
+
 
 def placements(limits: ContentLimits) -> Mapping[str, Schema]:
-    """Return these schemas by their names."""
-    return {
-        "OrderPlacement": _placement(limits),
-        "OrderId": _order_id(limits),
-        "Identifier": _identifier(limits),
-        "Amount": _amount(limits),
-        "Attributes": _attributes(limits),
-    }
+    """Return these schemas by their names.
+
+    Texts have none: a generator that makes types of them gives every text of the document the name of the first.
+    """
+    return {"OrderPlacement": _placement(limits), "Amount": _amount(limits), "Attributes": _attributes(limits)}
 
 
 def _placement(limits: ContentLimits) -> Schema:
+    order_id = _text(limits, patterns.ORDER_ID)
     members: Mapping[str, Schema] = {
-        "order_id": or_null(reference("OrderId"), "Made by the server where it is absent."),
-        "user_id": reference("Identifier"),
+        "order_id": or_null(
+            order_id,
+            'Made by the server where it is absent. As an id of a user, and without "/", and neither "." nor "..": a '
+            "URL path carries it back.",
+        ),
+        "user_id": {**_text(limits, patterns.IDENTIFIER), "description": IDENTIFIER},
         "item_ids": {
             "type": "array",
-            "items": reference("Identifier"),
+            "items": _text(limits, patterns.IDENTIFIER),
             "maxItems": limits.items,
-            "description": "Repeats are allowed; the order counts. Empty for a gift card or a fee.",
+            "description": "Each as an id of a user. Repeats are allowed; the order counts. Empty for a gift card or a "
+            "fee.",
         },
         "total_amount": reference("Amount"),
         "currency": or_null({"type": "string", "pattern": patterns.CURRENCY}, "As in ISO 4217; kept in upper case."),
@@ -38,26 +47,8 @@ def _placement(limits: ContentLimits) -> Schema:
     return sent(members, "An order as a client places it. Null is absent.", required=REQUIRED)
 
 
-def _identifier(limits: ContentLimits) -> Schema:
-    return {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": limits.identifier_characters,
-        "pattern": patterns.IDENTIFIER,
-        "description": "Letters, marks, numbers, punctuation, symbols and, inside, the space and the joiners U+200C "
-        "and U+200D; no control, other format, surrogate, private-use or other separator character, and no "
-        "noncharacter, of which the expression names those of ASCII alone. Case counts.",
-    }
-
-
-def _order_id(limits: ContentLimits) -> Schema:
-    return {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": limits.identifier_characters,
-        "pattern": patterns.ORDER_ID,
-        "description": 'As an Identifier, and without "/", and neither "." nor "..": a URL path carries it back.',
-    }
+def _text(limits: ContentLimits, pattern: str) -> Schema:
+    return {"type": "string", "minLength": 1, "maxLength": limits.identifier_characters, "pattern": pattern}
 
 
 def _amount(limits: ContentLimits) -> Schema:
