@@ -21,7 +21,7 @@ from order_engine_adapters.wiring.variables import variable
 from tests.unit.application.bench import Bench, Work
 from tests.unit.docs.pages import PAGES, ROOT, name_of, spans, text_of
 
-OTHERS_FLAGS: Final[Mapping[str, str]] = {"--no-buffer": "curl"}
+OTHERS_FLAGS: Final[Mapping[str, str]] = {"--config-file": "schemathesis", "--no-buffer": "curl"}
 OTHERS_WORDS: Final[Mapping[str, str]] = {
     "autovacuum_naptime": "PostgreSQL",
     "batch_size": "PgQueuer",
