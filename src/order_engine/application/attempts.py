@@ -126,6 +126,7 @@ class Attempts:
         self._bounds: dict[Bound, int] = {}
         self.limit = slots
         """How many attempts may be under way now: as many as there are slots, or less."""
+        self._renewals_bound = False
         self._promised = 0
         self._running: dict[tuple[str, int], Attempt] = {}
         self.own_leases = OwnLeases(self._running)
@@ -149,6 +150,7 @@ class Attempts:
         """Let at most so many attempts be under way. Those that are more go on; nothing is claimed meanwhile."""
         self._bounds[by] = min(limit, self.slots)
         self.limit = min(self._bounds.values())
+        self._renewals_bound = self.bound(Bound.RENEWALS) == self.limit < self.slots
         self._update()
 
     def is_kept_by(self, bound: Bound) -> bool:
@@ -243,7 +245,7 @@ class Attempts:
         free = self.free > 0
         if free is not self._has_free_slot.is_set():
             (self._has_free_slot.set if free else self._has_free_slot.clear)()
-        kept = not free and self.is_kept_by(Bound.RENEWALS)
+        kept = not free and self._renewals_bound
         if kept is not self._kept_by_renewals.is_set():
             (self._kept_by_renewals.set if kept else self._kept_by_renewals.clear)()
         none = not self._promised and not self._running
