@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from tests.integration.postgres.followed import Follower, Part, check_nothing_un
 from tests.integration.postgres.pair import Pair, running_pair
 from tests.integration.service import Service, ask
 from tests.integration.wire_orders import wire_orders
+from tests.postgres_server import versions_to_test
 
 LAST: Final = "the-last-order"
 LOOK_SECONDS: Final = 0.05
@@ -45,6 +47,9 @@ class Plan:
     orders_per_second: float
     fail_overs: int
     is_synchronous: bool
+    synchronous_commit: str = "on"
+    is_oldest: bool = False
+    """Whether the servers are of the oldest version that is there, instead of the newest."""
     hosts: bool = False
     missing_seconds: float = 0.0
     clock_behind_seconds: float = 0.0
@@ -163,11 +168,21 @@ class Drill:
         return [member.address for member in self._members if member.address]
 
 
+def pair_for(plan: Plan) -> AbstractAsyncContextManager[Pair]:
+    """Run the two servers that a plan is for."""
+    return running_pair(
+        is_synchronous=plan.is_synchronous,
+        synchronous_commit=plan.synchronous_commit,
+        hosts=plan.hosts,
+        chosen=next(iter(versions_to_test()), None) if plan.is_oldest else None,
+    )
+
+
 async def main() -> None:
     """Run as long as the command line says, and print what became of the orders."""
     plan, begun = _plan(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="failover-") as folder:
-        async with running_pair(is_synchronous=plan.is_synchronous, hosts=plan.hosts) as pair:
+        async with pair_for(plan) as pair:
             drill = Drill(Path(folder), pair, plan)
             findings = await drill.run()
     sys.stdout.write(
@@ -184,6 +199,8 @@ def _plan() -> Plan:
     parser.add_argument("--orders-per-second", type=float, default=50.0)
     parser.add_argument("--seconds-between-fail-overs", type=float, default=20.0)
     parser.add_argument("--asynchronous", action="store_true", help="default: commits wait for the standby")
+    parser.add_argument("--synchronous-commit", choices=("on", "remote_write", "remote_apply"), default="on")
+    parser.add_argument("--oldest", action="store_true", help="the oldest PostgreSQL that is here, not the newest")
     parser.add_argument(
         "--missing-seconds", type=float, default=0.0, help="what the standby has not when it is promoted"
     )
@@ -198,6 +215,8 @@ def _plan() -> Plan:
         orders_per_second=given.orders_per_second,
         fail_overs=max(1, round(seconds / given.seconds_between_fail_overs)),
         is_synchronous=not given.asynchronous,
+        synchronous_commit=given.synchronous_commit,
+        is_oldest=given.oldest,
         hosts=given.hosts,
         missing_seconds=given.missing_seconds,
         clock_behind_seconds=given.clock_behind_seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -135,9 +136,14 @@ async def _ask(server: Server, sql: str) -> Sequence[asyncpg.Record]:
 
 
 @asynccontextmanager
-async def running_pair(*, is_synchronous: bool, hosts: bool = False) -> AsyncIterator[Pair]:
-    """Run a primary and a standby as long as the context lasts."""
-    with running_server(DURABLE) as server:
+async def running_pair(
+    *, is_synchronous: bool, synchronous_commit: str = "on", hosts: bool = False, chosen: Path | None = None
+) -> AsyncIterator[Pair]:
+    """Run a primary and a standby as long as the context lasts, by the `chosen` programs or the newest.
+
+    `synchronous_commit` says what a commit waits for at a synchronous standby.
+    """
+    with running_server({**DURABLE, "synchronous_commit": synchronous_commit}, chosen=chosen) as server:
         async with TcpProxy(server.url) as proxy:
             pair = Pair(server, proxy, is_synchronous=is_synchronous, hosts=hosts)
             try:

@@ -15,7 +15,7 @@ from order_engine_adapters import open_engine
 from order_engine_adapters.postgres.connecting import parse
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.crash_rounds import fresh_seed
-from tests.integration.postgres.failover import Drill, Plan
+from tests.integration.postgres.failover import Drill, Plan, pair_for
 from tests.integration.postgres.pair import running_pair
 
 HOUR: Final = 3600.0
@@ -33,20 +33,22 @@ ONE: Final = Plan(orders=120, orders_per_second=40, fail_overs=1, is_synchronous
     "plan",
     [
         replace(ONE, hosts=True, freezes=True),
-        replace(ONE, clock_behind_seconds=HOUR),
+        replace(ONE, clock_behind_seconds=HOUR, synchronous_commit="remote_apply"),
         replace(ONE, is_synchronous=False, missing_seconds=0.5),
+        replace(ONE, synchronous_commit="remote_write", is_oldest=True),
     ],
-    ids=["list-of-hosts-and-frozen-primary", "one-address-and-clock-behind", "asynchronous"],
+    ids=["list-of-hosts-and-frozen-primary", "one-address-and-clock-behind", "asynchronous", "oldest-version"],
 )
 async def test_fail_over_under_load(tmp_path: Path, plan: Plan) -> None:
     """Services, clients and a reader go on at the new primary, and every promise is held.
 
-    With a synchronous standby nothing that was acknowledged or told is lost, whatever its clock says. With an
+    With a synchronous standby nothing that was acknowledged or told is lost, whatever its clock says, and whatever
+    commits wait for there. With an
     asynchronous one exactly those orders are missing that the old primary had and the standby had not; when they are
     placed again, no token is given again. The reader gets each event of the history that goes on once, or an error,
     after which it begins again.
     """
-    async with running_pair(is_synchronous=plan.is_synchronous, hosts=plan.hosts) as pair:
+    async with pair_for(plan) as pair:
         drill = Drill(tmp_path, pair, plan)
         findings = await drill.run()
     assert findings.orders == plan.orders + 1
