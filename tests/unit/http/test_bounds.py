@@ -17,9 +17,9 @@ from order_engine_adapters.http.requests import DISCARDED_BYTES, read_body
 from order_engine_adapters.http.splitting import ArraySplitter, LineSplitter, Splitter
 from tests.unit.http.client import JSON_BODY
 from tests.unit.http.following import following
+from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
 from tests.unit.http.serving import serving, text
 from tests.unit.http.test_origins import SHOP, granted
-from tests.unit.http.test_protocol import GET, PLAIN, body, connected, saying, start
 
 PART = 64 * 1024
 PARTS = DISCARDED_BYTES // PART

@@ -22,9 +22,9 @@ from tests.unit.application.bench import Bench
 from tests.unit.http.batches import BATCH, LINES, codes, items, send_batch
 from tests.unit.http.client import JSON_BODY, NDJSON_BODY
 from tests.unit.http.hostile import CONNECTIONS, PART_BYTES, REQUESTS, Hostile, filled, order_with
+from tests.unit.http.line import Line
 from tests.unit.http.loop_watch import LIMIT_SECONDS, Step, limit_seconds, watch
 from tests.unit.http.serving import Service, order, serving, text
-from tests.unit.http.test_protocol import Line
 
 SECONDS: Final = 120.0
 """Nothing takes as long: the limit is against hanging."""

@@ -1,0 +1,128 @@
+"""A connection below ASGI, on a transport without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from order_engine_adapters.http.connections import Connections
+from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.protocol import Protocol
+
+DATE = (b"date", b"Sun, 22 Nov 2026 19:00:00 GMT")
+GET = b"GET /orders/x%20y?limit=1 HTTP/1.1\r\nHost: shop\r\nX-Y: z \r\n\r\n"
+PLAIN = [(b"content-length", b"2")]
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written, each write by itself."""
+
+    def __init__(self) -> None:
+        """Begin open."""
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.reading = True
+        self.ended = ""
+        self.unsent = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep it."""
+        self.writes.append(bytes(data))
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
+        """Return two addresses."""
+        return {"peername": ("192.0.2.1", 4711), "sockname": ("192.0.2.2", 80)}.get(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        """Return what the test says: as a rule that all is sent."""
+        return self.unsent
+
+    def can_write_eof(self) -> bool:
+        """Return that it can."""
+        return True
+
+    def write_eof(self) -> None:
+        """Note it."""
+        self.ended = "eof"
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self.ended in {"closed", "aborted"}
+
+    def close(self) -> None:
+        """Note it."""
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        """Note it."""
+        self.ended = "aborted"
+
+    def pause_reading(self) -> None:
+        """Note it."""
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        """Note it."""
+        self.reading = True
+
+
+class Line:
+    """A connection to an application."""
+
+    def __init__(self, app: ASGIApp, watch: Connections | None = None) -> None:
+        """Connect."""
+        config = uvicorn.Config(app, ws="none", lifespan="off", interface="asgi3", log_config=None)
+        state = ServerState()
+        state.default_headers = [DATE]
+        self.wire = Wire()
+        self.tasks = state.tasks
+        self.protocol = Protocol(
+            watch or Connections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop()
+        )
+        self.protocol.connection_made(self.wire)
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, and let the application do what it can."""
+        self.protocol.data_received(data)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let the application do what it can."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def connected(app: ASGIApp, watch: Connections | None = None) -> AsyncIterator[Line]:
+    """Give a connection; afterwards nothing of the application may run on."""
+    line = Line(app, watch)
+    yield line
+    line.protocol.connection_lost(None)
+    await line.settle()
+    assert not line.tasks
+
+
+def start(status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Message:
+    """Return the message that begins an answer."""
+    return {"type": "http.response.start", "status": status, "headers": headers or []}
+
+
+def body(part: bytes, *, more: bool = False) -> Message:
+    """Return the message with a part of its body."""
+    return {"type": "http.response.body", "body": part, "more_body": more}
+
+
+def saying(*messages: Message) -> ASGIApp:
+    """Return an application that answers with these messages."""
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
+        for message in messages:
+            await send(message)
+
+    return app
