@@ -14,7 +14,7 @@ from order_engine_adapters.postgres.floors import BEFORE_ALL, WHOLE_LOOK_SECONDS
 from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PLACE_BACK = "UPDATE {schema}.orders SET updated_at = updated_at - interval '1 minute' WHERE version = 1"
+PLACE_BACK = "UPDATE {{schema}}.orders SET updated_at = updated_at - interval '{} seconds' WHERE version = 1"
 
 
 @pytest.mark.parametrize("lease_seconds", [1.0, 30.0, 900.0])
@@ -40,11 +40,35 @@ async def test_what_committed_late_is_found_by_a_whole_look(monkeypatch: pytest.
     async with harness(target) as opened:
         assert await _claim(opened, "claim-1") == []
         await opened.repository.add([placement("late")])
-        await execute(target, PLACE_BACK)
+        await execute(target, PLACE_BACK.format(60))
         await opened.repository.add([placement("usual")])
         assert await _claim(opened, "claim-2") == ["usual"]
         monkeypatch.setattr(floors.Floor, "to_begin_at", lambda *_: BEFORE_ALL)
         assert await _claim(opened, "claim-3") == ["late"]
+
+
+async def test_what_committed_a_little_late_is_found_at_once() -> None:
+    """No call of ours takes ten seconds from the time that it stamps to its commit."""
+    target = await new_schema(manual_time=True)
+    async with harness(target) as opened:
+        assert await _claim(opened, "claim-1") == []
+        await opened.repository.add([placement("late")])
+        await execute(target, PLACE_BACK.format(9))
+        assert await _claim(opened, "claim-2") == ["late"]
+
+
+async def test_the_longest_due_goes_first_where_no_lease_has_ended() -> None:
+    """New orders and retries have one queue, whichever was placed first."""
+    async with harness(await new_schema(manual_time=True)) as opened:
+        await opened.repository.add([placement("retried")])
+        (retried,) = (await opened.repository.claim(terms("claim-1", lease_seconds=1000))).orders
+        await opened.repository.apply([Command("retried", Action.RETRY, retried.token, delay=50, reason="later")])
+        for name in ("before", "after"):
+            await opened.advance(40)
+            await opened.repository.add([placement(name)])
+        await opened.advance(40)
+        taken = [await _claim(opened, f"claim-{number}", limit=1) for number in range(2, 5)]
+        assert taken == [["before"], ["retried"], ["after"]]
 
 
 async def test_a_backlog_is_claimed_in_portions_to_its_end() -> None:

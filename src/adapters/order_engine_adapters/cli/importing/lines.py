@@ -93,7 +93,7 @@ class OrderFile:
                 whole = text.endswith(b"\n") or len(text) < self._longest + LINE_END
                 if not whole or len(text.rstrip(b"\r\n")) > self._longest:
                     self._skip_line(text)
-                    yield TooLong(number, text[:BEGINNING])
+                    yield TooLong(number, text.rstrip(b"\r\n")[:BEGINNING])
                 elif text.strip(BLANK):
                     yield Line(number, text.removesuffix(b"\n").removesuffix(b"\r"))
         except DAMAGE as error:

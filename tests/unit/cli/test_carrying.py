@@ -1,0 +1,96 @@
+"""How an import waits for a target that takes nothing: longer and longer, but not for ever, and anew after progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.importing.carrying import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Carrier
+from order_engine_adapters.cli.importing.lines import OrderFile
+from order_engine_adapters.cli.importing.progress import Tally
+from order_engine_adapters.cli.importing.refused import RefusedLines
+from order_engine_adapters.cli.outcomes import Line, Outcome, Placed, Trouble
+
+PATIENCE_SECONDS = 10.0
+LINES = [Line(number, b'{"order_id":"%d"}' % number) for number in range(1, 4)]
+
+
+class SlowTarget:
+    """Takes one line at those of its calls that it is told, and nothing at the others. Time passes by waiting only."""
+
+    def __init__(self, *takes_at: int, retry_after: float = 0.0) -> None:
+        """Begin at no time."""
+        self.now = 0.0
+        self.waits: list[float] = []
+        self._takes_at = takes_at
+        self._retry_after = retry_after
+        self._calls = 0
+
+    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+        """Take the first line, or none."""
+        self._calls += 1
+        if self._calls in self._takes_at:
+            return [Placed(replayed=False)] * min(len(lines), 1)
+        message = "The service is busy."
+        raise Trouble(message, self._retry_after)
+
+    async def place_under_keys(self, lines: Sequence[object]) -> Sequence[Outcome]:
+        """Have nothing to do."""
+        assert not lines
+        return []
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+async def _carry(folder: Path, target: Any) -> Tally:  # noqa: ANN401 - the part of a target that an import needs
+    tally, path = Tally(), folder / "orders.jsonl"
+    path.write_bytes(b"")
+    with OrderFile(path, 1000) as file, RefusedLines(path) as refused:
+        carrier = Carrier(
+            target=target,
+            file=file,
+            refused=refused,
+            tally=tally,
+            longest_line=1000,
+            patience_seconds=PATIENCE_SECONDS,
+            monotonic=lambda: target.now,
+        )
+        await carrier.carry(LINES)
+    return tally
+
+
+async def test_patience_and_waits_begin_anew_with_each_line_that_is_taken(folder: Path) -> None:
+    """However long the whole takes; who is asked again after progress is asked soon."""
+    target = SlowTarget(6, 12, 18)
+    assert (await _carry(folder, target)).new == len(LINES)
+    assert target.now > PATIENCE_SECONDS
+    assert target.waits.count(FIRST_WAIT_SECONDS) == len(LINES)
+
+
+async def test_a_target_that_takes_nothing_is_given_up(folder: Path) -> None:
+    """After as long as was said, and no pause is longer than the longest."""
+    target = SlowTarget()
+    with pytest.raises(Ending, match=r"is busy\. So far 0 orders"):
+        await _carry(folder, target)
+    assert PATIENCE_SECONDS - LONGEST_WAIT_SECONDS < target.now <= PATIENCE_SECONDS
+    assert target.waits == sorted(target.waits)
+    assert target.waits[0] == FIRST_WAIT_SECONDS
+    assert max(target.waits) == LONGEST_WAIT_SECONDS
+
+
+async def test_a_target_says_how_long_to_wait(folder: Path) -> None:
+    """Longer than the pauses of our own, if it says so; who says longer than our patience is given up at once."""
+    target = SlowTarget(3, 4, 5, retry_after=4.0)
+    await _carry(folder, target)
+    assert target.waits[:2] == [4.0, 4.0]
+    target = SlowTarget(3, 4, 5, retry_after=PATIENCE_SECONDS + 1)
+    with pytest.raises(Ending):
+        await _carry(folder, target)
+    assert target.waits == []
