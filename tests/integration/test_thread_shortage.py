@@ -122,6 +122,9 @@ def limited(folder: Path, shortage: Shortage) -> Iterator[Limited]:
     """Give a service whose limit can be set."""
     if shortage.before and not _may_be_somebody_else(shortage.before):
         pytest.skip("this user may not start a process of a user that has no others")
+    most = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    if most != resource.RLIM_INFINITY and most < shortage.stack_bytes:
+        pytest.skip("this user may not have stacks so large")
     (folder / "shop.py").write_text(SHOP, encoding="utf-8")
     begin = BEGIN.format(stack=shortage.stack_bytes, program=PROGRAM, before=shortage.before)
     flags = ("--database-url", "sqlite:///orders.db", "--processor", "shop:work", "--threads", str(THREADS))

@@ -130,6 +130,8 @@ async def test_a_service_answers_while_migrations_run(tmp_path: Path) -> None:
             async with asyncio.timeout(60):
                 while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                     assert service.process.poll() is None
+            # Who waits there may be another test's process.
+            await asyncio.to_thread(wait_until, lambda: _answers(address), 60, "it answers")
             await asyncio.to_thread(expect_early_answers, address)
             assert not service.output
             await other.execute("COMMIT")
@@ -210,6 +212,13 @@ def _restart_one_without_connections(
         execute("ALTER DATABASE shop ALLOW_CONNECTIONS true")
         service.signal()
         assert service.wait() == 0
+
+
+def _answers(address: str) -> bool:
+    try:
+        return ask(address, "GET", "/livez").status == 200
+    except OSError:
+        return False
 
 
 def _metrics_text(address: str, key: str | None = None) -> str:
