@@ -44,6 +44,7 @@ class Capacity:
         self._renewed = 0
         self._renewed_before = 0
         self._without_lease = 0
+        self._disturbed = False
         self._reported = attempts.slots + 1
         self._limited = False
         self._attempts.set_bound(Bound.RENEWALS, UNPROVEN)
@@ -66,6 +67,7 @@ class Capacity:
         """Measure a round from now on."""
         self._seconds = 0.0
         self._renewed = 0
+        self._disturbed = False
         # Those that were given up keep a slot and have no lease: they take no other order's place here.
         self._without_lease = sum(attempt.given_up for attempt in self._attempts)
 
@@ -79,8 +81,14 @@ class Capacity:
         if self._seconds > self._interval / 2:
             self._set(min(self._attempts.bound(Bound.RENEWALS), self._carried + self._without_lease))
 
+    def disturbed(self) -> None:
+        """Note that this process stood still in this round, which shows nothing then: the limit stays as it is."""
+        self._disturbed = True
+
     def round_ends(self) -> None:
         """Adapt to a whole round."""
+        if self._disturbed:
+            return
         self._renewed_before = self._renewed
         self._set(min(self._carried, max(UNPROVEN, 2 * self._renewed)) + self._without_lease)
 

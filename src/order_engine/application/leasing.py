@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import NoReturn
 
 from order_engine.application.adaptive_limit import AdaptiveLimit
@@ -40,6 +41,11 @@ class Leases:
         self._capacity = capacity
         self._batch = AdaptiveLimit(surroundings.options.batch_orders, surroundings.seconds_to_be_heard / 2)
         self._busy: list[Attempt] = []
+        options = surroundings.options
+        limits = [options.lease_seconds, options.attempt_seconds]
+        self._watch_seconds = min(limit for limit in limits if limit > 0) / WATCHES
+        self._watched = inf
+        """When the watch last looked; infinite before it first did."""
 
     async def renew(self) -> NoReturn:
         """Renew all leases, every third of a lease."""
@@ -67,14 +73,12 @@ class Leases:
 
     async def watch(self) -> NoReturn:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
-        options = self._surroundings.options
-        limits = [options.lease_seconds, options.attempt_seconds]
-        interval = min(limit for limit in limits if limit > 0) / WATCHES
+        interval = self._watch_seconds
         while True:
             self._surroundings.availability.beat()
-            due = self._surroundings.clock.monotonic() + interval
+            self._watched = self._surroundings.clock.monotonic()
             await self._surroundings.clock.sleep(interval)
-            late = self._surroundings.clock.monotonic() - due
+            late = self._surroundings.clock.monotonic() - self._watched - interval
             if late > interval:
                 await self._go_on_after_a_block(late)
             for attempt in self._attempts:
@@ -113,13 +117,24 @@ class Leases:
                 self._batch.failed(self._surroundings.clock.monotonic() - began)
                 return False
             now = self._surroundings.clock.monotonic()
-            self._batch.answered(now - began)
-            self._capacity.renewed(len(attempts[start : start + size]), now - before)
+            if self._has_stood_still:
+                self._capacity.disturbed()
+            else:
+                self._batch.answered(now - began)
+                self._capacity.renewed(len(attempts[start : start + size]), now - before)
             before = now
             start += size
             # Many leases are many batches: let others work in between.
             await self._surroundings.clock.sleep(0)
         return True
+
+    @property
+    def _has_stood_still(self) -> bool:
+        """Whether this process stood still until just now: what came meanwhile says nothing about the repository.
+
+        What was received is seen before the watch has its turn.
+        """
+        return self._surroundings.clock.monotonic() - self._watched > 2 * self._watch_seconds
 
     async def _renew(self, attempts: Sequence[Attempt]) -> None:
         surroundings = self._surroundings

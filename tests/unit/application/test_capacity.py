@@ -11,7 +11,7 @@ import pytest
 from order_engine import Order, OrderEngine, Status
 from order_engine.application.capacity import UNPROVEN, InFlight
 from order_engine.domain.commands import ClaimTerms, Lease
-from order_engine.ports.observer import AttemptSuperseded, RenewalsLimitOrders
+from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, RenewalsLimitOrders
 from order_engine.ports.repository import Claimed, Renewed
 from order_engine_adapters.memory import MemoryRepository
 from tests.unit.application.bench import Bench, Options, Work, new_order, order_ids, takes
@@ -109,6 +109,55 @@ async def test_one_slow_renewal_of_few_leases_bounds_nothing_for_long() -> None:
         in_flight = engine.in_flight
         assert in_flight is not None
         assert in_flight == InFlight(800, 800, limited=False)
+
+
+class Waits(FaultyRepository):
+    """Takes 0.2 s for each lease, and then answers no renewal before it is told to."""
+
+    def __init__(self, bench: Bench) -> None:
+        """Answer at once for the time being."""
+        super().__init__(bench.store, bench.clock)
+        self._bench = bench
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.is_waiting = False
+
+    async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+        """Renew, and answer later."""
+        renewed = await super().renew(leases, seconds)
+        await self._bench.clock.sleep(0.2 * len(leases))
+        self.is_waiting = True
+        await self.answers.wait()
+        return renewed
+
+
+@pytest.mark.parametrize("orders", [10, 60])
+async def test_a_pause_of_the_process_is_no_slow_renewal(orders: int) -> None:
+    """A process that stood still while a renewal was answered takes as many orders as before when it goes on.
+
+    Be they as many as it can run, or as many as its repository renews in time.
+    """
+    bench = Bench()
+    repository = Waits(bench)
+    options = Options(concurrency=800, batch_orders=10, grace_seconds=0)
+    async with bench.engine(Work(takes(bench, 1000)), repository=repository, **options) as engine:
+        await _place(engine, bench, orders)
+        await bench.advance(60)
+        before = engine.in_flight
+        assert before is not None
+        assert before.limited is (orders > 50)
+        repository.answers.clear()
+        repository.is_waiting = False
+        while not repository.is_waiting:
+            await bench.advance(0.25)
+        bench.block(20)
+        repository.answers.set()
+        for _ in range(10):
+            await bench.advance(0.25)
+            after = engine.in_flight
+            assert after is not None
+            assert (after.limit, after.limited) == (before.limit, before.limited)
+    assert len(bench.facts.of(LoopBlocked)) == 1
 
 
 async def _place_more(engine: OrderEngine, bench: Bench, orders: int) -> None:
