@@ -52,6 +52,7 @@ class Fault(StrEnum):
     DISORDER = "callbacks out of order"
     ORDERS_LOCKED = "orders locked by a stranger"
     STORE_CLOCK_BACK = "repository's clock that is set back by hours"
+    RENEWALS_SLOW = "repository that is slow to renew leases"
 
 
 OF_CALLS: Final = (
@@ -99,7 +100,7 @@ LOSING: Final = frozenset(Fault) - frozenset(OF_CLIENTS) - frozenset(OF_THE_QUEU
 })  # fmt: skip
 
 ALL: Final = frozenset(Fault)
-ADDED: Final = frozenset({Fault.STORE_CLOCK_BACK})
+ADDED: Final = frozenset({Fault.STORE_CLOCK_BACK, Fault.RENEWALS_SLOW})
 """Classes that were added later. Each has a chance of its own, so that a seed without them tells what it always did."""
 PART_OF_SEEDS: Final = 0.5
 """Each class is left out of half of the seeds: bugs hide where everything fails at once ("swarm testing", A. Groce and

@@ -78,12 +78,20 @@ class Passage:
         elif (away := self._outages.of(self._caller.name)) is not None:
             self._meet(away, operation, call, answer)
         else:
-            world.loop.in_world(self._arrive, call, answer, delay=self._latency())
+            world.loop.in_world(self._arrive, call, answer, delay=self._latency() + self._extra(operation, order_ids))
         try:
             return await answer
         finally:
             # An error that is raised here would hold itself, by this frame and its future.
             del answer
+
+    def _extra(self, operation: str, order_ids: Sequence[str]) -> float:
+        """Return how much longer a call takes where the repository is slow to renew leases."""
+        in_time = self._world.plan.renewed_in_time
+        if in_time is None or operation != "renew":
+            return 0.0
+        self._world.tally[Fault.RENEWALS_SLOW] += 1
+        return len(order_ids) * self._world.plan.options.lease_seconds / 3 / in_time
 
     # What happens to a call
 

@@ -19,6 +19,9 @@ PART_THAT_WORKS_LONG: Final = 0.15
 """Of the seeds, those in which work takes about as long as a lease: leases are renewed then, and lost in the middle."""
 MOST_LONG_ORDERS: Final = 300
 LONG_FOR_EACH: Final = 5
+RENEWED_IN_TIME: Final = (10, 100)
+PART_SLOW_TO_RENEW: Final = 1 / 3
+"""Of the seeds in which renewals may be slow: in all of them work takes long, which is to be in few."""
 MOST_KILLERS: Final = 3
 """Of a seed in which nothing else takes an attempt away: then no neighbour of a killer may fail, and it is checked."""
 
@@ -50,6 +53,8 @@ class Plan:
     """How long faults happen; then the world is calm."""
     all_hear: bool
     """Whether every instance hears each bell, or only one."""
+    renewed_in_time: int | None
+    """How many leases of one process the repository renews in a third of a lease; None: it is quick."""
 
     def chance(self, name: str) -> Random:
         """Return a source of chance of its own for one part: one part's draws do not shift another's."""
@@ -61,7 +66,8 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
     random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
     likelihood = draw_likelihood(random, seed, wanted)
     lease = random.uniform(1, 6)
-    works_long = random.random() < PART_THAT_WORKS_LONG
+    renewed_in_time = _draw_renewed_in_time(seed) if likelihood[Fault.RENEWALS_SLOW] else None
+    works_long = random.random() < PART_THAT_WORKS_LONG or renewed_in_time is not None
     options = _draw_options(random, lease, likelihood, works_long=works_long)
     return Plan(
         seed=seed,
@@ -74,7 +80,14 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
         work_seconds=lease * random.uniform(0.5, 2.5) if works_long else lease / 4 * random.random() ** 3,
         trouble_seconds=lease * random.uniform(2, 4),
         all_hear=random.random() < 0.5,  # noqa: PLR2004 - an even chance
+        renewed_in_time=renewed_in_time,
     )
+
+
+def _draw_renewed_in_time(seed: int) -> int | None:
+    """Return how many leases are renewed in time in this seed, in which work takes long then; None in most seeds."""
+    random = Random(f"{seed}:renewed in time")  # noqa: S311 - to be repeated
+    return random.randint(*RENEWED_IN_TIME) if random.random() < PART_SLOW_TO_RENEW else None
 
 
 def _most_orders(options: EngineOptions, *, works_long: bool) -> int:

@@ -44,6 +44,8 @@ class Claimant:
         """When the last call ended that met a fault."""
         self.last_progress = 0.0
         """When it last began or reported something, or had no free slot."""
+        self.full_since = inf
+        """When it first had as many orders as it may run."""
         self.met_outage = False
         """Whether the store was away from everybody while it lived."""
         self.last_pause = -inf

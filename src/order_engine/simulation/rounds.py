@@ -6,13 +6,18 @@ did. A round ends as Failed when what it may take is spent, and not before (P2, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from order_engine.domain.events import VANISHED, Event, EventType
 from order_engine.simulation.record import Claimant, Ending, Run
-from order_engine.simulation.world import World
+from order_engine.simulation.world import Hold, World
 
+LEASES_TO_LEARN: Final = 4
+"""In so many leases a process has measured how fast its repository renews them, and lost what it had too much."""
+PART_TO_LOSE: Final = 1 / 4
+"""Of the leases that are renewed in time: so many may be lost later, where a larger call is tried in vain."""
 ENOUGH_TO_LOSE: Final = 1 / 3
 """The part of a lease that a process has to be in trouble for, if it shall be excused for having lost it."""
 OVERDUE: Final = "TimeoutError"
@@ -29,6 +34,8 @@ class Rounds:
         self._runs = {(order_id, run.order.token): run for order_id, runs in world.record.runs.items() for run in runs}
         self._max_attempts = world.plan.options.max_attempts
         self._max_deliveries = world.plan.options.max_deliveries
+        self._released: Counter[Claimant] = Counter()
+        """What each process has given back for no reason that was seen."""
 
     def judge(self, history: Sequence[Event]) -> None:
         """Go through one order's events."""
@@ -136,7 +143,7 @@ class Rounds:
             self._violate("P7", order_id, f"was released under token {token}, and its processor had failed")
             return
         hold = self._world.holds.get((order_id, token))
-        if hold is None or hold.claim_id in self._world.claim_troubles:
+        if hold is None or hold.claim_id in self._world.claim_troubles or self._was_learning(hold):
             return
         if self._locked_seconds(event, hold.since):
             return
@@ -144,13 +151,16 @@ class Rounds:
         if claimant.leaves_since <= until or claimant.met_outage or claimant.was_paused_since(hold.since):
             return
         since = hold.since - 2 * self._world.plan.latency - self._world.plan.options.lease_seconds
-        if claimant.last_fault < since and not claimant.trouble_between(since, until):
+        if claimant.last_fault >= since or claimant.trouble_between(since, until):
+            return
+        self._released[claimant] += 1
+        if self._released[claimant] > (self._world.plan.renewed_in_time or 0) * PART_TO_LOSE:
             self._violate("P7", order_id, f"was released under token {token} by {claimant.name} for no reason")
 
     def _judge_vanished(self, claim: Event, following: Event) -> None:
         """See that an attempt without a report is one whose process, or its calls, met with something."""
         hold = self._world.holds.get((claim.order_id, claim.token or 0))
-        if hold is None:
+        if hold is None or self._was_learning(hold):
             return
         until = self._seen[following.order_id, following.version]
         claimant = hold.claimant
@@ -165,6 +175,12 @@ class Rounds:
         if max(trouble + locked, self._world.claim_troubles.get(hold.claim_id, 0.0)) < enough:
             what = f"attempt {claim.token} vanished although nothing happened to {claimant.name}"
             self._violate("P7", claim.order_id, what)
+
+    def _was_learning(self, hold: Hold) -> bool:
+        """Whether a process could not know yet that its repository is too slow to renew one more lease."""
+        plan = self._world.plan
+        learnt = hold.claimant.full_since + LEASES_TO_LEARN * plan.options.lease_seconds
+        return plan.renewed_in_time is not None and hold.since < learnt
 
     def _locked_seconds(self, event: Event, since: float) -> float:
         """Return for how long the order of an event was locked by a stranger from a moment until then."""

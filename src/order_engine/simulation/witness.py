@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from order_engine.domain.order import Order, Status
 from order_engine.domain.suspects import company
 from order_engine.simulation.faults import Fault
 from order_engine.simulation.owners import Owner
 from order_engine.simulation.record import Claimant, Ending, Run
 from order_engine.simulation.world import World
+
+EASILY: Final = 1 / 2
+"""The part of the leases which a repository can renew in time that has to be made use of."""
 
 
 class Witness:
@@ -32,6 +37,8 @@ class Witness:
         runs.append(run)
         self.running[order.order_id, order.token] = run
         self._claimant.last_progress = run.began
+        if not self.has_free_slot:
+            self._claimant.full_since = min(self._claimant.full_since, run.began)
         if order.vanished:
             self._suspects += 1
             self._check_company(order)
@@ -43,7 +50,9 @@ class Witness:
     @property
     def has_free_slot(self) -> bool:
         """Whether fewer orders run than may, as far as it is seen from outside."""
-        return len(self.running) < self._world.plan.options.concurrency
+        plan = self._world.plan
+        renewed = plan.options.concurrency if plan.renewed_in_time is None else plan.renewed_in_time * EASILY
+        return len(self.running) < min(plan.options.concurrency, renewed)
 
     def ended(self, run: Run, ending: Ending) -> None:
         """See it end. In a dead process nothing is seen any more."""

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from order_engine.application.attempts import Attempts
+from order_engine.application.capacity import Capacity
 from order_engine.application.claiming import Claimer, UnansweredClaim
 from order_engine.application.doorbell import Doorbell
 from order_engine.domain.commands import ClaimTerms
+from order_engine.simulation import Fault, Sizes
 from order_engine.simulation.bells import QueueIsAway
 from tests.unit.application import planted as others
-from tests.unit.simulation.planted import BELLS, CRASHES, KILLERS, LOST_ANSWERS, OUTAGES, PROCESSORS, found
+from tests.unit.simulation.planted import (
+    BELLS,
+    CRASHES,
+    KILLERS,
+    LOST_ANSWERS,
+    OUTAGES,
+    PROCESSORS,
+    Circumstances,
+    found,
+)
+
+SLOW_RENEWALS: Final = Circumstances(
+    "slow renewals", {Fault.RENEWALS_SLOW: 1, Fault.PROCESSOR_SLOW: 0.3}, Sizes(orders=300, instances=3)
+)
+"""Repositories that renew few leases in time, and orders that take long."""
 
 found("concurrency", within=10)(others.claims_beyond_its_slots)
 found("P7", within=10)(others.no_poll)
@@ -102,3 +118,9 @@ def slots_wait_for_the_bell(patch: pytest.MonkeyPatch) -> None:
     """Do not claim again when slots become free, and poll only when none is."""
     patch.setattr(Claimer, "slot_freed", lambda _: None)
     patch.setattr(Claimer, "_has_reason", property(lambda self: bool(self._hints)))
+
+
+@found("P7", within=40, where=SLOW_RENEWALS)
+def claims_more_than_is_renewed(patch: pytest.MonkeyPatch) -> None:
+    """Claim as many orders as there are slots, however few leases the repository renews in time."""
+    patch.setattr(Capacity, "_set", lambda *_: None)

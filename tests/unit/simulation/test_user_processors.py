@@ -110,7 +110,10 @@ def test_a_processor_may_take_as_long_as_it_likes(seconds: float) -> None:
 
 
 def test_orders_of_the_users_own() -> None:
-    """Real ones, of up to hundreds of lines, under ids of their own."""
+    """Real ones, of up to hundreds of lines, under ids of their own.
+
+    Where two clients come at once with different contents, either may be the first: the items turned, or one more.
+    """
     real = _real_orders(50)
     seen: dict[str, Order] = {}
 
@@ -120,7 +123,9 @@ def test_orders_of_the_users_own() -> None:
     simulate(lambda: work, seeds=3, orders=lambda _, number: real[number], sizes=Sizes(orders=50))
     known = {order.order_id: order for order in real}
     assert seen
-    assert all(order.item_ids == tuple(known[order_id].item_ids) for order_id, order in seen.items())
+    for order_id, order in seen.items():
+        items = tuple(known[order_id].item_ids)
+        assert order.item_ids in {items, (*items[1:], *items[:1]), (*items, "another")}
 
 
 def test_orders_with_the_longest_ids_and_without_items() -> None:
