@@ -34,7 +34,7 @@ in `Retry-After` when to come back. Times are RFC 3339 in UTC with microseconds,
 
 Four optional parameters carry what an earlier answer gave, or what an earlier request was bound to: `cursor`, \
 `Last-Event-ID`, `If-Match` and `Idempotency-Key`. No schema tells a value that will be taken from one that was made \
-up: that is a 422, 400, 412 or 422.
+up, which is refused with 422, 400, 412 and 422.
 
 Objects in answers may get members, and sets of values that are not an `enum` may grow: a client passes over what it \
 does not know."""
@@ -89,7 +89,7 @@ def _info() -> Schema:
         "version": version("order-engine"),
         "summary": "Orders, each kept exactly once and driven to an end.",
         "description": ABOUT,
-        "contact": {"name": "Who runs this service"},
+        "contact": {"name": "The operator of this service"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
 
