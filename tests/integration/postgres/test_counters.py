@@ -106,6 +106,19 @@ async def test_writers_meanwhile_lose_nothing() -> None:
         assert await repository.statistics() == exact
 
 
+async def test_two_who_count_at_once_correct_once() -> None:
+    """The second one compares what the first has corrected, however long counting takes."""
+    target = await new_schema()
+    async with open_target(target) as repository:
+        await repository.add([placement("order")], terms("claim"))
+        await repository.apply([complete(order) for order in (await repository.get(["order"])).values()])
+    await execute(target, SPOIL)
+    await execute(target, SLOW)
+    found = await asyncio.gather(*(rebuild_counters(_url(target)) for _ in range(2)))
+    assert sorted(before.status_counts[Status.COMPLETED] for before, _ in found) == [1, 8]
+    assert (await _statistics(target)).status_counts[Status.COMPLETED] == 1
+
+
 async def test_an_open_transaction_does_not_hold_counting_up() -> None:
     """A host that has placed an order and not committed yet waits for nobody, and nobody for it."""
     target = await new_schema()

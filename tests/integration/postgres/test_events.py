@@ -18,6 +18,12 @@ from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute, new_repository, new_schema
 
+MANY_EVENTS = """
+INSERT INTO {schema}.events (order_serial, version, type, at)
+SELECT serial, version, 'placed', created_at FROM {schema}.contents, generate_series(2, number + 1) AS version
+ORDER BY version
+"""
+
 
 async def _follow(repository: PostgresRepository, cursor: Cursor | None, limit: int) -> tuple[list[Event], Cursor]:
     """Read pages until one is empty."""
@@ -176,6 +182,19 @@ async def test_reader_who_was_away_for_long(monkeypatch: pytest.MonkeyPatch) -> 
             assert [event.order_id for event in seen] == ["before", "seen"]
         finally:
             await connection.close()
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+async def test_reader_who_was_away_for_as_long_as_is_sorted(more: int) -> None:
+    """At the number of new events up to which they are sorted for every page, and beyond it, none is left out."""
+    target = await new_schema()
+    number = streaming.FEW_EVENTS + more
+    async with open_target(target) as repository:
+        await repository.add([placement("order")])
+        cursor = (await repository.events(None, 0)).next
+        await execute(target, MANY_EVENTS.replace("number", str(number)))
+        found, _ = await _follow(repository, cursor, 4000)
+        assert [event.version for event in found] == list(range(2, number + 2))
 
 
 async def test_dump_that_was_restored_elsewhere() -> None:

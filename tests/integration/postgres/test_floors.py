@@ -118,3 +118,16 @@ async def test_retries_leases_and_suspects_are_due_above_the_floor() -> None:
         await _claim(opened, "claim-4")
         await opened.advance(31)
         assert "vanished" in await _claim(opened, "claim-5")
+
+
+async def test_what_comes_next_to_an_own_lease_is_taken() -> None:
+    """Leases of one claim end at one time: a claim that passes over its own misses none of its neighbours."""
+    async with harness(await new_schema(manual_time=True)) as opened:
+        names = [f"order-{number}" for number in range(3)]
+        await opened.repository.add([placement(name) for name in names])
+        held = (await opened.repository.claim(terms("claim-1", lease_seconds=10))).orders
+        await opened.advance(11)
+        own = {(held[0].order_id, held[0].token)}
+        for number, name in enumerate(names[1:]):
+            claimed = await opened.repository.claim(terms(f"again-{number}", limit=1, running=own))
+            assert [order.order_id for order in claimed.orders] == [name]

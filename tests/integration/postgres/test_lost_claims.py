@@ -118,15 +118,20 @@ async def _dump(server: Server) -> AsyncIterator[Callable[[], str]]:
     dump = str(server.folder / "dump")
     server.dump("-Fc", "-n", "order_engine", "-f", dump)
     # The second in which a schema was made tells it from its restores.
-    async with asyncio.timeout(10):
-        while not await _a_second_has_passed(server.url):  # noqa: ASYNC110 - time tells nobody
-            await asyncio.sleep(0.05)
+    await _a_second_passes(server.url)
 
     def restore() -> str:
         server.restore_dump(server.url, "--clean", dump)
         return server.url
 
     yield restore
+
+
+async def _a_second_passes(url: str) -> None:
+    """Wait until the clock says another second than that in which the schema was made."""
+    async with asyncio.timeout(10):
+        while not await _a_second_has_passed(url):  # noqa: ASYNC110 - time tells nobody
+            await asyncio.sleep(0.05)
 
 
 async def _a_second_has_passed(url: str) -> bool:
@@ -164,6 +169,14 @@ async def test_no_token_is_given_twice(server: Server, goes_back: GoesBack) -> N
                 (applied,) = await repository.apply([complete(order)])
                 assert applied.refusal is None
                 await _check(repository, order_id)
+
+
+async def test_a_correction_of_the_time_begins_no_history(server: Server) -> None:
+    """It changes the row by which histories are told apart, and no token jumps."""
+    await _prepare(server.url)
+    await _a_second_passes(server.url)
+    await execute(parse(server.url), "SELECT order_engine.correct_time(now(), now())")
+    assert max(order.token for order in (await _claim_all(server.url, "claim")).values()) <= 2
 
 
 async def _check(repository: PostgresRepository, order_id: str) -> None:
