@@ -13,7 +13,7 @@ from order_engine_adapters.wiring.admitting import access_of
 from order_engine_adapters.wiring.keys import KeyFile, add_key
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example"])  # noqa: S104 - what is tried here
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example", "localhost.example"])  # noqa: S104 - tried here
 def test_other_machines_get_in_with_keys_or_by_wish(host: str) -> None:
     """An address that others reach is refused without either, and the sentence names both."""
     with pytest.raises(InvalidSetting, match=r"--api-keys-file .*--allow-anonymous"):
