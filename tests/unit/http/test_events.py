@@ -199,6 +199,7 @@ async def test_a_client_that_excludes_event_streams(accepted: str) -> None:
         "lastEventId={}", "last-event-id={}", "last_event_id={}", "Last-Event-ID={}", "lasteventid={}",
         "&lastEventId={}", "padding=true&lastEventId={}", "lastEventId={}&padding=true", "_=1764560000&lastEventId={}",
         "lastEventId=nonsense&lastEventId={}", "last-event-id=nonsense&lastEventId={}", "lastEventId={}&",
+        "stream=messages&lastEventId={}",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])

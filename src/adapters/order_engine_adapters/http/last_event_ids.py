@@ -22,9 +22,9 @@ ORDER_EVENT_ID: Final = re.compile("(0|[1-9][0-9]{0,8})-([0-9a-f]{16})")
 PARAMETERS: Final = ("lastEventId", "last-event-id")
 """The query parameters that are taken for the field, in any case, and with `_` for `-`."""
 SPELLINGS: Final = frozenset(name.lower() for name in PARAMETERS)
-PASSED_OVER: Final = frozenset({"_", "padding"})
-"""Parameters that clients add by themselves and that mean nothing: `_` so that no cache answers (jQuery), `padding` for
-browsers that would wait for more (event-source-polyfill)."""
+PASSED_OVER: Final = frozenset({"_", "padding", "stream"})
+"""Parameters that clients add by themselves and that mean nothing here: `_` so that no cache answers (jQuery),
+`padding` for browsers that would wait for more (event-source-polyfill), `stream` for one of several (r3labs/sse)."""
 
 
 def last_event_id(scope: Scope) -> str | None:
