@@ -6,12 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from math import inf
+from typing import TypeAlias
 
 from order_engine.application.attempts import Attempt
 from order_engine.ports.clock import Clock
 
 LONGEST_TURN_SECONDS = 0.05
 """So long attempts may begin in one turn of the event loop: whoever asks for `/livez` waits as long."""
+
+
+CreateTask: TypeAlias = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
 
 class Starter:
@@ -43,16 +47,24 @@ class Starter:
         if len(attempts) > 1:
             self._more_came = self._is_turning
             self._take_turn()
+        # Asked for once: before Python 3.12 each question is one to the system as well.
+        create_task = asyncio.get_running_loop().create_task
         for attempt in attempts:
-            self._create_task(attempt)
+            self._create_task(attempt, create_task)
+
+    def may_begin(self) -> bool:
+        """Whether this turn has time left for one more attempt, which begins then. Otherwise it waits for its turn."""
+        if self._turn_ends < inf and self._clock.monotonic() >= self._turn_ends:
+            return False
+        self._begun += 1
+        return True
 
     async def turn(self) -> None:
-        """Wait for a turn that has time left. To be awaited at the beginning of each attempt."""
-        while self._clock.monotonic() >= self._turn_ends:
+        """Wait for a turn that has time left."""
+        while not self.may_begin():
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn
-        self._begun += 1
 
     def _take_turn(self) -> None:
         """Measure the time from the first step of those that are started after this call."""
@@ -81,10 +93,10 @@ class Starter:
                 if not turn.done():
                     turn.set_result(None)
 
-    def _create_task(self, attempt: Attempt) -> None:
+    def _create_task(self, attempt: Attempt, create_task: CreateTask) -> None:
         beginning = self._begin(attempt)
         try:
-            attempt.task = asyncio.get_running_loop().create_task(beginning)
+            attempt.task = create_task(beginning)
         except Exception as error:  # noqa: BLE001 - a lack of memory, or whatever a task factory of the host's raises
             beginning.close()
             self._failed(attempt, error)

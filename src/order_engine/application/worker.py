@@ -214,7 +214,8 @@ class Worker:
         """Run the processor to its end. Whatever it raises is the attempt's outcome."""
         error: BaseException | None = None
         try:
-            await self._starter.turn()
+            if not self._starter.may_begin():
+                await self._starter.turn()
             attempt.begun = True
             if attempt.stop_reason is None:
                 result = await self._processor(attempt.order)
