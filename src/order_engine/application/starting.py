@@ -14,7 +14,6 @@ from order_engine.ports.clock import Clock
 LONGEST_TURN_SECONDS = 0.05
 """So long attempts may begin in one turn of the event loop: whoever asks for `/livez` waits as long."""
 
-
 CreateTask: TypeAlias = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
 
@@ -59,12 +58,13 @@ class Starter:
         self._begun += 1
         return True
 
-    async def turn(self) -> None:
-        """Wait for a turn that has time left."""
+    async def turn(self) -> float:
+        """Wait for a turn that has time left, and return when it came: the wait is not the attempt's time."""
         while not self.may_begin():
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             await turn
+        return self._clock.monotonic()
 
     def _take_turn(self) -> None:
         """Measure the time from the first step of those that are started after this call."""

@@ -215,7 +215,7 @@ class Worker:
         error: BaseException | None = None
         try:
             if not self._starter.may_begin():
-                await self._starter.turn()
+                attempt.started = await self._starter.turn()
             attempt.begun = True
             if attempt.stop_reason is None:
                 result = await self._processor(attempt.order)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from order_engine import EngineOptions, Order, OrderEngine, Status
+import pytest
+
+from order_engine import EngineOptions, Order, OrderEngine, Rejected, Status
 from order_engine.application.starting import LONGEST_TURN_SECONDS
+from order_engine.ports.observer import AttemptFailed
 from tests.unit.application.bench import Bench, Work, new_order, order_ids, takes
 
 
@@ -64,6 +67,21 @@ async def test_few_attempts_begin_beside_others_that_came_in_the_same_turn() -> 
         await bench.advance(60)
     assert work.finished == 300
     assert work.most_in_a_turn <= 2 * 3
+
+
+async def test_the_wait_for_a_turn_is_no_part_of_an_attempt() -> None:
+    """20 of 50 ms each wait for a second together: each took its own 50 ms, by which its time limit judges it."""
+    bench = Bench()
+
+    async def deed(_: Order) -> None:
+        bench.block(LONGEST_TURN_SECONDS)
+        raise Rejected
+
+    async with bench.engine(deed) as engine:
+        await bench.within(60, engine.place_many([new_order(order_id) for order_id in order_ids(20)]))
+        await bench.advance(5)
+    took = [fact.seconds for fact in bench.facts.of(AttemptFailed)]
+    assert took == pytest.approx([LONGEST_TURN_SECONDS] * 20)
 
 
 async def test_work_that_turns_slow_at_once_keeps_no_turn_for_long() -> None:
