@@ -93,8 +93,7 @@ class Life:
 
     def refuse_unless_running(self) -> None:
         """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""
-        if self.runs:
-            self._refuse_foreign_loop()
+        if self.runs and self._is_at_home():
             return
         self.refuse_unless_started()
         message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
@@ -162,13 +161,16 @@ class Life:
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome
 
+    def _is_at_home(self) -> bool:
+        """Whether the caller runs in the event loop that the engine was started in."""
+        try:
+            return asyncio.get_running_loop() is self._home
+        except RuntimeError:
+            return False
+
     def _refuse_foreign_loop(self) -> None:
         """Raise WrongEventLoop unless the caller runs in the event loop that the engine was started in."""
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is self._home or self._home is None:
+        if self._home is None or self._is_at_home():
             return
         if os.getpid() != self._process:
             what = "was started in another process, of which this one is a fork: open an engine in this process"

@@ -216,4 +216,4 @@ async def test_a_large_order_waits_no_longer_than_a_request_may() -> None:
         texts = OrderTexts(service.engine.options.content, Deadlines())
         async with texts._thread:  # noqa: SLF001 - as if another large order took long
             with pytest.raises(Overloaded, match="Too many large orders wait"):
-                await texts.read(text("large", attributes={"a": "x" * LARGE_BYTES}), None, 0.1)
+                await texts.read_large(text("large", attributes={"a": "x" * LARGE_BYTES}), None, 0.1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address
@@ -116,7 +116,7 @@ def is_still_admitted(scope: Scope) -> Callable[[], bool]:
     return admitted
 
 
-def _is_good(keys: Keys, shown: list[bytes], needed: AccessScope) -> bool:
+def _is_good(keys: Keys, shown: Sequence[bytes], needed: AccessScope) -> bool:
     identity = _identity(keys, shown)
     return identity is not None and identity.may(needed)
 
@@ -145,12 +145,12 @@ def _needs(path: str) -> Mapping[str, AccessScope | None]:
     return {**needs, "HEAD": needs["GET"]} if "GET" in needs else needs
 
 
-def _identity(keys: Keys, shown: list[bytes]) -> Identity | None:
+def _identity(keys: Keys, shown: Sequence[bytes]) -> Identity | None:
     key = BEARER.fullmatch(shown[0].strip(b" \t")) if len(shown) == 1 else None
     return keys.identify(key[1]) if key is not None else None
 
 
-def _refused(shown: list[bytes]) -> RequestRefused:
+def _refused(shown: Sequence[bytes]) -> RequestRefused:
     """Return how a request without a valid key is refused: one that shows none for us is not told of an error."""
     if not shown or (len(shown) == 1 and OTHER_SCHEME.fullmatch(shown[0].strip(b" \t"))):
         return KeyMissing()

@@ -49,7 +49,8 @@ async def send_answer(send: Send, answer: Answer, *, with_body: bool = True) -> 
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     body = answer.body if with_body else b""
     # In parts, a slow client's connection holds one of them and not all: sending waits where the client does not read.
-    last = max(0, len(body) - 1) // PART_BYTES * PART_BYTES
-    for start in range(0, last, PART_BYTES):
+    start = 0
+    while len(body) - start > PART_BYTES:
         await send({"type": "http.response.body", "body": body[start : start + PART_BYTES], "more_body": True})
-    await send({"type": "http.response.body", "body": body[last:]})
+        start += PART_BYTES
+    await send({"type": "http.response.body", "body": body[start:] if start else body})

@@ -27,10 +27,12 @@ class OrderTexts:
         self._deadlines = deadlines
         self._thread = asyncio.Lock()
 
-    async def read(self, text: bytes, traced: str | None, seconds: float) -> NewOrder:
+    def read_small(self, text: bytes, traced: str | None) -> NewOrder | None:
+        """Return the order of one request; None where the text is large. Raises MalformedJson, InvalidOrder."""
+        return read_order(text, self._limits, traced) if len(text) <= LARGE_BYTES else None
+
+    async def read_large(self, text: bytes, traced: str | None, seconds: float) -> NewOrder:
         """Return the order of one request. Raises MalformedJson, InvalidOrder; Overloaded after `seconds`."""
-        if len(text) <= LARGE_BYTES:
-            return read_order(text, self._limits, traced)
         try:
             with self._deadlines.within(seconds):
                 read = await self._read_elsewhere(text, traced)

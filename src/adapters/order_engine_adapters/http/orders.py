@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ from order_engine_adapters.http.tracing import trace_parent
 
 CREATED = '{"message":"Order created successfully"}'
 CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
+UNQUOTED = re.compile("[A-Za-z0-9_.~-]+")
+"""What no URL quotes (RFC 3986, section 2.3)."""
 REPLAYED = (b"idempotent-replayed", b"true")
 ACCEPTED = 202
 
@@ -54,7 +57,9 @@ class OrderEndpoints:
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
         body = await read_body(scope, receive, self._limits, self._deadlines)
-        order = await self._texts.read(body, trace_parent(scope), self._seconds)
+        order = self._texts.read_small(body, trace_parent(scope))
+        if order is None:
+            order = await self._texts.read_large(body, trace_parent(scope), self._seconds)
         placed = await self._within(self._engine.place(order, idempotency_key=key))
         return _created(scope, placed, with_id=order.order_id is None)
 
@@ -138,7 +143,10 @@ def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:
     order_id = placed.order.order_id
     # An id that the engine made consists of hexadecimal digits; any other is told in the Location alone.
     text = CREATED_WITH_ID % order_id if with_id else CREATED
-    location = quote(f"{scope.get('root_path', '')}/orders/") + quote(order_id, safe="")
+    # Where all stays as it is, this costs a tenth of quoting, which is a hundredth of a placing.
+    root_path: str = scope.get("root_path", "")
+    location = f"{quote(root_path) if root_path else ''}/orders/"
+    location += order_id if UNQUOTED.fullmatch(order_id) else quote(order_id, safe="")
     headers = [(b"location", location.encode()), (b"etag", entity_tag(placed.order))]
     if placed.replayed:
         headers.append(REPLAYED)

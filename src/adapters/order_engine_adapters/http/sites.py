@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.http.answers import send_answer
 from order_engine_adapters.http.errors import CrossSiteRequest
-from order_engine_adapters.http.requests import header_values
+from order_engine_adapters.http.requests import JSON_TYPE, header_values
 from order_engine_adapters.http.resources import refusal
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -60,6 +60,8 @@ class Sites:
 def _was_asked_for(scope: Scope) -> bool:
     """Whether a browser would have asked first, and gone on only where the answer named the origin."""
     types = header_values(scope, b"content-type")
+    if types == [JSON_TYPE]:
+        return True
     sent_by_forms = all(each.partition(b";")[0].strip().lower() in SAFELISTED for each in types)
     return not sent_by_forms or bool(header_values(scope, b"authorization"))
 

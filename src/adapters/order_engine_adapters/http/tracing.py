@@ -36,7 +36,7 @@ class RequestIds:
         """Answer one request."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        given = [value for field, value in scope["headers"] if field == b"x-request-id"]
+        given = header_values(scope, b"x-request-id")
         if len(given) == 1 and SANE_ID.fullmatch(given[0]):
             request_id = given[0]
         else:

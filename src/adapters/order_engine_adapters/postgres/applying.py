@@ -51,7 +51,9 @@ async def apply(
         outcomes = await _wait_and_decide(sessions, clock, commands)
     else:
         outcomes = await _report_all(sessions, clock, commands)
-    locked.note(order_ids, [order_id for order_id, each in zip(order_ids, outcomes, strict=True) if _is_busy(each)])
+    busy = [command.order_id for command, each in zip(commands, outcomes, strict=True) if _is_busy(each)]
+    if locked or busy:
+        locked.note(order_ids, busy)
     return outcomes
 
 
