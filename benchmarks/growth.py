@@ -22,7 +22,7 @@ from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.connecting import Connection, connect, parse
+from order_engine_adapters.postgres.connection.target import Connection, connect, parse
 
 BATCH: Final = 500
 WRITERS: Final = 2

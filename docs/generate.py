@@ -23,7 +23,7 @@ from order_engine.wire.problems import TITLES
 from order_engine_adapters.cli.flags import FLAGS
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.http.errors import INTERNAL, RequestRefused
-from order_engine_adapters.http.openmetrics import described_metrics
+from order_engine_adapters.http.service.metrics_text import described_metrics
 from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.variables import variable
 

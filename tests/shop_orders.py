@@ -9,7 +9,7 @@ from pathlib import Path
 
 from examples.shops.__main__ import orders_in
 from examples.shops.reading import WireOrder, read_document
-from order_engine.domain.limits import DEFAULT_LIMITS
+from order_engine.domain.content.limits import DEFAULT_LIMITS
 from order_engine.domain.order import NewOrder
 from order_engine.wire import read_order
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.connection.target import Connection
 
 PORTION: Final = 100_000
 

@@ -19,7 +19,7 @@ import uvloop
 from benchmarks.orders import new_orders
 from benchmarks.rivals.contender import Completions, Contender, Task
 from order_engine import NewOrder
-from order_engine_adapters.wiring.process import YOUNG_OBJECTS
+from order_engine_adapters.service.process import YOUNG_OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from order_engine.ports.queue import OrderQueue
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.queue import open_queue
+from order_engine_adapters.postgres.queue.notify_queue import open_queue
 
 CLOCK = SystemClock()
 

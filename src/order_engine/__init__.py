@@ -1,10 +1,11 @@
 """order_engine keeps each order exactly once and drives every one of them to an end, whatever crashes on the way."""
 
 from order_engine.application.engine import OrderEngine
+from order_engine.application.list_cursor import OrderList
 from order_engine.application.options import EngineOptions
-from order_engine.application.paging import OrderList
-from order_engine.application.placing import Placed
-from order_engine.domain.attributes import Attributes
+from order_engine.application.placer import Placed
+from order_engine.domain.content.attributes import Attributes
+from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import (
     ActionRefused,
     AdapterFault,
@@ -32,7 +33,6 @@ from order_engine.domain.errors import (
     WrongEventLoop,
 )
 from order_engine.domain.events import Event, EventType
-from order_engine.domain.limits import ContentLimits
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
 

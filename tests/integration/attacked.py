@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from order_engine import OrderEngine
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.http import ConnectionLimits, create_app
-from order_engine_adapters.http.server import Server, bound_socket
+from order_engine_adapters.http.server.server import Server, bound_socket
 from order_engine_adapters.memory import MemoryQueue, MemoryRepository
 from tests.integration.hostile_requests import head
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from order_engine import ContentLimits
 from order_engine.contracts.expectations import expect, expect_equal
-from order_engine.contracts.laws import check_history
+from order_engine.contracts.model.laws import check_history
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.validation import validate
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import fold_statistics
 from order_engine.domain.order import Status
 from order_engine.domain.replay import replay
-from order_engine.domain.validation import validate
 from order_engine.wire import order_json, read_order, statistics_json
 from tests.integration.conversation import Request, ask_all
 from tests.integration.service import ask, wait_until

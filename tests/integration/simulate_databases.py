@@ -20,9 +20,9 @@ from typing import Final
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation import Scenario, Sizes, Summary, blocking, run_seed, tell
-from order_engine.simulation.running import Store
+from order_engine.simulation.simulation import Store
 from order_engine_adapters.clocks import SteadyClock
-from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.connection.target import Target, connect
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.sqlite.opening import open_file
 from tests.integration.postgres import support

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_engine_adapters.http.header_fields import PASSED_OVER, READ
+from order_engine_adapters.http.access.cors_headers import PASSED_OVER, READ
 from tests.integration.browser import Browser, browsing
 from tests.integration.service import Service, serving
 from tests.integration.wire_orders import wire_orders

@@ -27,7 +27,7 @@ async def work(order):
 """A processor that writes down what it sees, in one step, so that kill -9 leaves no half line."""
 
 ANSWERS_BEFORE_COMMIT = """
-from order_engine_adapters.sqlite.connection import Database
+from order_engine_adapters.sqlite.connection.connection import Database
 
 TOGETHER = 16
 calls = 0

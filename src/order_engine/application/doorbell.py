@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NoReturn
 
-from order_engine.application.calls import is_cancelled
-from order_engine.application.policies import Backoff
-from order_engine.application.surroundings import Surroundings
+from order_engine.application.calls.calls import is_cancelled
+from order_engine.application.context import Surroundings
+from order_engine.application.retry_policy import Backoff
 from order_engine.ports.observer import BellDropped, QueueAway
 
 ORDERS_PER_RING = 1000

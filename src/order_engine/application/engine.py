@@ -7,19 +7,20 @@ from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self, TypeVar
 
-from order_engine.application.acting import Acting
-from order_engine.application.capacity import InFlight
+from order_engine.application.actions import Acting
+from order_engine.application.context import surround
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.life import Life, Readiness
-from order_engine.application.observing import LogObserver
+from order_engine.application.list_cursor import OrderList, decode_cursor, encode_cursor
+from order_engine.application.log.observer import LogObserver
 from order_engine.application.options import EngineOptions
-from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
-from order_engine.application.placing import Placed, Placing, placed
-from order_engine.application.processor_kinds import check_processor
-from order_engine.application.surroundings import surround
-from order_engine.application.waiting import Waiters
-from order_engine.application.worker import Worker
+from order_engine.application.placer import Placed, Placing, placed
+from order_engine.application.runtime import Life, Readiness
+from order_engine.application.waiters import Waiters
+from order_engine.application.worker.processor_kinds import check_processor
+from order_engine.application.worker.renewal_capacity import InFlight
+from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import Action, Command
+from order_engine.domain.content.text import stored_identifier_problem, stored_order_id_problem
 from order_engine.domain.errors import (
     InvalidQuery,
     OrderEngineError,
@@ -28,7 +29,6 @@ from order_engine.domain.errors import (
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
-from order_engine.domain.text import stored_identifier_problem, stored_order_id_problem
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import InvalidSetting
-from order_engine.domain.limits import ContentLimits
 
 MEBIBYTE = 1024 * 1024
 LARGEST_COUNT = 1_000_000_000

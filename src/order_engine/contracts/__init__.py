@@ -7,16 +7,16 @@ repository that keeps trace parents subclasses `TraceParentContract` as well, on
 loop.
 """
 
-from order_engine.contracts.bounds import BoundsContract, OwnLeasesContract
 from order_engine.contracts.clock import ClockContract
 from order_engine.contracts.expectations import ContractBroken
 from order_engine.contracts.fault_hooks import FaultHooks
 from order_engine.contracts.harness import ClockHarness, Harness, RepositoryHarness, RestorableHarness
-from order_engine.contracts.machine import STATEFUL_SETTINGS, RepositoryMachine
+from order_engine.contracts.model.state_machine import STATEFUL_SETTINGS, RepositoryMachine
 from order_engine.contracts.queue import QueueContract
-from order_engine.contracts.repository import RepositoryContract
-from order_engine.contracts.repository_faults import FaultContract
-from order_engine.contracts.trace_parents import TraceParentContract
+from order_engine.contracts.repository.bounds import BoundsContract, OwnLeasesContract
+from order_engine.contracts.repository.contract import RepositoryContract
+from order_engine.contracts.repository.faults import FaultContract
+from order_engine.contracts.repository.trace_parents import TraceParentContract
 
 __all__ = [
     "STATEFUL_SETTINGS",

@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
+from order_engine.contracts.coroutine_tests import as_test
 from order_engine.contracts.expectations import expect, expect_equal
 from order_engine.contracts.harness import ClockHarness
-from order_engine.contracts.running import as_test
 from order_engine.ports.clock import Clock
 
 # What float arithmetic and a clock's own resolution may take off a sleep.

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
+from order_engine.contracts.coroutine_tests import as_test
 from order_engine.contracts.expectations import expect
-from order_engine.contracts.running import as_test
 from order_engine.ports.queue import OrderQueue
 
 PUT_AGAIN_AFTER = 0.5

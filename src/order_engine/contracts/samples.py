@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final, TypedDict, Unpack
 
-from order_engine.domain.attributes import Attributes
 from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.suspects import SuspectRoom
 
 LEASE_SECONDS: Final = 30.0

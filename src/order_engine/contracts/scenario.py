@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
+from order_engine.contracts.coroutine_tests import as_test
 from order_engine.contracts.harness import RepositoryHarness
-from order_engine.contracts.running import as_test
 from order_engine.contracts.trial import Trial
 
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from order_engine.domain.attributes import Attributes
-from order_engine.domain.sizes import content_size
+from order_engine.domain.content.attributes import Attributes
+from order_engine.domain.content.sizes import content_size
 from order_engine.domain.suspects import SuspectRoom
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
-from order_engine.domain.attributes import Attributes, JsonInput
-from order_engine.domain.sizes import content_size
+from order_engine.domain.content.attributes import Attributes, JsonInput
+from order_engine.domain.content.sizes import content_size
 
 
 class Status(StrEnum):

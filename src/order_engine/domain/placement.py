@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from order_engine.domain.attributes import canonical_json
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.attributes import canonical_json
 from order_engine.domain.order import Order, OrderContent, new_order
 
 LONG_CHARACTERS = 16 * 1024

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Final
 
 from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.content.sizes import ByteBudget
 from order_engine.domain.order import Order
-from order_engine.domain.sizes import ByteBudget
 from order_engine.ports.repository import BoundedReader, Claimed, OrderReader, OrderState, Portion
 
 FEW_ORDERS: Final = 16

@@ -5,13 +5,13 @@ and one queue, while faults of up to 38 classes happen. What clients were told, 
 holds in the end is held against the promises.
 """
 
-from order_engine.simulation.blocking import blocking
 from order_engine.simulation.campaigns import Finding, PromiseBroken, Summary, expect_promises_kept, run_seeds
-from order_engine.simulation.faults import Fault
+from order_engine.simulation.checks.record import Violation
+from order_engine.simulation.faults.kinds import Fault
+from order_engine.simulation.network.blocking import blocking
 from order_engine.simulation.plan import Sizes
-from order_engine.simulation.record import Violation
-from order_engine.simulation.running import Outcome, Scenario, run_seed
-from order_engine.simulation.telling import tell
+from order_engine.simulation.report import tell
+from order_engine.simulation.simulation import Outcome, Scenario, run_seed
 
 __all__ = [
     "Fault",

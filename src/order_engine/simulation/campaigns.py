@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from order_engine.domain.errors import OrderEngineError
-from order_engine.simulation.faults import Fault, Tally
-from order_engine.simulation.record import Violation
-from order_engine.simulation.running import Outcome, Scenario, run_seed
-from order_engine.simulation.telling import tell
+from order_engine.simulation.checks.record import Violation
+from order_engine.simulation.faults.kinds import Fault, Tally
+from order_engine.simulation.report import tell
+from order_engine.simulation.simulation import Outcome, Scenario, run_seed
 
 
 class PromiseBroken(OrderEngineError):

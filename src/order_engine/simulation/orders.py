@@ -7,9 +7,9 @@ from hashlib import sha256
 from random import Random
 from typing import Final
 
-from order_engine.domain.limits import DEFAULT_LIMITS
+from order_engine.domain.content.limits import DEFAULT_LIMITS
+from order_engine.domain.content.validation import LONGEST_KEY
 from order_engine.domain.order import NewOrder
-from order_engine.domain.validation import LONGEST_KEY
 
 LONGEST_ID: Final = DEFAULT_LIMITS.identifier_characters
 GIFT_CARD: Final = (8, 3)

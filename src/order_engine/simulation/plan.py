@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from order_engine.application.options import EngineOptions
-from order_engine.simulation.faults import ALL, Fault, Likelihood, draw_likelihood
+from order_engine.simulation.faults.kinds import ALL, Fault, Likelihood, draw_likelihood
 
 SLOTS: Final = (1, 4, 20, 100, 500, 1000, 1000, 1000)
 BATCHES: Final = (1, 10, 100, 500, 500, 500)

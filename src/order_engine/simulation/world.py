@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from order_engine.ports.repository import OrderRepository
-from order_engine.simulation.clocks import SimulatedClock
-from order_engine.simulation.faults import Fault, Tally
-from order_engine.simulation.locks import Locks
-from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.checks.record import Claimant, Record
+from order_engine.simulation.checks.retries import Retries
+from order_engine.simulation.faults.kinds import Fault, Tally
+from order_engine.simulation.faults.locks import Locks
+from order_engine.simulation.loop.event_loop import SimulatedLoop
 from order_engine.simulation.plan import Plan
-from order_engine.simulation.record import Claimant, Record
-from order_engine.simulation.retries import Retries
+from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.story import Story
 
 

@@ -13,9 +13,9 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import NoReturn
 
-from order_engine.domain.attributes import JsonValue
+from order_engine.domain.content.attributes import JsonValue
+from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import MalformedJson
-from order_engine.domain.limits import ContentLimits
 
 NO_NUMBER = Decimal("NaN")
 """Stands for a number whose exponent not even a Decimal can hold; whoever checks values refuses it."""

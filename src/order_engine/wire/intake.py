@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
-from order_engine.domain.attributes import JsonValue
+from order_engine.domain.content.attributes import JsonValue
+from order_engine.domain.content.limits import ContentLimits
+from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import FieldError, InvalidOrder
-from order_engine.domain.limits import ContentLimits
 from order_engine.domain.order import NewOrder
-from order_engine.domain.validation import validate
 from order_engine.wire.i_json import read_json
 from order_engine.wire.problems import MOST_ERRORS
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from order_engine.application.paging import OrderList
+from order_engine.application.list_cursor import OrderList
+from order_engine.domain.content.money import amount_text
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
-from order_engine.domain.money import amount_text
 from order_engine.domain.order import Order
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -12,8 +12,8 @@ from order_engine.domain.errors import Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.queue import OrderQueue
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres.connecting import connect, parse
-from order_engine_adapters.postgres.queue import open_queue
+from order_engine_adapters.postgres.connection.target import connect, parse
+from order_engine_adapters.postgres.queue.notify_queue import open_queue
 
 PATIENCE_SECONDS: Final = 30.0
 AGAIN_SECONDS: Final = 0.1

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import pytest
 
-from order_engine_adapters.postgres.connecting import Target, parse
+from order_engine_adapters.postgres.connection.target import Target, parse
 from tests.integration.service import wait_until
 from tests.postgres_server import free_port, unprivileged
 

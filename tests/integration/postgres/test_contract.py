@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from order_engine.contracts import BoundsContract, OwnLeasesContract, RepositoryContract, TraceParentContract
-from order_engine_adapters.postgres.connecting import Target
+from order_engine_adapters.postgres.connection.target import Target
 from tests.integration.postgres.support import PostgresHarness, harness, new_schema, server_url
 
 _schemas: dict[str, Target] = {}

@@ -12,7 +12,7 @@ import pytest
 from order_engine.domain.errors import InvalidSetting
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.connection.target import parse
 from tests.integration.postgres.pooler import running_pooler
 from tests.integration.postgres.support import execute, server_url
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from order_engine_adapters.postgres.connecting import connect
-from order_engine_adapters.postgres.migrations import LOCK
+from order_engine_adapters.postgres.connection.target import connect
+from order_engine_adapters.postgres.schema.migrations import LOCK
 from tests.integration.inspection import body_of
 from tests.integration.postgres.support import new_schema, server_url
 from tests.integration.postgres.test_workers import CHILDREN, children_of

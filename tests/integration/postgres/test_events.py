@@ -7,14 +7,14 @@ import random
 
 import pytest
 
-from order_engine.contracts.laws import StreamReader
+from order_engine.contracts.model.laws import StreamReader
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event
 from order_engine.ports.repository import Cursor
-from order_engine_adapters.postgres import streaming
-from order_engine_adapters.postgres.connecting import connect
+from order_engine_adapters.postgres.connection.target import connect
 from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.reading import event_stream
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute, new_repository, new_schema
 
@@ -162,7 +162,7 @@ async def test_cursor_of_another_database_is_refused() -> None:
 
 async def test_reader_who_was_away_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader who comes back to more new events than are sorted for every page gets all of them as well, once."""
-    monkeypatch.setattr(streaming, "FEW_EVENTS", 5)
+    monkeypatch.setattr(event_stream, "FEW_EVENTS", 5)
     target = await new_schema()
     async with open_target(target) as repository:
         connection = await connect(target)
@@ -188,7 +188,7 @@ async def test_reader_who_was_away_for_long(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_reader_who_was_away_for_as_long_as_is_sorted(more: int) -> None:
     """At the number of new events up to which they are sorted for every page, and beyond it, none is left out."""
     target = await new_schema()
-    number = streaming.FEW_EVENTS + more
+    number = event_stream.FEW_EVENTS + more
     async with open_target(target) as repository:
         await repository.add([placement("order")])
         cursor = (await repository.events(None, 0)).next
@@ -219,7 +219,7 @@ async def test_every_cursor_and_end_while_writers_hold_transactions_open(
     After every step of two writers whose transactions stay open, a page is read, and each cursor in it kept with what
     its reader had seen by then; all are followed while transactions are still open, and again when all have committed.
     """
-    monkeypatch.setattr(streaming, "FEW_EVENTS", few)
+    monkeypatch.setattr(event_stream, "FEW_EVENTS", few)
     target = await new_schema()
     async with open_target(target) as repository:
         early, late = await connect(target), await connect(target)

@@ -12,7 +12,7 @@ import pytest
 from order_engine import EventType, NewOrder, Order, OrderEngine, OrderEngineError, RetryLater, Status
 from order_engine.contracts.samples import placement, terms
 from order_engine_adapters import open_engine
-from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.connection.target import parse
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.crash_rounds import fresh_seed
 from tests.integration.postgres.failover import Drill, Plan, pair_for

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from order_engine.contracts import FaultContract, FaultHooks
-from order_engine_adapters.postgres.connecting import Target, parse
+from order_engine_adapters.postgres.connection.target import Target, parse
 from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema, server_url
 from tests.integration.tcp_proxy import TcpProxy
 

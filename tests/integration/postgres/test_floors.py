@@ -9,8 +9,8 @@ import pytest
 
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
-from order_engine_adapters.postgres import floors
-from order_engine_adapters.postgres.floors import BEFORE_ALL, WHOLE_LOOK_SECONDS, Floor
+from order_engine_adapters.postgres import claim_floor
+from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, WHOLE_LOOK_SECONDS, Floor
 from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ async def test_what_committed_late_is_found_by_a_whole_look(monkeypatch: pytest.
         await execute(target, PLACE_BACK.format(60))
         await opened.repository.add([placement("usual")])
         assert await _claim(opened, "claim-2") == ["usual"]
-        monkeypatch.setattr(floors.Floor, "to_begin_at", lambda *_: BEFORE_ALL)
+        monkeypatch.setattr(claim_floor.Floor, "to_begin_at", lambda *_: BEFORE_ALL)
         assert await _claim(opened, "claim-3") == ["late"]
 
 

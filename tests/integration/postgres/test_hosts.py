@@ -12,8 +12,8 @@ import pytest
 
 from order_engine.contracts.samples import placement
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.postgres.connecting import Target, connect, parse
-from order_engine_adapters.postgres.hosts import CONNECT_SECONDS
+from order_engine_adapters.postgres.connection.hosts import CONNECT_SECONDS
+from order_engine_adapters.postgres.connection.target import Target, connect, parse
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.postgres.bells import opened, ring_until_heard
 from tests.integration.postgres.support import execute, new_schema, server_url

@@ -14,7 +14,7 @@ import asyncpg
 from order_engine import NewOrder, Order, Status
 from order_engine.contracts.samples import placement
 from order_engine_adapters import open_engine
-from order_engine_adapters.postgres.connecting import Connection, Target
+from order_engine_adapters.postgres.connection.target import Connection, Target
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.inspection import body_of
 from tests.integration.postgres.support import new_schema

@@ -16,11 +16,11 @@ from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome, Renewed
-from order_engine_adapters.postgres import connecting
-from order_engine_adapters.postgres.connecting import Connection, Target, within
-from order_engine_adapters.postgres.locked_names import PATIENCE
+from order_engine_adapters.postgres.connection import target as connection_target
+from order_engine_adapters.postgres.connection.target import Connection, Target, within
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
+from order_engine_adapters.postgres.writing.locked_names import PATIENCE
 from tests.integration.postgres.support import complete, execute, new_schema, take
 
 ADDED, BUSY, REPLAYED = AddOutcome.ADDED, AddOutcome.BUSY, AddOutcome.REPLAYED
@@ -254,7 +254,7 @@ async def test_a_table_that_is_locked_is_no_order_that_is(monkeypatch: pytest.Mo
         assert not adding.done()
         await somebody.execute("ROLLBACK")
         assert [added.outcome for added in await adding] == [ADDED]
-    monkeypatch.setattr(connecting, "SESSION", {**connecting.SESSION, "lock_timeout": "200ms"})
+    monkeypatch.setattr(connection_target, "SESSION", {**connection_target.SESSION, "lock_timeout": "200ms"})
     async with _beside() as (target, repository, somebody):
         await somebody.execute(f"LOCK TABLE {target.schema}.contents")
         with pytest.raises(Unavailable, match="kept a lock"):

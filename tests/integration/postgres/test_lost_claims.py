@@ -11,13 +11,13 @@ from typing import Final
 import pytest
 
 from order_engine import Order
-from order_engine.contracts.laws import check_history
+from order_engine.contracts.model.laws import check_history
 from order_engine.contracts.samples import WHOLE_HISTORY, placement, terms
 from order_engine.domain.commands import Lease
 from order_engine.domain.decisions import RefusalReason
 from order_engine.ports.repository import Renewed
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.connection.target import parse
 from order_engine_adapters.postgres.opening import open_repository
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute

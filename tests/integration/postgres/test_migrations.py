@@ -13,10 +13,11 @@ import pytest
 from order_engine.contracts.samples import placement
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres import migrate, migrations, open_repository, pending_migrations
-from order_engine_adapters.postgres.connecting import Target, parse
-from order_engine_adapters.postgres.migrations import Migration, migrate_target, shipped
+from order_engine_adapters.postgres import migrate, open_repository, pending_migrations
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.schema import migrations
+from order_engine_adapters.postgres.schema.migrations import Migration, migrate_target, shipped
 from tests.integration.postgres.support import execute, new_schema, server_url
 
 NEXT = Migration(
@@ -113,7 +114,7 @@ async def test_schemas_are_apart() -> None:
 
 def test_checksum_does_not_depend_on_line_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkout with the line ends of Windows has the same checksums."""
-    folder = tmp_path / "migrations"
+    folder = tmp_path / "sql"
     folder.mkdir()
     for each in shipped():
         (folder / f"{each.number:04}_{each.name}.sql").write_bytes(each.sql.replace("\n", "\r\n").encode())

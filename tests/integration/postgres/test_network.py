@@ -10,14 +10,14 @@ from random import Random
 
 import pytest
 
-from order_engine.contracts.laws import check_history
+from order_engine.contracts.model.laws import check_history
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.domain.metrics import fold_statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import AddOutcome
-from order_engine_adapters.postgres.connecting import Target, parse
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.crash_rounds import fresh_seed

@@ -10,8 +10,8 @@ from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.connecting import parse
-from order_engine_adapters.postgres.durability import weaknesses
+from order_engine_adapters.postgres.connection.durability import weaknesses
+from order_engine_adapters.postgres.connection.target import parse
 from tests.integration.postgres.support import execute, new_schema, server_url
 
 SECRET = "hunter2"  # noqa: S105 - what must not be shown

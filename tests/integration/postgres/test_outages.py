@@ -12,13 +12,13 @@ import pytest
 
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine_adapters.postgres import pool as pool_module
-from order_engine_adapters.postgres import sessions as sessions_module
-from order_engine_adapters.postgres.connecting import Target, connect, parse
-from order_engine_adapters.postgres.migrations import migrate_target, shipped
+from order_engine_adapters.postgres.connection import pool as pool_module
+from order_engine_adapters.postgres.connection import sessions as sessions_module
+from order_engine_adapters.postgres.connection.sessions import Sessions
+from order_engine_adapters.postgres.connection.target import Target, connect, parse
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
-from order_engine_adapters.postgres.sessions import Sessions
+from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.support import complete, execute, new_schema
 from tests.postgres_server import Server, running_server
 

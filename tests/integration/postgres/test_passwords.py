@@ -13,7 +13,7 @@ import pytest
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.connecting import connect, parse
+from order_engine_adapters.postgres.connection.target import connect, parse
 from tests.integration.inspection import body_of, wait_completed
 from tests.integration.postgres.secured import PASSWORD, USER, secured_server, url_of
 from tests.integration.service import Service, expect_one_line, run_command

@@ -11,14 +11,15 @@ import pytest
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderQuery, PageKey
-from order_engine_adapters.postgres import claim_statements, listing
-from order_engine_adapters.postgres.add_statements import BINDINGS, MET, STORE_NEW
-from order_engine_adapters.postgres.applying import EXISTING, LOCK
-from order_engine_adapters.postgres.connecting import Connection, connect, within
+from order_engine_adapters.postgres.connection.target import Connection, connect, within
 from order_engine_adapters.postgres.opening import open_target
-from order_engine_adapters.postgres.reading import HISTORY, SOME, STATES
-from order_engine_adapters.postgres.report_statements import COMPLETE, CURRENT, RENEW, REPORT
-from order_engine_adapters.postgres.streaming import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
+from order_engine_adapters.postgres.reading import lists
+from order_engine_adapters.postgres.reading.event_stream import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
+from order_engine_adapters.postgres.reading.orders import HISTORY, MET, SOME, STATES
+from order_engine_adapters.postgres.writing import claim_statements
+from order_engine_adapters.postgres.writing.insert_statements import BINDINGS, STORE_NEW
+from order_engine_adapters.postgres.writing.order_updates import EXISTING, LOCK
+from order_engine_adapters.postgres.writing.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 from tests.integration.postgres.support import complete, execute, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,7 +121,7 @@ async def test_lists_walk_along_an_index(status: Status | None, user_id: str | N
     async with _connection(full=True) as connection:
         for after in (None, PageKey(datetime.now(UTC) + timedelta(days=1), "order")):
             query = OrderQuery(limit=10, status=status, user_id=user_id, after=after)
-            sql, arguments = listing._statement(query)  # noqa: SLF001 - the statement that `list_orders` executes
+            sql, arguments = lists._statement(query)  # noqa: SLF001 - the statement that `list_orders` executes
             plan = await _plan(connection, sql, 11, 1_000_000, *arguments)
             assert "Incremental Sort" in plan, plan
             assert "Seq Scan" not in plan, plan

@@ -17,11 +17,11 @@ from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.domain.order import Status
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
-from order_engine_adapters.postgres.connecting import Target, parse
-from order_engine_adapters.postgres.migrations import migrate, migrate_target, shipped
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
-from order_engine_adapters.postgres.rights import TO_WORK
+from order_engine_adapters.postgres.schema.migrations import migrate, migrate_target, shipped
+from order_engine_adapters.postgres.schema.privileges import TO_WORK
 from tests.integration.postgres.bells import opened, told_unavailable
 from tests.integration.postgres.support import complete, execute, new_schema, server_url
 from tests.integration.service import expect_one_line, run_command

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from order_engine_adapters.postgres.connecting import Target, connect, parse, within
-from order_engine_adapters.postgres.migrations import APPLIED, migrate_target, shipped
+from order_engine_adapters.postgres.connection.target import Target, connect, parse, within
+from order_engine_adapters.postgres.schema.migrations import APPLIED, migrate_target, shipped
 from tests.integration.crash_rounds import fresh_seed
 from tests.integration.postgres.support import execute, new_schema, server_url
 from tests.integration.service import expect_one_line, run_command

@@ -11,9 +11,9 @@ import pytest
 from order_engine.domain.errors import InvalidSetting
 from order_engine.ports.queue import OrderQueue
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres.connecting import connect, parse
-from order_engine_adapters.postgres.payloads import LARGEST_PAYLOAD, decode, encode
-from order_engine_adapters.postgres.queue import PostgresQueue, SilentQueue, open_queue
+from order_engine_adapters.postgres.connection.target import connect, parse
+from order_engine_adapters.postgres.queue.notify_queue import PostgresQueue, SilentQueue, open_queue
+from order_engine_adapters.postgres.queue.payload import LARGEST_PAYLOAD, decode, encode
 from tests.integration.postgres.bells import LISTENERS, PLENTY, ask, heard_before, new_channel, opened, ring_until_heard
 from tests.integration.postgres.support import server_url
 

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.postgres.connecting import CLOSE_SECONDS
+from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS
 from tests.integration.postgres.bells import CLIENTS, ask, new_channel, opened, ring_until_heard, until
 from tests.postgres_server import Server, running_server
 

@@ -9,8 +9,8 @@ import pytest
 
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.postgres import sessions
-from order_engine_adapters.postgres.listening import ANSWER_SECONDS, LONGEST_PAUSE, PING, PING_SECONDS
+from order_engine_adapters.postgres.connection import sessions
+from order_engine_adapters.postgres.queue.listener import ANSWER_SECONDS, LONGEST_PAUSE, PING, PING_SECONDS
 from tests.integration.postgres.bells import (
     CLIENTS,
     LISTENERS,

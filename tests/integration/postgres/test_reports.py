@@ -14,9 +14,9 @@ from order_engine.domain.commands import REPORTS, Action, Command, Lease
 from order_engine.domain.decisions import RefusalReason, Transition, act
 from order_engine.domain.order import Order
 from order_engine.ports.repository import OrderRepository, Renewed
-from order_engine_adapters.postgres import applying
-from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.connection.target import Target, connect
 from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.writing import order_updates
 from tests.integration.postgres.support import complete, harness, new_schema
 
 Answer = TypeVar("Answer")
@@ -61,7 +61,7 @@ async def test_mixed_batch_is_one_statement_and_as_the_domain_decides(monkeypatc
         await repository.apply([Command(name, Action.CANCEL) for name in names if "True" in name])
         before = list((await repository.get(names)).values())
         await opened.advance(2.25)
-        monkeypatch.delattr(applying, "_decide")
+        monkeypatch.delattr(order_updates, "_decide")
         commands = [
             Command(order.order_id, action, order.token, delay=delay, reason="no such article")
             for order, (action, _, delay) in zip(before, cases, strict=True)

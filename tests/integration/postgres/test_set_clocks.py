@@ -12,8 +12,8 @@ import pytest
 from order_engine.contracts.samples import LEASE_SECONDS, placement, terms
 from order_engine.domain.commands import Action, Command, Lease
 from order_engine.ports.repository import Renewed
-from order_engine_adapters.postgres import connecting
-from order_engine_adapters.postgres.connecting import Target, connect
+from order_engine_adapters.postgres.connection import target as connection_target
+from order_engine_adapters.postgres.connection.target import Target, connect
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import TurnedTime, execute, new_schema
@@ -194,7 +194,7 @@ async def test_a_step_of_more_than_a_day_is_followed() -> None:
 @pytest.mark.parametrize("step", [-2 * HOUR, 2 * HOUR])
 async def test_a_correction_that_fails_is_made_again(step: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the time cannot be corrected, claims are answered all the same, take nothing that runs, and try again."""
-    monkeypatch.setattr(connecting, "SESSION", {**connecting.SESSION, "lock_timeout": "100ms"})
+    monkeypatch.setattr(connection_target, "SESSION", {**connection_target.SESSION, "lock_timeout": "100ms"})
     async with processes() as those:
         holder, other = await those.start(), await those.start()
         await holder.add([placement("order-1")], terms("held", limit=1))

@@ -6,7 +6,7 @@ import asyncio
 
 from order_engine import Order, Status
 from order_engine_adapters import open_engine
-from order_engine_adapters.postgres.connecting import Target
+from order_engine_adapters.postgres.connection.target import Target
 from tests.integration.postgres.support import new_schema
 from tests.shop_orders import as_new_order, shop_orders
 

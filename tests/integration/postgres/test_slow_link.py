@@ -9,11 +9,11 @@ from random import Random
 
 from order_engine import Order, OrderEngine, Unavailable
 from order_engine.contracts.samples import placement
-from order_engine.domain.attributes import Attributes
+from order_engine.domain.content.attributes import Attributes
 from order_engine.ports.processor import OrderProcessor
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.memory import MemoryQueue
-from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.connection.target import parse
 from order_engine_adapters.postgres.opening import open_target
 from tests.integration.postgres.support import new_schema, server_url
 from tests.integration.tcp_proxy import TcpProxy

@@ -13,12 +13,12 @@ import pytest
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine_adapters.postgres.connecting import Target, parse
-from order_engine_adapters.postgres.failures import RACES
-from order_engine_adapters.postgres.migrations import migrate_target, shipped
+from order_engine_adapters.postgres.connection.failures import RACES
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
-from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.support import complete, execute, new_schema, server_url
 from tests.unit.postgres.test_failures import CODES, DOUBTFUL_CLASSES, EXCEPTIONS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from order_engine_adapters.postgres.connecting import connect
-from order_engine_adapters.postgres.migrations import LOCK
+from order_engine_adapters.postgres.connection.target import connect
+from order_engine_adapters.postgres.schema.migrations import LOCK
 from tests.integration.postgres.support import new_schema, server_url
 from tests.integration.service import Service, expect_one_line, run_command, wait_until
 from tests.integration.stubborn_service import do, is_alive, left_processes, stubborn, wait_noted

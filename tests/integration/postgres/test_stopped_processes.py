@@ -64,13 +64,13 @@ async def blocks(order):
 
 UNFENCED: Final = r"""
 import re
-from order_engine_adapters.postgres import applying
+from order_engine_adapters.postgres.writing import order_updates
 
 FENCE = re.compile(r"\b(?:o\.token = \w+\.token|\w+\.token = o\.token)\b")
-statements = {name: text for name, text in vars(applying).items() if isinstance(text, str) and "o.token" in text}
+statements = {name: text for name, text in vars(order_updates).items() if isinstance(text, str) and "o.token" in text}
 torn = {name: FENCE.subn("true", text) for name, text in statements.items()}
 assert sum(number for _, number in torn.values()) > 0, "no statement compares tokens in the way that is known here"
-vars(applying).update({name: text for name, (text, _) in torn.items()})
+vars(order_updates).update({name: text for name, (text, _) in torn.items()})
 
 from order_engine_adapters.cli import main
 main()

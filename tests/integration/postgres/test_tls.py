@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.postgres.connecting import connect, parse
+from order_engine_adapters.postgres.connection.target import connect, parse
 from tests.integration.postgres.secured import PASSWORD, Authority, secured_server, url_of
 from tests.integration.postgres.support import server_url
 from tests.integration.service import expect_one_line, run_command

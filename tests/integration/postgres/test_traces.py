@@ -12,10 +12,10 @@ from order_engine.contracts.samples import OTHER_TRACE_PARENT, TRACE_PARENT, pla
 from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome, OrderQuery
-from order_engine_adapters.postgres.connecting import Target, connect, parse
-from order_engine_adapters.postgres.migrations import migrate_target, shipped
+from order_engine_adapters.postgres.connection.target import Target, connect, parse
 from order_engine_adapters.postgres.opening import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
+from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.support import complete, execute, new_schema, server_url, take
 
 BEFORE_TRACES: Final = 2

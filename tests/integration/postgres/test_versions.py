@@ -6,7 +6,8 @@ import pytest
 
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres import open_repository, pending_migrations, refusals
+from order_engine_adapters.postgres import open_repository, pending_migrations
+from order_engine_adapters.postgres.connection import refusals
 from tests.integration.postgres.bells import new_channel, opened, told_unavailable
 from tests.integration.postgres.support import server_url
 

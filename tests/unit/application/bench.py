@@ -9,9 +9,9 @@ from random import Random
 from typing import TypeAlias, TypedDict, TypeVar, Unpack
 
 from order_engine import ContentLimits, EngineOptions, Event, NewOrder, Order, OrderEngine, Status
+from order_engine.domain.content.validation import validate
 from order_engine.domain.metrics import Statistics, fold_statistics
 from order_engine.domain.replay import replay, told
-from order_engine.domain.validation import validate
 from order_engine.ports.observer import Fact, Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue

@@ -26,7 +26,7 @@ from order_engine.ports.repository import (
     Portion,
     Renewed,
 )
-from order_engine.simulation.locks import Locks
+from order_engine.simulation.faults.locks import Locks
 
 Answer = TypeVar("Answer")
 One = TypeVar("One")

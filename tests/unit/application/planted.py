@@ -11,23 +11,25 @@ from typing import Any, NamedTuple
 import pytest
 
 from order_engine import OrderEngineError, Unavailable
-from order_engine.application import calls, leasing, policies, waiting, worker
-from order_engine.application.adaptive_limit import AdaptiveLimit
-from order_engine.application.attempts import Attempt, Attempts, OwnLeases, StopReason
-from order_engine.application.availability import Availability
-from order_engine.application.batching import Batcher
-from order_engine.application.capacity import Capacity
-from order_engine.application.claiming import Claimer
+from order_engine.application import retry_policy, waiters
+from order_engine.application.calls import calls
+from order_engine.application.calls.adaptive_limit import AdaptiveLimit
+from order_engine.application.calls.availability import Availability
+from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.calls.timeouts import TimeLimit, TimeLimits
+from order_engine.application.context import Surroundings
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.leasing import Leases
-from order_engine.application.life import Life
-from order_engine.application.limits import TimeLimit, TimeLimits
-from order_engine.application.policies import RetryPolicy
-from order_engine.application.reporting import Report, Reporter
-from order_engine.application.starting import Starter
-from order_engine.application.surroundings import Surroundings
-from order_engine.application.waiting import Waiters
-from order_engine.application.worker import Worker
+from order_engine.application.retry_policy import RetryPolicy
+from order_engine.application.runtime import Life
+from order_engine.application.waiters import Waiters
+from order_engine.application.worker import leases, worker
+from order_engine.application.worker.attempts import Attempt, Attempts, OwnLeases, StopReason
+from order_engine.application.worker.claimer import Claimer
+from order_engine.application.worker.leases import Leases
+from order_engine.application.worker.renewal_capacity import Capacity
+from order_engine.application.worker.reporter import Report, Reporter
+from order_engine.application.worker.starter import Starter
+from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
@@ -174,7 +176,7 @@ def new_orders_overtake(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_place_many_that_is_cancelled_leaves_out_what_has_not_begun)
 def place_many_goes_on_without_its_caller(patch: pytest.MonkeyPatch) -> None:
     """Place what a cancelled `place_many` had handed in."""
-    patch.setattr("order_engine.application.placing._let_go", lambda _: None)
+    patch.setattr("order_engine.application.placer._let_go", lambda _: None)
 
 
 # Claiming
@@ -263,7 +265,7 @@ def retries_a_rejected_order(patch: pytest.MonkeyPatch) -> None:
     class Other(Exception):
         """Not raised by anybody."""
 
-    patch.setattr(policies, "Rejected", Other)
+    patch.setattr(retry_policy, "Rejected", Other)
 
 
 @noticed_by(test_worker.test_retries_keep_within_the_backoff_and_its_cap)
@@ -273,14 +275,16 @@ def backoff_without_jitter(patch: pytest.MonkeyPatch) -> None:
     def stiff(exponent: int, first: float, cap: float, _: Random) -> float:
         return min(cap, first * 2.0**exponent)
 
-    patch.setattr(policies, "full_jitter", stiff)
+    patch.setattr(retry_policy, "full_jitter", stiff)
 
 
 @noticed_by(test_worker.test_retries_keep_within_the_backoff_and_its_cap)
 def backoff_without_cap(patch: pytest.MonkeyPatch) -> None:
     """Let the wait between attempts grow without cap."""
-    full_jitter = policies.full_jitter
-    patch.setattr(policies, "full_jitter", lambda exponent, first, _, random: full_jitter(exponent, first, 1e6, random))
+    full_jitter = retry_policy.full_jitter
+    patch.setattr(
+        retry_policy, "full_jitter", lambda exponent, first, _, random: full_jitter(exponent, first, 1e6, random)
+    )
 
 
 @noticed_by(test_worker.test_failures_are_retried_until_the_attempts_are_spent)
@@ -399,7 +403,7 @@ def never_renews(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_leasing.test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends)
 def runs_on_after_its_lease(patch: pytest.MonkeyPatch) -> None:
     """Let a processor run past a lease that could not be renewed."""
-    patch.setattr(leasing, "MARGIN", -1.0)
+    patch.setattr(leases, "MARGIN", -1.0)
 
 
 @noticed_by(test_leasing.test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends)
@@ -478,7 +482,7 @@ def reports_once_only(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_reporting.test_an_engine_that_ends_between_two_halves_ends_in_order)
 def answers_reports_twice(patch: pytest.MonkeyPatch) -> None:
     """Answer a report once more when the engine ends."""
-    patch.setattr("order_engine.application.reporting.Report.done", lambda _: False)
+    patch.setattr("order_engine.application.worker.reporter.Report.done", lambda _: False)
 
 
 # Calls
@@ -528,7 +532,7 @@ def waiters_only_poll(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_waiting.test_all_who_wait_share_one_question)
 def one_question_for_each_waiter(patch: pytest.MonkeyPatch) -> None:
     """Ask about each order that is waited for by itself."""
-    patch.setattr(waiting, "ORDERS_PER_LOOK", 1)
+    patch.setattr(waiters, "ORDERS_PER_LOOK", 1)
 
 
 @noticed_by(test_draining.test_who_waits_for_an_order_is_told_when_the_engine_ends)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from order_engine.application.attempts import Attempt, Attempts, StopReason
-from order_engine.application.batching import Batcher
-from order_engine.application.claiming import Claimer
-from order_engine.application.placing import Placing
-from order_engine.application.worker import Worker
+from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.placer import Placing
+from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
+from order_engine.application.worker.claimer import Claimer
+from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.order import Order
 from order_engine.ports.repository import Added, Claimed

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import pytest
 
 from order_engine import OrderEngineError
-from order_engine.application import placing
-from order_engine.application.acting import Acting
-from order_engine.application.attempts import Attempt
-from order_engine.application.batching import BatchLimits, batch_limits
-from order_engine.application.busy_items import BusyItems, BusyLimits
-from order_engine.application.leasing import Leases
-from order_engine.application.reporting import Report, Reporter
+from order_engine.application import placer
+from order_engine.application.actions import Acting
+from order_engine.application.calls.busy_items import BusyItems, BusyLimits
+from order_engine.application.calls.group_commit import BatchLimits, batch_limits
+from order_engine.application.worker.attempts import Attempt
+from order_engine.application.worker.leases import Leases
+from order_engine.application.worker.reporter import Report, Reporter
 from order_engine.domain.commands import Command
 from order_engine.domain.errors import OrderBusy
 from order_engine.ports.repository import Applied
@@ -68,7 +68,7 @@ def busy_placings_are_refused(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_busy.test_a_placing_that_stays_locked_is_answered_in_time)
 def busy_placings_wait_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Keep a placing for as long as its order is locked."""
-    patch.setattr(placing, "batch_limits", lambda *given: batch_limits(*given[:3]))
+    patch.setattr(placer, "batch_limits", lambda *given: batch_limits(*given[:3]))
 
 
 @noticed_by(test_busy.test_no_more_wait_for_locks_than_may)
@@ -88,7 +88,7 @@ def busy_means_that_nothing_was_stored(patch: pytest.MonkeyPatch) -> None:
     def sure(order_id: str, *, in_doubt: bool) -> OrderEngineError:  # noqa: ARG001 - what is forgotten
         return OrderBusy(order_id)
 
-    patch.setattr(placing, "_busy", sure)
+    patch.setattr(placer, "_busy", sure)
 
 
 @noticed_by(test_busy.test_a_cancellation_waits_for_the_lock_and_is_made_once)

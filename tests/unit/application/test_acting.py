@@ -20,7 +20,7 @@ from order_engine import (
     VersionMismatch,
 )
 from order_engine.domain.commands import Action, Command
-from order_engine.domain.validation import validate
+from order_engine.domain.content.validation import validate
 from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, new_order, raises, takes
 from tests.unit.application.faults import AnswersShort, Fails, Forgets, IsSlow, LosesAnswer
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_engine import Order
-from order_engine.application.attempts import Attempts
+from order_engine.application.worker.attempts import Attempts
+from order_engine.domain.content.validation import validate
 from order_engine.domain.decisions import Transition, place
 from order_engine.domain.suspects import SuspectRoom
-from order_engine.domain.validation import validate
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import new_order
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from order_engine import InvalidOrder, OutcomeUnknown, Unavailable
-from order_engine.application.availability import PROBE, Availability
+from order_engine.application.calls.availability import PROBE, Availability
 from order_engine.ports.observer import RepositoryAway, RepositoryBack
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, Facts, Work, hangs, new_order, ready

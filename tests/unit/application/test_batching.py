@@ -17,8 +17,8 @@ from order_engine import (
     Unavailable,
     VersionMismatch,
 )
-from order_engine.application.batching import Batcher, BatchLimits
-from order_engine.application.policies import Backoff
+from order_engine.application.calls.group_commit import Batcher, BatchLimits
+from order_engine.application.retry_policy import Backoff
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, chance, new_order, order_ids
 from tests.unit.application.faults import IsSlow, LosesAnswer, Raises

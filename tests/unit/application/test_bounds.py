@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from order_engine import Order, Overloaded, Status, Unavailable
-from order_engine.application import waiting as waiting_module
-from order_engine.application.batching import Batcher
+from order_engine.application import waiters as waiting_module
+from order_engine.application.calls.group_commit import Batcher
 from order_engine.ports.observer import BellDropped
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, Work, order_ids

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from order_engine.application.answers import Batch, Outcomes
-from order_engine.application.busy_items import BusyItems, BusyLimits
-from order_engine.application.policies import Backoff
+from order_engine.application.calls.busy_items import BusyItems, BusyLimits
+from order_engine.application.calls.outcomes import Batch, Outcomes
+from order_engine.application.retry_policy import Backoff
 from order_engine.domain.errors import OrderBusy
 from order_engine_adapters.clocks import ManualClock
 

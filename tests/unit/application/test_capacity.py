@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from order_engine import Order, OrderEngine, Status
-from order_engine.application.capacity import UNPROVEN, InFlight
+from order_engine.application.worker.renewal_capacity import UNPROVEN, InFlight
 from order_engine.domain.commands import ClaimTerms, Lease
 from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, RenewalsLimitOrders
 from order_engine.ports.repository import Claimed, Renewed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from order_engine import NewOrder, OrderEngine
-from order_engine.application.adaptive_limit import AdaptiveLimit
+from order_engine.application.calls.adaptive_limit import AdaptiveLimit
 from order_engine.domain.commands import ClaimTerms
 from tests.unit.application.bench import Bench, SilentQueue, Work, at, order_ids
 from tests.unit.application.faults import IsSlow, LosesAnswer, NeverAnswers

@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import Order, OrderEngine, Status, Unavailable
 from order_engine.domain.commands import ClaimTerms, Placement
-from order_engine.domain.validation import validate
+from order_engine.domain.content.validation import validate
 from order_engine.ports.observer import QueueAway
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, new_order, order_ids, takes

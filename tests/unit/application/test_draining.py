@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import ActionRefused, NotRunning, Order, Rejected, Status
 from order_engine.domain.commands import Placement
-from order_engine.domain.validation import validate
+from order_engine.domain.content.validation import validate
 from order_engine.ports.observer import ProcessorStuck
 from tests.unit.application.bench import (
     TURNS,

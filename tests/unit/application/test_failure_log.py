@@ -9,11 +9,11 @@ from typing import Unpack
 import pytest
 
 from order_engine import Order, Rejected, RetryLater, Unavailable
-from order_engine.application.log_quota import KINDS, LINES, LINES_OF_A_KIND, SUMMARY_SECONDS, WINDOW_SECONDS, LogQuota
-from order_engine.application.observing import LogObserver
+from order_engine.application.log.observer import LogObserver
+from order_engine.application.log.quota import KINDS, LINES, LINES_OF_A_KIND, SUMMARY_SECONDS, WINDOW_SECONDS, LogQuota
 from order_engine.domain.commands import Action, Command
+from order_engine.domain.content.validation import validate
 from order_engine.domain.decisions import RefusalReason
-from order_engine.domain.validation import validate
 from order_engine.ports.observer import (
     AttemptFailed,
     AttemptsVanished,

@@ -8,8 +8,8 @@ import pytest
 
 from order_engine import Order, Status
 from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.content.validation import validate
 from order_engine.domain.suspects import SuspectRoom
-from order_engine.domain.validation import validate
 from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, ProcessorStuck, Reported
 from tests.unit.application.bench import Bench, Work, at, first_then, hangs, new_order, order_ids, takes
 from tests.unit.application.faults import AnswersShort, Fails, IsSlow, NeverAnswers

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from order_engine import OutcomeUnknown
-from order_engine.application.limits import TimeLimits, ended_within
+from order_engine.application.calls.timeouts import TimeLimits, ended_within
 from order_engine_adapters.clocks import ManualClock
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine, Rejected, Unavailable
-from order_engine.application.observing import GuardedObserver, LogObserver
+from order_engine.application.log.observer import GuardedObserver, LogObserver
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import RefusalReason
 from order_engine.ports.observer import (

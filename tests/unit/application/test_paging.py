@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_engine import InvalidCursor, Status
-from order_engine.application.paging import OrderList, decode_cursor, encode_cursor
+from order_engine.application.list_cursor import OrderList, decode_cursor, encode_cursor
 from order_engine.ports.repository import PageKey
 from tests.unit.application import test_processors
 from tests.unit.application.bench import Bench, order_ids

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_engine import Order, Rejected, RetryLater
-from order_engine.application.policies import Backoff, RetryPolicy, failure_reason, full_jitter
+from order_engine.application.retry_policy import Backoff, RetryPolicy, failure_reason, full_jitter
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import evolve
 from tests.unit.application import test_processors

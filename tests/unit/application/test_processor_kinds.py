@@ -17,7 +17,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from order_engine import InvalidSetting, Order, Status
-from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
 from tests.unit.application.bench import Bench
 from tests.unit.application.test_worker import status_is, threads_catch_up
 

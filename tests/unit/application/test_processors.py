@@ -11,11 +11,11 @@ from functools import partial
 import pytest
 
 from order_engine import Order
-from order_engine.application.processor_kinds import is_coroutine_processor
-from order_engine.application.processors import ThreadedProcessor, as_coroutine
-from order_engine.application.threads import Threads
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
+from order_engine.application.worker.processors import ThreadedProcessor, as_coroutine
+from order_engine.application.worker.threads import Threads
+from order_engine.domain.content.validation import validate
 from order_engine.domain.decisions import Transition, place
-from order_engine.domain.validation import validate
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import new_order
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from order_engine import Order, OrderEngine, Status
-from order_engine.application.observing import LogObserver
-from order_engine.application.start_trouble import MAX_PAUSE_SECONDS
+from order_engine.application.log.observer import LogObserver
+from order_engine.application.worker.start_failures import MAX_PAUSE_SECONDS
 from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, Work, new_order, order_ids, ready, takes

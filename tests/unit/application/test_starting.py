@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from order_engine import EngineOptions, Order, OrderEngine, Rejected, Status
-from order_engine.application.starting import LONGEST_TURN_SECONDS
+from order_engine.application.worker.starter import LONGEST_TURN_SECONDS
 from order_engine.ports.observer import AttemptFailed
 from tests.unit.application.bench import Bench, Work, new_order, order_ids, takes
 

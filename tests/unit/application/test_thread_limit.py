@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from order_engine import Order, OrderEngine
-from order_engine.application.attempts import Attempts, Bound
-from order_engine.application.thread_limit import (
+from order_engine.application.worker.attempts import Attempts, Bound
+from order_engine.application.worker.thread_limit import (
     LATE_SECONDS,
     LOOK_SECONDS,
     LOOKS,

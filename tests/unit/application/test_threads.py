@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from order_engine.application.threads import Threads
+from order_engine.application.worker.threads import Threads
 from tests.unit.application.bench import Bench, order_ids
 from tests.unit.application.test_start_trouble import NoThreads
 from tests.unit.application.test_worker import completed, threads_catch_up

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from order_engine import Order, Rejected, RetryLater, Status
-from order_engine.domain.text import LONGEST_REASON
+from order_engine.domain.content.text import LONGEST_REASON
 from order_engine.ports.observer import ProcessorStuck
 from tests.unit.application.bench import (
     Bench,

@@ -13,7 +13,7 @@ from order_engine_adapters.cli.importing.carrying import FIRST_WAIT_SECONDS, LON
 from order_engine_adapters.cli.importing.lines import OrderFile
 from order_engine_adapters.cli.importing.progress import Tally
 from order_engine_adapters.cli.importing.refused import RefusedLines
-from order_engine_adapters.cli.outcomes import Line, Outcome, Placed, Trouble
+from order_engine_adapters.cli.target.outcomes import Line, Outcome, Placed, Trouble
 
 PATIENCE_SECONDS = 10.0
 LINES = [Line(number, b'{"order_id":"%d"}' % number) for number in range(1, 4)]

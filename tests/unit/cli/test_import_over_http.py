@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from order_engine_adapters.cli.importing.progress import Tally, progress
-from order_engine_adapters.cli.remote import Remote
+from order_engine_adapters.cli.target.service import Remote
 from tests.unit.cli.shop import Answer, InventedService, items, one_line, order, placed, run, write_orders
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from order_engine_adapters.cli.importing.lines import BEGINNING, Damaged, OrderFile, TooLong, in_chunks
-from order_engine_adapters.cli.outcomes import Line
+from order_engine_adapters.cli.target.outcomes import Line
 
 LONGEST = 20
 

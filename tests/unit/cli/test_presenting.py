@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from order_engine_adapters.cli.failures import escaped
+from order_engine_adapters.cli.formatting import Column, cells_of, fields, table
 from order_engine_adapters.cli.output import say_json
-from order_engine_adapters.cli.presenting import Column, cells_of, fields, table
 
 COLUMNS = (Column("NAME"), Column("COUNT", right=True), Column("REASON"))
 ROWS = [("a", "1", ""), ("大阪", "20,000", "long enough to be cut"), ("e\N{COMBINING ACUTE ACCENT}", "3", "x")]

@@ -12,13 +12,13 @@ import click
 import pytest
 
 from order_engine import AdapterFault, InvalidSetting, OrderEngineError, Status, Unavailable
-from order_engine_adapters.cli import commands, main
+from order_engine_adapters.cli import declarations, main
 from order_engine_adapters.cli.failures import ending_of
 from order_engine_adapters.cli.flags import ALL, FLAGS, IMPORTING, OPERATING, SERVING, SWITCH
 from order_engine_adapters.cli.program import program
-from order_engine_adapters.wiring import service
+from order_engine_adapters.service import service
+from order_engine_adapters.service.announcements import Say
 from order_engine_adapters.wiring.settings import Settings
-from order_engine_adapters.wiring.telling import Say
 from tests.unit.cli.shop import one_line, run
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything
@@ -132,7 +132,7 @@ def test_every_setting_is_a_flag_where_it_makes_sense() -> None:
 
 def test_the_statuses_are_those_of_an_order() -> None:
     """Also a list that may not import what it repeats."""
-    assert list(Status) == list(commands.STATUSES)
+    assert list(Status) == list(declarations.STATUSES)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from order_engine_adapters.sqlite.lock import FileLock
+from order_engine_adapters.sqlite.connection.lock_file import FileLock
 from tests.unit.cli.shop import DATABASE, one_line, order, run, write_orders
 
 ASK = ("--database-url", DATABASE)

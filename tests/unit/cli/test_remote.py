@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from order_engine import RepositoryHeld
-from order_engine_adapters.cli import targets
+from order_engine_adapters.cli.target import targets
 from tests.unit.cli.shop import Answer, InventedService, one_line, run
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from order_engine import NewOrder, Order, Status
-from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
 from order_engine_adapters import open_engine
 from order_engine_adapters.clocks import ManualClock, SystemClock
 from order_engine_adapters.demonstration import Demonstration

@@ -10,13 +10,13 @@ from typing import Final
 import pytest
 
 from order_engine.application.engine import DEFAULT_PAGE
-from order_engine.domain.validation import LONGEST_KEY
+from order_engine.domain.content.validation import LONGEST_KEY
 from order_engine_adapters import Settings
 from order_engine_adapters.cli.failures import REFUSED_LINES, SURROUNDINGS, USAGE
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
-from order_engine_adapters.http.access import NETWORK_BITS
-from order_engine_adapters.http.event_texts import RETRY_MILLISECONDS
-from order_engine_adapters.wiring.keys import LOOK_SECONDS
+from order_engine_adapters.http.access.guard import NETWORK_BITS
+from order_engine_adapters.http.events.sse import RETRY_MILLISECONDS
+from order_engine_adapters.service.keys import LOOK_SECONDS
 from tests.unit.docs.pages import PAGES, ROOT, name_of, text_of
 
 SETTINGS: Final = Settings.given()

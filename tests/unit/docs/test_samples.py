@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from examples.online_retail.records import read_records
-from order_engine.application.log_lines import line_of
+from order_engine.application.log.lines import line_of
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Status
 from order_engine.ports.observer import AttemptFailed
-from order_engine_adapters.http.event_texts import HEARTBEAT, event_text, ready_text
+from order_engine_adapters.http.events.sse import HEARTBEAT, event_text, ready_text
 from order_engine_adapters.http.limits import HttpLimits
-from order_engine_adapters.wiring.key_files import read_keys
+from order_engine_adapters.service.key_file import read_keys
 from tests.unit.docs.pages import PAGES, ROOT, blocks, name_of
 from tests.unit.domain.strategies import PLACEMENT, claimed, placed
 from tests.unit.http.client import NDJSON_BODY

@@ -12,15 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from order_engine.domain.attributes import Attributes, JsonInput, encode_attributes
 from order_engine.domain.commands import REPORTS, Action, ClaimTerms, Command, Lease, Placement, Renewal
+from order_engine.domain.content.attributes import Attributes, JsonInput, encode_attributes
+from order_engine.domain.content.limits import DEFAULT_LIMITS
+from order_engine.domain.content.money import parse_amount
+from order_engine.domain.content.text import order_id_problem
 from order_engine.domain.decisions import Decision, Refusal, RefusalReason, Transition, decide
 from order_engine.domain.events import Event
-from order_engine.domain.limits import DEFAULT_LIMITS
-from order_engine.domain.money import parse_amount
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
-from order_engine.domain.text import order_id_problem
 
 Request = Placement | ClaimTerms | Renewal | Command
 

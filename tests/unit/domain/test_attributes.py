@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from order_engine.domain.attributes import (
+from order_engine.domain.content.attributes import (
     ATTRIBUTES_LEVEL,
     Attributes,
     AttributesProblem,
@@ -26,7 +26,7 @@ from order_engine.domain.attributes import (
     canonical_json,
     encode_attributes,
 )
-from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
+from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
 from tests.unit.domain.strategies import (
     json_objects,
     json_scalars,

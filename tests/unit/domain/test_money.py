@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
-from order_engine.domain.money import ZERO, AmountProblem, amount_text, parse_amount
+from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
+from order_engine.domain.content.money import ZERO, AmountProblem, amount_text, parse_amount
 from tests.unit.domain.strategies import label, thorough, usual
 
 MAXIMUM = 10**15

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.attributes import Attributes
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.decisions import Transition, decide
 from order_engine.domain.placement import KeyBinding, Verdict, binding, fingerprint, judge, same_content
 from tests.unit.domain.strategies import (

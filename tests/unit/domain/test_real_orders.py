@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.money import amount_text
+from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import InvalidOrder
-from order_engine.domain.money import amount_text
 from order_engine.domain.order import NewOrder
 from order_engine.domain.placement import fingerprint
-from order_engine.domain.validation import validate
 from tests.real_orders import VARIABLE, data_folder
 
 MONTHS = ("online_retail_2010-12", "online_retail_2011-01")

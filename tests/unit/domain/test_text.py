@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.text import (
+from order_engine.domain.content.text import (
     INNER_ONLY,
     LONGEST_REASON,
     REFUSED,

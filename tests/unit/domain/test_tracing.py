@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.tracing import read_trace_parent, trace_id_of
+from order_engine.domain.content.tracing import read_trace_parent, trace_id_of
 from tests.unit.domain.strategies import label, thorough
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

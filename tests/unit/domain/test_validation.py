@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.attributes import Attributes, JsonInput
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.attributes import Attributes, JsonInput
+from order_engine.domain.content.limits import ContentLimits
+from order_engine.domain.content.validation import MOST_ITEM_ERRORS, validate
 from order_engine.domain.errors import FieldError, InvalidOrder
-from order_engine.domain.limits import ContentLimits
 from order_engine.domain.order import NewOrder
 from order_engine.domain.placement import fingerprint
-from order_engine.domain.validation import MOST_ITEM_ERRORS, validate
 from tests.unit.domain.strategies import (
     TRACE_PARENT,
     identifiers,

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from order_engine_adapters.http.header_fields import ANSWERED, READ
+from order_engine_adapters.http.access.cors_headers import ANSWERED, READ
 from tests.unit.http import watched_fields
 from tests.unit.http.loop_watch import LIMIT_SECONDS, limit_seconds, watch
 

@@ -11,9 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from order_engine_adapters.http.connections import Connections
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.protocol import Protocol
+from order_engine_adapters.http.server.connections import Connections
+from order_engine_adapters.http.server.protocol import Protocol
 
 DATE = (b"date", b"Sun, 22 Nov 2026 19:00:00 GMT")
 GET = b"GET /orders/x%20y?limit=1 HTTP/1.1\r\nHost: shop\r\nX-Y: z \r\n\r\n"

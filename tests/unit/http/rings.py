@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from order_engine_adapters.http import AccessScope, KeyRing
-from order_engine_adapters.http.identities import new_key
+from order_engine_adapters.http.access.keys import new_key
 
 MADE_AT = datetime(2026, 11, 22, tzinfo=UTC)
 

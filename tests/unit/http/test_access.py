@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from order_engine_adapters.http import Access, AccessScope, create_app, create_health_app
-from order_engine_adapters.http.access import guarded
-from order_engine_adapters.http.answers import json_answer
-from order_engine_adapters.http.identities import KEY, KeyRing
-from order_engine_adapters.http.resources import Resource
+from order_engine_adapters.http.access.guard import guarded
+from order_engine_adapters.http.access.keys import KEY, KeyRing
+from order_engine_adapters.http.messages.resource import Resource
+from order_engine_adapters.http.messages.responses import json_answer
 from tests.unit.application.bench import Bench
 from tests.unit.http.client import JSON_BODY, NDJSON_BODY, Client, Headers, Response
 from tests.unit.http.rings import Ring

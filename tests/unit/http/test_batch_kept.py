@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import pytest
 
-from order_engine_adapters.http import HttpLimits, kept_answers
-from order_engine_adapters.http.preferences import prefers
+from order_engine_adapters.http import HttpLimits
+from order_engine_adapters.http.batch import kept_results
+from order_engine_adapters.http.messages.prefer import prefers
 from tests.unit.http.batches import (
     ARRAY,
     BATCH,
@@ -87,7 +88,7 @@ async def test_the_last_item_counts_what_was_read(form: str, preferences: tuple[
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep next to nothing in memory."""
-    monkeypatch.setattr(kept_answers, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -110,15 +111,15 @@ async def test_answers_past_a_bound_wait_in_a_file(form: str, tmp_path: Path, mo
 async def test_little_of_the_answers_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are: what is there is written to the file whenever it is more than the bound."""
     most = 0
-    put = kept_answers.KeptAnswers.put
+    put = kept_results.KeptAnswers.put
 
-    async def watched(self: kept_answers.KeptAnswers, answers: list[bytes]) -> None:
+    async def watched(self: kept_results.KeptAnswers, answers: list[bytes]) -> None:
         nonlocal most
         await put(self, answers)
         most = max(most, sum(map(len, self._recent)))
 
-    monkeypatch.setattr(kept_answers, "IN_MEMORY_BYTES", 50_000)
-    monkeypatch.setattr(kept_answers.KeptAnswers, "put", watched)
+    monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 50_000)
+    monkeypatch.setattr(kept_results.KeptAnswers, "put", watched)
     async with serving() as service:
         response = await service.client.send("POST", BATCH, NDJSON_BODY, b"1\n" * 5000)
         assert len(items(LINES, response)) == 5000

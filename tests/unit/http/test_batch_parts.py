@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from order_engine_adapters.http.splitting import ArraySplitter, Element, LineSplitter, Splitter
+from order_engine_adapters.http.batch.splitter import ArraySplitter, Element, LineSplitter, Splitter
 from tests.unit.domain.strategies import json_objects, json_values, usual
 from tests.unit.http.batches import ARRAY, BATCH, FORMS, LINES, Item, body_of, codes, created, headers_of, items
 from tests.unit.http.serving import order, serving

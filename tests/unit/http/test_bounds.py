@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from order_engine_adapters.http import Access, HttpLimits, Rates, protocol
-from order_engine_adapters.http.deadlines import CHECKS_PER_SECOND, Deadlines
+from order_engine_adapters.http import Access, HttpLimits, Rates
+from order_engine_adapters.http.batch.splitter import ArraySplitter, LineSplitter, Splitter
 from order_engine_adapters.http.errors import BodyTooLarge
-from order_engine_adapters.http.negotiation import Form, preferred_form
-from order_engine_adapters.http.requests import DISCARDED_BYTES, read_body
-from order_engine_adapters.http.splitting import ArraySplitter, LineSplitter, Splitter
+from order_engine_adapters.http.messages.accept import Form, preferred_form
+from order_engine_adapters.http.messages.requests import DISCARDED_BYTES, read_body
+from order_engine_adapters.http.messages.timeouts import CHECKS_PER_SECOND, Deadlines
+from order_engine_adapters.http.server import protocol
 from tests.unit.http.client import JSON_BODY
 from tests.unit.http.following import following
 from tests.unit.http.line import GET, PLAIN, body, connected, saying, start

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine_adapters.http.conditions import names_tag
+from order_engine_adapters.http.messages.conditional_requests import names_tag
 from order_engine_adapters.http.openapi.fields import TAGS
 from tests.unit.application.bench import Work
 from tests.unit.domain.strategies import usual

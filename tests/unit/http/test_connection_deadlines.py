@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from order_engine_adapters.http.connections import NEVER, Connections
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.protocol import DISCARDED_BYTES, LINGER_SECONDS, MOST_PIPELINED
+from order_engine_adapters.http.server.connections import NEVER, Connections
+from order_engine_adapters.http.server.protocol import DISCARDED_BYTES, LINGER_SECONDS, MOST_PIPELINED
 from tests.unit.http.line import GET, PLAIN, Line, body, connected, saying, start
 
 LIMITS = ConnectionLimits(head_seconds=1000.0, silence_seconds=2000.0, keep_alive_seconds=3000.0)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from order_engine_adapters.http.connections import NEVER, Connections
 from order_engine_adapters.http.errors import ConnectionsExhausted, TooManyConnections
 from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.server.connections import NEVER, Connections
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from order_engine_adapters.http.deadlines import Deadlines
+from order_engine_adapters.http.messages.timeouts import Deadlines
 
 LONG = 3_600.0
 

@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from order_engine_adapters.http.docs import ASSETS
 from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.http.openapi.docs_page import ASSETS
 from order_engine_adapters.http.openapi.problems import known_problems
 from tests.unit.http.client import Client
 from tests.unit.http.serving import serving

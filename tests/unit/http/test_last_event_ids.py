@@ -10,8 +10,8 @@ from starlette.types import Scope
 
 from order_engine.domain.errors import InvalidQuery
 from order_engine_adapters.http.errors import InvalidHeader
-from order_engine_adapters.http.event_texts import BEGINNING, Position
-from order_engine_adapters.http.last_event_ids import last_event_id, last_position
+from order_engine_adapters.http.events.last_event_id import last_event_id, last_position
+from order_engine_adapters.http.events.sse import BEGINNING, Position
 from tests.unit.domain.strategies import usual
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1)

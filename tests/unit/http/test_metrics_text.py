@@ -9,7 +9,7 @@ from prometheus_client.openmetrics import parser as open_parser
 
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
-from order_engine_adapters.http.openmetrics import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
+from order_engine_adapters.http.service.metrics_text import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
 from tests.unit.http.serving import serving
 
 PROMETHEUS_SERVER = (

@@ -8,7 +8,7 @@ import pytest
 
 import order_engine_adapters.http
 from order_engine_adapters.http import Access, Rates
-from order_engine_adapters.http.header_fields import PASSED_OVER, READ
+from order_engine_adapters.http.access.cors_headers import PASSED_OVER, READ
 from tests.unit.http.client import Response
 from tests.unit.http.rings import Ring
 from tests.unit.http.serving import order, serving
@@ -61,7 +61,7 @@ async def test_every_field_that_a_page_sends_is_allowed(name: str) -> None:
 def test_every_field_in_the_table_is_read_somewhere() -> None:
     """What the adapter reads no more is not there any longer."""
     folder = Path(order_engine_adapters.http.__file__).parent
-    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     assert [name for name in READ if f'b"{name.lower()}"' not in text] == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from order_engine_adapters.http.outgoing import MOST_JOINED_BYTES, SENT_AT_ONCE, Outgoing, Turn
+from order_engine_adapters.http.server.outgoing import MOST_JOINED_BYTES, SENT_AT_ONCE, Outgoing, Turn
 
 
 class Wire(asyncio.Transport):

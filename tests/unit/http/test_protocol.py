@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from order_engine_adapters.http.protocol import Protocol
+from order_engine_adapters.http.server.protocol import Protocol
 from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
 from order_engine_adapters.http import Access, Proxies, Rates
-from order_engine_adapters.http.forwarded import Address, plain_address
+from order_engine_adapters.http.proxies.forwarded import Address, plain_address
 from tests.unit.domain.strategies import thorough, usual
 from tests.unit.http.client import Client, Headers
 from tests.unit.http.serving import serving

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from starlette.types import Message
 
-from order_engine_adapters.http.deadlines import Deadlines
-from order_engine_adapters.http.event_log import EventLog, FellBehind
-from order_engine_adapters.http.stream import Stream, StreamWriter
+from order_engine_adapters.http.events.log import EventLog, FellBehind
+from order_engine_adapters.http.events.stream import Stream, StreamWriter
+from order_engine_adapters.http.messages.timeouts import Deadlines
 
 
 async def test_a_heartbeat_is_sent_beside_events() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from order_engine import Rejected
 from order_engine_adapters.http import create_app
-from order_engine_adapters.http.tracing import trace_id
+from order_engine_adapters.http.messages.request_id import trace_id
 from tests.unit.application.bench import Bench, Work, raises
 from tests.unit.http.batches import BATCH, FORMS, body_of, codes, encoded, headers_of, items
 from tests.unit.http.client import Client

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.connection.target import Connection
 
 
 class FakeConnection:

@@ -9,7 +9,7 @@ import pytest
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Status
-from order_engine_adapters.postgres.cursors import (
+from order_engine_adapters.postgres.reading.event_cursor import (
     NOTHING,
     Latest,
     Place,

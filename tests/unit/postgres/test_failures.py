@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from order_engine_adapters.postgres.failures import as_unavailable, ends_session, is_race, is_stale, leaves_doubt
+from order_engine_adapters.postgres.connection.failures import (
+    as_unavailable,
+    ends_session,
+    is_race,
+    is_stale,
+    leaves_doubt,
+)
 
 NOT_AN_ERROR = {"00", "01", "02"}
 """Classes of success and of warnings."""

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from order_engine.domain.errors import InvalidSetting
-from order_engine_adapters.postgres.connecting import parse
-from order_engine_adapters.postgres.hosts import Attempt, Host, attempts, hosts_of
+from order_engine_adapters.postgres.connection.hosts import Attempt, Host, attempts, hosts_of
+from order_engine_adapters.postgres.connection.target import parse
 
 SECRET = "hunter2"  # noqa: S105 - what must not be shown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_engine_adapters.postgres.locked_orders import KNOWN_SECONDS, LockedOrders
+from order_engine_adapters.postgres.writing.locked_orders import KNOWN_SECONDS, LockedOrders
 
 
 class _Time:

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.postgres import pool as pool_module
-from order_engine_adapters.postgres.pool import Lent, Pool
+from order_engine_adapters.postgres.connection import pool as pool_module
+from order_engine_adapters.postgres.connection.pool import Lent, Pool
 from tests.unit.postgres.fakes import FakeConnection, FakeServer
 
 MANY_STEPS = 60

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from order_engine.domain.errors import InvalidSetting, Unavailable
-from order_engine_adapters.postgres.failures import as_unavailable, leaves_doubt
-from order_engine_adapters.postgres.refusals import OLDEST_SERVER, misread, refusal, refuse_old_server
+from order_engine_adapters.postgres.connection.failures import as_unavailable, leaves_doubt
+from order_engine_adapters.postgres.connection.refusals import OLDEST_SERVER, misread, refusal, refuse_old_server
 
 PLACE = "db.example:5432/shop"
 SECRET = "hunter2"  # noqa: S105 - what must not be shown

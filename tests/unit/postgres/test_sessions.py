@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine_adapters.postgres import sessions as sessions_module
-from order_engine_adapters.postgres.connecting import Target
-from order_engine_adapters.postgres.failures import RACES
-from order_engine_adapters.postgres.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection import sessions as sessions_module
+from order_engine_adapters.postgres.connection.failures import RACES
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection.target import Target
 from tests.unit.postgres.fakes import FakeServer
 from tests.unit.postgres.test_failures import CODES, DOUBTFUL_CLASSES, EXCEPTIONS, error_of
 

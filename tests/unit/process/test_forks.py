@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from order_engine_adapters.process.forks import keep_from_children
-from order_engine_adapters.sqlite.lock import FileLock
+from order_engine_adapters.sqlite.connection.lock_file import FileLock
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 

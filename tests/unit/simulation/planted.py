@@ -15,7 +15,7 @@ import pytest
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation import Fault, Outcome, Scenario, Sizes, plan, run_seed
-from order_engine.simulation.faults import Likelihood
+from order_engine.simulation.faults.kinds import Likelihood
 from order_engine_adapters.clocks import SteadyClock
 from order_engine_adapters.memory import MemoryRepository
 

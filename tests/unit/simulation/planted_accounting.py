@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from order_engine.application import policies, worker
-from order_engine.application.attempts import Attempt, Attempts, StopReason
-from order_engine.application.claiming import Claimer
-from order_engine.application.policies import RetryPolicy
-from order_engine.application.worker import Worker
+from order_engine.application import retry_policy
+from order_engine.application.retry_policy import RetryPolicy
+from order_engine.application.worker import worker
+from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
+from order_engine.application.worker.claimer import Claimer
+from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import Action, ClaimTerms, Command
 from order_engine.domain.order import Order
 from tests.unit.contracts import mutants_applying, mutants_claiming
@@ -63,19 +64,19 @@ def one_delivery_too_many(patch: pytest.MonkeyPatch) -> None:
 @found("backoff", within=20, where=PROCESSORS)
 def retries_at_once(patch: pytest.MonkeyPatch) -> None:
     """Retry without a delay."""
-    patch.setattr(policies, "full_jitter", lambda *_: 0.0)
+    patch.setattr(retry_policy, "full_jitter", lambda *_: 0.0)
 
 
 @found("backoff", within=20, where=PROCESSORS)
 def backoff_begins_at_its_cap(patch: pytest.MonkeyPatch) -> None:
     """Wait as long before the second attempt as before the last."""
-    patch.setattr(policies, "full_jitter", lambda _, __, cap, random: random.uniform(0, cap))
+    patch.setattr(retry_policy, "full_jitter", lambda _, __, cap, random: random.uniform(0, cap))
 
 
 @found("reasons", within=20, where=PROCESSORS)
 def every_reason_is_the_same(patch: pytest.MonkeyPatch) -> None:
     """Tell that an attempt failed instead of what was raised."""
-    patch.setattr(policies, "failure_reason", lambda _: "the attempt failed")
+    patch.setattr(retry_policy, "failure_reason", lambda _: "the attempt failed")
 
 
 @found("reasons", within=20, where=PROCESSORS)

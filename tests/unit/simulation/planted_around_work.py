@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from order_engine.application.attempts import Attempt
-from order_engine.application.leasing import Leases
-from order_engine.application.reporting import Report, Reporter
+from order_engine.application.worker.attempts import Attempt
+from order_engine.application.worker.leases import Leases
+from order_engine.application.worker.reporter import Report, Reporter
 from order_engine.domain.errors import OrderEngineError
 from order_engine.ports.repository import Applied
 from tests.unit.application import planted as others

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine
-from order_engine.application.acting import Acting
-from order_engine.application.availability import Availability
-from order_engine.application.batching import Batcher
-from order_engine.application.placing import Placed
+from order_engine.application.actions import Acting
+from order_engine.application.calls.availability import Availability
+from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.placer import Placed
 from order_engine.domain.commands import Command
 from order_engine.ports.repository import Applied
 from tests.unit.contracts import mutants_applying, mutants_placing

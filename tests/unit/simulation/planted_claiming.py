@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import pytest
 
-from order_engine.application.attempts import Attempts
-from order_engine.application.capacity import Capacity
-from order_engine.application.claiming import Claimer, UnansweredClaim
 from order_engine.application.doorbell import Doorbell
+from order_engine.application.worker.attempts import Attempts
+from order_engine.application.worker.claimer import Claimer, UnansweredClaim
+from order_engine.application.worker.renewal_capacity import Capacity
 from order_engine.domain.commands import ClaimTerms
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.bells import QueueIsAway
+from order_engine.simulation.network.doorbell_queue import QueueIsAway
 from tests.unit.application import planted as others
 from tests.unit.simulation.planted import (
     BELLS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from order_engine import Order, OrderEngine
-from order_engine.application import worker
-from order_engine.application.attempts import StopReason
-from order_engine.application.worker import Worker
+from order_engine.application.worker import worker
+from order_engine.application.worker.attempts import StopReason
+from order_engine.application.worker.worker import Worker
 from tests.unit.application import planted as others
 from tests.unit.simulation.planted import ENDS, ENDS_AMONG_CANCELS, ENDS_IN_TROUBLE, found
 

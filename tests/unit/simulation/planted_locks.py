@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from order_engine.application.acting import Acting
-from order_engine.application.attempts import Attempt
-from order_engine.application.leasing import Leases
-from order_engine.application.reporting import Report, Reporter
+from order_engine.application.actions import Acting
+from order_engine.application.worker.attempts import Attempt
+from order_engine.application.worker.leases import Leases
+from order_engine.application.worker.reporter import Report, Reporter
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Status
 from order_engine.ports.repository import Applied
-from order_engine.simulation.locks import Locks
+from order_engine.simulation.faults.locks import Locks
 from tests.unit.application import planted_busy as others
 from tests.unit.simulation.planted import LOCKS, found
 

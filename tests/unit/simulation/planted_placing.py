@@ -1,4 +1,4 @@
-"""Planted bugs in placing, in the batcher, and in what clients are told."""
+"""Planted bugs in placer, in the batcher, and in what clients are told."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine, OutcomeUnknown, Overloaded
-from order_engine.application import engine, placing
-from order_engine.application.acting import Acting
-from order_engine.application.batching import Batcher
-from order_engine.application.calls import Calls
-from order_engine.application.placing import Placed, Placing
-from order_engine.application.reporting import Report
-from order_engine.application.waiting import Waiters
+from order_engine.application import engine, placer
+from order_engine.application.actions import Acting
+from order_engine.application.calls.calls import Calls
+from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.placer import Placed, Placing
+from order_engine.application.waiters import Waiters
+from order_engine.application.worker.reporter import Report
 from order_engine.domain.commands import Command, Placement
 from order_engine.domain.decisions import Transition, place
 from order_engine.ports.repository import Added, AddOutcome, Applied
@@ -86,8 +86,8 @@ def every_answer_is_the_first(patch: pytest.MonkeyPatch) -> None:
         told = placed(placement, added)
         return Placed(told.order, replayed=False)
 
-    placed = placing.placed
-    patch.setattr(placing, "placed", fresh)
+    placed = placer.placed
+    patch.setattr(placer, "placed", fresh)
     patch.setattr(engine, "placed", fresh)
 
 
@@ -102,10 +102,10 @@ def conflicts_are_replays(patch: pytest.MonkeyPatch) -> None:
             return Placed(made.order, replayed=True)
         return placed(placement, added)
 
-    from order_engine.simulation.clocks import BEGINNING  # noqa: PLC0415 - any time will do
+    from order_engine.simulation.processes.clocks import BEGINNING  # noqa: PLC0415 - any time will do
 
-    placed = placing.placed
-    patch.setattr(placing, "placed", forgiving)
+    placed = placer.placed
+    patch.setattr(placer, "placed", forgiving)
     patch.setattr(engine, "placed", forgiving)
 
 
@@ -126,7 +126,7 @@ def forgets_one_of_a_full_batch(patch: pytest.MonkeyPatch) -> None:
 
 @found("reads see what was answered before", within=40, where=CLIENTS)
 def answers_from_a_cache(patch: pytest.MonkeyPatch) -> None:
-    """Answer questions about an order with what was told at its placing."""
+    """Answer questions about an order with what was told at its placer."""
     place_in, get = OrderEngine.place, OrderEngine.get
 
     async def remembered(self: OrderEngine, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from order_engine.application.attempts import Attempt
-from order_engine.application.worker import Worker
+from order_engine.application.worker.attempts import Attempt
+from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import Action, Command
 from tests.unit.application import planted as others
 from tests.unit.simulation.planted import CLIENTS, ENDS, OUTAGES, PAUSES, PROCESSORS, found

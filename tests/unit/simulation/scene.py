@@ -9,21 +9,21 @@ from typing import Any
 
 from order_engine import NewOrder
 from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.content.validation import validate
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
-from order_engine.domain.validation import validate
 from order_engine.ports.repository import Claimed
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.books import Books
-from order_engine.simulation.clocks import SimulatedClock
-from order_engine.simulation.deeds import Nature
-from order_engine.simulation.loop import SimulatedLoop
-from order_engine.simulation.owners import Owner
-from order_engine.simulation.passages import drive
+from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.record import Claimant, Ending
+from order_engine.simulation.checks.verdicts import Verdicts
+from order_engine.simulation.checks.witness import Witness
+from order_engine.simulation.loop.event_loop import SimulatedLoop
+from order_engine.simulation.loop.owners import Owner
+from order_engine.simulation.network.passages import drive
 from order_engine.simulation.plan import draw_plan
-from order_engine.simulation.record import Claimant, Ending
-from order_engine.simulation.verdicts import Verdicts
-from order_engine.simulation.witness import Witness
+from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.world import Hold, World
 from order_engine_adapters.memory import MemoryRepository
 

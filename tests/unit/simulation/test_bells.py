@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.bells import Bells, QueueIsAway
-from order_engine.simulation.clocks import SimulatedClock
-from order_engine.simulation.faults import Likelihood
-from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.faults.kinds import Likelihood
+from order_engine.simulation.loop.event_loop import SimulatedLoop
+from order_engine.simulation.network.doorbell_queue import Bells, QueueIsAway
 from order_engine.simulation.plan import draw_plan
+from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.world import World
 from order_engine_adapters.memory import MemoryRepository
 

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from order_engine.simulation.clocks import BEGINNING, SimulatedClock
-from order_engine.simulation.loop import SimulatedLoop
+from order_engine.simulation.loop.event_loop import SimulatedLoop
+from order_engine.simulation.processes.clocks import BEGINNING, SimulatedClock
 
 
 @pytest.fixture

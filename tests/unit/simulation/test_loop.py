@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from order_engine.simulation import loop as loops
-from order_engine.simulation.loop import SimulatedLoop, Stalled
-from order_engine.simulation.owners import Owner
+from order_engine.simulation.loop import event_loop
+from order_engine.simulation.loop.event_loop import SimulatedLoop, Stalled
+from order_engine.simulation.loop.owners import Owner
 
 NO_THREADS = "There are no threads in a simulation: call the function itself, or give it a simulated duration."
 
@@ -53,7 +53,7 @@ def test_time_passes_only_when_nothing_is_ready() -> None:
 
 
 def test_without_disorder_callbacks_run_in_the_order_in_which_they_came() -> None:
-    """As in asyncio's own loops, so that the order of a plain run can be had."""
+    """As in asyncio's own event_loop, so that the order of a plain run can be had."""
     assert order_of_callbacks(seed=1, disorder=1) == list(range(20))
 
 
@@ -147,7 +147,7 @@ def test_a_wait_that_nothing_can_end_is_told() -> None:
 
 def test_going_round_in_circles_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What never lets time pass would keep a simulation for ever."""
-    monkeypatch.setattr(loops, "MOST_STEPS_AT_ONCE", 1000)
+    monkeypatch.setattr(event_loop, "MOST_STEPS_AT_ONCE", 1000)
     loop = new_loop()
 
     async def course() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from order_engine import Status
 from order_engine.domain.commands import Action
+from order_engine.domain.content.validation import validate
 from order_engine.domain.order import Order
-from order_engine.domain.validation import validate
 from order_engine.simulation import Fault, Scenario, Sizes, run_seed
+from order_engine.simulation.checks.record import Ending
+from order_engine.simulation.network.passages import drive
 from order_engine.simulation.orders import contradiction
-from order_engine.simulation.passages import drive
-from order_engine.simulation.record import Ending
 from order_engine_adapters.wiring.simulating import in_memory
 from tests.unit.simulation.scene import ORDER, PLACEMENT, Scene, completed
 

@@ -10,13 +10,13 @@ import pytest
 
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.clocks import SimulatedClock
-from order_engine.simulation.faults import OF_CALLS, Likelihood
-from order_engine.simulation.loop import SimulatedLoop
-from order_engine.simulation.outages import EVERYBODY, Away, Outages
-from order_engine.simulation.passages import Passage, drive
+from order_engine.simulation.checks.record import Claimant
+from order_engine.simulation.faults.kinds import OF_CALLS, Likelihood
+from order_engine.simulation.loop.event_loop import SimulatedLoop
+from order_engine.simulation.network.outages import EVERYBODY, Away, Outages
+from order_engine.simulation.network.passages import Passage, drive
 from order_engine.simulation.plan import draw_plan
-from order_engine.simulation.record import Claimant
+from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.world import World
 from order_engine_adapters.memory import MemoryRepository
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from order_engine.domain.commands import Action, Command
-from order_engine.simulation.passages import drive
-from order_engine.simulation.record import Ending
+from order_engine.simulation.checks.record import Ending
+from order_engine.simulation.network.passages import drive
 from tests.unit.simulation.scene import PLACEMENT, Scene, completed
 
 

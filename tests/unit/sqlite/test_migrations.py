@@ -12,10 +12,10 @@ import pytest
 from order_engine.contracts.samples import placement
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite import migrations
-from order_engine_adapters.sqlite.migrations import Migration, migrate, shipped
 from order_engine_adapters.sqlite.opening import open_file
 from order_engine_adapters.sqlite.rows import microseconds
+from order_engine_adapters.sqlite.schema import migrations
+from order_engine_adapters.sqlite.schema.migrations import Migration, migrate, shipped
 
 NEXT = Migration(len(shipped()) + 1, "notes", "CREATE TABLE notes (id);\nINSERT INTO notes VALUES (1);\n")
 FAILS = "INSERT INTO nowhere VALUES (1);\n"
@@ -61,7 +61,7 @@ async def test_first_migration_that_fails_leaves_an_empty_file(tmp_path: Path, m
     first = shipped()[0]
     with monkeypatch.context() as patch:
         broken = [replace(first, sql=first.sql + FAILS)]
-        patch.setattr("order_engine_adapters.sqlite.connection.shipped", lambda: broken)
+        patch.setattr("order_engine_adapters.sqlite.connection.connection.shipped", lambda: broken)
         with pytest.raises(sqlite3.OperationalError):
             async with open_file(path, clock=ManualClock()):
                 pass
@@ -96,7 +96,7 @@ async def test_gap_in_the_record_is_refused(tmp_path: Path) -> None:
 
 def test_checksum_does_not_depend_on_line_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkout with the line ends of Windows has the same checksums."""
-    folder = tmp_path / "migrations"
+    folder = tmp_path / "sql"
     folder.mkdir()
     for each in shipped():
         content = each.sql.replace("\n", "\r\n").encode()

@@ -12,13 +12,13 @@ from order_engine.contracts.samples import placement
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import open_repository
-from order_engine_adapters.sqlite.connection import Database
+from order_engine_adapters.sqlite.connection.connection import Database
 from order_engine_adapters.sqlite.opening import database_path, open_file
 from tests.unit.sqlite.support import beside, output_of
 
 READ_ONLY = """
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.sqlite.migrations import shipped
+from order_engine_adapters.sqlite.schema.migrations import shipped
 
 # Imports what it needs while it may still read all of Python.
 shipped()

@@ -13,7 +13,7 @@ from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import rebuild_counters
-from order_engine_adapters.sqlite.connection import Database
+from order_engine_adapters.sqlite.connection.connection import Database
 from order_engine_adapters.sqlite.opening import open_file
 from tests.unit.sqlite.support import report, take
 

@@ -13,10 +13,10 @@ from order_engine.contracts.samples import placement
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
-from order_engine_adapters.sqlite import connection as connection_module
-from order_engine_adapters.sqlite.connection import Database
+from order_engine_adapters.sqlite.connection import connection as connection_module
+from order_engine_adapters.sqlite.connection.bulk_statements import Statement
+from order_engine_adapters.sqlite.connection.connection import Database
 from order_engine_adapters.sqlite.opening import open_file
-from order_engine_adapters.sqlite.statements import Statement
 from tests.unit.sqlite.breaking import hooks
 from tests.unit.sqlite.support import beside, picture
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from order_engine.domain.errors import Unavailable
-from order_engine_adapters.sqlite.thread import DatabaseThread
+from order_engine_adapters.sqlite.connection.thread import DatabaseThread
 
 
 async def test_calls_run_in_order_on_one_thread_of_that_name() -> None:

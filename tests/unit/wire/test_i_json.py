@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.attributes import JsonValue
+from order_engine.domain.content.attributes import JsonValue
+from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.domain.errors import MalformedJson
-from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.wire import read_json
 from tests.unit.domain.strategies import json_values, label, same_value, thorough, usual
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from order_engine.domain.commands import Placement
+from order_engine.domain.content.limits import DEFAULT_LIMITS
+from order_engine.domain.content.money import amount_text
+from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import InvalidOrder, MalformedJson
-from order_engine.domain.limits import DEFAULT_LIMITS
-from order_engine.domain.money import amount_text
-from order_engine.domain.validation import validate
 from order_engine.wire import order_id_in, read_json, read_order
 from order_engine.wire.intake import FIELDS, MEANT
 from order_engine.wire.problems import MOST_ERRORS

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from order_engine.domain.attributes import JsonInput
 from order_engine.domain.commands import Placement
-from order_engine.domain.limits import DEFAULT_LIMITS
-from order_engine.domain.money import amount_text
+from order_engine.domain.content.attributes import JsonInput
+from order_engine.domain.content.limits import DEFAULT_LIMITS
+from order_engine.domain.content.money import amount_text
+from order_engine.domain.content.validation import validate
 from order_engine.domain.order import Order
 from order_engine.domain.order import new_order as first_version
-from order_engine.domain.validation import validate
 from order_engine.wire import order_json, read_order
 from tests.unit.domain.strategies import START, placements, same_value, thorough, usual
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from order_engine.application.paging import OrderList
-from order_engine.domain.attributes import Attributes
+from order_engine.application.list_cursor import OrderList
+from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order, Status

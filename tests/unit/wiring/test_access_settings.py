@@ -9,8 +9,8 @@ import pytest
 from order_engine import InvalidSetting
 from order_engine_adapters import Settings
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.wiring.admitting import access_of
-from order_engine_adapters.wiring.keys import KeyFile, add_key
+from order_engine_adapters.service.access import access_of
+from order_engine_adapters.service.keys import KeyFile, add_key
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "shop.example", "localhost.example"])  # noqa: S104 - tried here

@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import InvalidSetting, NewOrder
 from order_engine_adapters import open_engine
-from order_engine_adapters.postgres.connecting import parse
+from order_engine_adapters.postgres.connection.target import parse
 from order_engine_adapters.wiring.durability import durable_url
 from tests.unit.wiring.test_opening import Lifetimes
 

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.http import ConnectionLimits
-from order_engine_adapters.http.server import AddressUnavailable, bound_socket
-from order_engine_adapters.wiring.front import Front, answering
-from order_engine_adapters.wiring.siblings import Siblings
+from order_engine_adapters.http.server.server import AddressUnavailable, bound_socket
+from order_engine_adapters.service.front import Front, answering
+from order_engine_adapters.service.siblings import Siblings
 
 WAIT_SECONDS = 30
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

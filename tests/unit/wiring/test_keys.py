@@ -16,10 +16,10 @@ import pytest
 from order_engine import InvalidSetting
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.http import AccessScope
-from order_engine_adapters.sqlite.locking import try_lock
-from order_engine_adapters.wiring import key_files
-from order_engine_adapters.wiring.key_files import KeyFileUnusable, read_keys
-from order_engine_adapters.wiring.keys import KeyFile, add_key, revoke_key
+from order_engine_adapters.service import key_file
+from order_engine_adapters.service.key_file import KeyFileUnusable, read_keys
+from order_engine_adapters.service.keys import KeyFile, add_key, revoke_key
+from order_engine_adapters.sqlite.connection.file_lock import try_lock
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_writers_wait_for_one_another(path: Path) -> None:
 
 def test_a_lock_that_stays_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait has an end."""
-    monkeypatch.setattr(key_files, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(key_file, "LOCK_SECONDS", 0.1)
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT)
     try:
         assert try_lock(descriptor)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.wiring.member import FIRST_WAIT_SECONDS, LIVED_SECONDS, Member, wait_after
+from order_engine_adapters.service.member import FIRST_WAIT_SECONDS, LIVED_SECONDS, Member, wait_after
 
 
 class Process:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from order_engine_adapters.wiring.log_stream import MOST_BYTES, LogStream
+from order_engine_adapters.service.log_stream import MOST_BYTES, LogStream
 
 PROGRAM = """
 import logging, sys
-from order_engine_adapters.wiring.process_log import begin_log, hand_over_log
+from order_engine_adapters.service.process_log import begin_log, hand_over_log
 from order_engine_adapters.wiring.settings import Settings
 
 settings = Settings.given(**{settings})

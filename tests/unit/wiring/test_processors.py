@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from order_engine import InvalidSetting
-from order_engine.application.processor_kinds import is_coroutine_processor
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.demonstration import Demonstration

@@ -1,4 +1,4 @@
-"""The program: its commands, and the one place where errors become a line and an exit code."""
+"""The program: its declarations, and the one place where errors become a line and an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from order_engine_adapters.cli import commands
+from order_engine_adapters.cli import declarations
 from order_engine_adapters.cli.failures import Ending, ending_of, one_line
 
 DISTRIBUTION = "order-engine"
@@ -67,7 +67,7 @@ def program() -> None:
     """
 
 
-for command in commands.COMMANDS:
+for command in declarations.COMMANDS:
     program.add_command(command)
 
 

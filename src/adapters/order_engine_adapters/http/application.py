@@ -10,22 +10,22 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from order_engine.application.engine import OrderEngine
-from order_engine_adapters.http.access import Access, guarded
-from order_engine_adapters.http.batch import BatchEndpoint
-from order_engine_adapters.http.deadlines import Deadlines
-from order_engine_adapters.http.docs import docs_asset, docs_page
-from order_engine_adapters.http.events import EventEndpoints
-from order_engine_adapters.http.health import HealthEndpoints
+from order_engine_adapters.http.access.cors import Origins
+from order_engine_adapters.http.access.cross_site import Sites
+from order_engine_adapters.http.access.guard import Access, guarded
+from order_engine_adapters.http.batch.endpoint import BatchEndpoint
+from order_engine_adapters.http.events.endpoints import EventEndpoints
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.request_id import RequestIds
+from order_engine_adapters.http.messages.resource import Resource, nothing_here
+from order_engine_adapters.http.messages.timeouts import Deadlines
 from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
-from order_engine_adapters.http.order_texts import OrderTexts
-from order_engine_adapters.http.orders import OrderEndpoints
-from order_engine_adapters.http.origins import Origins
-from order_engine_adapters.http.resources import Resource, nothing_here
-from order_engine_adapters.http.sites import Sites
-from order_engine_adapters.http.start_page import StartPage
-from order_engine_adapters.http.starting import NoEngineYet, not_yet
-from order_engine_adapters.http.tracing import RequestIds
+from order_engine_adapters.http.openapi.docs_page import docs_asset, docs_page
+from order_engine_adapters.http.orders.endpoints import OrderEndpoints
+from order_engine_adapters.http.orders.order_reader import OrderTexts
+from order_engine_adapters.http.service.health import HealthEndpoints
+from order_engine_adapters.http.service.start_page import StartPage
+from order_engine_adapters.http.service.starting import NoEngineYet, not_yet
 
 
 class OrderApplication(Starlette):

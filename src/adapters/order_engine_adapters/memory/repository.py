@@ -16,13 +16,13 @@ from itertools import count
 from typing import Final
 
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement, Renewal
+from order_engine.domain.content.sizes import ByteBudget
 from order_engine.domain.decisions import Refusal, act, claim, place, renew
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
-from order_engine.domain.sizes import ByteBudget
 from order_engine.ports.clock import Clock
 from order_engine.ports.portions import asked_again, first_portion
 from order_engine.ports.repository import (

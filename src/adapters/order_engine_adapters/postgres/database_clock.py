@@ -15,8 +15,8 @@ from math import inf
 from typing import Final, NamedTuple
 
 from order_engine.domain.errors import OrderEngineError
-from order_engine_adapters.postgres.floors import BEFORE_ALL
-from order_engine_adapters.postgres.sessions import Sessions
+from order_engine_adapters.postgres.claim_floor import BEFORE_ALL
+from order_engine_adapters.postgres.connection.sessions import Sessions
 
 LAST_EVENT: Final = "SELECT at FROM order_engine.events ORDER BY serial DESC LIMIT 1"
 CORRECT: Final = "SELECT order_engine.correct_time($1, $2)"

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
-from order_engine_adapters.postgres.connecting import Target, parse
+from order_engine_adapters.postgres.connection.durability import check_durability
+from order_engine_adapters.postgres.connection.sessions import Sessions
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.database_clock import DatabaseClock, last_event
-from order_engine_adapters.postgres.durability import check_durability
-from order_engine_adapters.postgres.migrations import migrate, migrate_target, refuse_pending, shipped
+from order_engine_adapters.postgres.reading.event_stream import adopt_events
 from order_engine_adapters.postgres.repository import PostgresRepository
-from order_engine_adapters.postgres.schema_check import refuse_schema
-from order_engine_adapters.postgres.sessions import Sessions
-from order_engine_adapters.postgres.streaming import adopt_events
+from order_engine_adapters.postgres.schema.check import refuse_schema
+from order_engine_adapters.postgres.schema.migrations import migrate, migrate_target, refuse_pending, shipped
 
 
 class PostgresOpener:

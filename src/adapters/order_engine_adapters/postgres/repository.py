@@ -21,13 +21,14 @@ from order_engine.ports.repository import (
     Portion,
     Renewed,
 )
-from order_engine_adapters.postgres import adding, applying, claiming, listing, reading, streaming
-from order_engine_adapters.postgres.connecting import Connection
+from order_engine_adapters.postgres.claim_floor import Floor
+from order_engine_adapters.postgres.connection.sessions import Sessions
+from order_engine_adapters.postgres.connection.target import Connection
 from order_engine_adapters.postgres.database_clock import DatabaseClock
-from order_engine_adapters.postgres.floors import Floor
-from order_engine_adapters.postgres.locked_names import LockedNames
-from order_engine_adapters.postgres.locked_orders import LockedOrders
-from order_engine_adapters.postgres.sessions import Sessions
+from order_engine_adapters.postgres.reading import event_stream, lists, orders
+from order_engine_adapters.postgres.writing import claims, order_inserts, order_updates
+from order_engine_adapters.postgres.writing.locked_names import LockedNames
+from order_engine_adapters.postgres.writing.locked_orders import LockedOrders
 
 
 class PostgresRepository:
@@ -57,51 +58,51 @@ class PostgresRepository:
         order meanwhile waits for its end, for as long as a request may take.
         """
         if connection is not None:
-            return await adding.add_for_host(connection, self._sessions.target.schema, placements, hold)
-        return await adding.add(self._sessions, self._locked_names, placements, hold)
+            return await order_inserts.add_for_host(connection, self._sessions.target.schema, placements, hold)
+        return await order_inserts.add(self._sessions, self._locked_names, placements, hold)
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
-        return await claiming.claim_orders(self._sessions, self._floor, self._clock, terms)
+        return await claims.claim_orders(self._sessions, self._floor, self._clock, terms)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Extend the leases whose token is current."""
-        return await applying.renew(self._sessions, leases, seconds)
+        return await order_updates.renew(self._sessions, leases, seconds)
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply reports and clients' actions."""
-        return await applying.apply(self._sessions, self._locked_orders, self._clock, commands)
+        return await order_updates.apply(self._sessions, self._locked_orders, self._clock, commands)
 
     # Reading
 
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Return the orders that exist among the ids."""
-        return await reading.get(self._sessions, order_ids)
+        return await orders.get(self._sessions, order_ids)
 
     async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
         """Return the orders that exist among the first ids, up to so many bytes."""
-        return await reading.get_some(self._sessions, order_ids, max_bytes)
+        return await orders.get_some(self._sessions, order_ids, max_bytes)
 
     async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
         """Return how the orders stand that exist among the ids."""
-        return await reading.get_states(self._sessions, order_ids)
+        return await orders.get_states(self._sessions, order_ids)
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Return one page, newest first."""
-        return await listing.list_orders(self._sessions, query)
+        return await lists.list_orders(self._sessions, query)
 
     async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return events of one order."""
-        return await reading.history(self._sessions, order_id, after, limit)
+        return await orders.history(self._sessions, order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor tells which transactions were seen."""
-        return await streaming.events(self._sessions, after, limit, None)
+        return await event_stream.events(self._sessions, after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
         """Return events of all orders up to an end."""
-        return await streaming.events(self._sessions, after, limit, until)
+        return await event_stream.events(self._sessions, after, limit, until)
 
     async def statistics(self) -> Statistics:
         """Return the counters."""
-        return await reading.statistics(self._sessions)
+        return await orders.statistics(self._sessions)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from order_engine.domain.attributes import Attributes
+from order_engine.domain.content.attributes import Attributes
+from order_engine.domain.content.sizes import OVERHEAD_BYTES
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.metrics import MICROSECOND
 from order_engine.domain.order import Order, Status, evolve, new_order
-from order_engine.domain.sizes import OVERHEAD_BYTES
 
 STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Status}
 TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_type in EventType}

@@ -1,7 +1,7 @@
 """The SQLite repository: `sqlite:///file.db`. Durable orders in one file, which one process holds at a time."""
 
 from order_engine_adapters.sqlite.opening import open_repository
-from order_engine_adapters.sqlite.rebuilding import rebuild_counters
+from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.sqlite.repository import SqliteRepository
 
 __all__ = ["SqliteRepository", "open_repository", "rebuild_counters"]

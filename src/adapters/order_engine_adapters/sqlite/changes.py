@@ -9,8 +9,8 @@ from typing import Final
 from order_engine.domain.events import Event
 from order_engine.domain.placement import KeyBinding
 from order_engine_adapters.sqlite import rows
+from order_engine_adapters.sqlite.connection.bulk_statements import Statement, statements
 from order_engine_adapters.sqlite.rows import Kept
-from order_engine_adapters.sqlite.statements import Statement, statements
 
 INSERT_KEYS: Final = (
     "INSERT INTO idempotency_keys (key, order_id, order_id_made, fingerprint) "

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.ports.clock import Clock, ResumableClock
 from order_engine.ports.repository import OrderRepository
+from order_engine_adapters.sqlite.connection.thread import DatabaseThread
 from order_engine_adapters.sqlite.repository import SqliteRepository
 from order_engine_adapters.sqlite.store import Store
-from order_engine_adapters.sqlite.thread import DatabaseThread
 
 NO_FILE = frozenset({"", "//", "///", "//:memory:", "///:memory:"})
 HOW_TO_WRITE_IT = (

@@ -22,9 +22,10 @@ from order_engine.ports.repository import (
     Portion,
     Renewed,
 )
-from order_engine_adapters.sqlite import claiming, listing, reading, writing
+from order_engine_adapters.sqlite.connection.thread import DatabaseThread
+from order_engine_adapters.sqlite.reading import lists, orders
 from order_engine_adapters.sqlite.store import Store
-from order_engine_adapters.sqlite.thread import DatabaseThread
+from order_engine_adapters.sqlite.writing import claims, transactions
 
 
 class SqliteRepository:
@@ -49,19 +50,19 @@ class SqliteRepository:
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
         """Store new orders, the first of them held on the terms of `hold`."""
-        return await self._thread.call(writing.add, self._store, placements, hold, self._clock.now())
+        return await self._thread.call(transactions.add, self._store, placements, hold, self._clock.now())
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
-        return await self._thread.call(claiming.claim_orders, self._store, terms, self._clock.now())
+        return await self._thread.call(claims.claim_orders, self._store, terms, self._clock.now())
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Extend the leases whose token is current."""
-        return await self._thread.call(writing.renew_leases, self._store, leases, seconds, self._clock.now())
+        return await self._thread.call(transactions.renew_leases, self._store, leases, seconds, self._clock.now())
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply reports and clients' actions."""
-        return await self._thread.call(writing.apply, self._store, commands, self._clock.now())
+        return await self._thread.call(transactions.apply, self._store, commands, self._clock.now())
 
     # Reading
 
@@ -86,20 +87,20 @@ class SqliteRepository:
 
     async def list(self, query: OrderQuery) -> OrderPage:
         """Return one page, newest first."""
-        return await self._thread.call(listing.list_orders, self._store, query)
+        return await self._thread.call(lists.list_orders, self._store, query)
 
     async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return events of one order."""
-        return await self._thread.call(reading.history, self._store, order_id, after, limit)
+        return await self._thread.call(orders.history, self._store, order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
         """Return events of all orders; the cursor is the row of the last one, and its fingerprint."""
-        return await self._thread.call(reading.events, self._store, after, limit, None)
+        return await self._thread.call(orders.events, self._store, after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
         """Return events of all orders up to an end."""
-        return await self._thread.call(reading.events, self._store, after, limit, until)
+        return await self._thread.call(orders.events, self._store, after, limit, until)
 
     async def statistics(self) -> Statistics:
         """Return the counters."""
-        return await self._thread.call(reading.statistics, self._store)
+        return await self._thread.call(orders.statistics, self._store)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from order_engine.domain.attributes import Attributes
+from order_engine.domain.content.attributes import Attributes
+from order_engine.domain.content.sizes import OVERHEAD_BYTES
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.order import Order, Status, evolve, new_order
-from order_engine.domain.sizes import OVERHEAD_BYTES
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

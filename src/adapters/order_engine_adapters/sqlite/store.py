@@ -16,10 +16,9 @@ from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import KeyBinding
 from order_engine.ports.repository import OrderState, Portion
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.connection import Database
-from order_engine_adapters.sqlite.lock import FileLock
-from order_engine_adapters.sqlite.migrations import Migration, shipped
-from order_engine_adapters.sqlite.recent import Recent
+from order_engine_adapters.sqlite.connection.connection import Database
+from order_engine_adapters.sqlite.connection.lock_file import FileLock
+from order_engine_adapters.sqlite.reading.recent import Recent
 from order_engine_adapters.sqlite.rows import (
     ORDERS_AS_JSON,
     Bounded,
@@ -31,6 +30,7 @@ from order_engine_adapters.sqlite.rows import (
     read_bounded_orders,
     read_orders,
 )
+from order_engine_adapters.sqlite.schema.migrations import Migration, shipped
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from order_engine_adapters.http.forwarded import Network
-from order_engine_adapters.http.root_paths import read_root_path
+from order_engine_adapters.http.proxies.forwarded import Network
+from order_engine_adapters.http.proxies.root_path import read_root_path
 
 
 def nothing_if_empty(value: object) -> object:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from dependency_injector import containers, providers
 
 from order_engine import OrderEngine
-from order_engine.application.observing import LogObserver
+from order_engine.application.log.observer import LogObserver
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.wiring import plugins

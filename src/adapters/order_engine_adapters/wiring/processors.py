@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import cast
 
 from order_engine import InvalidSetting
-from order_engine.application.processor_kinds import processor_problem
+from order_engine.application.worker.processor_kinds import processor_problem
 from order_engine.ports.clock import Clock
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.demonstration import LONGEST_SECONDS, Demonstration

@@ -6,7 +6,7 @@ from order_engine import InvalidSetting
 from order_engine.domain.metrics import Statistics
 from order_engine_adapters import postgres, sqlite
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.postgres.connecting import SCHEMES
+from order_engine_adapters.postgres.connection.target import SCHEMES
 from order_engine_adapters.wiring.files import ONE_FILE, ends_with_its_process
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.plugins import scheme_of

@@ -11,8 +11,8 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation import Scenario, Sizes, Summary, expect_promises_kept
 from order_engine.simulation.orders import some_order
-from order_engine.simulation.processors import Work
-from order_engine.simulation.running import Orders
+from order_engine.simulation.processes.processors import Work
+from order_engine.simulation.simulation import Orders
 from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.memory import MemoryRepository
 from order_engine_adapters.wiring.processors import load_processor

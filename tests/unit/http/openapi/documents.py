@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from order_engine import ContentLimits
-from order_engine.domain.limits import DEFAULT_LIMITS
+from order_engine.domain.content.limits import DEFAULT_LIMITS
 from order_engine_adapters.http.openapi import Described, document
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from order_engine import EventType, Status
-from order_engine.application.life import Readiness
+from order_engine.application.runtime import Readiness
 from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.domain.errors import ActionRefused, FieldError, InvalidOrder
 from order_engine.domain.events import Event

@@ -11,7 +11,7 @@ import pytest
 
 from order_engine import Rejected
 from order_engine_adapters.http import Access, HttpLimits, create_app
-from order_engine_adapters.http.identities import AccessScope
+from order_engine_adapters.http.access.keys import AccessScope
 from order_engine_adapters.http.openapi import OPERATIONS
 from order_engine_adapters.http.openapi.document import Described, document
 from tests.unit.application.bench import Bench, Work, raises

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_engine import ContentLimits, InvalidOrder
-from order_engine.domain.limits import DEFAULT_LIMITS
-from order_engine.domain.text import identifier_problem, order_id_problem
-from order_engine.domain.validation import validate
+from order_engine.domain.content.limits import DEFAULT_LIMITS
+from order_engine.domain.content.text import identifier_problem, order_id_problem
+from order_engine.domain.content.validation import validate
 from order_engine.wire import read_order
 from order_engine_adapters.http.openapi.patterns import IDENTIFIER, ORDER_ID, PATH_SEGMENT
 from tests.unit.domain.strategies import identifier_text, json_objects, usual

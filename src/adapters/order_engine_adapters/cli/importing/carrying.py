@@ -11,8 +11,8 @@ from order_engine_adapters.cli.failures import Ending
 from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, TooLong
 from order_engine_adapters.cli.importing.progress import Tally
 from order_engine_adapters.cli.importing.refused import RefusedLines
-from order_engine_adapters.cli.outcomes import Busy, KeyedLine, Line, Outcome, Placed, Refused, Trouble
-from order_engine_adapters.cli.targets import Target
+from order_engine_adapters.cli.target.outcomes import Busy, KeyedLine, Line, Outcome, Placed, Refused, Trouble
+from order_engine_adapters.cli.target.targets import Target
 
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 2.0

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from order_engine_adapters.cli.failures import Ending
-from order_engine_adapters.cli.outcomes import Line
+from order_engine_adapters.cli.target.outcomes import Line
 
 GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
 
-from order_engine.domain.limits import DEFAULT_LIMITS, ContentLimits
-from order_engine_adapters.http.access import SCOPES
+from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
+from order_engine_adapters.http.access.guard import SCOPES
 from order_engine_adapters.http.openapi.fields import HEADERS, parameters
 from order_engine_adapters.http.openapi.operation import ALWAYS, BELOW, GUARDED, Operation
 from order_engine_adapters.http.openapi.operations import OPERATIONS, TAGS

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
-from order_engine_adapters.http.answers import Answer
+from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
+from order_engine_adapters.http.messages.responses import Answer
+from order_engine_adapters.http.messages.versioned_pages import cached_answer
 from order_engine_adapters.http.openapi.document import Described, document
-from order_engine_adapters.http.pages import cached_answer
-from order_engine_adapters.http.requests import JSON_TYPE, check_json_accepted
 
 
 class OpenApiEndpoint:

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from order_engine.application.capacity import InFlight
+from order_engine.application.worker.renewal_capacity import InFlight
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
 from order_engine.wire import event_json, statistics_json
-from order_engine_adapters.http.event_texts import HEARTBEAT, event_text, ready_text
+from order_engine_adapters.http.events.sse import HEARTBEAT, event_text, ready_text
 from order_engine_adapters.http.limits import HttpLimits
-from order_engine_adapters.http.openmetrics import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
+from order_engine_adapters.http.service.metrics_text import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
 
 NEW: Final[Mapping[str, Any]] = {
     "order_id": "536366",

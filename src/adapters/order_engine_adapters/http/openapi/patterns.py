@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from order_engine.domain.limits import ContentLimits
-from order_engine.domain.validation import CURRENCY_LETTERS, LONGEST_KEY
+from order_engine.domain.content.limits import ContentLimits
+from order_engine.domain.content.validation import CURRENCY_LETTERS, LONGEST_KEY
 
 _CONTROL: Final = r"\x00-\x1F\x7F"
 IDENTIFIER: Final = rf"^[^ {_CONTROL}](?:[^{_CONTROL}]*[^ {_CONTROL}])?$"

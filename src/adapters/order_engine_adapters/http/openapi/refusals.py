@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
+from order_engine.domain.content.money import NEGATIVE
 from order_engine.domain.errors import (
     ActionRefused,
     FieldError,
@@ -27,7 +28,6 @@ from order_engine.domain.errors import (
     Unavailable,
     VersionMismatch,
 )
-from order_engine.domain.money import NEGATIVE
 from order_engine.wire.problems import Problem
 from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, NotAcceptable, problem_for
 from order_engine_adapters.http.limits import MEBIBYTE

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from order_engine.domain.limits import ContentLimits
+from order_engine.domain.content.limits import ContentLimits
 from order_engine_adapters.http.openapi.schemas.answers import answers
 from order_engine_adapters.http.openapi.schemas.orders import orders
 from order_engine_adapters.http.openapi.schemas.placements import placements

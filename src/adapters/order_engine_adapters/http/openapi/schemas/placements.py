@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from order_engine.domain.limits import ContentLimits
+from order_engine.domain.content.limits import ContentLimits
 from order_engine.wire.intake import REQUIRED
 from order_engine_adapters.http.openapi import patterns
 from order_engine_adapters.http.openapi.schemas.shapes import Schema, or_null, reference, sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from order_engine.application.life import Readiness
+from order_engine.application.runtime import Readiness
 from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.wire.problems import TYPE_PREFIX
 from order_engine_adapters.http.openapi.problems import known_problems

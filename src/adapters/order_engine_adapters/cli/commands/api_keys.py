@@ -1,0 +1,49 @@
+"""`order-engine keys`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from order_engine.wire import time_text
+from order_engine_adapters.cli.formatting import Column, moment, table
+from order_engine_adapters.cli.output import say_json, say_lines, terminal_width
+from order_engine_adapters.service import keys
+from order_engine_adapters.service.key_file import read_keys
+
+COLUMNS = (Column("NAME"), Column("SCOPES"), Column("MADE (UTC)"), Column("ID"))
+
+
+def add(path: str, name: str, scopes: str) -> None:
+    """Make a key and print it, alone, this once."""
+    click.echo(keys.add_key(Path(path), name, scopes))
+
+
+def show(path: str, *, as_json: bool) -> None:
+    """List the keys: whose they are and what they open, never what they are."""
+    stored = read_keys(Path(path))
+    if as_json:
+        documents = [
+            {
+                "name": key.identity.name,
+                "scopes": key.identity.scope_names,
+                "created_at": time_text(key.created_at),
+                "id": key.identity.key_id,
+            }
+            for key in stored
+        ]
+        say_json(json.dumps({"keys": documents}))
+        return
+    lines = [
+        (key.identity.name, ",".join(key.identity.scope_names), moment(time_text(key.created_at)), key.identity.key_id)
+        for key in stored
+    ]
+    say_lines(table(COLUMNS, lines, terminal_width()))
+
+
+def revoke(path: str, name: str) -> None:
+    """Take a key out of the file."""
+    keys.revoke_key(Path(path), name)
+    click.echo(f"revoked {name}; running services stop taking it within a second or two")

@@ -1,0 +1,51 @@
+"""`config show`."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TypeAlias
+
+import click
+from pydantic import SecretStr
+
+from order_engine_adapters.cli.flags import Flags
+from order_engine_adapters.cli.formatting import Column, table, text_of
+from order_engine_adapters.cli.output import say_json, say_lines, terminal_width
+from order_engine_adapters.wiring.masking import MASK, masked_url
+from order_engine_adapters.wiring.settings import SECRETS, Settings
+from order_engine_adapters.wiring.variables import origins
+
+Shown: TypeAlias = bool | float | str | None
+
+COLUMNS = (Column("SETTING"), Column("VALUE"), Column("FROM"))
+
+
+def show(flags: Flags, *, as_json: bool) -> None:
+    """Show every setting with its value and its origin."""
+    settings = Settings.from_environment(**flags)
+    values = {name: _shown(name, getattr(settings, name)) for name in Settings.model_fields}
+    sources = origins(values, flags)
+    if as_json:
+        rows = [{"name": name, "value": value, "source": sources[name]} for name, value in values.items()]
+        say_json(json.dumps({"settings": rows}, ensure_ascii=False))
+        return
+    lines = [(name, _as_text(value), sources[name]) for name, value in values.items()]
+    say_lines(table(COLUMNS, lines, terminal_width()))
+    click.echo("\nFlags win over the environment, the environment over .env.", err=True)
+
+
+def _shown(name: str, value: Shown | Decimal | SecretStr) -> Shown:
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return masked_url(value) if name in SECRETS and isinstance(value, str) else value
+
+
+def _as_text(value: Shown) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else text_of(value)

@@ -1,0 +1,46 @@
+"""`order-engine metrics rebuild`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from order_engine.wire import statistics_json
+from order_engine_adapters.cli.flags import Flags
+from order_engine_adapters.cli.formatting import Column, table
+from order_engine_adapters.cli.output import say_json, say_lines
+from order_engine_adapters.cli.target.targets import refuse_absent_file
+from order_engine_adapters.process.interrupts import run_interruptible
+from order_engine_adapters.wiring.rebuilding import rebuild_counters
+from order_engine_adapters.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from order_engine.domain.metrics import Statistics
+
+COLUMNS = (Column("COUNTER"), Column("BEFORE", right=True), Column("NOW", right=True))
+
+
+def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
+    """Count the orders of the repository anew, and say what was wrong."""
+    settings = Settings.from_environment(**flags)
+    refuse_absent_file(settings.database_url)
+    before, now = run_interruptible(rebuild_counters(settings.database_url, seconds))
+    if as_json:
+        changed = json.dumps(before != now)
+        told, right = statistics_json(before), statistics_json(now)
+        say_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
+    elif now == before:
+        click.echo(f"The counters were right: {now.total_orders:,} orders.")
+    else:
+        say_lines(table(COLUMNS, [row for row in _figures(before, now) if row[1] != row[2]]))
+
+
+def _figures(before: Statistics, now: Statistics) -> Iterator[tuple[str, str, str]]:
+    """Yield each counter with what it was and what it is."""
+    yield "Total", f"{before.total_orders:,}", f"{now.total_orders:,}"
+    for status, count in now.status_counts.items():
+        yield status.value, f"{before.status_counts[status]:,}", f"{count:,}"
+    yield "Microseconds", f"{before.processing_microseconds:,}", f"{now.processing_microseconds:,}"

@@ -1,0 +1,145 @@
+"""`order-engine simulate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from order_engine.simulation import Fault, Scenario, Sizes, Summary, run_seed, run_seeds, tell
+from order_engine_adapters.cli.formatting import Column, table
+from order_engine_adapters.cli.output import say_json, say_lines
+from order_engine_adapters.process.interrupts import Interrupts
+from order_engine_adapters.wiring.simulating import DEFAULT_SEEDS, named_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from order_engine.simulation import Outcome
+
+BROKEN = 1
+"""The exit code where a promise was broken."""
+SECONDS_PER_MINUTE = 60
+COLUMNS = (Column("TIMES", right=True), Column("FAULT"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the command line asks for."""
+
+    seeds: int | None
+    minutes: float | None
+    seed: int | None
+    first_seed: int
+    trace: bool
+    orders: int
+    processor: str | None
+    as_json: bool
+
+
+def simulate(wanted: Wanted) -> None:
+    """Simulate, and say what came of it. Exits with 1 where a promise was broken."""
+    if wanted.trace and wanted.seed is None:
+        message = "--trace tells one simulation: name it by --seed."
+        raise click.UsageError(message)
+    if wanted.seed is not None and (wanted.seeds is not None or wanted.minutes is not None):
+        message = "--seed is one simulation; leave out --seeds and --minutes."
+        raise click.UsageError(message)
+    scenario = named_scenario(wanted.processor, Sizes(orders=wanted.orders))
+    if wanted.trace and wanted.seed is not None:
+        _trace(scenario, wanted.seed)
+        return
+    summary, cpu_seconds = _run(scenario, wanted)
+    if wanted.as_json:
+        say_json(json.dumps(_document(summary, cpu_seconds)))
+    else:
+        say_lines(_report(summary, cpu_seconds))
+        if summary.findings:
+            say_lines(["", *tell(run_seed(scenario, summary.findings[0].seed, trace=True))])
+            again = f"order-engine simulate --seed {summary.findings[0].seed} --orders {wanted.orders} --trace"
+            click.echo(f"\nThe same again, with everything that happened: {again}")
+    if summary.findings:
+        sys.exit(BROKEN)
+
+
+def _trace(scenario: Scenario, seed: int) -> None:
+    outcome = run_seed(scenario, seed, trace=True)
+    say_lines(str(line) for line in (outcome.story.lines if outcome.story is not None else ()))
+    say_lines(["", *(f"BROKEN  {violation}" for violation in outcome.violations)])
+    if outcome.violations:
+        sys.exit(BROKEN)
+    click.echo(f"Seed {seed}: {outcome.orders:,} orders, no violation.")
+
+
+def _run(scenario: Scenario, wanted: Wanted) -> tuple[Summary, float]:
+    """Simulate seed after seed; return the summary, and the seconds of CPU that it took."""
+    summary = Summary()
+    began, began_cpu = time.monotonic(), time.process_time()
+    seeds: Iterable[int] = range(wanted.first_seed, wanted.first_seed + (wanted.seeds or DEFAULT_SEEDS))
+    if wanted.seed is not None:
+        seeds = [wanted.seed]
+    elif wanted.minutes is not None:
+        until = began + wanted.minutes * SECONDS_PER_MINUTE
+        endless = count(wanted.first_seed) if wanted.seeds is None else seeds
+        seeds = takewhile(lambda _: time.monotonic() < until, endless)
+    # Raised in the middle of a seed, it could be taken for the failure of a simulated processor.
+    with _progress(sys.stderr, wanted, summary, began) as advance, Interrupts() as interrupts:
+        for outcome in run_seeds(scenario, seeds):
+            summary.add(outcome)
+            advance(outcome)
+            interrupts.check()
+    return summary, time.process_time() - began_cpu
+
+
+@contextmanager
+def _progress(stream: TextIO, wanted: Wanted, summary: Summary, began: float) -> Iterator[Callable[[Outcome], None]]:
+    """Show a bar with what was simulated so far on `stream`, where that is a terminal."""
+    if not stream.isatty():
+        yield lambda _: None
+        return
+    by_time = wanted.minutes is not None and wanted.seeds is None
+    length = int((wanted.minutes or 0) * SECONDS_PER_MINUTE) if by_time else wanted.seeds or DEFAULT_SEEDS
+
+    def so_far(_: object) -> str:
+        rate = summary.orders / max(time.monotonic() - began, 1e-9)
+        return f"{summary.orders:,} orders, {rate:,.0f}/s, {len(summary.findings)} violations"
+
+    with click.progressbar(length=length, file=stream, show_eta=True, item_show_func=so_far) as bar:
+        yield lambda _: bar.update((int(time.monotonic() - began) if by_time else summary.seeds) - bar.pos)
+
+
+def _document(summary: Summary, cpu_seconds: float) -> object:
+    return {
+        "seeds": summary.seeds,
+        "orders": summary.orders,
+        "violations": [
+            {
+                "seed": finding.seed,
+                "promise": finding.violation.promise,
+                "what": finding.violation.what,
+                "order_ids": list(finding.violation.order_ids),
+            }
+            for finding in summary.findings
+        ],
+        "faults": {fault.name.lower(): summary.faults[fault] for fault in Fault},
+        "cpu_seconds": round(cpu_seconds, 3),
+    }
+
+
+def _report(summary: Summary, cpu_seconds: float) -> Iterator[str]:
+    yield from table(COLUMNS, [(f"{summary.faults[fault]:,}", str(fault)) for fault in Fault])
+    yield ""
+    if summary.missing:
+        yield f"Never struck, for so few seeds: {', '.join(summary.missing)}."
+    rate = summary.orders / max(cpu_seconds, 1e-9)
+    yield (
+        f"{summary.seeds:,} seeds, {summary.orders:,} orders, {len(summary.findings) or 'no'} violations; "
+        f"{cpu_seconds:.1f} s of CPU, {rate:,.0f} orders a second, {rate * SECONDS_PER_MINUTE:,.0f} a CPU-minute"
+    )

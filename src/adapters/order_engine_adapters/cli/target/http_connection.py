@@ -1,0 +1,128 @@
+"""One HTTP connection to a service, by the standard library."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from typing import Any
+from urllib.parse import urlsplit
+
+from order_engine_adapters.cli.target.outcomes import Trouble
+from order_engine_adapters.wiring.masking import masked_url
+
+LONGEST_PROBLEM = 1024 * 1024
+NOTHING_READ = b""
+
+
+class Answered:
+    """An answer whose head is here, and whose body is read as it comes."""
+
+    def __init__(self, response: HTTPResponse) -> None:
+        """Read `response`."""
+        self._response = response
+        self.status = response.status
+        self.reason = response.reason
+
+    def header(self, name: str) -> str | None:
+        """Return a header, None where it is not there."""
+        return self._response.headers.get(name)
+
+    def retry_after(self) -> float:
+        """Return the seconds that the service asks to wait; 0 where it does not say, or names a date."""
+        given = self.header("Retry-After") or ""
+        return float(given) if given.isascii() and given.isdigit() else 0.0
+
+    def text(self) -> str:
+        """Return the whole body."""
+        return self._response.read().decode(errors="replace")
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the body line by line, as it arrives. Raises IncompleteRead where it breaks off."""
+        while line := self._response.readline():
+            yield line
+        if self._response.length:
+            raise IncompleteRead(NOTHING_READ, self._response.length)
+
+    def problem(self) -> Mapping[str, Any]:
+        """Return the problem document; nothing where the answer is none."""
+        try:
+            document = json.loads(self._response.read(LONGEST_PROBLEM))
+        except (ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+
+class Connection:
+    """Requests to one service, one after the other. No redirect is followed: the key is for this service only."""
+
+    def __init__(self, address: str, seconds: float, key: str | None) -> None:
+        """Talk to the service at `address`, never waiting longer than `seconds` for its next word."""
+        parts = urlsplit(address)
+        self.shown = masked_url(address)
+        self._prefix = parts.path.rstrip("/")
+        self._seconds = seconds
+        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            self._connection: HTTPConnection = HTTPSConnection(host, parts.port, timeout=seconds, context=context)
+        else:
+            self._connection = HTTPConnection(host, parts.port, timeout=seconds)
+
+    @contextmanager
+    def asked(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        times: int = 1,
+    ) -> Iterator[Answered]:
+        """Send a request; give its answer. Raises Trouble where there is no service, or none that answers in time.
+
+        An answer may take `times` as long as the usual one.
+        """
+        seconds = self._seconds * times
+        self._limit(seconds)
+        sent = {**self._headers, **(headers or {})}
+        try:
+            # A service that refuses a body need not read it: its answer is there all the same.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._connection.request(method, self._prefix + path, body, sent)
+            with self._connection.getresponse() as response:
+                yield Answered(response)
+                if not response.isclosed():
+                    # The next request cannot begin behind a body that nobody has read.
+                    self._connection.close()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise Trouble(self._sentence(error, seconds)) from error
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _limit(self, seconds: float) -> None:
+        self._connection.timeout = seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+
+    def _sentence(self, error: OSError | HTTPException, seconds: float) -> str:
+        if isinstance(error, ConnectionRefusedError):
+            return f"Nothing answers at {self.shown}: is `order-engine serve` running there?"
+        if isinstance(error, TimeoutError):
+            return f"{self.shown} did not answer within {seconds:g} s."
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"The certificate of {self.shown} cannot be verified: {error.verify_message}."
+        if isinstance(error, OSError):
+            return f"The connection to {self.shown} failed: {error.strerror or error}."
+        if isinstance(error, IncompleteRead):
+            return f"{self.shown} broke off its answer."
+        return f"{self.shown} does not speak HTTP as it should ({type(error).__name__}): is the address right?"

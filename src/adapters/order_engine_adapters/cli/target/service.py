@@ -1,0 +1,213 @@
+"""A running service as the target of the commands."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.target.http_connection import Answered, Connection
+from order_engine_adapters.cli.target.outcomes import (
+    LINES_FAULT,
+    Busy,
+    KeyedLine,
+    Line,
+    Outcome,
+    Placed,
+    Refused,
+    Trouble,
+)
+from order_engine_adapters.wiring.settings import Settings
+
+TOO_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+REPLAYED = "Idempotent-Replayed"
+READ = "read"
+"""The member of the last item of a batch's answer that says how many lines were read."""
+LINES = {"Content-Type": "application/x-ndjson"}
+LINES_PER_TIME_LIMIT = 100
+"""For so many lines a batch may take the time limit of a request once more."""
+ORDER = "order_id"
+"""The member by which the document of an order is known."""
+
+
+class Remote:
+    """Asks a service over HTTP. Every method blocks: it is a coroutine only as the target's protocol has it."""
+
+    def __init__(self, address: str, settings: Settings) -> None:
+        """Ask the service at `address`, each answer being due within the time limit of a request."""
+        key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+        self._connection = Connection(address, settings.request_seconds, key)
+
+    def __enter__(self) -> Self:
+        """Connect with the first request."""
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    async def list(self, *, status: str | None, user_id: str | None, limit: int, cursor: str | None) -> str:
+        """Return one page of orders."""
+        filters = {"status": status, "user_id": user_id, "limit": limit, "cursor": cursor}
+        given = {name: value for name, value in filters.items() if value is not None}
+        return self._asked("GET", f"/orders?{urlencode(given, errors='surrogateescape')}", "orders")
+
+    async def order(self, order_id: str) -> str:
+        """Return one order."""
+        return self._asked("GET", _path(order_id), ORDER)
+
+    async def history(self, order_id: str) -> str:
+        """Return the events of one order."""
+        return self._asked("GET", f"{_path(order_id)}/history", "events")
+
+    async def cancel(self, order_id: str) -> str:
+        """Cancel an order and return it."""
+        return self._asked("POST", f"{_path(order_id)}/cancel", ORDER)
+
+    async def redrive(self, order_id: str) -> str:
+        """Redrive an order and return it."""
+        return self._asked("POST", f"{_path(order_id)}/redrive", ORDER)
+
+    async def metrics(self) -> str:
+        """Return the counts."""
+        return self._asked("GET", "/metrics", "status_counts")
+
+    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+        """Place the orders of lines with an id of their own, as one batch."""
+        body = b"".join(line.text + b"\n" for line in lines)
+        # It is answered once all are placed, each of which has the time limit of a request.
+        times = 1 + len(lines) // LINES_PER_TIME_LIMIT
+        items: list[Mapping[str, Any]] = []
+        try:
+            with self._connection.asked("POST", "/orders/batch", body, LINES, times=times) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise _trouble_or_ending(answer, self._connection.shown)
+                items.extend(_items(answer))
+        except Trouble:
+            # What was answered before the connection broke is answered.
+            if not items:
+                raise
+        return [_outcome_of_item(item) for item in _of_lines(items, len(lines), self._connection.shown)]
+
+    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
+        """Place the orders of lines without an id, each under its idempotency key: one after the other."""
+        outcomes: list[Outcome] = []
+        try:
+            for line, key in lines:
+                outcomes.append(self._placed_under_key(line, key))
+        except Trouble:
+            if not outcomes:
+                raise
+        return outcomes
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)  # noqa: ASYNC251 - blocking on purpose, as all of this class
+
+    def _placed_under_key(self, line: Line, key: str) -> Outcome:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{key}"'}
+        with self._connection.asked("POST", "/orders", line.text, headers) as answer:
+            if answer.status == HTTPStatus.CREATED:
+                return Placed(answer.header(REPLAYED) == "true")
+            if answer.status in LINES_FAULT:
+                return Refused(answer.problem())
+            raise _trouble_or_ending(answer, self._connection.shown)
+
+    def _asked(self, method: str, path: str, member: str) -> str:
+        try:
+            with self._connection.asked(method, path) as answer:
+                if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+                    raise _ending(answer, self._connection.shown)
+                return _document_with(member, answer, self._connection.shown)
+        except Trouble as trouble:
+            raise Ending(str(trouble)) from trouble
+
+
+def _path(order_id: str) -> str:
+    return f"/orders/{quote(order_id, safe='')}"
+
+
+def _document_with(member: str, answer: Answered, address: str) -> str:
+    text = answer.text()
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or member not in document:
+        raise _foreign(address)
+    return text
+
+
+def _items(answer: Answered) -> Iterator[Mapping[str, Any]]:
+    for line in answer.lines():
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError):
+            # A line that broke off with its connection.
+            return
+        if not isinstance(item, dict) or not (isinstance(item.get("code"), int) or isinstance(item.get(READ), int)):
+            return
+        yield item
+
+
+def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Sequence[Mapping[str, Any]]:
+    """Return the items that answer a line each, the first one the first line, and so on.
+
+    The last item of a whole answer says how many lines were read; one more before it says why those were not all.
+    Raises Trouble where something has lost lines, so that nobody knows which, and where none was read.
+    """
+    if not items or READ not in items[-1]:
+        # Cut off: the last one may be what says why no further line was read.
+        return items[:-1] if items and items[-1].get(ORDER) is None and items[-1]["code"] in LINES_FAULT else items
+    read = items[-1][READ]
+    answered, reason = items[:read], items[read:-1]
+    if read < sent and not (read and reason):
+        why = _detail(reason[0]) if reason else "something between here and there has lost the others."
+        message = f"{address} has read {read} of {sent} orders: {why}"
+        raise Trouble(message)
+    return answered
+
+
+def _outcome_of_item(item: Mapping[str, Any]) -> Outcome:
+    code, problem = item["code"], item.get("problem") or {}
+    if code == HTTPStatus.CREATED:
+        return Placed(bool(item.get("replayed")))
+    if code in LINES_FAULT:
+        return Refused(problem)
+    detail = _detail(item)
+    if code in TOO_BUSY:
+        return Busy(Trouble(detail))
+    raise Ending(detail)
+
+
+def _detail(item: Mapping[str, Any]) -> str:
+    problem = item.get("problem") or {}
+    return str(problem.get("detail") or f"The service answered {item['code']} to an order.")
+
+
+def _trouble_or_ending(answer: Answered, address: str) -> Exception:
+    ending = _ending(answer, address)
+    return Trouble(str(ending), answer.retry_after()) if answer.status in TOO_BUSY else ending
+
+
+def _ending(answer: Answered, address: str) -> Ending:
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        elsewhere = answer.header("Location") or "elsewhere"
+        return Ending(f"{address} points to {elsewhere}: give the service's own address with --url.")
+    detail = answer.problem().get("detail")
+    if not isinstance(detail, str) or not detail:
+        detail = f"{address} answered {answer.status} {answer.reason}; is this the address of order_engine?"
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        detail = f"{detail} Put the key into ORDER_ENGINE_API_KEY."
+    return Ending(detail)
+
+
+def _foreign(address: str) -> Ending:
+    return Ending(f"{address} does not answer as order_engine does: check the address given with --url.")

@@ -1,0 +1,136 @@
+"""What the commands talk to: a running service over HTTP, or the repository itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from order_engine import InvalidSetting, RepositoryHeld
+from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.flags import Flags
+from order_engine_adapters.cli.target.outcomes import KeyedLine, Line, Outcome
+from order_engine_adapters.process.interrupts import run_interruptible
+from order_engine_adapters.wiring.files import absent_file, ends_with_its_process
+from order_engine_adapters.wiring.masking import masked_url
+from order_engine_adapters.wiring.opening import Schema, open_with
+from order_engine_adapters.wiring.settings import Settings
+
+Answer = TypeVar("Answer")
+
+
+class Target(Protocol):
+    """Answers the questions and does the actions of the commands; every answer is the HTTP service's JSON document."""
+
+    async def list(self, *, status: str | None, user_id: str | None, limit: int, cursor: str | None) -> str:
+        """Return one page of orders."""
+        ...
+
+    async def order(self, order_id: str) -> str:
+        """Return one order."""
+        ...
+
+    async def history(self, order_id: str) -> str:
+        """Return the events of one order."""
+        ...
+
+    async def cancel(self, order_id: str) -> str:
+        """Cancel an order and return it."""
+        ...
+
+    async def redrive(self, order_id: str) -> str:
+        """Redrive an order and return it."""
+        ...
+
+    async def metrics(self) -> str:
+        """Return the counts."""
+        ...
+
+    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+        """Place the orders of lines with an id of their own; return the outcomes in the same order.
+
+        Fewer outcomes than lines: the rest got no answer. Raises Trouble where the lines are not to blame.
+        """
+        ...
+
+    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
+        """Place the orders of lines without an id, each under its idempotency key. As `place` in all else."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+Work = Callable[[Target], Coroutine[Any, Any, Answer]]
+
+
+def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *, may_create: bool = False) -> Answer:
+    """Return what `work` says of the target that the settings name.
+
+    That is the service at `url`, unless a flag names the repository and none the service; else the repository, opened
+    for as long as the work lasts; else, where another process holds the repository and says its address, that process.
+    `schema` is what the work may do to the repository's. A database file that is not there is an error unless the work
+    `may_create` it; nobody else makes one.
+    """
+    settings = Settings.from_environment(**flags)
+    names_repository = "database_url" in flags and "url" not in flags
+    if settings.url is not None and not names_repository:
+        return _over_http(settings, settings.url, work)
+    _check_repository(settings.database_url, may_create=may_create)
+    if may_create and absent_file(settings.database_url) is not None:
+        schema = Schema.MIGRATE
+    try:
+        return run_interruptible(_straight(settings, work, schema))
+    except RepositoryHeld as held:
+        if held.address is None:
+            raise
+        address = held.address
+    return _over_http(settings, address, work)
+
+
+def _check_repository(url: str, *, may_create: bool) -> None:
+    if ends_with_its_process(url):
+        message = f"The orders of {masked_url(url)} are in the process that took them: ask it with --url."
+        raise InvalidSetting(message)
+    if not may_create:
+        refuse_absent_file(url)
+
+
+def refuse_absent_file(url: str) -> None:
+    """Raise Ending where opening `url` would make a database file: who asks an empty one has misspelt its name."""
+    file = absent_file(url)
+    if file is not None:
+        sentence = (
+            f"There is no database {file}: start `order-engine serve` first, or name another one with --database-url "
+            "or a running service with --url."
+        )
+        raise Ending(sentence)
+
+
+async def _straight(settings: Settings, work: Work[Answer], schema: Schema) -> Answer:
+    from order_engine_adapters.cli.target.repository import Straight  # noqa: PLC0415 - not for those who ask over HTTP
+
+    async with open_with(settings, processor=None, schema=schema) as opened:
+        return await work(Straight(opened.engine, settings))
+
+
+def _over_http(settings: Settings, address: str, work: Work[Answer]) -> Answer:
+    from order_engine_adapters.cli.target.service import Remote  # noqa: PLC0415 - not for those who ask the repository
+
+    with Remote(address, settings) as remote:
+        return run_blocking(work(remote))
+
+
+def run_blocking(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return what a coroutine returns that never waits for an event loop, since all it calls blocks.
+
+    So the same work runs over HTTP without a loop, and Ctrl-C ends a blocking call at once.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        answer: Answer = ended.value
+        return answer
+    coroutine.close()
+    message = "a coroutine over blocking calls has waited for an event loop"
+    raise RuntimeError(message)

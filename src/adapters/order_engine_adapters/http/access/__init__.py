@@ -1,0 +1,1 @@
+"""Who may send which requests: API keys and their scopes, rate limits, and pages of other origins."""

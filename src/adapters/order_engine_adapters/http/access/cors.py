@@ -1,0 +1,64 @@
+"""Pages of other origins (CORS, as in the Fetch standard): those that were named may read answers, no other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from order_engine_adapters.http.access.cors_headers import READ_BY_PAGES, SENT_BY_PAGES
+from order_engine_adapters.http.messages.requests import header_values
+from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Answer, Header, send_answer
+
+ALLOWED: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-methods", b"GET, HEAD, POST"),
+    (b"access-control-allow-headers", SENT_BY_PAGES),
+    (b"access-control-max-age", b"600"),
+)
+"""What a page may send. Credentials are not among it: a key is a field that the page sets itself."""
+EXPOSED: Final[Header] = (b"access-control-expose-headers", READ_BY_PAGES)
+VARY: Final = b"vary"
+ORIGIN: Final = b"Origin"
+
+
+class Origins:
+    """Answers the browsers' questions before a request, and tells them after it who may read the answer."""
+
+    def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
+        """Let pages of `origins` read the answers of `app`."""
+        self._app = app
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return self._app(scope, receive, send)
+        given = header_values(scope, b"origin")
+        origin = given[0] if len(given) == 1 and given[0] in self._origins else None
+        if origin is not None and _asks_beforehand(scope):
+            granted = (b"access-control-allow-origin", origin)
+            answer = Answer(NO_CONTENT, (granted, *ALLOWED, (VARY, ORIGIN), *NEVER_STORED), b"")
+            return send_answer(send, answer)
+        return self._app(scope, receive, _telling(send, origin))
+
+
+def _asks_beforehand(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and bool(header_values(scope, b"access-control-request-method"))
+
+
+def _telling(send: Send, origin: bytes | None) -> Callable[[Message], Awaitable[None]]:
+    def told(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            message["headers"] = _headers(message["headers"], origin)
+        return send(message)
+
+    return told
+
+
+def _headers(headers: Iterable[Header], origin: bytes | None) -> list[Header]:
+    """Return the header fields with what the browser has to know, and with the one field `Vary` that caches look at."""
+    varying = [value for name, value in headers if name == VARY]
+    kept = [header for header in headers if header[0] != VARY]
+    granted = [] if origin is None else [(b"access-control-allow-origin", origin), EXPOSED]
+    return [*kept, (VARY, b", ".join([*varying, ORIGIN])), *granted]

@@ -1,0 +1,116 @@
+"""Placing many orders in one request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from order_engine.application.engine import OrderEngine
+from order_engine.application.placer import Placed
+from order_engine.domain.errors import OrderEngineError
+from order_engine.domain.order import NewOrder
+from order_engine_adapters.http.batch.formats import FORMS, Answers, Form
+from order_engine_adapters.http.batch.kept_results import KeptAnswers
+from order_engine_adapters.http.batch.reader import Elements
+from order_engine_adapters.http.batch.results import Summary, problem_text
+from order_engine_adapters.http.batch.splitter import Element
+from order_engine_adapters.http.batch.streamed_results import EarlyAnswers
+from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
+from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.pace import Pace
+from order_engine_adapters.http.messages.prefer import prefers
+from order_engine_adapters.http.messages.query import refuse_parameters
+from order_engine_adapters.http.messages.request_id import trace_parent
+from order_engine_adapters.http.messages.requests import (
+    check_accepted,
+    check_media_type,
+    declared_length,
+    header_values,
+)
+from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.orders.order_reader import OrderTexts, Read
+
+STREAM: Final = b"stream"
+"""The preference (RFC 7240) of a client that wants answers while it still sends."""
+
+
+class BatchEndpoint:
+    """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
+
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines, texts: OrderTexts) -> None:
+        """Place into `engine`."""
+        self._engine = engine
+        self._limits = limits
+        self._deadlines = deadlines
+        self._texts = texts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
+        form = self._checked(scope)
+        elements = Elements(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
+        summary = Summary()
+        async with aclosing(elements), self._answers(scope, send, form) as answers:
+            error = await self._answer_all(elements, answers, summary, trace_parent(scope))
+            if error is not None:
+                answers.headers += error.headers if isinstance(error, RequestRefused) else ()
+                await answers.put([problem_text(None, error)])
+            await answers.put([summary.text()])
+
+    def _checked(self, scope: Scope) -> Form:
+        """Return the form of the body. Raises what is wrong with the head of the request."""
+        refuse_parameters(scope)
+        media_type = check_media_type(scope, FORMS)
+        check_accepted(scope, media_type)
+        if header_values(scope, b"idempotency-key"):
+            message = "Idempotency-Key is not for batches: give every order an order_id, and send the batch again."
+            raise InvalidHeader(message)
+        if declared_length(scope) > self._limits.batch_bytes:
+            raise BodyTooLarge(self._limits.batch_bytes)
+        return FORMS[media_type]
+
+    def _answers(self, scope: Scope, send: Send, form: Form) -> Answers:
+        if prefers(scope, STREAM):
+            return EarlyAnswers(send, form, self._limits)
+        return KeptAnswers(send, form, self._limits, self._deadlines)
+
+    async def _answer_all(
+        self, elements: Elements, answers: Answers, summary: Summary, traced: str | None
+    ) -> OrderEngineError | None:
+        """Answer element after element; return why the batch ends before its body does, None where it does not."""
+        pace = Pace()
+        async with aclosing(elements.groups()) as groups:
+            async for some in groups:
+                await answers.put(await self._placed(some, summary, traced, pace))
+                if answers.are_too_many:
+                    await elements.pass_over()
+                    return AnswersTooLarge(self._limits.kept_answer_bytes)
+        return elements.broken_off
+
+    async def _placed(
+        self, elements: Sequence[Element], summary: Summary, traced: str | None, pace: Pace
+    ) -> list[bytes]:
+        read: list[Read] = []
+        for element in elements:
+            if isinstance(element, OrderEngineError):
+                read.append(Read(None, element))
+                continue
+            read.append(await self._texts.read_element(element, traced))
+            if pace.is_due(len(element)):
+                await pace.pause()
+        outcomes = iter(await self._outcomes([each.order for each in read if isinstance(each.order, NewOrder)]))
+        answers: list[bytes] = []
+        for each in read:
+            outcome = next(outcomes) if isinstance(each.order, NewOrder) else each.order
+            answers.append(summary.answer(each, outcome))
+            if pace.is_due(len(answers[-1])):
+                await pace.pause()
+        return answers
+
+    async def _outcomes(self, orders: Sequence[NewOrder]) -> Sequence[Placed | OrderEngineError]:
+        try:
+            return await self._engine.place_many(orders)
+        except OrderEngineError as error:
+            return [error] * len(orders)

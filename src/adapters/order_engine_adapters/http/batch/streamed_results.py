@@ -1,0 +1,118 @@
+"""Sending the answers of a batch while its orders are still coming in, to a client that has asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from starlette.types import Send
+
+from order_engine_adapters.http.batch.formats import Form
+from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.requests import ClientGone
+from order_engine_adapters.http.messages.responses import NEVER_STORED, Header
+
+APPLIED: Final = (b"preference-applied", b"stream")
+"""Says that the client's preference was heard (RFC 7240, section 3)."""
+
+
+class EarlyAnswers:
+    """Sends answers in a task of its own, from the first one on.
+
+    A client may read nothing for a while. Answers therefore wait here, up to a limit, and only then is no more of the
+    body read. A client that reads nothing even then is given up.
+    """
+
+    are_too_many = False
+
+    def __init__(self, send: Send, form: Form, limits: HttpLimits) -> None:
+        """Begin the response with the first answers: until then it may still become an error."""
+        self.headers: list[Header] = [APPLIED]
+        self._send = send
+        self._form = form
+        self._most_unread = limits.unread_bytes
+        self._silence_seconds = limits.body_seconds
+        self._waiting: deque[bytes] = deque()
+        self._unread = 0
+        self._ended = False
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Send what is left and end the response; after an error, stop."""
+        try:
+            if error is None:
+                self._ended = True
+                self._add(self._form.closing)
+                await self._wait_until(self._is_sent)
+        finally:
+            if self._sender is not None:
+                self._sender.cancel()
+                # What it died of has been raised by then, or the error of the body goes before it.
+                await asyncio.gather(self._sender, return_exceptions=True)
+
+    async def put(self, answers: Sequence[bytes]) -> None:
+        """Take some answers. Waits where too many are unread; raises ClientGone where the client then stays silent."""
+        if answers:
+            self._add(self._form.text(answers, is_first=self._sender is None))
+            await self._wait_until(self._has_room)
+
+    def _add(self, text: bytes) -> None:
+        self._waiting.append(text)
+        self._unread += len(text)
+        self._wake.set()
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_all(), name="order_engine batch answers")
+            self._sender.add_done_callback(lambda _: self._progress.set())
+
+    async def _send_all(self) -> None:
+        headers = [(b"content-type", self._form.media_type), *NEVER_STORED, *self.headers]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                text = self._waiting.popleft()
+                is_last = self._ended and not self._waiting
+                await self._send({"type": "http.response.body", "body": text, "more_body": not is_last})
+                self._unread -= len(text)
+                self._progress.set()
+                if is_last:
+                    return
+
+    def _has_room(self) -> bool:
+        return self._unread <= self._most_unread
+
+    def _is_sent(self) -> bool:
+        return self._sender is not None and self._sender.done()
+
+    async def _wait_until(self, reached: Callable[[], bool]) -> None:
+        """Wait for as long as the client goes on reading. Raises ClientGone also where the server says that it left."""
+        while True:
+            self._raise_what_the_sender_died_of()
+            if reached():
+                return
+            self._progress.clear()
+            try:
+                async with asyncio.timeout(self._silence_seconds):
+                    await self._progress.wait()
+            except TimeoutError:
+                raise ClientGone from None
+
+    def _raise_what_the_sender_died_of(self) -> None:
+        if self._sender is None or not self._sender.done():
+            return
+        try:
+            self._sender.result()
+        except OSError as error:
+            raise ClientGone from error

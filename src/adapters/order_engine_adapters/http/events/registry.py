@@ -1,0 +1,120 @@
+"""All event streams of one application: how many there may be, what they live from, and their common end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import NotRunning, OrderEngineError, Overloaded
+from order_engine_adapters.http.events.feed import EventFeed
+from order_engine_adapters.http.events.sse import DRAINING, INTERRUPTED
+from order_engine_adapters.http.events.stream import Stream
+from order_engine_adapters.http.events.watch import OrderWatch
+from order_engine_adapters.http.limits import HttpLimits
+
+AnyStream = TypeVar("AnyStream", bound=Stream)
+
+SHORTEST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 0.5
+"""Seconds between two looks at the repository, however often orders change."""
+PAUSE_PER_LOOK: Final = 4
+"""A look that took long is paused after for so many times as long: looking takes a fifth of the time at most."""
+RETRY_SECONDS: Final = 5.0
+
+_logger = logging.getLogger("order_engine.http")
+
+
+class OpenStreams:
+    """Keeps one task while there are streams, which looks for news when orders may have changed."""
+
+    def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
+        """Follow `engine`."""
+        self.feed = EventFeed(engine, limits.stream_bytes)
+        self.watch = OrderWatch(engine)
+        self.alone: set[Stream] = set()
+        """Those that read by themselves, and are woken when there may be news."""
+        self._engine = engine
+        self._most = limits.max_streams
+        self._heartbeat_seconds = limits.heartbeat_seconds
+        self._open: set[Stream] = set()
+        self._following: asyncio.Task[None] | None = None
+        self._beating: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
+    @contextmanager
+    def opened(self, stream: AnyStream) -> Iterator[AnyStream]:
+        """Keep a stream among the open ones. Raises NotRunning once the engine has drained, and Overloaded."""
+        if self._engine.is_drained:
+            message = "The service is shutting down. Follow the events at another process."
+            raise NotRunning(message)
+        if len(self._open) >= self._most:
+            message = f"There are {self._most} event streams already."
+            raise Overloaded(message, RETRY_SECONDS)
+        self._open.add(stream)
+        if len(self._open) == 1:
+            self._begin()
+        try:
+            yield stream
+        finally:
+            self._open.discard(stream)
+            if not self._open:
+                self._cease()
+
+    def _begin(self) -> None:
+        self._following = asyncio.create_task(self._follow(), name="order_engine event streams")
+        self._beat_later()
+
+    def _cease(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
+
+    def _beat_later(self) -> None:
+        self._beating = asyncio.get_running_loop().call_later(self._heartbeat_seconds, self._beat)
+
+    def _beat(self) -> None:
+        for stream in self._open:
+            stream.beat()
+        self._beat_later()
+
+    def _end_all(self, last_words: bytes) -> None:
+        for stream in self._open:
+            stream.end(last_words)
+
+    async def _follow(self) -> None:
+        try:
+            number, is_last = 0, False
+            while not is_last:
+                number = await self._engine.changed(number)
+                is_last = self._engine.is_drained
+                await self._look()
+            self._end_all(DRAINING)
+        except NotRunning:
+            self._end_all(DRAINING)
+        except Exception:
+            _logger.exception("following the events failed")
+            self._end_all(INTERRUPTED)
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self.feed.advance()
+            await self.watch.look()
+            for stream in self.alone:
+                stream.wake.set()
+        except NotRunning:
+            raise
+        except OrderEngineError:
+            # Told to the observer by the call. The next look goes on from the same place.
+            pass
+        pause = PAUSE_PER_LOOK * (loop.time() - began)
+        await asyncio.sleep(min(max(pause, SHORTEST_PAUSE), LONGEST_PAUSE))

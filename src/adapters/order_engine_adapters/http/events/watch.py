@@ -1,0 +1,52 @@
+"""Looking after the orders whose events are followed one by one: many of them in one question."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+from order_engine.application.engine import OrderEngine
+from order_engine.ports.repository import OrderState
+from order_engine_adapters.http.events.stream import OrderStream
+
+ORDERS_PER_QUESTION: Final = 200
+
+
+class OrderWatch:
+    """Tells streams when their order has gone on."""
+
+    def __init__(self, engine: OrderEngine) -> None:
+        """Ask `engine`."""
+        self._engine = engine
+        self._page = min(ORDERS_PER_QUESTION, engine.options.page_limit)
+        self._streams: dict[str, set[OrderStream]] = {}
+
+    def join(self, stream: OrderStream) -> None:
+        """Watch over its order from the next look on."""
+        self._streams.setdefault(stream.order_id, set()).add(stream)
+
+    def leave(self, stream: OrderStream) -> None:
+        """Watch no more."""
+        streams = self._streams[stream.order_id]
+        streams.discard(stream)
+        if not streams:
+            del self._streams[stream.order_id]
+
+    async def look(self) -> None:
+        """Look at every order that is watched. Raises what asking raises."""
+        remaining = iter(list(self._streams))
+        while order_ids := list(islice(remaining, self._page)):
+            states = await self._engine.states(order_ids)
+            for order_id in order_ids:
+                self._tell(order_id, states.get(order_id))
+
+    def _tell(self, order_id: str, state: OrderState | None) -> None:
+        for stream in self._streams.get(order_id, ()):
+            if state is None or _has_more(stream, state):
+                stream.has_more = True
+                stream.wake.set()
+
+
+def _has_more(stream: OrderStream, state: OrderState) -> bool:
+    """Whether an order has gone on, or is not where its stream has seen it: a restore may have undone that."""
+    return state.version != stream.position.version or state.status.ended != stream.has_ended

@@ -1,0 +1,1 @@
+"""Requests and responses in general: header fields, bodies, conditions, errors, time limits."""

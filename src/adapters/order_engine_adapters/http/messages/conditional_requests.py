@@ -1,0 +1,132 @@
+"""Conditional requests (RFC 9110, section 13): the entity tag of an order is its version.
+
+Proxies that compress an answer change its tag, since it stands for other bytes now: Apache, Caddy and lighttpd make
+`"3-gzip"` of `"3"`, Jetty `"3--gzip"`, others `"3;gzip"`; nginx, HAProxy and Varnish make the weak `W/"3"`. Clients
+send back what they were given, so the first three are read as the tag that they were made of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from starlette.types import Scope
+
+from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import VersionMismatch
+from order_engine.domain.order import Order
+from order_engine_adapters.http.errors import InvalidHeader
+from order_engine_adapters.http.messages.requests import header_values
+
+ENTITY_TAG: Final = rb'(?:W/)?"[!#-~\x80-\xff]*"'
+ENTITY_TAGS: Final = re.compile(rb"[ \t,]*" + ENTITY_TAG + rb"(?:[ \t]*,[ \t,]*" + ENTITY_TAG + rb")*[ \t,]*")
+CODING: Final = re.compile(rb'(?:--?|;)(?:br|compress|deflate|gzip|x-gzip|zstd)"\Z', re.IGNORECASE)
+"""What a proxy adds to a tag for the coding that it has applied (RFC 9110, section 8.4.1)."""
+VERSION: Final = re.compile(rb'"([1-9][0-9]{0,17})"')
+NO_VERSION: Final = 0
+"""Expected where no tag that was given can be that of an order: versions begin with 1."""
+
+
+class TagNeverMatches(VersionMismatch):
+    """`If-Match` names no tag that an order can have, so reading the order again would not help."""
+
+    def __init__(self, order_id: str, actual: int, why: str) -> None:
+        """Say why, instead of naming a version that was expected."""
+        super().__init__(order_id, NO_VERSION, actual)
+        self.args = (why,)
+
+
+class RequiredTags(NamedTuple):
+    """What `If-Match` names: versions of an order and, besides, tags that can match nothing."""
+
+    versions: list[int]
+    weak: list[bytes]
+    """Tags of versions that were marked as weak."""
+
+    async def version(self, engine: OrderEngine, order_id: str) -> int:
+        """Return the version that the order has to be at; of several its present one, where that is among them.
+
+        The engine compares it when it acts: what is refused without a condition is refused for that with one too
+        (section 13.2.1). Raises OrderNotFound.
+        """
+        if len(self.versions) > 1 and (actual := (await engine.state(order_id)).version) in self.versions:
+            return actual
+        return self.versions[0] if self.versions else NO_VERSION
+
+    def refusal(self, order_id: str, actual: int) -> VersionMismatch:
+        """Return the error for an order that is at none of these versions."""
+        if self.versions:
+            return VersionMismatch(order_id, self.versions[0], actual)
+        if self.weak:
+            tag = self.weak[0].decode("ascii")
+            why = (
+                f"If-Match compares strongly, so the weak tag W/{tag} matches nothing (RFC 9110, section 13.1.1). "
+                f"Proxies that compress answers make tags weak. Send {tag}, without W/."
+            )
+        else:
+            why = (
+                'If-Match names no tag of this service. Send the ETag of the order, which is its version, such as "3".'
+            )
+        return TagNeverMatches(order_id, actual, why)
+
+
+def entity_tag(order: Order) -> bytes:
+    """Return the entity tag of an order."""
+    return b'"%d"' % order.version
+
+
+def is_unchanged(scope: Scope, order: Order) -> bool:
+    """Whether `If-None-Match` names the order as it is, for an answer of 304.
+
+    `If-Match` comes first (section 13.2.2). Raises VersionMismatch where it does not name the order, InvalidHeader.
+    """
+    required = _required_tags(scope)
+    if required is not None and order.version not in required.versions:
+        raise required.refusal(order.order_id, order.version)
+    return names_tag(scope, entity_tag(order))
+
+
+def names_tag(scope: Scope, tag: bytes) -> bool:
+    """Whether `If-None-Match` names this tag: a weak comparison, as section 13.1.2 has it. Raises InvalidHeader."""
+    given = _given(scope, b"if-none-match")
+    if given is None or given == b"*":
+        return given is not None
+    return tag in (each.removeprefix(b"W/") for each in _tags(given, "If-None-Match"))
+
+
+async def act(scope: Scope, engine: OrderEngine, action: Callable[..., Awaitable[Order]], order_id: str) -> Order:
+    """Act on an order that `If-Match` names, or on any where there is none. Raises VersionMismatch, InvalidHeader."""
+    required = _required_tags(scope)
+    if required is None:
+        return await action(order_id)
+    try:
+        return await action(order_id, expected_version=await required.version(engine, order_id))
+    except VersionMismatch as error:
+        raise required.refusal(order_id, error.actual) from None
+
+
+def _required_tags(scope: Scope) -> RequiredTags | None:
+    """Return what `If-Match` names; None where it is absent, or names whatever is there."""
+    given = _given(scope, b"if-match")
+    if given is None or given == b"*":
+        return None
+    tags = _tags(given, "If-Match")
+    weak = [tag.removeprefix(b"W/") for tag in tags if tag.startswith(b"W/")]
+    return RequiredTags(
+        [int(match[1]) for tag in tags if (match := VERSION.fullmatch(tag))],
+        [tag for tag in weak if VERSION.fullmatch(tag)],
+    )
+
+
+def _given(scope: Scope, name: bytes) -> bytes | None:
+    values = header_values(scope, name)
+    return b",".join(values).strip(b" \t") if values else None
+
+
+def _tags(given: bytes, name: str) -> list[bytes]:
+    """Return the tags as they were before any coding was applied."""
+    if not ENTITY_TAGS.fullmatch(given):
+        message = f'{name} must be * or entity tags, for example "3".'
+        raise InvalidHeader(message)
+    return [CODING.sub(b'"', tag) for tag in re.findall(ENTITY_TAG, given)]

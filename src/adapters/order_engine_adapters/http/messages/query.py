@@ -1,0 +1,25 @@
+"""Query parameters of a request."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope
+
+from order_engine.domain.errors import InvalidQuery
+
+
+def refuse_parameters(scope: Scope) -> None:
+    """Raise InvalidQuery for any parameter, where there are none."""
+    if scope["query_string"]:
+        message = "There are no parameters here."
+        raise InvalidQuery(message)
+
+
+def query_pairs(scope: Scope) -> list[tuple[str, str]]:
+    """Return the parameters of a query in their order. Raises InvalidQuery where they are not UTF-8."""
+    try:
+        return parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        message = "The query must be percent-encoded UTF-8."
+        raise InvalidQuery(message) from None

@@ -1,0 +1,135 @@
+"""A resource: one path, which endpoint answers which method, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from starlette.types import Message, Receive, Scope, Send
+
+from order_engine.domain.errors import OrderEngineError, OutcomeUnknown
+from order_engine.wire import Problem
+from order_engine_adapters.http.errors import (
+    INTERNAL,
+    MethodNotAllowed,
+    RequestRefused,
+    RouteNotFound,
+    problem_for,
+)
+from order_engine_adapters.http.messages.request_id import request_id, trace_id
+from order_engine_adapters.http.messages.requests import ClientGone, client_address, path_is_as_sent
+from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Answer, problem_answer, send_answer
+from order_engine_adapters.http.messages.timeouts import Deadlines
+
+Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
+StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Outcome = TypeVar("Outcome")
+
+NOTHING_HERE = "There is nothing at this path. The paths of orders begin with /orders."
+
+_logger = logging.getLogger("order_engine.http")
+
+
+class Resource:
+    """A plain ASGI application for one path.
+
+    A request is answered without building Starlette's Request and Response, which take about as long as everything
+    else that an order costs. HEAD is GET without the body; OPTIONS lists the methods.
+    """
+
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], streaming: Mapping[str, StreamingEndpoint] | None = None
+    ) -> None:
+        """Answer each method by its endpoint: one that makes a whole answer, or one that streams."""
+        self._endpoints = dict(endpoints)
+        self._streaming = dict(streaming or {})
+        self.methods = frozenset({*self._endpoints, *self._streaming} - {"HEAD"})
+        """The methods that have an endpoint of their own; HEAD and OPTIONS are answered besides."""
+        if "GET" in self._endpoints:
+            self._endpoints["HEAD"] = self._endpoints["GET"]
+        self._allow = ", ".join([*self._endpoints, *self._streaming, "OPTIONS"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        method = scope["method"]
+        response = _Response(send)
+        try:
+            if not path_is_as_sent(scope):
+                raise RouteNotFound(NOTHING_HERE)  # noqa: TRY301 - answered as every other refusal is
+            if method in self._streaming:
+                await self._streaming[method](scope, receive, response.send)
+                return
+            answer = await self._answer(method, scope, receive)
+        except OrderEngineError as error:
+            answer = refusal(error, scope)
+        except ClientGone:
+            return
+        except Exception:
+            names = (request_id(scope) or "-", trace_id(scope) or "-")
+            fields = {"request_id": request_id(scope), "trace_id": trace_id(scope), "client": client_address(scope)}
+            _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
+            answer = problem_answer(_named(INTERNAL, scope))
+        # An answer that has begun can become no other: the server closes the connection in the middle of it.
+        if not response.begun:
+            await send_answer(send, answer, with_body=method != "HEAD")
+
+    async def _answer(self, method: str, scope: Scope, receive: Receive) -> Answer:
+        endpoint = self._endpoints.get(method)
+        if endpoint is not None:
+            return await endpoint(scope, receive)
+        if method == "OPTIONS":
+            return Answer(NO_CONTENT, ((b"allow", self._allow.encode()), *NEVER_STORED), b"")
+        raise MethodNotAllowed(method, self._allow)
+
+
+class _Response:
+    """Knows whether a streamed response has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+async def within(seconds: float, work: Awaitable[Outcome], deadlines: Deadlines) -> Outcome:
+    """Wait for the engine's work, but not longer than `seconds`. Raises OutcomeUnknown."""
+    try:
+        with deadlines.within(seconds):
+            return await work
+    except TimeoutError:
+        message = f"No answer within {seconds:g} s; the request may have taken effect. Send the same request again."
+        raise OutcomeUnknown(message) from None
+
+
+def refusal(error: OrderEngineError, scope: Scope) -> Answer:
+    """Return the answer that an error stands for, with the id of its request."""
+    headers = error.headers if isinstance(error, RequestRefused) else ()
+    return problem_answer(_named(problem_for(error), scope), *headers)
+
+
+def named(problem: Problem, name: str) -> Problem:
+    """Return a problem with the id of the request that met it."""
+    return replace(problem, extensions={**problem.extensions, "request_id": name})
+
+
+def _named(problem: Problem, scope: Scope) -> Problem:
+    name = request_id(scope)
+    return problem if name is None else named(problem, name)
+
+
+async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
+    """Answer for every path that is none of ours; a WebSocket is closed."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    if scope["path"] == "*":
+        # Only OPTIONS has this target: it asks about the server as a whole (RFC 9110, section 9.3.7).
+        await send_answer(send, Answer(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
+        return
+    await send_answer(send, refusal(RouteNotFound(NOTHING_HERE), scope), with_body=scope["method"] != "HEAD")

@@ -1,0 +1,73 @@
+"""Reading orders out of JSON texts: large ones in a thread, so that the event loop goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, NamedTuple
+
+from order_engine.domain.content.limits import ContentLimits
+from order_engine.domain.errors import OrderEngineError, Overloaded
+from order_engine.domain.order import NewOrder
+from order_engine.wire import checked_order, new_order, order_id_in, read_json, read_order
+from order_engine_adapters.http.messages.timeouts import Deadlines
+
+LARGE_BYTES: Final = 32 * 1024
+"""From here on a text is read in a thread. The worst text of this size takes the event loop 15 ms (CPython 3.11)."""
+CHECKED_BYTES: Final = 1024
+"""From here on the attributes of an order in a batch are checked where it is read, which has a pace by its bytes."""
+
+
+class Read(NamedTuple):
+    """One element as it was read: the id that it names, and the order or what is wrong with it."""
+
+    order_id: str | None
+    order: NewOrder | OrderEngineError
+
+
+class OrderTexts:
+    """Reads the orders of one application. One thread at a time does it: several would only take turns."""
+
+    def __init__(self, limits: ContentLimits, deadlines: Deadlines) -> None:
+        """Read orders within `limits`."""
+        self._limits = limits
+        self._deadlines = deadlines
+        self._thread = asyncio.Lock()
+
+    def read_small(self, text: bytes, traced: str | None) -> NewOrder | None:
+        """Return the order of one request; None where the text is large. Raises MalformedJson, InvalidOrder."""
+        return read_order(text, self._limits, traced) if len(text) <= LARGE_BYTES else None
+
+    async def read_large(self, text: bytes, traced: str | None, seconds: float) -> NewOrder:
+        """Return the order of one request. Raises MalformedJson, InvalidOrder; Overloaded after `seconds`."""
+        try:
+            with self._deadlines.within(seconds):
+                read = await self._read_elsewhere(text, traced)
+        except TimeoutError:
+            message = f"Too many large orders wait to be read; this one has not been within {seconds:g} s."
+            raise Overloaded(message) from None
+        if isinstance(read.order, OrderEngineError):
+            raise read.order
+        return read.order
+
+    async def read_element(self, text: bytes, traced: str | None) -> Read:
+        """Return what an element of a batch is, right or wrong. A large one waits for its turn."""
+        if len(text) <= LARGE_BYTES:
+            return _read(text, self._limits, traced)
+        return await self._read_elsewhere(text, traced)
+
+    async def _read_elsewhere(self, text: bytes, traced: str | None) -> Read:
+        async with self._thread:
+            return await asyncio.to_thread(_read, text, self._limits, traced)
+
+
+def _read(text: bytes, limits: ContentLimits, traced: str | None) -> Read:
+    order_id = None
+    try:
+        value = read_json(text, limits)
+        order_id = order_id_in(value)
+        order = new_order(value, limits, traced)
+        if order.attributes is not None and len(text) > CHECKED_BYTES:
+            order = checked_order(order, limits)
+    except OrderEngineError as error:
+        return Read(order_id, error)
+    return Read(order_id, order)

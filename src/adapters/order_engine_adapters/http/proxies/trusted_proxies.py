@@ -1,0 +1,140 @@
+"""Proxies in front of the service: what they say of a request is believed of those that are trusted alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Final, TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from order_engine_adapters.http.proxies.forwarded import Address, Network, address_of, elements, items, plain_address
+from order_engine_adapters.http.proxies.root_path import LONGEST, RootPathProblem, put_under, read_root_path
+
+Fields: TypeAlias = dict[bytes, list[bytes]]
+
+WRITTEN_BY_PROXIES: Final = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-prefix"}
+)
+SCHEMES: Final = frozenset({"http", "https"})
+HOST: Final = re.compile(r"[A-Za-z0-9._~:\[\]-]{1,255}")
+UNKNOWN_PORT: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What proxies say of one request, as far as it can be believed; None where nothing is said."""
+
+    address: Address
+    scheme: str | None
+    host: str | None
+
+
+class Proxies:
+    """Makes of a request what it was before proxies forwarded it: its client, scheme, host and path.
+
+    The client is the right-most address that is not a trusted proxy's. Where `Forwarded` and `X-Forwarded-For` are both
+    there and disagree, one of them is the client's own, and nobody knows which: then the proxy itself is the client.
+    """
+
+    def __init__(self, app: ASGIApp, *, root_path: str = "", trusted: Iterable[Network] = ()) -> None:
+        """Serve `app` under `root_path`, unless a `trusted` proxy names another path in `X-Forwarded-Prefix`."""
+        self._app = app
+        self._root_path = root_path
+        self._trusted = tuple(trusted)
+        self._is_trusted = lru_cache(maxsize=1024)(self._in_networks)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        return self._app(self._as_sent(scope) if scope["type"] == "http" else scope, receive, send)
+
+    def _as_sent(self, scope: Scope) -> Scope:
+        sent = dict(scope)
+        root_path = self._root_path
+        peer = plain_address(scope["client"][0]) if self._trusted and scope.get("client") else None
+        if peer is not None and self._is_trusted(peer):
+            fields = _fields(scope)
+            told = self._told(fields, peer)
+            if told.address != peer:
+                sent["client"] = (str(told.address), UNKNOWN_PORT)
+            if told.scheme is not None:
+                sent["scheme"] = told.scheme
+            if told.host is not None:
+                others = [header for header in scope["headers"] if header[0] != b"host"]
+                sent["headers"] = [(b"host", told.host.encode()), *others]
+            root_path = _prefix(next(items(fields[b"x-forwarded-prefix"]), "")) or root_path
+        put_under(sent, root_path)
+        return sent
+
+    def _told(self, fields: Fields, peer: Address) -> Told:
+        hops, legacy = fields[b"forwarded"], fields[b"x-forwarded-for"]
+        legacy_address, legacy_depth = self._client(peer, items(legacy))
+        if not hops:
+            scheme = _at(fields[b"x-forwarded-proto"], legacy_depth)
+            host = _at(fields[b"x-forwarded-host"], legacy_depth)
+            return Told(legacy_address, _scheme(scheme), _host(host))
+        address, depth = self._client(peer, (hop.get("for", "") for hop in elements(hops)))
+        if legacy and address != legacy_address:
+            return Told(peer, None, None)
+        said: dict[str, str] = {}
+        for hop in islice(elements(hops), depth):
+            said |= hop
+        return Told(address, _scheme(said.get("proto")), _host(said.get("host")))
+
+    def _client(self, peer: Address, nodes: Iterable[str]) -> tuple[Address, int]:
+        """Return the farthest address that somebody who is trusted names, and how many of the nodes that took.
+
+        `nodes` are told the nearest first. One that is no address ends it: whom it stands for, its proxy alone knows.
+        """
+        farthest, depth = peer, 0
+        for node in nodes:
+            if not self._is_trusted(farthest):
+                break
+            depth += 1
+            address = address_of(node)
+            if address is None:
+                break
+            farthest = address
+        return farthest, depth
+
+    def _in_networks(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _fields(scope: Scope) -> Fields:
+    """Return what proxies may have written, by the names of the fields."""
+    fields: Fields = {name: [] for name in WRITTEN_BY_PROXIES}
+    for name, value in scope["headers"]:
+        if name in WRITTEN_BY_PROXIES:
+            fields[name].append(value)
+    return fields
+
+
+@lru_cache(maxsize=64)
+def _path(text: str) -> str:
+    try:
+        return read_root_path(text)
+    except (RootPathProblem, UnicodeDecodeError):
+        return ""
+
+
+def _prefix(text: str) -> str:
+    """Return the path that a proxy serves this under; nothing where it names none that can be one."""
+    return _path(text) if text and len(text) <= LONGEST else ""
+
+
+def _at(lines: Sequence[bytes], depth: int) -> str | None:
+    """Return what the proxy that named the client said: proxies that add to this field add one item each."""
+    said = list(islice(items(lines), max(depth, 1)))
+    return said[-1] if said else None
+
+
+def _scheme(text: str | None) -> str | None:
+    return text.lower() if text is not None and text.lower() in SCHEMES else None
+
+
+def _host(text: str | None) -> str | None:
+    return text if text is not None and HOST.fullmatch(text) else None

@@ -1,0 +1,295 @@
+"""Reading requests off a connection: httptools parses, and what RFC 9112 asks beyond it is checked here."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol
+
+import httptools
+
+from order_engine_adapters.http.errors import (
+    HeaderTooLarge,
+    MalformedRequest,
+    RequestLineTooLong,
+)
+from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.server.request_head import (
+    check_host,
+    check_transfer_encoding,
+    check_version,
+    split_target,
+)
+from order_engine_adapters.http.server.response_head import Field
+
+AROUND_TARGET: Final = "  HTTP/1.1"
+LONGEST_AROUND_TARGET: Final = 32
+"""With the longest method that httptools knows."""
+AROUND_FIELD: Final = len(":\r\n")
+REQUEST_LINE: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,24}) [!-~]+ HTTP/1\.[01]\r\n")
+UNSERVED: Final = b"PUT"
+"""A method that httptools knows, and that nothing here serves."""
+FRAMING_PER_BYTE: Final = 16
+"""How many bytes of framing a byte in chunks may cost: a chunk of one byte takes five."""
+
+
+class Sink(Protocol):
+    """Who is told of requests."""
+
+    def begun(self, head: RequestParser) -> None:
+        """Take note of a complete head, which the parser holds until the next one begins."""
+
+    def part(self, part: bytes) -> None:
+        """Take more of the body of the request that began last."""
+
+    def ended(self) -> None:
+        """Take note that the request that began last is complete."""
+
+
+class RequestParser:
+    """The requests of one connection, in their order."""
+
+    def __init__(self, sink: Sink, limits: ConnectionLimits) -> None:
+        """Tell `sink` of them."""
+        self._sink = sink
+        self._limits = limits
+        self._parser = _parser(self)
+        self.in_head = False
+        """Whether a head has begun and is not complete."""
+        self.method = ""
+        """The method of the request, once its head is complete."""
+        self.version = "1.1"
+        self.path = ""
+        self.raw_path = b""
+        self.query = b""
+        self.fields: list[Field] = []
+        self.keep_alive = True
+        self.waits_for_continue = False
+        self._fed = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._framing_bytes = 0
+        self._in_body = False
+        self._upgrade = False
+        self._body_after_upgrade = False
+        self._method_given = b""
+        """What the client calls the method, where httptools was told another."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._target = b""
+        self.fields = []
+        self._host: bytes | None = None
+        self._length = b""
+        self._chunked = False
+        self._expects = False
+
+    def feed(self, data: bytes) -> None:
+        """Read on. Raises RequestRefused; after that the connection has no further request."""
+        was_in_head, was_in_body, body_bytes = self.in_head, self._in_body, self._body_bytes
+        self._fed = len(data)
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as pause:
+                # Nothing is upgraded to. llhttp takes the body for the other protocol: it is read by another parser.
+                data = data[pause.args[0] :]
+                if self._body_after_upgrade:
+                    self._read_body_anew()
+            except httptools.HttpParserInvalidMethodError as error:
+                data = self._with_known_method(data)
+                if not data:
+                    raise _reason(error) from None
+            except httptools.HttpParserError as error:
+                raise _reason(error) from None
+            else:
+                break
+        if was_in_head and self.in_head:
+            self._check_growing_head()
+        elif was_in_body and self._in_body and self._chunked:
+            self._check_framing(self._fed - (self._body_bytes - body_bytes))
+
+    def close(self) -> None:
+        """Let go of what refers back to this: otherwise only the garbage collector would find it."""
+        del self._parser, self._sink
+
+    def _check_growing_head(self) -> None:
+        self._head_bytes += self._fed
+        if self._head_bytes > self._limits.header_bytes + self._limits.request_line_bytes:
+            raise HeaderTooLarge(self._limits.header_bytes, self._limits.fields)
+
+    def _check_framing(self, framing_bytes: int) -> None:
+        """Refuse bodies that are all framing: extensions of chunks and trailers are read and thrown away."""
+        self._framing_bytes += framing_bytes
+        if self._framing_bytes > self._limits.header_bytes + FRAMING_PER_BYTE * self._body_bytes:
+            message = "The chunks of the body hold next to nothing."
+            raise MalformedRequest(message)
+
+    def _with_known_method(self, data: bytes) -> bytes:
+        """Return what is to be read instead, by another parser; nothing where more than the method is wrong.
+
+        A method is any token (RFC 9110, section 9.1), and httptools knows a list of them: the others are the
+        application's to refuse, which knows what may be done with the resource. httptools does not say where it
+        stopped, so only a request line that came first in its piece, and whole, is told from what is no request.
+        """
+        line = REQUEST_LINE.match(data)
+        if line is None or _is_known(line[1]):
+            return b""
+        self._parser = _parser(self)
+        self._method_given = line[1]
+        return data[: line.start(1)] + UNSERVED + data[line.end(1) :]
+
+    def _read_body_anew(self) -> None:
+        framing = b"transfer-encoding: chunked" if self._chunked else b"content-length: " + self._length
+        connection = b"keep-alive" if self.keep_alive else b"close"
+        self._body_after_upgrade = False
+        self._parser = _parser(_AfterOwnHead(self))
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nconnection: " + connection + b"\r\n" + framing + b"\r\n\r\n")
+
+    # What httptools calls
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.in_head = True
+        self._head_bytes = 0
+        self._upgrade = False
+        self.method = ""
+        self._begin()
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        self._target += part
+        most = self._limits.request_line_bytes
+        if len(self._target) + LONGEST_AROUND_TARGET > most:
+            self._check_request_line(most)
+
+    def _check_request_line(self, most: int) -> None:
+        if len(self._parser.get_method()) + len(AROUND_TARGET) + len(self._target) > most:
+            raise RequestLineTooLong(most)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field. Those after a body in chunks are thrown away: nothing here reads them."""
+        if not self.in_head:
+            return
+        name, value = name.lower(), value.rstrip(b" \t")
+        read = FRAMING.get(name)
+        if read is not None:
+            read(self, value)
+        self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Check the head, and tell of it."""
+        parser = self._parser
+        self.in_head = False
+        self.method = (self._method_given or parser.get_method()).decode("ascii")
+        self._method_given = b""
+        self._check_size()
+        version = self.version = parser.get_http_version()
+        check_version(version, has_host=self._host is not None, is_chunked=self._chunked)
+        self.path, self.raw_path, self.query = split_target(self.method, self._target)
+        self.keep_alive = parser.should_keep_alive()
+        self.waits_for_continue = self._expects and version == "1.1"
+        self._in_body, self._body_bytes, self._framing_bytes = True, 0, 0
+        if self._upgrade and parser.should_upgrade():
+            self._body_after_upgrade = self._chunked or self._length.strip(b"0") != b""
+        self._sink.begun(self)
+
+    def _check_size(self) -> None:
+        limits, fields = self._limits, self.fields
+        if len(fields) > limits.fields or (
+            self._head_bytes + self._fed > limits.header_bytes
+            and sum(len(name) + len(value) + AROUND_FIELD for name, value in fields) > limits.header_bytes
+        ):
+            raise HeaderTooLarge(limits.header_bytes, limits.fields)
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(part)
+        self._sink.part(part)
+
+    def on_message_complete(self) -> None:
+        """Tell that the request is complete."""
+        if not self._body_after_upgrade:
+            self._in_body = False
+            self._sink.ended()
+
+    # What the fields say that concern the connection
+
+    def _read_host(self, value: bytes) -> None:
+        if self._host is not None:
+            message = "The request has two Host fields (RFC 9112, section 3.2)."
+            raise MalformedRequest(message)
+        check_host(value)
+        self._host = value
+
+    def _read_length(self, value: bytes) -> None:
+        self._length = value
+
+    def _read_encoding(self, value: bytes) -> None:
+        check_transfer_encoding(value)
+        self._chunked = True
+
+    def _read_expectation(self, value: bytes) -> None:
+        self._expects = value.lower() == b"100-continue"
+
+    def _read_upgrade(self, _: bytes) -> None:
+        self._upgrade = True
+
+
+FRAMING: Final = {
+    b"host": RequestParser._read_host,  # noqa: SLF001 - its own table
+    b"content-length": RequestParser._read_length,  # noqa: SLF001 - likewise
+    b"transfer-encoding": RequestParser._read_encoding,  # noqa: SLF001 - likewise
+    b"expect": RequestParser._read_expectation,  # noqa: SLF001 - likewise
+    b"upgrade": RequestParser._read_upgrade,  # noqa: SLF001 - likewise
+}
+
+
+class _AfterOwnHead:
+    """Hides the first head from a RequestParser, which has made it up to have a body read."""
+
+    def __init__(self, requests: RequestParser) -> None:
+        self._requests = requests
+        self._hides = True
+        self.on_body = requests.on_body
+        self.on_message_complete = requests.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self._hides:
+            self._requests.on_message_begin()
+
+    def on_url(self, part: bytes) -> None:
+        if not self._hides:
+            self._requests.on_url(part)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._hides:
+            self._requests.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._hides:
+            self._requests.on_headers_complete()
+        self._hides = False
+
+
+def _parser(callbacks: object) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(callbacks)
+    # What follows a request that closes the connection is passed over, not an error of that request.
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
+
+
+def _is_known(method: bytes) -> bool:
+    try:
+        _parser(None).feed_data(method + b" ")
+    except httptools.HttpParserInvalidMethodError:
+        return False
+    return True
+
+
+def _reason(error: httptools.HttpParserError) -> Exception:
+    """Return why a request is refused: what a callback raised, or what httptools says."""
+    raised = error.__context__
+    if isinstance(error, httptools.HttpParserCallbackError) and isinstance(raised, Exception):
+        return raised
+    message = f"This cannot be read as a request: {error}." if str(error) else "This cannot be read as a request."
+    return MalformedRequest(message)

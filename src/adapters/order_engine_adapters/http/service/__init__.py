@@ -1,0 +1,1 @@
+"""The endpoints about the service itself: health, metrics, start page, API documentation."""

@@ -1,0 +1,120 @@
+"""The endpoints for those who watch the service: metrics, alive, ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from dataclasses import replace
+from typing import Final, Protocol
+
+from starlette.types import Receive, Scope
+
+from order_engine.application.options import EngineOptions
+from order_engine.application.runtime import Readiness
+from order_engine.application.worker.renewal_capacity import InFlight
+from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
+from order_engine.domain.metrics import Statistics
+from order_engine.wire import problem_of, statistics_json
+from order_engine_adapters.http.messages.accept import Form, preferred_form
+from order_engine_adapters.http.messages.request_id import request_id
+from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
+from order_engine_adapters.http.messages.resource import within
+from order_engine_adapters.http.messages.responses import NEVER_STORED, Answer, json_answer, problem_answer
+from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.service.metrics_text import (
+    OPEN_METRICS,
+    PROMETHEUS,
+    PROMETHEUS_1,
+    Figures,
+    content_type,
+    metrics_text,
+)
+
+VARY: Final = (b"vary", b"Accept")
+FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
+"""Of the metrics; the first is for whoever has no preference."""
+PART_OF_LIMIT: Final = 0.5
+"""Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""
+SENTENCES: Final[Mapping[Readiness, str]] = {
+    Readiness.STARTING: "The service is starting. It takes no orders yet.",
+    Readiness.DRAINING: "The service is shutting down. It takes no more orders.",
+    Readiness.STOPPED: "The service has stopped. It takes no more orders.",
+    Readiness.EXHAUSTED: "The service cannot start work on orders: threads or memory are exhausted.",
+}
+
+
+class Observable(Protocol):
+    """What is asked of an engine, or of what stands for one, to tell how the service is."""
+
+    @property
+    def options(self) -> EngineOptions:
+        """The limits that it keeps."""
+        ...
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether orders can be placed, and if not, why."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders can be placed."""
+        ...
+
+    @property
+    def in_flight(self) -> InFlight | None:
+        """How many orders it works on; None where it works on none."""
+        ...
+
+    async def metrics(self) -> Statistics:
+        """Return the exact counts of all orders. Raises OrderEngineError where there are none to be had."""
+        ...
+
+
+class HealthEndpoints:
+    """What the service tells about itself."""
+
+    def __init__(self, engine: Observable, deadlines: Deadlines, streams: Sized | None = None) -> None:
+        """Answer for `engine`, and for the event streams that are open, where there can be any."""
+        self._engine = engine
+        self._deadlines = deadlines
+        self._streams = streams
+
+    async def metrics(self, scope: Scope, _: Receive) -> Answer:
+        """Answer with the exact counts of all orders, in the form that the client likes best.
+
+        In JSON they are the whole answer, which there is none of without the repository. The other forms have the
+        figures of this process in any case, for whoever watches it would take it for dead otherwise.
+        """
+        form = preferred_form(scope, FORMS)
+        if form is None:
+            check_json_accepted(scope)
+        seconds = self._engine.options.request_seconds
+        if form is None or form.media_type == JSON_TYPE:
+            return json_answer(statistics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
+        try:
+            statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
+        except (Unavailable, OutcomeUnknown, NotRunning):
+            statistics = None
+        streams = None if self._streams is None else len(self._streams)
+        figures = Figures(statistics, self._engine.ready, streams, self._engine.in_flight)
+        return Answer(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
+
+    async def alive(self, _: Scope, __: Receive) -> Answer:
+        """Answer that the process is alive, also while its repository is away."""
+        return json_answer('{"status":"alive"}')
+
+    async def ready(self, scope: Scope, _: Receive) -> Answer:
+        """Answer whether orders can be placed. If not, the problem's `state` says why."""
+        state = self._engine.readiness
+        if state is Readiness.READY:
+            return json_answer(_ready(self._engine.in_flight))
+        problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(SENTENCES[state]))
+        name = request_id(scope)
+        named = {} if name is None else {"request_id": name}
+        return problem_answer(replace(problem, extensions={"state": state, **named}))
+
+
+def _ready(in_flight: InFlight | None) -> str:
+    if in_flight is None or not in_flight.limited:
+        return '{"status":"ready"}'
+    return f'{{"status":"ready","limited_by":"renewals","orders_at_once":{in_flight.limit}}}'

@@ -1,0 +1,148 @@
+"""The metrics as text for Prometheus and its kin: OpenMetrics 1.0, and the text formats 0.0.4 and 1.0.0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from order_engine.application.worker.renewal_capacity import InFlight
+from order_engine.domain.metrics import MICROSECONDS_PER_SECOND, Statistics
+from order_engine.domain.order import Status
+from order_engine_adapters.http.messages.accept import Form
+
+OPEN_METRICS: Final = Form(b"application/openmetrics-text", b"1.0.0")
+PROMETHEUS: Final = Form(b"text/plain", b"0.0.4")
+PROMETHEUS_1: Final = Form(b"text/plain", b"1.0.0")
+"""The same text: from 1.0.0 on a name may be any UTF-8, in quotes, and ours need none."""
+MICROSECOND_DIGITS: Final = 6
+
+
+class Figures(NamedTuple):
+    """What is told: the exact counts of all orders, where the repository gives them, and how this process stands."""
+
+    statistics: Statistics | None
+    ready: bool
+    event_streams: int | None
+    """None for a process that has no such streams."""
+    in_flight: InFlight | None = None
+    """None for a process that works on no orders."""
+
+
+class _Sample(NamedTuple):
+    suffix: str
+    labels: str
+    value: str
+
+
+class _Family(NamedTuple):
+    """One metric with its samples."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    samples: Iterable[_Sample]
+
+
+def metrics_text(figures: Figures, form: Form) -> bytes:
+    """Return the figures in one of the two forms."""
+    is_open = form == OPEN_METRICS
+    lines = [line for family in _families(figures) for line in _lines(family, is_open=is_open)]
+    if is_open:
+        lines.append("# EOF")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def described_metrics() -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the kind and the meaning of every metric that there may be."""
+    nothing = Statistics(0, dict.fromkeys(Status, 0), 0)
+    everything = Figures(nothing, ready=True, event_streams=0, in_flight=InFlight(0, 0, limited=False))
+    for family in _families(everything):
+        suffix = "_total" if family.kind == "counter" else ""
+        yield f"{family.name}{suffix}", family.kind, family.meaning
+
+
+def content_type(form: Form) -> bytes:
+    """Return the Content-Type of a form."""
+    return b"%s; version=%s; charset=utf-8" % form
+
+
+def _families(figures: Figures) -> Iterator[_Family]:
+    if figures.statistics is not None:
+        yield from _of_all_orders(figures.statistics)
+    yield _Family(
+        "order_engine_repository_up",
+        "gauge",
+        "",
+        "Whether the repository gave the counts of this answer.",
+        [_plain(int(figures.statistics is not None))],
+    )
+    yield _Family(
+        "order_engine_ready", "gauge", "", "Whether this process takes orders now.", [_plain(int(figures.ready))]
+    )
+    if figures.in_flight is not None:
+        yield from _in_flight(figures.in_flight)
+    if figures.event_streams is not None:
+        yield _Family(
+            "order_engine_event_streams",
+            "gauge",
+            "",
+            "Event streams that are open in this process.",
+            [_plain(figures.event_streams)],
+        )
+
+
+def _of_all_orders(statistics: Statistics) -> Iterator[_Family]:
+    yield _Family(
+        "order_engine_orders_placed", "counter", "", "Orders ever placed.", [_plain(statistics.total_orders, "_total")]
+    )
+    counts = [_Sample("", f'{{status="{status}"}}', str(count)) for status, count in statistics.status_counts.items()]
+    yield _Family("order_engine_orders", "gauge", "", "Orders by their present status.", counts)
+    yield _Family(
+        "order_engine_processing_seconds",
+        "summary",
+        "seconds",
+        "From the first claim of the last round to completion.",
+        [
+            _plain(statistics.status_counts[Status.COMPLETED], "_count"),
+            _Sample("_sum", "", _seconds(statistics.processing_microseconds)),
+        ],
+    )
+
+
+def _in_flight(in_flight: InFlight) -> Iterator[_Family]:
+    yield _Family(
+        "order_engine_orders_in_flight",
+        "gauge",
+        "",
+        "Orders that this process works on now.",
+        [_plain(in_flight.orders)],
+    )
+    yield _Family(
+        "order_engine_orders_in_flight_limit",
+        "gauge",
+        "",
+        "Orders that this process may work on at once: its concurrency, or less where renewals or threads allow less.",
+        [_plain(in_flight.limit)],
+    )
+
+
+def _lines(family: _Family, *, is_open: bool) -> Iterator[str]:
+    # The older format names a counter as its sample, and knows no units.
+    name = family.name if is_open or family.kind != "counter" else f"{family.name}_total"
+    yield f"# TYPE {name} {family.kind}"
+    if is_open and family.unit:
+        yield f"# UNIT {name} {family.unit}"
+    yield f"# HELP {name} {family.meaning}"
+    for sample in family.samples:
+        yield f"{family.name}{sample.suffix}{sample.labels} {sample.value}"
+
+
+def _plain(value: int, suffix: str = "") -> _Sample:
+    return _Sample(suffix, "", str(value))
+
+
+def _seconds(microseconds: int) -> str:
+    """Return an exact number of seconds: a float would lose microseconds once there are many."""
+    whole, rest = divmod(microseconds, MICROSECONDS_PER_SECOND)
+    return f"{whole}.{rest:0{MICROSECOND_DIGITS}d}"

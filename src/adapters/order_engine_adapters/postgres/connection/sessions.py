@@ -1,0 +1,194 @@
+"""Calls on connections of a pool: limits on every wait, and what an error on the way means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random, SystemRandom
+from typing import Final
+
+import asyncpg
+
+from order_engine.domain.errors import InvalidSetting, OutcomeUnknown, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine_adapters.postgres.connection.failures import (
+    CONNECTION_LOST,
+    as_unavailable,
+    ends_session,
+    is_race,
+    is_stale,
+    leaves_doubt,
+)
+from order_engine_adapters.postgres.connection.pool import Lent, Pool
+from order_engine_adapters.postgres.connection.preconditions import open_session
+from order_engine_adapters.postgres.connection.session import Answer, Session, Work
+from order_engine_adapters.postgres.connection.target import Target
+
+__all__ = ["Session", "Sessions"]
+
+WHOLE_SECONDS: Final = 9.5
+"""Of a whole call, the waiting for a connection included: under the ten seconds that the engine gives it."""
+CALL_SECONDS: Final = 7.0
+"""Of what is done on a connection."""
+
+MOST_RACES: Final = 10
+RACE_SECONDS: Final = 0.02
+"""The longest pause after the first of these; each further one may be longer by as much."""
+COMMITTED: Final = "COMMIT"
+"""What the server answers to a COMMIT that it has carried out; ROLLBACK where it could not, without any error."""
+
+
+class _Again(Exception):
+    """Nothing took effect, and the same call may well succeed: at once on another connection, or after a race."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Sessions:
+    """The sessions of one repository. They belong to one event loop."""
+
+    def __init__(self, target: Target, clock: Clock | None = None, random: Random | None = None) -> None:
+        """Connect to `target` at most `target.pool` times at once.
+
+        `clock` and `random` make the pauses after meeting another transaction; without them they are the event loop's
+        and the system's.
+        """
+        self.target = target
+        self._sleep = asyncio.sleep if clock is None else clock.sleep
+        self._random = random or SystemRandom()
+        self._pool = Pool(lambda: open_session(target, self._random), target.pool, target.place)
+
+    async def read(self, work: Work[Answer]) -> Answer:
+        """Return what `work` reads. Raises Unavailable."""
+        return await self._repeated(lambda: self._read(work))
+
+    async def write(self, work: Work[Answer]) -> Answer:
+        """Do `work` that is one single statement, and so its own transaction, in one round trip.
+
+        Raises Unavailable where it took no effect, OutcomeUnknown where it may have. Where sessions are handed around
+        on the way, our settings only hold within a transaction that has set them, so there it gets one.
+        """
+        if self.target.pooled_elsewhere:
+            return await self.transact(work)
+        return await self._repeated(lambda: self._write(work))
+
+    async def transact(self, work: Work[Answer]) -> Answer:
+        """Do `work` within a transaction, again where it only met another one. Raises as `write` does."""
+        return await self._repeated(lambda: self._transact(work))
+
+    async def close(self) -> None:
+        """Close every connection; those that are still in use or do not answer are cut off."""
+        await self._pool.close()
+
+    async def _repeated(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Make a call, again after each race it lost, and on the next connection after each that had grown stale.
+
+        Every stale one is thrown away, so there are no more of them than connections.
+        """
+        races = stale = 0
+        while True:
+            try:
+                return await call()
+            except _Again as again:
+                lost_race = is_race(again.error)
+                races, stale = races + lost_race, stale + (not lost_race)
+                if races == MOST_RACES or stale > self.target.pool:
+                    raise as_unavailable(again.error, self.target.place) or again.error from again.error
+            if lost_race:
+                await self._sleep(self._random.uniform(0, RACE_SECONDS * races))
+
+    async def _read(self, work: Work[Answer]) -> Answer:
+        async with self._session() as session:
+            if not self.target.pooled_elsewhere:
+                return await work(session)
+            await session.connection.execute(self.target.begin)
+            answer = await work(session)
+            await self._commit(session)
+            return answer
+
+    async def _write(self, work: Work[Answer]) -> Answer:
+        async with self._session() as session:
+            session.may_commit = True
+            return await work(session)
+
+    async def _transact(self, work: Work[Answer]) -> Answer:
+        async with self._session() as session:
+            await session.connection.execute(self.target.begin)
+            answer = await work(session)
+            session.may_commit = True
+            await self._commit(session)
+            return answer
+
+    async def _commit(self, session: Session) -> None:
+        if await session.connection.execute("COMMIT") != COMMITTED:
+            message = (
+                f"The PostgreSQL database at {self.target.place} rolled a transaction back instead of committing it."
+            )
+            raise Unavailable(message)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        """Lend a connection, and say what an error on it means. It is kept only after a clean end.
+
+        The whole call is limited here. Within a network that swallows everything the driver would wait for the end of
+        what it cancelled; a connection that is cut off waits for nothing.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + WHOLE_SECONDS
+        lent = await self._take()
+        session = Session(lent.connection, self.target.schema)
+        try:
+            async with asyncio.timeout_at(min(ends, loop.time() + CALL_SECONDS)):
+                try:
+                    yield session
+                except Exception as error:
+                    failure = await self._after_failure(session, lent, error)
+                    if failure is error:
+                        raise
+                    raise failure from error
+            self._pool.put_back(lent)
+        except TimeoutError as error:
+            raise self._lost(session, error) from error
+        finally:
+            # Where it was not put back.
+            self._pool.discard(lent)
+
+    async def _take(self) -> Lent:
+        try:
+            return await self._pool.take()
+        except InvalidSetting as error:
+            # It was right when this process started, and may be so again.
+            raise Unavailable(str(error), lasting=True) from error
+
+    async def _after_failure(self, session: Session, lent: Lent, error: Exception) -> Exception:
+        """End the transaction and keep the connection, where it still can be trusted; return what to raise."""
+        if leaves_doubt(error):
+            failure = self._lost(session, error)
+            may_repeat = not (session.may_commit or lent.is_new or isinstance(error, TimeoutError))
+            return _Again(error) if may_repeat else failure
+        if not ends_session(error) and await self._is_rolled_back(lent):
+            self._pool.put_back(lent)
+        if is_race(error) or (is_stale(error) and not lent.is_new):
+            return _Again(error)
+        return as_unavailable(error, self.target.place) or error
+
+    async def _is_rolled_back(self, lent: Lent) -> bool:
+        """End the transaction, if there is one; return whether it has ended."""
+        if lent.connection.is_in_transaction():
+            try:
+                await lent.connection.execute("ROLLBACK")
+            except (asyncpg.PostgresError, *CONNECTION_LOST):
+                self._pool.suspect()
+                return False
+        return True
+
+    def _lost(self, session: Session, error: Exception) -> Exception:
+        """Return what to raise after an error that leaves doubt; the other connections may have been lost with it."""
+        self._pool.suspect()
+        place = self.target.place
+        if session.may_commit:
+            return OutcomeUnknown(f"The PostgreSQL database at {place} did not answer; the call may have taken effect.")
+        return as_unavailable(error, place) or error

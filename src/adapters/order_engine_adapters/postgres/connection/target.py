@@ -1,0 +1,270 @@
+"""Where the database is, as a URL says it, and how a connection to it is made.
+
+The repository and the queue share this: both parse the same URL, and connect with the same settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random, SystemRandom
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from order_engine.domain.errors import InvalidSetting, OrderEngineError
+from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST
+from order_engine_adapters.postgres.connection.hosts import (
+    CONNECT_SECONDS,
+    Attempt,
+    attempts,
+    connect_timeout,
+    hosts_of,
+    is_any_order,
+    parameters,
+)
+from order_engine_adapters.postgres.connection.named_files import check_files
+from order_engine_adapters.postgres.connection.own_connection import OwnConnection
+from order_engine_adapters.postgres.connection.refusals import misread, refusal, refuse_encoding, refuse_old_server
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+SCHEMES: Final = frozenset({"postgresql", "postgres"})
+DEFAULT_SCHEMA: Final = "order_engine"
+HOW_TO_WRITE_IT: Final = (
+    "A PostgreSQL URL is written postgresql://user:password@host:5432/database, special characters as %XX."
+)
+IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
+LARGEST_NUMBER: Final = 10_000
+"""Of connections, and of prepared statements."""
+
+COMMAND_SECONDS: Final = 6.5
+"""Of one statement. A few seconds less than the ten that the engine gives a call by default, so that the adapter,
+which knows what was under way, answers first."""
+CLOSE_SECONDS: Final = 2.0
+
+OF_THE_DRIVER: Final = frozenset({
+    "application_name", "connect_timeout", "database", "dbname", "host", "load_balance_hosts", "options", "passfile",
+    "password", "port", "service", "servicefile",
+    "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcrl", "sslkey", "sslmode", "sslpassword",
+    "sslrootcert", "target_session_attrs", "user",
+})  # fmt: skip
+"""Parameters that mean what they mean to libpq."""
+OF_LIBPQ_ALONE: Final = ("connect_timeout", "load_balance_hosts")
+"""Those of them that the driver does not know."""
+
+SESSION: Final[Mapping[str, str]] = {
+    "default_transaction_isolation": "read committed",
+    "idle_in_transaction_session_timeout": "15s",
+    "statement_timeout": "7s",
+    "lock_timeout": "3s",
+    "jit": "off",
+    "join_collapse_limit": "1",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""What every session is told when it starts.
+
+The time limits bound what a client that is gone leaves behind on the server, and for how long a host's transaction that
+stays open holds those up who place the same order. The plans: every statement walks along
+indexes and nothing else, in the order it is written in, and a plan that was prepared while the tables were empty must
+not read them from end to end when they are full.
+Where something on the way hands sessions around, as PgBouncer does, they cannot be set when a session starts: there
+every transaction sets them for itself, in the round trip that begins it.
+"""
+
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError, asyncpg.exceptions.TargetServerAttributeNotMatched)
+"""After which the next host is tried; a TimeoutError is an OSError."""
+SHORTEST_SECONDS: Final = 0.1
+"""For a host, where those before it took longer than they should."""
+
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_WITH_SETTINGS: Final = "; ".join([
+    BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in SESSION.items() if "transaction_isolation" not in name)
+])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database, and how this process uses it. `repr` shows no secret."""
+
+    url: str
+    """What the driver gets: without our own parameters."""
+    schema: str = DEFAULT_SCHEMA
+    pool: int = 8
+    """The most connections that are open at once."""
+    statement_cache_size: int = 100
+    """0: nothing of a session is relied upon, as PgBouncer in transaction mode wants it."""
+    require_durable: bool = False
+    connect_timeout: int | None = None
+    """Seconds that each host gets; None: all of them together get what a call has for connecting."""
+    is_any_order: bool = False
+    """Whether the hosts are tried in any order."""
+
+    def __repr__(self) -> str:
+        """Show the place, never the URL."""
+        return f"Target({self.place!r}, schema={self.schema!r})"
+
+    @property
+    def place(self) -> str:
+        """Host, port and database, for messages."""
+        parts = urlsplit(self.url)
+        return parts.netloc.rpartition("@")[2] + parts.path or "the default server"
+
+    @property
+    def pooled_elsewhere(self) -> bool:
+        """Whether something between us and the server hands its sessions around."""
+        return self.statement_cache_size == 0
+
+    @property
+    def begin(self) -> str:
+        """What begins a transaction of ours, in one round trip."""
+        return BEGIN_WITH_SETTINGS if self.pooled_elsewhere else BEGIN
+
+
+def parse(url: str) -> Target:
+    """Read a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
+
+    Ours are `schema` (default order_engine), `pool` (connections, default 8), `statement_cache_size` (default 100; 0
+    behind PgBouncer in transaction mode) and `require_durable` (refuse a server that may lose what it acknowledged);
+    the others are libpq's. Raises InvalidSetting for anything else.
+    """
+    parts = _split(url)
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    ours = {name: value for name, value in given if name not in OF_THE_DRIVER}
+    theirs = {"application_name": "order_engine"} | {name: value for name, value in given if name in OF_THE_DRIVER}
+    for_hosts = parameters(url)
+    for name in OF_LIBPQ_ALONE:
+        theirs.pop(name, None)
+    target = Target(
+        urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(theirs), "")),
+        _schema(ours.pop("schema", DEFAULT_SCHEMA)),
+        _number("pool", ours.pop("pool", "8"), 1),
+        _number("statement_cache_size", ours.pop("statement_cache_size", "100"), 0),
+        _truth("require_durable", ours.pop("require_durable", "false")),
+        connect_timeout(for_hosts),
+        is_any_order(for_hosts),
+    )
+    hosts_of(target.url)
+    # The queue's own, which has the same URL unless it is given another.
+    ours.pop("notify", None)
+    if ours:
+        message = f"A PostgreSQL URL takes no parameter {min(ours)!r}: ours are schema, pool, statement_cache_size, "
+        raise InvalidSetting(message + "require_durable and notify, the others those of libpq.")
+    return target
+
+
+async def connect(
+    target: Target, random: Random | None = None, settings: Mapping[str, str] = NO_SETTINGS
+) -> Connection:
+    """Open a connection to the first of the hosts that takes us, each within a time limit.
+
+    `random` draws the order of the hosts where it is any; without it that is the system's. `settings` add to ours.
+    As with libpq the next host is tried where one does not answer, is starting or is not what `target_session_attrs`
+    asks for, and not where it refuses us.
+
+    Raises InvalidSetting for what the driver cannot read and for a database that is not UTF8; Unavailable where nobody
+    answers, where we are not let in, where a file that the URL names is not there, and for a server that is too old.
+    """
+    check_files(target.url, target.place)
+    remaining = attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)
+    now = asyncio.get_running_loop().time
+    ends = now() + CONNECT_SECONDS
+    while True:
+        attempt, *remaining = remaining
+        seconds = target.connect_timeout or (ends - now()) / (1 + len(remaining))
+        try:
+            return await _connected(target, attempt, max(seconds, SHORTEST_SECONDS), settings)
+        except NEXT_HOST as error:
+            if not remaining:
+                raise refusal(error, target.place) from error
+
+
+async def _connected(target: Target, attempt: Attempt, seconds: float, settings: Mapping[str, str]) -> Connection:
+    """Open a connection to one host. Raises as `connect` does, and what makes that try the next one."""
+    wanted = attempt.session_attributes
+    try:
+        connection = await asyncpg.connect(
+            target.url,
+            host=attempt.host.name,
+            port=attempt.host.port,
+            connection_class=OwnConnection,
+            target_session_attrs=None if wanted is None else SessionAttribute(wanted),
+            timeout=seconds,
+            command_timeout=COMMAND_SECONDS,
+            statement_cache_size=target.statement_cache_size,
+            server_settings={} if target.pooled_elsewhere else {**SESSION, **settings},
+        )
+    except asyncpg.exceptions.ClientConfigurationError as error:
+        # Not as its cause: its message may repeat the URL.
+        raise misread(error, target.place) from None
+    except NEXT_HOST:
+        raise
+    except (asyncpg.PostgresError, *CONNECTION_LOST, RuntimeError) as error:
+        raise refusal(error, target.place) from error
+    try:
+        refuse_old_server(connection.get_server_version().major, target.place)
+        refuse_encoding(connection.get_settings().server_encoding, target.place)
+    except OrderEngineError:
+        connection.terminate()
+        raise
+    return connection
+
+
+def within(sql: str, schema: str) -> str:
+    """Return statements, which are written for the default schema, for another one.
+
+    Names are written with their schema everywhere, so that nothing depends on the search path of a session.
+    """
+    return sql.replace(f"{DEFAULT_SCHEMA}.", f'"{schema}".')
+
+
+def _split(url: str) -> SplitResult:
+    """Take a URL apart. Several hosts, as libpq knows them, are the driver's to read.
+
+    A message repeats nothing of what does not look right: where a password holds a character that should have been
+    encoded, a part of it stands in another place.
+    """
+    try:
+        parts = urlsplit(url)
+        port = None if "," in parts.netloc else parts.port
+    except ValueError as error:
+        raise InvalidSetting(HOW_TO_WRITE_IT) from error
+    is_torn = "@" in parts.path or parts.fragment or ("@" in parts.query and "@" not in parts.netloc)
+    if parts.scheme not in SCHEMES or is_torn or port == 0:
+        raise InvalidSetting(HOW_TO_WRITE_IT)
+    return parts
+
+
+def _schema(text: str) -> str:
+    if not IDENTIFIER.fullmatch(text) or text.startswith("pg_"):
+        message = f"schema takes a name of small letters, digits and _, not {text!r}."
+        raise InvalidSetting(message)
+    return text
+
+
+def _number(name: str, text: str, least: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_NUMBER)) else -1
+    if not least <= number <= LARGEST_NUMBER:
+        message = f"{name} takes a number from {least} to {LARGEST_NUMBER}, not {text!r}."
+        raise InvalidSetting(message)
+    return number
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        message = f"{name} takes true or false, not {text!r}."
+        raise InvalidSetting(message)
+    return text.lower() == "true"

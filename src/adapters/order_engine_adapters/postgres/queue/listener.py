@@ -1,0 +1,157 @@
+"""Listening: one connection that hears a channel, watched, and replaced when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any, Final, NoReturn, TypeVar
+
+import asyncpg
+
+from order_engine.application.retry_policy import Backoff
+from order_engine.domain.errors import OrderEngineError, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST, as_unavailable
+from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection, Target, connect
+
+PING: Final = "SHOW transaction_read_only"
+"""A server that takes no changes any more is not the one at which others ring: another one may have been promoted."""
+PING_SECONDS: Final = 5.0
+"""Between two questions whether the server is still there: a connection that only listens would never find out."""
+ANSWER_SECONDS: Final = 3.0
+"""Of one such answer, and of beginning to listen."""
+STAY: Final = "idle_session_timeout"
+"""A setting that would end this session, which says nothing for as long as nobody rings but for the question above."""
+SERVER_PROCESS: Final = "SELECT pg_backend_pid()"
+LONGEST_PAUSE: Final = 5.0
+"""Between two tries to connect."""
+
+Answer = TypeVar("Answer")
+
+
+class Listener:
+    """Hears what is notified on the channel that is named after the target's schema, for as long as it runs."""
+
+    def __init__(
+        self, target: Target, clock: Clock, heard: Callable[[str], None], away: Callable[[Unavailable | None], None]
+    ) -> None:
+        """Call `heard` with each payload, and `away` when the channel cannot be heard any more: None when it can."""
+        self._target = target
+        self._clock = clock
+        self._heard = heard
+        self._away = away
+        self._is_away = False
+        self._was_heard = asyncio.Event()
+        self._backoff = Backoff(SystemRandom(), cap=LONGEST_PAUSE)
+
+    async def run(self) -> NoReturn:
+        """Listen until cancelled. What is notified while no connection hears it is lost."""
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # noqa: BLE001 - a listener that ends would never be heard of again
+                if not self._is_away:
+                    self._is_away = True
+                    self._away(self._as_unavailable(error))
+            await self._clock.sleep(self._backoff.pause())
+
+    async def _listen(self) -> NoReturn:
+        """Listen on a new connection until it is gone, which raises. It is closed in any case."""
+        connection = await connect(self._target, settings={STAY: "0"})
+        try:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            connection.add_termination_listener(lambda _: gone.set_result(None))
+            server_process = await self._answered(connection, _server_process(connection))
+            await self._ask(connection)
+            await self._answered(connection, connection.add_listener(self._target.schema, self._notified))
+            if server_process != connection.get_server_pid():
+                await self._prove()
+                await self._answered(connection, connection.execute(f"SET {STAY} = 0"))
+            self._is_away = False
+            self._away(None)
+            while not await self._ends_within(PING_SECONDS, gone):
+                await self._ask(connection)
+                # Not sooner: a server that ends each session as soon as it listens would be asked without a pause.
+                self._backoff.reset()
+            message = f"The PostgreSQL database at {self._target.place} ended the connection that listens."
+            raise Unavailable(message)
+        finally:
+            await _close(connection)
+
+    async def _ask(self, connection: Connection) -> None:
+        """Raise what a write would raise, if the server takes none."""
+        if await self._answered(connection, connection.fetchval(PING)) != "off":
+            raise asyncpg.ReadOnlySQLTransactionError
+
+    async def _prove(self) -> None:
+        """Raise Unavailable unless a notification of another connection is heard.
+
+        Something on the way answers in the server's place. If it lends a session for one transaction only, listening
+        succeeds and nothing is ever heard: neither raises an error.
+        """
+        self._was_heard.clear()
+        ringing = await connect(self._target)
+        hearing = asyncio.ensure_future(self._was_heard.wait())
+        try:
+            await self._answered(ringing, ringing.execute(f'NOTIFY "{self._target.schema}"'))
+            if await self._ends_within(ANSWER_SECONDS, hearing):
+                return
+        finally:
+            hearing.cancel()
+            await _close(ringing)
+        message = (
+            f"What answers at {self._target.place} hands sessions around, as PgBouncer does in transaction mode, so "
+            "notifications are not heard: set notify=off, or give the queue a URL that leads to the server itself."
+        )
+        raise Unavailable(message)
+
+    async def _answered(self, connection: Connection, call: Coroutine[Any, Any, Answer]) -> Answer:
+        """Await a call of `connection`, which is cut off where the call takes too long or is cancelled.
+
+        The call itself is never cancelled: the driver would go on to cancel it at the server, and wait for that.
+        """
+        asking = asyncio.ensure_future(call)
+        try:
+            await self._ends_within(ANSWER_SECONDS, asking)
+        finally:
+            if not asking.done():
+                connection.terminate()
+                await asyncio.gather(asking, return_exceptions=True)
+        return asking.result()
+
+    async def _ends_within(self, seconds: float, waited_for: asyncio.Future[Any]) -> bool:
+        """Wait for something, but not longer than `seconds`; return whether it has ended. It is not cancelled."""
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait([waited_for, timer], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+        return waited_for.done()
+
+    def _notified(self, connection: object, process_id: int, channel: str, payload: object) -> None:  # noqa: ARG002 - the driver's
+        self._was_heard.set()
+        self._heard(str(payload))
+
+    def _as_unavailable(self, error: Exception) -> Unavailable:
+        if isinstance(error, OrderEngineError):
+            return error if isinstance(error, Unavailable) else Unavailable(str(error))
+        place = self._target.place
+        message = f"The PostgreSQL database at {place} cannot be listened to ({type(error).__name__})."
+        return as_unavailable(error, place) or Unavailable(message)
+
+
+async def _server_process(connection: Connection) -> int:
+    """Return the number of the process that serves this connection, as that process itself tells it."""
+    async with connection.transaction():
+        number: int = await connection.fetchval(SERVER_PROCESS)
+        return number
+
+
+async def _close(connection: Connection) -> None:
+    try:
+        with suppress(asyncpg.PostgresError, *CONNECTION_LOST):
+            await connection.close(timeout=CLOSE_SECONDS)
+    finally:
+        connection.terminate()

@@ -1,0 +1,88 @@
+"""Ringing: order ids are sent to every listener of a channel, those of concurrent calls together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import asyncpg
+
+from order_engine.domain.errors import OrderEngineError, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST, as_unavailable
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection.target import Target
+from order_engine_adapters.postgres.queue.payload import LARGEST_PAYLOAD, encode
+
+NOTIFY: Final = "SELECT current_setting('transaction_read_only') FROM pg_notify($1, $2)"
+MOST_IDS: Final = LARGEST_PAYLOAD // len('"a",')
+"""No payload holds more, so none are kept for one."""
+
+
+class _Round:
+    """The ids of those calls that one notification answers."""
+
+    def __init__(self) -> None:
+        self.order_ids: dict[str, None] = {}
+        self.failure: str | None = "The bell was not rung: the call that should ring it was cancelled."
+
+    def add(self, order_ids: Sequence[str]) -> None:
+        room = max(MOST_IDS - len(self.order_ids), 0)
+        self.order_ids.update(dict.fromkeys(order_ids[:room]))
+
+
+class Ringer:
+    """Notifies the channel that is named after the target's schema, over one connection, opened when it is needed.
+
+    NOTIFY takes a lock of the whole server at commit, so calls that arrive while one is under way share the next.
+    """
+
+    def __init__(self, target: Target, clock: Clock) -> None:
+        """Ring at `target`."""
+        self._target = target
+        self._sessions = Sessions(replace(target, pool=1), clock)
+        self._next = _Round()
+        self._turn = asyncio.Lock()
+
+    async def ring(self, order_ids: Sequence[str]) -> None:
+        """Notify of these orders, as many as fit. Raises Unavailable; waits for two time limits of a call at most."""
+        if not order_ids:
+            return
+        mine = self._next
+        mine.add(order_ids)
+        async with self._turn:
+            if mine is self._next:
+                self._next = _Round()
+                await self._send(mine)
+        if mine.failure is not None:
+            raise Unavailable(mine.failure)
+
+    async def close(self) -> None:
+        """Close the connection; a call under way ends as Unavailable."""
+        await self._sessions.close()
+
+    async def _send(self, round_: _Round) -> None:
+        payload = encode(round_.order_ids)
+        try:
+            if payload is not None:
+                await self._notify(payload)
+        except OrderEngineError as error:
+            round_.failure = str(error)
+        except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
+            place = self._target.place
+            known = as_unavailable(error, place)
+            round_.failure = str(
+                known or f"The PostgreSQL database at {place} refused to ring ({type(error).__name__})."
+            )
+        else:
+            round_.failure = None
+
+    async def _notify(self, payload: str) -> None:
+        async def notify(session: Session) -> None:
+            if await session.value(NOTIFY, self._target.schema, payload) != "off":
+                # Allowed, and yet where no order can be placed nobody listens: this session is from before a failover.
+                raise asyncpg.ReadOnlySQLTransactionError
+
+        await self._sessions.write(notify)

@@ -1,0 +1,134 @@
+"""The PostgreSQL queue: LISTEN and NOTIFY as a doorbell between processes that share a database.
+
+A hint and nothing more: what is lost, because nobody listened, a connection was away or there was no room, is found by
+the repository's poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from order_engine.domain.errors import InvalidSetting, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine.ports.queue import OrderQueue
+from order_engine_adapters.postgres.connection.target import Target, parse
+from order_engine_adapters.postgres.queue.listener import Listener
+from order_engine_adapters.postgres.queue.notifier import Ringer
+from order_engine_adapters.postgres.queue.payload import decode
+
+DEFAULT_CAPACITY: Final = 10_000
+"""Ids that were heard and not yet asked for. More of them are too old to be worth much."""
+
+SWITCH: Final = "notify"
+
+
+@asynccontextmanager
+async def open_queue(url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:
+    """Open the queue of a database: the repository's URL, with `notify=off` where notifications do not work.
+
+    They do not behind PgBouncer in transaction mode, so where `statement_cache_size=0` says that something of the kind
+    is there, they are off unless `notify=on` is given. Connections are made when they are needed first.
+    """
+    target, is_on = _parse(url)
+    if not is_on:
+        yield SilentQueue()
+        return
+    queue = PostgresQueue(target, clock)
+    try:
+        yield queue
+    finally:
+        await queue.close()
+
+
+class PostgresQueue:
+    """Rings every process that listens at the same database and schema, this one among them.
+
+    It takes two connections: one that rings, and one that listens from the first `get` on. They heal by themselves.
+    """
+
+    def __init__(self, target: Target, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
+        """Start silent; keep up to `capacity` ids that were heard, and drop the oldest where there are more."""
+        self._ringer = Ringer(target, clock)
+        self._listener = Listener(target, clock, self._heard, self._away)
+        self._listening: asyncio.Task[object] | None = None
+        self._capacity = capacity
+        self._order_ids: OrderedDict[str, None] = OrderedDict()
+        self._trouble: Unavailable | None = None
+        self._changed = asyncio.Event()
+        self._is_closed = False
+
+    async def put(self, order_ids: Sequence[str]) -> None:
+        """Ring for these orders, as many as one notification holds. Raises Unavailable where it cannot be sent."""
+        await self._ringer.ring(order_ids)
+
+    async def get(self, limit: int) -> Sequence[str]:
+        """Wait for one id at least, and take up to `limit`, the oldest first.
+
+        Raises Unavailable once for each time that the bell cannot be heard; who asks again waits until it can.
+        """
+        if self._listening is None and not self._is_closed:
+            self._listening = asyncio.create_task(self._listener.run())
+        while not self._order_ids:
+            self._raise_trouble()
+            self._changed.clear()
+            await self._changed.wait()
+        return [self._order_ids.popitem(last=False)[0] for _ in range(min(limit, len(self._order_ids)))]
+
+    async def close(self) -> None:
+        """Stop listening and close both connections, those that do not answer within a limit by force."""
+        self._is_closed = True
+        self._changed.set()
+        try:
+            if self._listening is not None:
+                self._listening.cancel()
+                await asyncio.wait([self._listening])
+        finally:
+            await self._ringer.close()
+
+    def _heard(self, payload: str) -> None:
+        self._order_ids.update(dict.fromkeys(decode(payload)))
+        while len(self._order_ids) > self._capacity:
+            self._order_ids.popitem(last=False)
+        if self._order_ids:
+            self._changed.set()
+
+    def _away(self, error: Unavailable | None) -> None:
+        self._trouble = error
+        self._changed.set()
+
+    def _raise_trouble(self) -> None:
+        if self._is_closed:
+            message = "The queue is closed."
+            raise Unavailable(message)
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+
+
+class SilentQueue:
+    """The queue where notifications are switched off: the poll finds every order."""
+
+    async def put(self, order_ids: Sequence[str]) -> None:
+        """Do nothing."""
+
+    async def get(self, limit: int) -> Sequence[str]:  # noqa: ARG002 - the port's signature
+        """Wait until cancelled."""
+        never: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
+        return await never
+
+
+def _parse(url: str) -> tuple[Target, bool]:
+    """Return where the queue is, and whether it is switched on. Raises InvalidSetting."""
+    address, _, query = url.partition("?")
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    target = parse(f"{address}?{'&'.join(''.join(pair) for pair in pairs if pair[0] != SWITCH)}")
+    given = [value for name, _, value in pairs if name == SWITCH]
+    switch = given[-1] if given else "off" if target.pooled_elsewhere else "on"
+    if switch not in {"on", "off"}:
+        message = f"{SWITCH} takes on or off, not {switch!r}."
+        raise InvalidSetting(message)
+    return target, switch == "on"

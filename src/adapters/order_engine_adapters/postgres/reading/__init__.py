@@ -1,0 +1,1 @@
+"""Transactions that only read: orders, lists, histories, the event stream."""

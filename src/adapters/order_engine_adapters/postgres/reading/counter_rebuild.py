@@ -1,0 +1,92 @@
+"""Counting anew, where somebody has doubts about the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine.domain.metrics import Statistics
+from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST, as_unavailable
+from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection, Target, connect, parse, within
+from order_engine_adapters.postgres.reading.orders import SUMS, read_statistics
+from order_engine_adapters.postgres.schema.migrations import pending_migrations
+
+COUNT_SECONDS: Final = 3_600.0
+"""Of the whole, where nobody says another limit."""
+ANSWER_SECONDS: Final = 5.0
+"""Longer than the server's own limit, so that the server says what the matter is."""
+
+ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('order_engine counters of ' || $1, 0))"
+LIMITS: Final = (
+    "SET LOCAL statement_timeout = {milliseconds}; SET LOCAL lock_timeout = 0; SET LOCAL enable_seqscan = on"
+)
+
+COMPARE: Final = f"""
+SELECT counted.*, told.*
+FROM (
+    SELECT count(*), count(*) FILTER (WHERE status = 'Pending'), count(*) FILTER (WHERE status = 'Processing'),
+        count(*) FILTER (WHERE status = 'Completed'), count(*) FILTER (WHERE status = 'Failed'),
+        count(*) FILTER (WHERE status = 'Cancelled'),
+        coalesce(sum(order_engine.microseconds_between(processing_started_at, ended_at))
+                 FILTER (WHERE status = 'Completed'), 0)::bigint
+    FROM order_engine.orders
+) AS counted CROSS JOIN (SELECT {SUMS} FROM order_engine.counters) AS told
+"""  # noqa: S608 - constants
+"""An order that is Completed stays so, so the orders tell what the fold of the history tells.
+
+Both sides are of one snapshot, and whoever writes changes both in one transaction. So what they differ by is what the
+counters are wrong by, whatever is written meanwhile: nobody has to wait.
+"""
+
+CORRECT: Final = "SELECT order_engine.count_orders($1, $2, $3, $4, $5, $6, $7)"
+
+Figures = Sequence[int]
+NUMBER_OF_FIGURES: Final = 7
+
+
+async def rebuild_counters(url: str, seconds: float = COUNT_SECONDS) -> tuple[Statistics, Statistics]:
+    """Count all orders anew; return what the counters told and what they should have told at one moment.
+
+    Where the two differ, the counters are corrected by the difference. Neither writers nor readers wait, and nothing
+    that is written meanwhile is lost. Counting goes through the whole table, and may take `seconds`.
+
+    Raises InvalidSetting; Unavailable where nothing took effect, OutcomeUnknown where it may have.
+    """
+    target = parse(url)
+    if await pending_migrations(url):
+        message = f"The schema {target.schema} at {target.place} is not up to date: run `order-engine migrate` first."
+        raise Unavailable(message)
+    connection = await connect(target)
+    try:
+        counted, told = await _compared_and_corrected(connection, target, seconds)
+    finally:
+        connection.terminate()
+    return read_statistics(told), read_statistics(counted)
+
+
+async def _compared_and_corrected(connection: Connection, target: Target, seconds: float) -> tuple[Figures, Figures]:
+    committing = False
+    limit = seconds + ANSWER_SECONDS
+    try:
+        await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        await connection.execute(LIMITS.format(milliseconds=max(1, int(seconds * 1000))))
+        # Two at once would correct the same difference twice. Each statement has a snapshot of its own, so the second
+        # one sees what the first has corrected.
+        await connection.fetchval(ALONE, target.schema, timeout=limit)
+        (row,) = await connection.fetch(within(COMPARE, target.schema), timeout=limit)
+        counted, told = row[:NUMBER_OF_FIGURES], row[NUMBER_OF_FIGURES:]
+        if counted != told:
+            difference = [right - wrong for right, wrong in zip(counted, told, strict=True)]
+            await connection.fetchval(within(CORRECT, target.schema), *difference)
+        committing = counted != told
+        await connection.execute("COMMIT")
+        await connection.close(timeout=CLOSE_SECONDS)
+    except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
+        if committing:
+            message = f"The PostgreSQL database at {target.place} did not answer: count again to see what it did."
+            raise OutcomeUnknown(message) from error
+        raise as_unavailable(error, target.place) or error from error
+    return counted, told

@@ -1,0 +1,190 @@
+"""The stream of all events, which misses none that committed late.
+
+A serial number is drawn before its transaction commits, so whoever reads on from the highest one misses what commits
+later under a lower one. So a cursor holds a snapshot, which says exactly which transactions its reader has seen: the
+next events are those that a newer snapshot sees and that one does not, in the order of their serial numbers. While
+they are read, in pages, the cursor holds both snapshots and the place between them.
+
+Each order's events come in version order: the transaction of the later version waited for the commit of the earlier
+one, so no snapshot sees the later alone; and under one snapshot the serial numbers tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from order_engine.domain.events import Event
+from order_engine.ports.repository import Cursor, EventPage
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.reading.event_cursor import (
+    NOTHING,
+    Latest,
+    Place,
+    Seen,
+    foreign,
+    is_marked,
+    read_cursor,
+    seen_by,
+    write_cursor,
+)
+from order_engine_adapters.postgres.rows import EVENT, LARGEST_INTEGER, read_event
+from order_engine_adapters.postgres.token_floor import TIMELINE_OF_PRIMARY
+
+FEW_EVENTS: Final = 10_000
+"""So many new events are found by their transactions and sorted in some ms, for every page anew."""
+
+MARKED: Final = f"e.transaction_id::text::bigint, e.serial, {EVENT}"
+
+TIMELINE: Final = f"""CASE WHEN pg_is_in_recovery()
+    THEN (SELECT lpad(upper(to_hex(timeline_id)), 8, '0') FROM pg_control_checkpoint())
+    ELSE {TIMELINE_OF_PRIMARY} END"""  # noqa: S608 - constants
+
+PRESENT: Final = f"""
+SELECT substr(md5(concat_ws(' ', i.name, i.tableoid, here.oid, server.system_identifier, {TIMELINE})), 1, 16),
+    present.snapshot::text, latest.*
+FROM order_engine.identity AS i, pg_control_system() AS server, pg_database AS here,
+    (SELECT CASE WHEN pg_is_in_recovery()
+        THEN concat(pg_snapshot_xmin(now), ':', pg_snapshot_xmin(now), ':')::pg_snapshot ELSE now END AS snapshot
+        FROM (SELECT pg_current_snapshot()) AS current (now)) AS present
+LEFT JOIN LATERAL (
+    SELECT {MARKED} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+    WHERE e.transaction_id < pg_snapshot_xmax(present.snapshot) ORDER BY e.transaction_id DESC LIMIT 1
+) AS latest ON true
+WHERE here.datname = current_database()
+"""  # noqa: S608 - constants
+"""The name of the history, the snapshot as it is now, and the latest event in it.
+
+The table's own number distinguishes a schema that was restored from the one that it replaces. A standby does not say
+which transactions are under way, only the first of them: what it has seen ends there.
+"""
+
+MARKS: Final = f"""
+SELECT {MARKED} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+WHERE e.serial = ANY ($1::bigint[])
+"""  # noqa: S608 - constants
+
+_NEW: Final = """
+    SELECT e.* FROM order_engine.events AS e
+    WHERE e.transaction_id >= pg_snapshot_xmax($1::text::pg_snapshot)
+        AND e.transaction_id < pg_snapshot_xmax($2::text::pg_snapshot)
+    UNION ALL
+    SELECT e.* FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AS open (id)
+    JOIN order_engine.events AS e ON e.transaction_id = open.id
+"""
+"""What a snapshot has not seen: the events of the transactions that began after it, or were open then."""
+
+BY_TRANSACTION: Final = f"""
+WITH fresh AS MATERIALIZED ({_NEW} LIMIT {FEW_EVENTS + 1})
+SELECT counted.number, page.* FROM (SELECT count(*) AS number FROM fresh) AS counted LEFT JOIN LATERAL (
+    SELECT e.serial, {EVENT} FROM fresh AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+    WHERE e.serial > $3 AND pg_visible_in_snapshot(e.transaction_id, (SELECT $2::text::pg_snapshot))
+    ORDER BY e.serial LIMIT $4
+) AS page ON true
+"""  # noqa: S608 - constants
+"""A page for a reader who is nearly at the end. What it costs does not depend on how far back a late event lies."""
+
+FIRST_NEW: Final = f"SELECT coalesce(min(serial + 0), 1) - 1 FROM ({_NEW}) AS fresh"  # noqa: S608 - constants
+"""The place before the first event that was not seen. The addition keeps the planner from looking for it along the
+serial numbers, from the first event ever."""
+
+BY_SERIAL: Final = f"""
+SELECT e.serial, {EVENT} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
+WHERE e.serial > $3 AND NOT pg_visible_in_snapshot(e.transaction_id, (SELECT $1::text::pg_snapshot))
+    AND pg_visible_in_snapshot(e.transaction_id, (SELECT $2::text::pg_snapshot))
+ORDER BY e.serial LIMIT $4
+"""  # noqa: S608 - constants
+"""A page for a reader who has far to go."""
+
+
+IS_RESTORED: Final = """
+SELECT EXISTS (
+    SELECT FROM order_engine.events WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
+)"""
+ADOPT: Final = """
+UPDATE order_engine.events SET transaction_id = '3'
+WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
+"""
+
+
+async def events(sessions: Sessions, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+    """Return events of all orders."""
+    return await sessions.read(lambda session: _page(session, after, min(limit, LARGEST_INTEGER), until))
+
+
+async def adopt_events(sessions: Sessions) -> None:
+    """Let the events of a dump that was restored into another cluster count as committed long ago.
+
+    They carry the numbers of the transactions that wrote them there, some of which may not have been given out here
+    yet; without this nobody would be told of them. Cursors from there are foreign here.
+    """
+    if await sessions.read(lambda session: session.value(IS_RESTORED)):
+        await sessions.transact(lambda session: session.rows(ADOPT))
+
+
+async def _page(session: Session, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+    ((history, present, *found),) = await session.rows(PRESENT)
+    latest = _latest(*found)
+    places = [read_cursor(cursor, history, present) for cursor in (after, until) if cursor is not None]
+    await _refuse_left(session, [place for place in places if not is_marked(place, latest)])
+    end = places[-1].end if until is not None else seen_by(present, latest)
+    beginning = _behind(NOTHING, end) if limit > 0 else _through(end)
+    place = beginning if after is None else places[0]
+    if limit <= 0:
+        return EventPage([], write_cursor(history, place), [])
+    place, rows = await _rows(session, place, limit)
+    if not rows and place.end.snapshot != end.snapshot:
+        # What that snapshot saw is read: take the new one.
+        place, rows = await _rows(session, _behind(place.end.snapshot, end), limit)
+    cursors = [write_cursor(history, place._replace(serial=row[0])) for row in rows]
+    return EventPage(_events(rows), write_cursor(history, _after(place, rows, limit)), cursors)
+
+
+async def _refuse_left(session: Session, places: Sequence[Place]) -> None:
+    """Raise InvalidCursor for a place in a history that a restore has left: what it saw last is not there.
+
+    What is there as the latest event needs not be looked for.
+    """
+    wanted = [place.mark.serial for place in places if place.mark is not None]
+    rows = await session.rows(MARKS, wanted) if wanted else []
+    found = {row[1]: _latest(*row) for row in rows}
+    if not all(is_marked(place, found.get(place.mark.serial) if place.mark else None) for place in places):
+        raise foreign()
+
+
+async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequence[Any]]:
+    """Return the next events of the snapshot that is being read, and where the search for them began."""
+    if place.reading is None:
+        return place, []
+    if place.seen != NOTHING:
+        found = await session.rows(BY_TRANSACTION, place.seen, place.reading, place.serial, limit)
+        if found[0][0] <= FEW_EVENTS:
+            return place, [tuple(row)[1:] for row in found if row[1] is not None]
+        if place.serial == 0:
+            place = place._replace(serial=await session.value(FIRST_NEW, place.seen, place.reading))
+    return place, await session.rows(BY_SERIAL, place.seen, place.reading, place.serial, limit)
+
+
+def _behind(seen: str, end: Seen) -> Place:
+    """Return the place before the first event that `end` has behind it and a snapshot has not seen."""
+    return Place(seen, end.snapshot, 0, end.mark)
+
+
+def _through(end: Seen) -> Place:
+    """Return the place of a reader that has seen all there is up to an end."""
+    return Place(end.snapshot, None, 0, end.mark)
+
+
+def _after(place: Place, rows: Sequence[Any], limit: int) -> Place:
+    """Return the place behind a page. One that is not full is the last of its snapshot."""
+    if place.reading is None or len(rows) == limit:
+        return place._replace(serial=rows[-1][0]) if rows else place
+    return _through(place.end)
+
+
+def _events(rows: Sequence[Any]) -> list[Event]:
+    return [read_event(*row) for _, *row in rows]
+
+
+def _latest(transaction_id: int | None, serial: int, *event: Any) -> Latest | None:  # noqa: ANN401 - a row's columns
+    return None if transaction_id is None else Latest(transaction_id, serial, read_event(*event))

@@ -1,0 +1,1 @@
+"""The schema: its migrations, the privileges it needs, and its checks."""

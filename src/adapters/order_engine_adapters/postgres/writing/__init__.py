@@ -1,0 +1,1 @@
+"""Transactions that change orders: placing, claiming, reports and clients' actions."""

@@ -1,0 +1,74 @@
+"""Order ids and idempotency keys that transactions of others have taken and not committed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from order_engine.domain.commands import Placement
+from order_engine_adapters.postgres.connection.session import Session
+
+KNOWN_SECONDS: Final = 30.0
+"""How long a name is remembered. One that is free again by then is found free when it is asked for by itself."""
+MOST_KNOWN: Final = 10_000
+"""Names that are remembered; beyond that the oldest are forgotten."""
+PATIENCE: Final = "250ms"
+"""How long a batch waits for an id or a key: as a rule for another batch that has stored the same and just commits."""
+PATIENCE_IN_TROUBLE: Final = "10ms"
+"""The same while names are known to be locked: each that is new among them costs its batch this wait."""
+LONGEST_LOOK: Final = 2.0
+"""Seconds for finding out which names of a batch are locked."""
+
+IN_USE: Final = (
+    "SELECT * FROM order_engine.names_in_use($1::text[], $2::text[], $3::float8 * interval '1 second') AS used"
+)
+
+
+class LockedNames:
+    """What this process knows of them, so that a name that was in a batch's way once is not let into another one."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        """Know of none. `seconds` is a monotonic clock."""
+        self._seconds = seconds
+        self._ids: dict[str, float] = {}
+        self._keys: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any name is known to be locked."""
+        if self._ids or self._keys:
+            now = self._seconds()
+            _forget(self._ids, now)
+            _forget(self._keys, now)
+        return bool(self._ids or self._keys)
+
+    @property
+    def patience(self) -> str:
+        """How long a batch may wait for a name, as PostgreSQL writes it."""
+        return PATIENCE_IN_TROUBLE if self else PATIENCE
+
+    def hold(self, placement: Placement) -> bool:
+        """Whether the id or the key of a placement is known to be locked."""
+        return placement.order_id in self._ids or placement.idempotency_key in self._keys
+
+    async def look(self, session: Session, placements: Sequence[Placement]) -> None:
+        """Find out, within the transaction that is open, which names of these placements are locked now."""
+        ids = sorted({each.order_id for each in placements})
+        keys = sorted({each.idempotency_key for each in placements if each.idempotency_key is not None})
+        rows = await session.rows(IN_USE, ids, keys, LONGEST_LOOK)
+        until = self._seconds() + KNOWN_SECONDS
+        _note(self._ids, ids, [row[0] for row in rows if row[0] is not None], until)
+        _note(self._keys, keys, [row[1] for row in rows if row[1] is not None], until)
+
+
+def _note(known: dict[str, float], asked: Iterable[str], locked: Iterable[str], until: float) -> None:
+    for name in asked:
+        known.pop(name, None)
+    known.update(dict.fromkeys(locked, until))
+    while len(known) > MOST_KNOWN:
+        del known[next(iter(known))]
+
+
+def _forget(known: dict[str, float], now: float) -> None:
+    """Forget what was noted long ago: the first ones, since names are kept in the order in which they were noted."""
+    while known and known[name := next(iter(known))] <= now:
+        del known[name]

@@ -1,0 +1,245 @@
+"""Placing orders: one statement where everything is new, and the domain's judgement where something is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.errors import Unavailable
+from order_engine.domain.placement import KeyBinding, takes_long
+from order_engine.ports.repository import Added, AddOutcome
+from order_engine_adapters.postgres.claim_floor import BEFORE_ALL
+from order_engine_adapters.postgres.connection.failures import is_unstorable
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection.target import Connection
+from order_engine_adapters.postgres.reading.orders import MET
+from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
+from order_engine_adapters.postgres.writing.insert_statements import BINDINGS, NOW, STORE, STORE_NEW
+from order_engine_adapters.postgres.writing.locked_names import PATIENCE_IN_TROUBLE, LockedNames
+from order_engine_adapters.postgres.writing.order_changes import columns
+from order_engine_adapters.postgres.writing.placement_conflicts import Batch, Judging, Stamp, all_new, new_order_of
+
+PLACEMENT_COLUMNS: Final = 8
+KEY_COLUMNS: Final = 4
+
+MOST_COMPETITORS: Final = 20
+"""So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
+
+NOTHING_STORED: Final = Stamp(BEFORE_ALL, 0)
+"""Where there is nothing to be stamped."""
+
+_REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
+_BUSY: Final = Added(AddOutcome.BUSY)
+_TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep a value of this size.")
+
+
+class _LockTimeoutError(Exception):
+    """An id or a key is locked by a transaction that did not end in time; nothing took effect."""
+
+
+async def add(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store new orders, the first of them held on the terms of `hold`.
+
+    Placements whose id or key is known to be locked are looked at again only in a call that has no others.
+    """
+    if not placements:
+        return []
+    if not locked:
+        return await _add(sessions, locked, placements, hold)
+    busy = [locked.hold(placement) for placement in placements]
+    if all(busy):
+        return await _add_beside_locks(sessions, locked, placements, hold)
+    return _with_busy(busy, await _add(sessions, locked, _free(placements, busy), hold))
+
+
+async def _add(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    patience = locked.patience
+    try:
+        if (batch := await all_new(placements, hold)) is not None:
+            stamp = await _store_new(sessions, batch, hold, patience)
+            if stamp is not None:
+                return [
+                    Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, stamp))
+                    for placement, held in batch.placements
+                ]
+        return await sessions.transact(lambda session: _add_patiently(session, placements, hold, patience))
+    except _LockTimeoutError:
+        return await _add_beside_locks(sessions, locked, placements, hold)
+
+
+async def _store_new(sessions: Sessions, batch: Batch, hold: ClaimTerms | None, patience: str) -> Stamp | None:
+    """Store a batch if all of it is new, and return its stamp; None where something is not new."""
+
+    async def store(session: Session) -> Stamp | None:
+        async with _lock_timeouts():
+            rows = await session.rows(STORE_NEW, *_arguments(batch, hold), patience)
+            return Stamp(*rows[0]) if rows else None
+
+    try:
+        return await sessions.write(store)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # Another writer was first, or an item cannot be stored: either is found out item by item.
+        if not isinstance(error, asyncpg.UniqueViolationError) and not is_unstorable(error):
+            raise
+        return None
+
+
+async def _add_beside_locks(
+    sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store what is not locked, and answer BUSY for the rest."""
+
+    async def add(session: Session) -> Sequence[Added]:
+        # Nothing is stored by this, but a table that is locked is waited for here, and not taken for locked names.
+        await session.rows(STORE, *_arguments(Batch(), None), *NOTHING_STORED, None)
+        await locked.look(session, placements)
+        busy = [locked.hold(placement) for placement in placements]
+        if all(busy):
+            return [_BUSY] * len(placements)
+        free = _free(placements, busy)
+        return _with_busy(busy, await _add_patiently(session, free, hold, PATIENCE_IN_TROUBLE))
+
+    try:
+        return await sessions.transact(add)
+    except _LockTimeoutError:
+        # One more was locked meanwhile. Asked again, it is found.
+        return [_BUSY] * len(placements)
+
+
+async def _add_patiently(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str
+) -> Sequence[Added]:
+    """Store new orders within a transaction of ours, waiting for other transactions no longer than `patience`."""
+    async with _lock_timeouts():
+        return await add_within(session, placements, hold, patience)
+
+
+@asynccontextmanager
+async def _lock_timeouts() -> AsyncIterator[None]:
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise _LockTimeoutError from error
+
+
+def _free(placements: Sequence[Placement], busy: Sequence[bool]) -> Sequence[Placement]:
+    return [placement for placement, is_busy in zip(placements, busy, strict=True) if not is_busy]
+
+
+def _with_busy(busy: Sequence[bool], outcomes: Sequence[Added]) -> Sequence[Added]:
+    """Return an outcome for every item: those of the others, in turn, for what is not busy."""
+    others = iter(outcomes)
+    return [_BUSY if is_busy else next(others) for is_busy in busy]
+
+
+async def add_within(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None = None
+) -> Sequence[Added]:
+    """Store new orders within the transaction that is open: ours, or a host application's own.
+
+    Waits for others' transactions for as long as `patience` says; None: as the session says.
+    """
+    for _ in range(MOST_COMPETITORS):
+        try:
+            async with session.savepoint():
+                return await _judge(session, placements, hold, patience)
+        except asyncpg.UniqueViolationError:
+            # Its transaction has ended, so the next look sees what it stored.
+            continue
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_unstorable(error):
+                raise
+            return await _add_each(session, placements, hold, patience)
+    message = "Too many writers place the same orders at once; nothing was stored."
+    raise Unavailable(message)
+
+
+async def add_for_host(
+    connection: Connection, schema: str, placements: Sequence[Placement], hold: ClaimTerms | None
+) -> Sequence[Added]:
+    """Store new orders within the transaction of a host application, which alone commits it."""
+    if not connection.is_in_transaction():
+        message = (
+            "add(…, connection=…) wants a connection with a transaction open: async with connection.transaction()."
+        )
+        raise ValueError(message)
+    return await add_within(Session(connection, schema), placements, hold)
+
+
+async def _add_each(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None
+) -> Sequence[Added]:
+    """Store the items one by one, because one of them cannot be stored: it fails alone."""
+    if len(placements) == 1:
+        return [_REFUSED if not _is_storable(placements[0]) else _TOO_LARGE]
+    outcomes: list[Added] = []
+    room = 0 if hold is None else hold.limit
+    for placement in placements:
+        (added,) = await add_within(session, [placement], hold if room > 0 else None, patience)
+        room -= added.outcome is AddOutcome.ADDED
+        outcomes.append(added)
+    return outcomes
+
+
+def _is_storable(placement: Placement) -> bool:
+    attributes = "" if placement.attributes is None else placement.attributes.text
+    optional = (placement.currency, placement.idempotency_key, placement.trace_parent)
+    texts = (placement.order_id, placement.user_id, *placement.item_ids, attributes, *filter(None, optional))
+    return all(map(storable, texts))
+
+
+async def _judge(
+    session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None
+) -> Sequence[Added]:
+    bindings = await _bindings(session, placements)
+    wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
+    met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
+    stamp = Stamp(*(await session.rows(NOW))[0])
+    judging = Judging(met, bindings, hold, stamp)
+    outcomes: list[Added] = []
+    for placement in placements:
+        outcomes.append(judging.add_one(placement))
+        if takes_long(placement):
+            await asyncio.sleep(0)
+    if judging.batch.placements or judging.batch.keys:
+        await session.rows(STORE, *_arguments(judging.batch, hold), *stamp, patience)
+    return outcomes
+
+
+async def _bindings(session: Session, placements: Sequence[Placement]) -> Mapping[str, KeyBinding]:
+    keys = {placement.idempotency_key for placement in placements if placement.idempotency_key is not None}
+    rows = await session.rows(BINDINGS, sorted(keys)) if keys else []
+    return {key: KeyBinding(order_id, made, fingerprint) for key, order_id, made, fingerprint in rows}
+
+
+def _arguments(batch: Batch, hold: ClaimTerms | None) -> Sequence[Any]:
+    """Return the arguments that both statements begin with. Sorted, so that calls that cross do not block each other.
+
+    As whole calls they wait for each other at the first id that both have.
+    """
+    placements = sorted((_row(placement, held=held) for placement, held in batch.placements), key=lambda row: row[0])
+    keys = sorted((key, bound.order_id, bound.order_id_made, bound.fingerprint) for key, bound in batch.keys.items())
+    claim_id, lease = (None, 0) if hold is None else (hold.claim_id, microseconds(hold.lease_seconds))
+    return (*columns(placements, PLACEMENT_COLUMNS), claim_id, lease, *columns(keys, KEY_COLUMNS))
+
+
+def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str | None, str | None, str | None, bool]:
+    return (
+        placement.order_id,
+        placement.user_id,
+        items_text(placement.item_ids),
+        str(placement.total_amount),
+        placement.currency,
+        None if placement.attributes is None else placement.attributes.text,
+        placement.trace_parent,
+        held,
+    )

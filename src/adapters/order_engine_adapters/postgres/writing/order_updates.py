@@ -1,0 +1,187 @@
+"""Reports, clients' actions and renewals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from order_engine.domain.commands import REPORTS, Action, Command, Lease
+from order_engine.domain.decisions import Refusal, RefusalReason, act
+from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine.ports.repository import Applied, Renewed
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.database_clock import DatabaseClock
+from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
+from order_engine_adapters.postgres.writing.locked_orders import LockedOrders
+from order_engine_adapters.postgres.writing.order_changes import Steps
+from order_engine_adapters.postgres.writing.report_statements import COMPLETE, CURRENT, RENEW, REPORT
+
+LOCK: Final = f"""
+SELECT {ORDER}, order_engine.order_engine_now()
+FROM order_engine.contents AS c JOIN order_engine.orders AS o ON o.serial = c.serial
+WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP LOCKED
+"""  # noqa: S608 - constants
+"""What somebody else has locked is passed over."""
+
+WAIT: Final = "SELECT order_engine.wait_for_order($1::text[])"
+
+EXISTING: Final = "SELECT order_id FROM order_engine.contents WHERE order_id = ANY($1::text[])"
+
+TRY_WRITING: Final = "SELECT order_engine.count_orders(0, 0, 0, 0, 0, 0, 0)"
+"""Adds nothing to a counter that nobody has locked: needs what any write needs, and waits for nobody."""
+
+
+LONGEST_DELAY_SECONDS: Final = 1e10
+"""Three centuries. The domain looks at a retry that is to wait for longer, or for less than no time."""
+
+
+async def apply(
+    sessions: Sessions, locked: LockedOrders, clock: DatabaseClock, commands: Sequence[Command]
+) -> Sequence[Applied]:
+    """Apply reports and clients' actions; see the port. `clock` is of these sessions' database."""
+    if not commands:
+        await sessions.write(lambda session: session.rows(TRY_WRITING))
+        return []
+    if not _are_plain_reports(commands):
+        return await sessions.transact(lambda session: _decide(session, clock, commands))
+    order_ids = [command.order_id for command in commands]
+    if locked.hold(order_ids):
+        outcomes = await _wait_and_decide(sessions, clock, commands)
+    else:
+        outcomes = await _report_all(sessions, clock, commands)
+    busy = [command.order_id for command, each in zip(commands, outcomes, strict=True) if _is_busy(each)]
+    if locked or busy:
+        locked.note(order_ids, busy)
+    return outcomes
+
+
+async def _report_all(sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
+    rows = await sessions.write(lambda session: _report(session, clock, commands))
+    reported = {str(row[0]) for row in rows}
+    rest = [command for command in commands if command.order_id not in reported]
+    others = await _after_reporting(sessions, clock, rest, something_was_done=bool(reported)) if rest else {}
+    return [others.get(command.order_id) or Applied(None, None) for command in commands]
+
+
+async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
+    """Extend the leases whose token is current: one statement."""
+    wanted = sorted({lease for lease in leases if storable(lease.order_id) and 0 <= lease.token <= LARGEST_INTEGER})
+    if not wanted:
+        return [Renewed.LOST] * len(leases)
+    ids, tokens = [lease.order_id for lease in wanted], [lease.token for lease in wanted]
+    rows = await sessions.write(lambda session: session.rows(RENEW, ids, tokens, microseconds(seconds)))
+    held = {(row[0], row[1]): Renewed.CANCEL_REQUESTED if row[2] else Renewed.HELD for row in rows}
+    if len(held) < len(wanted):
+        held |= await _busy_leases(sessions, [lease for lease in wanted if lease not in held], some_renewed=bool(held))
+    return [held.get((lease.order_id, lease.token), Renewed.LOST) for lease in leases]
+
+
+async def _busy_leases(
+    sessions: Sessions, leases: Sequence[Lease], *, some_renewed: bool
+) -> Mapping[tuple[str, int], Renewed]:
+    """Tell, of leases that were not renewed, those whose token is current all the same: their orders are locked."""
+    ids, tokens = [lease.order_id for lease in leases], [lease.token for lease in leases]
+    async with _second_step(after_effect=some_renewed):
+        rows = await sessions.read(lambda session: session.rows(CURRENT, ids, tokens))
+    return {(row[0], row[1]): Renewed.BUSY for row in rows}
+
+
+@asynccontextmanager
+async def _second_step(*, after_effect: bool) -> AsyncIterator[None]:
+    """Raise OutcomeUnknown where a step fails after which the call as a whole has had its effect in part."""
+    try:
+        yield
+    except Unavailable as error:
+        if after_effect:
+            raise OutcomeUnknown(str(error)) from error
+        raise
+
+
+def _are_plain_reports(commands: Sequence[Command]) -> bool:
+    """Whether all are reports on different orders, which one statement carries out whatever it meets."""
+    return len({command.order_id for command in commands}) == len(commands) and all(
+        command.action in REPORTS
+        and command.expected_version is None
+        and command.token is not None
+        and 0 <= command.token <= LARGEST_INTEGER
+        and 0 <= command.delay <= LONGEST_DELAY_SECONDS
+        and storable(command.order_id)
+        for command in commands
+    )
+
+
+async def _report(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Any]:
+    """Carry out reports on orders whose token is current, and return the ids of these."""
+    ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
+    reasons = [command.reason for command in commands]
+    if all(command.action is Action.COMPLETE for command in commands):
+        return await session.rows(COMPLETE, ids, tokens, reasons)
+    actions = [command.action for command in commands]
+    delays = [microseconds(command.delay) for command in commands]
+    return await session.rows(REPORT, ids, tokens, reasons, actions, delays, clock.earliest)
+
+
+async def _after_reporting(
+    sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command], *, something_was_done: bool
+) -> Mapping[str, Applied]:
+    """Answer the reports that did nothing: their orders are locked, they were applied before, or are not current.
+
+    A token that is not current never becomes so again, so as a rule this changes nothing. One that comes true
+    meanwhile is applied as if it had come a little later.
+    """
+    async with _second_step(after_effect=something_was_done):
+        outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
+    return {command.order_id: outcome for command, outcome in zip(commands, outcomes, strict=True)}
+
+
+async def _wait_and_decide(sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
+    """Report on orders that were all locked before; where they still are, wait a little at one of them.
+
+    Its lease may end meanwhile. Whoever claims passes over it while it is locked, and looks seldom; who waits here has
+    it the moment it is free. No other row is locked meanwhile, so nobody can wait for this transaction in a circle.
+    """
+    outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
+    if sessions.target.pool == 1 or not all(map(_is_busy, outcomes)):
+        return outcomes
+
+    async def wait_and_decide(session: Session) -> Sequence[Applied]:
+        await session.rows(WAIT, [command.order_id for command in commands])
+        return await _decide(session, clock, commands)
+
+    return await sessions.transact(wait_and_decide)
+
+
+def _is_busy(outcome: Applied) -> bool:
+    return outcome.refusal is RefusalReason.BUSY
+
+
+async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
+    """Lock the orders that nobody else has locked, let the domain decide, and write what it decided."""
+    wanted = sorted({each.order_id for each in commands if storable(each.order_id)})
+    rows = await session.rows(LOCK, wanted)
+    orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
+    busy = await _existing(session, [each for each in wanted if each not in orders])
+    steps = Steps()
+    outcomes: list[Applied] = []
+    for command in commands:
+        kept = orders.get(command.order_id)
+        if kept is None:
+            outcomes.append(Applied(RefusalReason.BUSY if command.order_id in busy else RefusalReason.UNKNOWN, None))
+            continue
+        decision = act(kept.order, command, clock.corrected(rows[0][-1]))
+        if isinstance(decision, Refusal):
+            outcomes.append(Applied(decision.reason, kept.order))
+            continue
+        if decision.event is not None:
+            steps.take(kept, decision.order, decision.event)
+            orders[command.order_id] = Kept(kept.serial, decision.order)
+        outcomes.append(Applied(None, decision.order))
+    await steps.write(session)
+    return outcomes
+
+
+async def _existing(session: Session, order_ids: Sequence[str]) -> AbstractSet[str]:
+    """Return those ids under which there is an order: where it was passed over, it is locked."""
+    return {str(row[0]) for row in await session.rows(EXISTING, order_ids)} if order_ids else frozenset()

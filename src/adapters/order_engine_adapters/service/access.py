@@ -1,0 +1,19 @@
+"""Who may use a service, as the settings say."""
+
+from __future__ import annotations
+
+from order_engine.ports.clock import Clock
+from order_engine_adapters.http import Access, Rates
+from order_engine_adapters.service.keys import KeyFile
+from order_engine_adapters.wiring.checks import origins_in
+from order_engine_adapters.wiring.settings import Settings
+
+
+def access_of(settings: Settings, keys: KeyFile | None, clock: Clock) -> Access:
+    """Return who may use the application of `settings`, by the keys that a file holds at each moment."""
+    limit = settings.rate_limit
+    return Access(
+        keys=None if keys is None else keys.ring,
+        rates=Rates(limit, clock.monotonic, settings.rate_limit_clients) if limit else None,
+        origins=frozenset(() if settings.cors_origins is None else origins_in(settings.cors_origins)),
+    )

@@ -1,0 +1,104 @@
+"""API keys: made, listed, revoked, and known to a running process that follows their file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from order_engine import InvalidSetting
+from order_engine.ports.clock import Clock
+from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.http.access.keys import AccessScope, KeyRing, StoredKey, new_key
+from order_engine_adapters.service.key_file import NAME, KeyFileUnusable, changing, read_keys
+
+LOOK_SECONDS: Final = 1.0
+"""How often a running process looks whether the file has changed; a key that was revoked works for so long at most."""
+
+_logger = logging.getLogger("order_engine")
+
+
+def add_key(path: Path, name: str, scopes: str, clock: Clock | None = None) -> str:
+    """Make a key, keep its hash in the file, which is made where it is not there, and return the key itself.
+
+    `scopes` are separated by commas. Raises InvalidSetting, also for a name that is taken, and KeyFileUnusable.
+    """
+    wanted = _scopes(scopes)
+    if not NAME.fullmatch(name):
+        message = (
+            f"{name[:80]!r} is no name for a key: take 1 to 64 letters, digits and . _ @ -, beginning with one of the "
+            "first two."
+        )
+        raise InvalidSetting(message)
+    with changing(path, may_create=True) as keys:
+        if any(key.identity.name == name for key in keys):
+            message = f"There is a key {name} already: take another name, or revoke that one first."
+            raise InvalidSetting(message)
+        key, stored = new_key(name, wanted, (clock or SystemClock()).now())
+        keys.append(stored)
+    return key
+
+
+def revoke_key(path: Path, name: str) -> None:
+    """Take a key out of the file. Raises InvalidSetting where there is none of this name, and KeyFileUnusable."""
+    with changing(path) as keys:
+        left = [key for key in keys if key.identity.name != name]
+        if len(left) == len(keys):
+            message = f"There is no key {name[:80]!r} in {path}."
+            raise InvalidSetting(message)
+        keys[:] = left
+
+
+def _scopes(text: str) -> frozenset[AccessScope]:
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in set(AccessScope)]
+    if unknown:
+        message = f"There is no scope {unknown[0][:80]!r}. Known: {', '.join(AccessScope)}."
+        raise InvalidSetting(message)
+    return frozenset(map(AccessScope, names))
+
+
+class KeyFile:
+    """The keys of a running process, which follow their file."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the keys. Raises KeyFileUnusable."""
+        self._path = path
+        self._seen = _look_of(path)
+        self.ring = KeyRing(read_keys(path))
+
+    async def follow(self, clock: Clock) -> None:
+        """Look again and again whether the file has changed, and take what it holds. Never returns.
+
+        A file that is away or broken changes nothing but the log: the keys that were read last go on.
+        """
+        while True:
+            await clock.sleep(LOOK_SECONDS)
+            await self.look_again()
+
+    async def look_again(self) -> None:
+        """Take what the file holds, if it has changed since it was read last."""
+        # In a thread: the folder may be on a network that has stopped answering.
+        look = await asyncio.to_thread(_look_of, self._path)
+        if look == self._seen:
+            return
+        # Remembered from before it is read: what changes meanwhile is seen as a change the next time.
+        self._seen = look
+        try:
+            keys: Sequence[StoredKey] = await asyncio.to_thread(read_keys, self._path)
+        except KeyFileUnusable as error:
+            _logger.warning("The API keys that were read last go on: %s", error)
+            return
+        self.ring.exchange(keys)
+        _logger.info("There are %d API keys now.", len(keys))
+
+
+def _look_of(path: Path) -> tuple[int, ...] | None:
+    """Return what differs once a file has been changed or replaced; None where it is not there."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

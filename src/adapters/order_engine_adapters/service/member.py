@@ -1,0 +1,201 @@
+"""One process of a fleet, as the process sees it that keeps it going, and as it sees itself."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final, TypeAlias
+
+from order_engine import InvalidSetting, OrderEngineError, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine_adapters.process.ending import end_at_once
+from order_engine_adapters.process.signals import ENDING, Signals, hear_signals
+from order_engine_adapters.service.announcements import Quiet, Told
+from order_engine_adapters.service.siblings import Siblings
+
+Serve: TypeAlias = Callable[[Told, Siblings], None]
+"""What a member does until it is asked to end. It tells its first argument how far it is; the second are the others."""
+
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 30.0
+DOUBLINGS: Final = 10
+"""After so many the longest wait is reached by far: no larger power is taken."""
+LIVED_SECONDS: Final = 60.0
+"""Who has lived for so long and dies then is started again as if it were for the first time."""
+KILLED_SECONDS: Final = 5.0
+END: Final = "end"
+END_AT_ONCE: Final = "end at once"
+SIBLING_SERVES: Final = "a sibling serves"
+"""What a process is told."""
+WAITS: Final = "waits"
+LISTENS: Final = "listens"
+WRONG_SETTING: Final = "wrong setting"
+SURROUNDINGS: Final = "surroundings"
+
+_logger = logging.getLogger("order_engine")
+
+
+class Member:
+    """Starts a process, hears of it, and starts it again when it is dead and due."""
+
+    def __init__(self, number: int, serve: Serve, clock: Clock, waits: Callable[[str], None]) -> None:
+        """Start nothing yet. `waits` hears why the process waits for the repository, if it does."""
+        self._waits = waits
+        self._number = number
+        self._serve = serve
+        self._clock = clock
+        self._process: BaseProcess | None = None
+        self._due_at = clock.monotonic()
+        self._started_at = 0.0
+        self._deaths = 0
+        self.link: Connection | None = None
+        """What the process tells, and how it learns of our own death; None while there is no process."""
+        self.listens = False
+        """Whether the process has opened its engine and answers for it."""
+        self._knows_that_siblings_serve = False
+
+    def start_if_due(self, links: Sequence[Connection], *, siblings_serve: bool) -> None:
+        """Start the process if there is none and its time has come. It closes `links`, which are other processes'."""
+        if self.link is not None or self.seconds_until_due() > 0:
+            return
+        ours, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        self._process = context.Process(
+            target=partial(_live, self._serve, theirs, [ours, *links], Siblings(serve=siblings_serve)),
+            name=f"order_engine {self._number}",
+        )
+        self._knows_that_siblings_serve = siblings_serve
+        # A signal that came between the fork and the child's own handlers would be lost in ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        theirs.close()
+        self.link = ours
+        self._started_at = self._clock.monotonic()
+
+    def seconds_until_due(self) -> float:
+        """Return how long it is until the process may be started."""
+        return max(self._due_at - self._clock.monotonic(), 0.0)
+
+    def hear(self) -> OrderEngineError | None:
+        """Take what the process tells, or its end; return what it says that it could not do."""
+        if self.link is None:
+            return None
+        try:
+            kind, sentence = self.link.recv()
+        except (EOFError, OSError):
+            self._bury()
+            return None
+        if kind == LISTENS:
+            self.listens = True
+            return None
+        if kind == WAITS:
+            self._waits(sentence)
+            return None
+        return InvalidSetting(sentence) if kind == WRONG_SETTING else Unavailable(sentence)
+
+    def siblings_serve(self) -> None:
+        """Let a process that starts know that another one answers for an engine."""
+        if not self.listens and not self._knows_that_siblings_serve:
+            self._knows_that_siblings_serve = True
+            self._send(SIBLING_SERVES)
+
+    def ask_to_end(self) -> None:
+        """Ask the process to end, if there is one; not by a signal, of which it may have one already."""
+        self._send(END)
+
+    def end_at_once(self) -> None:
+        """Let the process end at once, if there is one. May be called on any thread."""
+        self._send(END_AT_ONCE)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait for the end of the process; kill it after `seconds`."""
+        if self._process is None:
+            return
+        self._process.join(seconds)
+        if self._process.is_alive():
+            _logger.warning("Process %s has not ended in time, and is killed.", self._process.pid)
+            self._process.kill()
+            self._process.join(KILLED_SECONDS)
+        if self.link is not None:
+            self.link.close()
+
+    def _send(self, word: str) -> None:
+        if self.link is not None:
+            # Who is gone has ended.
+            with suppress(OSError):
+                self.link.send(word)
+
+    def _bury(self) -> None:
+        """Reap the process, and say when the next one is due."""
+        if self._process is None or self.link is None:
+            return
+        self.link.close()
+        self.link = None
+        self.listens = False
+        self._process.join(KILLED_SECONDS)
+        now = self._clock.monotonic()
+        self._deaths = 1 if now - self._started_at >= LIVED_SECONDS else self._deaths + 1
+        wait = wait_after(self._deaths)
+        self._due_at = now + wait
+        _logger.warning(
+            "Process %s of this service has ended (%s); it is started again in %g s.",
+            self._process.pid,
+            _how(self._process.exitcode),
+            wait,
+        )
+
+
+def wait_after(deaths: int) -> float:
+    """Return after how many seconds a process is started again that has died so many times in a row, 1 at least."""
+    if deaths > DOUBLINGS:
+        return LONGEST_WAIT_SECONDS
+    return min(FIRST_WAIT_SECONDS * 2.0 ** (deaths - 1), LONGEST_WAIT_SECONDS)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"exit code {exit_code}"
+    return f"signal {-exit_code}"
+
+
+def _live(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
+    """Serve, in the new process."""
+    for other in others:
+        # Copies of the ends by which the others learn of their parent's death.
+        other.close()
+    # Those that came since the fork come now.
+    signals = hear_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    threading.Thread(target=_obey, args=(link, signals, siblings), name="order_engine parent", daemon=True).start()
+    code = 1
+    try:
+        told = Quiet(waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, "")))
+        serve(told, siblings)
+        code = 0
+    except OrderEngineError as error:
+        link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else SURROUNDINGS, str(error)))
+        raise SystemExit(1) from None
+    finally:
+        signals.leave(code)
+
+
+def _obey(link: Connection, signals: Signals, siblings: Siblings) -> None:
+    """End when the parent says so, or when it is gone: nobody would start this process again, nor end it."""
+    with suppress(EOFError, OSError):
+        while (word := link.recv()) != END_AT_ONCE:
+            if word == SIBLING_SERVES:
+                siblings.note()
+            else:
+                signals.ask()
+        end_at_once(0, farewell=False)
+    signals.ask()

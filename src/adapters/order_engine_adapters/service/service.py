@@ -1,0 +1,205 @@
+"""The processes that run for long: the service, which serves HTTP and works, and the worker, which works."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from order_engine import InvalidSetting, OrderEngine
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
+from order_engine.ports.adapters import Announcing
+from order_engine.ports.clock import Clock
+from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.http import (
+    Access,
+    ConnectionLimits,
+    HttpLimits,
+    Proxies,
+    create_app,
+    create_health_app,
+    create_starting_app,
+)
+from order_engine_adapters.http.server.server import bound_socket, url_of
+from order_engine_adapters.service.access import access_of
+from order_engine_adapters.service.announcements import Say, Teller, Told
+from order_engine_adapters.service.front import Front, answering
+from order_engine_adapters.service.keys import KeyFile
+from order_engine_adapters.service.process import Life, Patience, run_process, until_first
+from order_engine_adapters.service.process_log import begin_log, hand_over_log
+from order_engine_adapters.service.siblings import Siblings
+from order_engine_adapters.service.supervisor import run_fleet
+from order_engine_adapters.wiring.checks import networks_in
+from order_engine_adapters.wiring.opening import Opened, open_when_there
+from order_engine_adapters.wiring.processors import NONE, load_processor
+from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.wiring.sharing import check_shared
+
+CLOSING_SECONDS = 10.0
+"""How much longer than the limits of its settings a process may take to drain and close before it ends as it is."""
+ENDING_SECONDS = 10.0
+"""How much longer than that one process of several may take before it is killed."""
+
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes keeps others waiting, the event loop among them. Beside 32 that do nothing else, the
+loop came to its turn within 0.2 s; with Python's own 5 ms it took up to 1.4 s. The threads got as much done."""
+
+
+class MakeApp(Protocol):
+    """Makes the application that answers for an engine."""
+
+    def __call__(self, engine: OrderEngine, *, access: Access) -> ASGIApp:
+        """Let in whom `access` lets in."""
+        ...
+
+
+def run_service(settings: Settings, say: Say) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return. `say` is told what an operator wants to know, line by line.
+
+    Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
+    """
+    begin_log(settings)
+    make_app = partial(create_app, limits=_http_limits(settings))
+    if settings.workers > 1:
+        check_shared(settings)
+    with bound_socket(settings.host, settings.port) as bound:
+        if settings.workers > 1:
+            _run_several(settings, bound, make_app, say)
+        else:
+            told = Teller(settings, bound, say)
+            run_process(partial(_work, settings, bound, make_app, told, None), _patience(settings))
+
+
+def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
+    """Serve in several processes; this one tells of them, and they say nothing themselves."""
+    teller = Teller(settings, bound, say, processes=settings.workers)
+
+    def serve(told: Told, siblings: Siblings) -> None:
+        run_process(partial(_work, settings, bound, make_app, told, siblings), _patience(settings))
+
+    patience = _patience(settings).all + ENDING_SECONDS
+    run_fleet([serve] * settings.workers, SystemClock(), patience, teller)
+    teller.drained()
+
+
+def run_worker(settings: Settings, port: int | None, say: Say) -> None:
+    """Work on orders until SIGTERM or SIGINT, then drain and return; takes none over HTTP.
+
+    At `port`, where one is given, it answers whether it is alive and ready, and with the metrics. Raises as
+    `run_service` does.
+    """
+    if settings.processor == NONE:
+        message = "A worker needs a processor: give it one with --processor MODULE:FUNCTION."
+        raise InvalidSetting(message)
+    begin_log(settings)
+    with ExitStack() as sockets:
+        bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
+        told = Teller(settings, bound, say)
+        run_process(partial(_work, settings, bound, create_health_app, told, None), _patience(settings))
+
+
+async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of processes, and the life of this one
+    settings: Settings,
+    bound: socket.socket | None,
+    make_app: MakeApp,
+    told: Told,
+    siblings: Siblings | None,
+    life: Life,
+) -> None:
+    clock = SystemClock()
+    processor = load_processor(settings.processor, clock)
+    hand_over_log(settings)
+    if processor is not None and not is_coroutine_processor(processor):
+        sys.setswitchinterval(SWITCH_SECONDS)
+    keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
+    access = access_of(settings, keys, clock)
+    starting = _behind_proxies(settings, create_starting_app(access=access))
+    life.starts()
+    async with (
+        answering(bound, starting, _connection_limits(settings), clock, siblings) as front,
+        open_when_there(settings, processor, clock, told.waits) as opened,
+    ):
+        life.runs()
+        app = _behind_proxies(settings, make_app(opened.engine, access=access))
+        async with _serving(front, bound, opened, app):
+            told.listens()
+            # Whatever part has died ends the process, which then raises what that died of.
+            ends = [life.asked_to_end(), opened.engine.ended()]
+            ends += [] if front is None else [front.ended()]
+            ends += [] if keys is None else [keys.follow(clock)]
+            await until_first(*ends)
+            told.ends()
+            # The server goes on meanwhile: it says that it is not ready, refuses new orders, and answers questions.
+            await _drain(opened.engine, settings, clock)
+    told.drained()
+
+
+async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
+    """Drain, after a delay in which the engine is not ready any more and still takes orders."""
+    if settings.drain_delay_seconds:
+        engine.retire()
+        await clock.sleep(settings.drain_delay_seconds)
+    await engine.drain()
+
+
+@asynccontextmanager
+async def _serving(
+    front: Front | None, bound: socket.socket | None, opened: Opened, app: ASGIApp
+) -> AsyncIterator[None]:
+    """Answer with `app`, and stop answering before the engine is closed."""
+    if front is None or bound is None:
+        yield
+        return
+    try:
+        await front.switch(app)
+        if isinstance(opened.repository, Announcing):
+            opened.repository.announce(url_of(bound))
+        yield
+    finally:
+        await front.stop()
+
+
+def _behind_proxies(settings: Settings, app: ASGIApp) -> ASGIApp:
+    """Return the application behind what its proxies say, where there may be any."""
+    if settings.root_path is None and settings.trusted_proxies is None:
+        return app
+    trusted = () if settings.trusted_proxies is None else networks_in(settings.trusted_proxies)
+    return Proxies(app, root_path=settings.root_path or "", trusted=trusted)
+
+
+def _patience(settings: Settings) -> Patience:
+    work = settings.drain_delay_seconds + settings.grace_seconds + settings.stop_seconds
+    return Patience(work, work + settings.request_seconds + CLOSING_SECONDS)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        request_line_bytes=settings.max_request_line_bytes,
+        header_bytes=settings.max_header_bytes,
+        fields=settings.max_headers,
+        head_seconds=settings.head_seconds,
+        silence_seconds=settings.body_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        connections=settings.max_connections,
+        connections_per_address=settings.max_connections_per_address,
+    )
+
+
+def _http_limits(settings: Settings) -> HttpLimits:
+    return HttpLimits(
+        body_bytes=settings.max_body_bytes,
+        batch_bytes=settings.max_batch_bytes,
+        body_seconds=settings.body_seconds,
+        kept_answer_bytes=settings.max_kept_answer_bytes,
+        unread_bytes=settings.max_unread_bytes,
+        max_streams=settings.max_streams,
+        stream_bytes=settings.max_stream_bytes,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )

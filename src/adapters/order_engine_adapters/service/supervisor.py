@@ -1,0 +1,101 @@
+"""Several processes that serve one socket, and the one that keeps them going.
+
+All of them accept on the same socket, which the first process bound and keeps: what waits in its queue when one of them
+is killed is answered by the others, and while one starts again nobody is refused. With a socket for each
+(`SO_REUSEPORT`) the system would drop what waits for the dead one.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+
+from order_engine import InvalidSetting
+from order_engine.ports.clock import Clock
+from order_engine_adapters.process.ending import end_at_once
+from order_engine_adapters.process.signals import hear_signals
+from order_engine_adapters.service.announcements import Told
+from order_engine_adapters.service.member import Member, Serve
+
+_logger = logging.getLogger("order_engine")
+
+
+def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tell: Told) -> None:
+    """Run each of `serve` in a process of its own until SIGTERM or SIGINT; then end them all and return.
+
+    `tell` hears when all of them listen for the first time, and when they are asked to end. One that dies is started
+    again, later and later if it dies again and again. Before all have listened once, what one of them could not do is
+    raised instead. Those that have not ended after `patience_seconds` are killed. Raises InvalidSetting, Unavailable.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        message = "This system cannot fork a process: leave --workers out, and start several services behind a proxy."
+        raise InvalidSetting(message)
+    members = [Member(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
+    with _asked_to_end(members) as asked:
+        try:
+            _keep_going(members, asked, tell)
+            tell.ends()
+        finally:
+            _end(members, clock, patience_seconds)
+
+
+def _keep_going(members: Sequence[Member], asked: socket.socket, tell: Told) -> None:
+    """Start what is not running and is due, until a signal comes."""
+    all_have_listened = False
+    while True:
+        one_serves = any(member.listens for member in members)
+        for member in members:
+            links = [other.link for other in members if other.link is not None]
+            member.start_if_due(links, siblings_serve=one_serves)
+            if one_serves:
+                member.siblings_serve()
+        waits = [member.seconds_until_due() for member in members if member.link is None]
+        open_links: list[Connection] = [member.link for member in members if member.link is not None]
+        ready = wait([asked, *open_links], min(waits, default=None))
+        if asked in ready:
+            return
+        for member in members:
+            if member.link in ready:
+                trouble = member.hear()
+                if trouble is not None and not all_have_listened:
+                    raise trouble
+                if trouble is not None:
+                    _logger.warning("A process of this service could not start: %s", trouble)
+        if not all_have_listened and all(member.listens for member in members):
+            all_have_listened = True
+            tell.listens()
+
+
+def _end(members: Sequence[Member], clock: Clock, patience_seconds: float) -> None:
+    for member in members:
+        member.ask_to_end()
+    last = clock.monotonic() + patience_seconds
+    for member in members:
+        member.wait_for_end(max(last - clock.monotonic(), 0.0))
+
+
+@contextmanager
+def _asked_to_end(members: Sequence[Member]) -> Iterator[socket.socket]:
+    """Give a socket that can be read as soon as this process was asked to end; asked again, it ends all at once."""
+
+    def ask() -> None:
+        wakes.send(b"!")
+
+    def end_all() -> None:
+        for member in members:
+            member.end_at_once()
+        end_at_once(0, farewell=False)
+
+    signals = hear_signals()
+    hears, wakes = socket.socketpair()
+    with hears, wakes:
+        before = signals.first, signals.second
+        signals.first, signals.second = ask, end_all
+        try:
+            yield hears
+        finally:
+            signals.first, signals.second = before

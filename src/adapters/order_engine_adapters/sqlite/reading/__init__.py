@@ -1,0 +1,1 @@
+"""Reading: orders, lists, histories, events."""

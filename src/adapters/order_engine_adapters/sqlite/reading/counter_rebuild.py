@@ -1,0 +1,45 @@
+"""Counting anew, where somebody has doubts about the counters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from order_engine.domain.metrics import Statistics
+from order_engine.ports.clock import Clock
+from order_engine_adapters.sqlite.connection.thread import DatabaseThread
+from order_engine_adapters.sqlite.opening import database_path
+from order_engine_adapters.sqlite.reading.orders import statistics
+from order_engine_adapters.sqlite.store import Store
+
+COUNT: Final = """
+UPDATE statistics SET (total_orders, pending, processing, completed, failed, cancelled, processing_microseconds) = (
+    SELECT count(*), count(*) FILTER (WHERE status = 'Pending'), count(*) FILTER (WHERE status = 'Processing'),
+        count(*) FILTER (WHERE status = 'Completed'), count(*) FILTER (WHERE status = 'Failed'),
+        count(*) FILTER (WHERE status = 'Cancelled'),
+        coalesce(sum(ended_at - processing_started_at) FILTER (WHERE status = 'Completed'), 0)
+    FROM orders
+)
+"""
+"""An order that is Completed stays so, so the orders tell what the fold of the history tells."""
+
+
+async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statistics]:
+    """Count all orders of a file anew; return what the counters told, and what they tell now.
+
+    Counting goes through the whole table. The file is held meanwhile, so nobody else can write. Raises InvalidSetting
+    for a URL that names no file, RepositoryHeld where another process has the file, Unavailable where it cannot be
+    opened or written.
+    """
+    path = database_path(url)
+    store, thread = Store(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
+    try:
+        await thread.call(store.open, clock.now(), may_migrate=False)
+        return await thread.call(_rebuild, store)
+    finally:
+        await thread.end(store.close)
+
+
+def _rebuild(store: Store) -> tuple[Statistics, Statistics]:
+    before = statistics(store)
+    store.database.transact([(COUNT, ())])
+    return before, statistics(store)

@@ -1,0 +1,142 @@
+"""Migrations: the schema's numbered steps, each applied once and whole, and recorded with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from order_engine.domain.errors import Unavailable
+
+APPLICATION_ID: Final = 0x4F454E47
+"""Marks a file as ours, in the header where `file` and others look: "OENG"."""
+
+PACKAGE: Final = "order_engine_adapters.sqlite.schema"
+FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Return the SHA-256 of the text, in hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    def statements(self) -> Iterator[str]:
+        """Return the statements one by one: `executescript` would commit what came before."""
+        statement = ""
+        for line in self.sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                yield statement
+                statement = ""
+
+
+def shipped() -> Sequence[Migration]:
+    """Return the migrations that this version knows, by number."""
+    # Read as text, so that line ends which a checkout has changed do not change the checksum.
+    found = [
+        Migration(int(match[1]), match[2], file.read_text("utf-8"))
+        for file in (files(PACKAGE) / "sql").iterdir()
+        if (match := FILE_NAME.fullmatch(file.name))
+    ]
+    return sorted(found, key=lambda migration: migration.number)
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[Migration]
+) -> Sequence[Migration]:
+    """Bring the database up to date, each migration in a transaction of its own; return those that were applied.
+
+    `applied_at` is in microseconds since 1970. Raises as `pending` does.
+    """
+    missing = pending(connection, path, known)
+    for migration in missing:
+        _apply(connection, migration, applied_at)
+    return missing
+
+
+def pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> Sequence[Migration]:
+    """Return the migrations that the database lacks.
+
+    Raises Unavailable for a database of a newer version, or whose recorded migrations are not the known ones.
+    """
+    applied = _applied(connection)
+    _refuse_other_history(applied, path, known)
+    return known[len(applied) :]
+
+
+def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
+    """Raise Unavailable for a database that lacks migrations. Raises as `pending` does, too."""
+    missing = pending(connection, path, known)
+    if missing and missing[0].number == 1:
+        message = f"The database {path} is empty: name another one, or run `order-engine migrate` to prepare it."
+        raise Unavailable(message)
+    if missing:
+        names = ", ".join(f"{each.number:04} {each.name}" for each in missing)
+        message = (
+            f"The schema of the database {path} is older than this version and lacks {names}: "
+            "run `order-engine migrate` first."
+        )
+        raise Unavailable(message)
+
+
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise Unavailable for a database of other software; an empty file is nobody's."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    is_new = application_id == 0 and tables == 0
+    if application_id != APPLICATION_ID and not is_new:
+        message = f"The database {path} belongs to other software: name a file of its own for order_engine."
+        raise Unavailable(message)
+
+
+def _applied(connection: sqlite3.Connection) -> Sequence[tuple[int, str]]:
+    """Return the number and the checksum of every migration that was applied, by number."""
+    (exists,) = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'").fetchone()
+    return connection.execute("SELECT number, checksum FROM migrations ORDER BY number").fetchall() if exists else []
+
+
+def _refuse_other_history(applied: Sequence[tuple[int, str]], path: Path, known: Sequence[Migration]) -> None:
+    if applied and applied[-1][0] > len(known):
+        message = f"The database {path} was written by a newer version: upgrade order_engine to open it."
+        raise Unavailable(message)
+    for expected, (number, checksum) in zip(count(1), applied):
+        if number != expected or checksum != known[number - 1].checksum:
+            message = (
+                f"The schema of the database {path} is not that of this version: its migration {number} differs. "
+                "Use the version of order_engine that made it, or restore a backup."
+            )
+            raise Unavailable(message)
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration, applied_at: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if migration.number == 1:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(
+                "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, "
+                "applied_at INTEGER NOT NULL) STRICT"
+            )
+        for statement in migration.statements():
+            connection.execute(statement)
+        record = (migration.number, migration.name, migration.checksum, applied_at)
+        connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", record)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

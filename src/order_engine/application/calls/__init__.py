@@ -1,0 +1,1 @@
+"""Calls of the repository: grouped into transactions, limited in time, and repeated where that is safe."""

@@ -1,0 +1,69 @@
+"""Reading orders in answers that are bounded in bytes, and smaller where the link to the repository is slow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from order_engine.application.calls.adaptive_limit import AdaptiveLimit
+from order_engine.application.calls.calls import Calls
+from order_engine.application.options import EngineOptions
+from order_engine.domain.errors import OrderEngineError
+from order_engine.domain.order import Order
+from order_engine.ports.clock import Clock
+from order_engine.ports.portions import get_some, get_states
+from order_engine.ports.repository import OrderPage, OrderQuery, OrderReader, OrderState, Portion
+
+SLOW_PART: Final = 1 / 10
+"""The part of a call's time limit after which it counts as slow."""
+
+Answer = TypeVar("Answer")
+
+
+class Reading:
+    """The questions whose answers hold orders. All raise Unavailable, as `Calls.ask` does."""
+
+    def __init__(self, repository: OrderReader, calls: Calls, clock: Clock, options: EngineOptions) -> None:
+        """Ask `repository` by `calls`, for `page_bytes` at once at most."""
+        self._repository = repository
+        self._calls = calls
+        self._clock = clock
+        self._bytes = AdaptiveLimit(options.page_bytes, options.request_seconds * SLOW_PART)
+
+    async def page(self, query: OrderQuery) -> OrderPage:
+        """Return a page of orders."""
+        bounded = replace(query, max_bytes=self._bytes.value)
+        return await self._adapting("list", query.limit, lambda: self._repository.list(bounded))
+
+    async def portions(self, order_ids: Sequence[str]) -> AsyncIterator[Mapping[str, Order]]:
+        """Return the orders that exist among the ids, some at a time."""
+        left = order_ids
+        while left:
+            portion = await self._adapting("get", len(left), self._some(left))
+            yield portion.orders
+            left = portion.left
+
+    async def all_of(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return the orders that exist among the ids, all at once: for a caller who wants them all in memory."""
+        found: dict[str, Order] = {}
+        async for orders in self.portions(order_ids):
+            found |= orders
+        return found
+
+    async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
+        """Return how the orders stand that exist among the ids, without their content."""
+        return await self._calls.ask("get", len(order_ids), get_states(self._repository, order_ids))
+
+    def _some(self, order_ids: Sequence[str]) -> Callable[[], Awaitable[Portion]]:
+        return lambda: get_some(self._repository, order_ids, self._bytes.value)
+
+    async def _adapting(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        began = self._clock.monotonic()
+        try:
+            answer = await self._calls.ask(operation, orders, call())
+        except OrderEngineError:
+            self._bytes.failed(self._clock.monotonic() - began)
+            raise
+        self._bytes.answered(self._clock.monotonic() - began)
+        return answer

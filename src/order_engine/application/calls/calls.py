@@ -1,0 +1,122 @@
+"""Calls of the repository: each within its time limit, timed, told to the observer, and asked again where unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from order_engine.application.calls.availability import Availability
+from order_engine.application.calls.timeouts import TimeLimits
+from order_engine.application.change_notifier import Changes
+from order_engine.application.retry_policy import Backoff, failure_reason
+from order_engine.domain.errors import AdapterFault, InvalidCursor, OutcomeUnknown, Unavailable
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import Committed, Observer
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """The time limits of one call in seconds: the usual one, and that of a renewal, which has less time."""
+
+    request_seconds: float
+    renewal_seconds: float
+
+
+class Calls:
+    """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what every call is wrapped in
+        self,
+        clock: Clock,
+        observer: Observer,
+        availability: Availability,
+        random: Random,
+        limits: CallLimits,
+        changes: Changes,
+    ) -> None:
+        """Keep `limits`."""
+        self._changes = changes
+        self.limits = TimeLimits(clock, min(limits.request_seconds, limits.renewal_seconds))
+        self._seconds = limits.request_seconds
+        self._clock = clock
+        self._observer = observer
+        self._availability = availability
+        self._random = random
+
+    async def once(self, operation: str, orders: int, call: Awaitable[Answer], seconds: float | None = None) -> Answer:
+        """Return the answer of one call on `orders` items.
+
+        Raises Unavailable and OutcomeUnknown as the repository does, OutcomeUnknown after the time limit, and
+        AdapterFault where the repository raises something that its port does not allow.
+        """
+        started = self._clock.monotonic()
+        try:
+            with self.limits.within(self._seconds if seconds is None else seconds):
+                answer = await call
+        except (Unavailable, OutcomeUnknown) as error:
+            self._availability.failed(operation, error)
+            raise
+        except InvalidCursor:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled(error):
+                raise
+            self._availability.failed(operation, error)
+            message = f"The repository raised in {operation}: {failure_reason(error)}"
+            raise AdapterFault(message) from error
+        self._availability.answered(operation)
+        self._changes.answered(operation)
+        self._observer.observe(Committed(operation, orders, self._clock.monotonic() - started))
+        return answer
+
+    async def ask(self, operation: str, orders: int, call: Awaitable[Answer]) -> Answer:
+        """Return the answer to a question. It changes nothing, so no answer within the limit is Unavailable."""
+        try:
+            return await self.once(operation, orders, call)
+        except OutcomeUnknown as unknown:
+            raise Unavailable(str(unknown)) from unknown
+
+    async def until_known(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer of a call that may be repeated; ask again while its outcome is unknown.
+
+        Raises Unavailable where nothing took effect, and OutcomeUnknown where asking did not help within the limit.
+        """
+        deadline = self._clock.monotonic() + self._seconds
+        backoff = Backoff(self._random)
+        unknown: OutcomeUnknown | None = None
+        while True:
+            try:
+                return await self.once(operation, orders, call())
+            except OutcomeUnknown as error:
+                unknown = error
+            except Unavailable:
+                # Nothing of *this* call took effect; an earlier one may still have.
+                if unknown is None:
+                    raise
+            if not self.is_over(deadline):
+                await self._clock.sleep(backoff.pause())
+            if self.is_over(deadline):
+                raise unknown
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether to ask no more: the deadline has passed, or the engine has stopped and may have no repository."""
+        return self.limits.has_ended or self._clock.monotonic() >= deadline
+
+
+def one_each(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
+    """Return the answers to so many items. Raises AdapterFault where they are more or fewer."""
+    if len(answers) != items:
+        message = f"The repository gave {len(answers)} answers for {items} items."
+        raise AdapterFault(message)
+    return answers
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether somebody cancels the caller: a cancellation that comes out of an adapter by itself is its error."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)

@@ -1,0 +1,70 @@
+"""Cursors of the order list: opaque to the client, and bound to the question they were made for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import overload
+
+from order_engine.domain.content.text import stored_order_id_problem
+from order_engine.domain.errors import InvalidCursor
+from order_engine.domain.order import Order, Status
+from order_engine.ports.repository import PageKey
+
+FOREIGN = "This is no cursor of the order list. Take `next` of the page before, or start without one."
+NO_OFFSET = timedelta()
+
+
+def encode_cursor(key: PageKey | None, status: Status | None, user_id: str | None) -> str | None:
+    """Return the cursor of the page after `key` in the list with these filters; None after the last page."""
+    if key is None:
+        return None
+    # As short as can be: beside the filter, two ids of 256 characters have to fit into a request line.
+    fields = [key.created_at.isoformat(), key.order_id, status, user_id]
+    content = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None) -> PageKey | None:
+    """Return the key in a cursor. Raises InvalidCursor for one that is none of ours, or of another question."""
+    if cursor is None:
+        return None
+    try:
+        content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        created_at_text, order_id, of_status, of_user_id = json.loads(content)
+        created_at = datetime.fromisoformat(created_at_text)
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise InvalidCursor(FOREIGN) from error
+    # A key that no order can have is forged: not every store could so much as compare with it.
+    if created_at.utcoffset() != NO_OFFSET or stored_order_id_problem(order_id):
+        raise InvalidCursor(FOREIGN)
+    if (of_status, of_user_id) != (status, user_id):
+        message = "This cursor was made for a list with other filters. Start that list without one."
+        raise InvalidCursor(message)
+    return PageKey(created_at, order_id)
+
+
+class OrderList(Sequence[Order]):
+    """One page of orders, newest first. `next` is the cursor of the page after it; None on the last page."""
+
+    def __init__(self, orders: Sequence[Order], following: str | None) -> None:
+        """Hold one page."""
+        self._orders = orders
+        self.next = following
+
+    @overload
+    def __getitem__(self, index: int) -> Order: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Order]: ...
+
+    def __getitem__(self, index: int | slice) -> Order | Sequence[Order]:
+        """Return one order of the page, or several."""
+        return self._orders[index]
+
+    def __len__(self) -> int:
+        """Return how many orders the page holds."""
+        return len(self._orders)

@@ -1,0 +1,163 @@
+"""The lines of the log: what each fact says to an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from order_engine.application.log.error_location import user_place
+from order_engine.domain.commands import Action, Command
+from order_engine.domain.content.tracing import trace_id_of
+from order_engine.domain.errors import OrderEngineError, OutcomeUnknown, Unavailable
+from order_engine.domain.order import Order
+from order_engine.ports.observer import (
+    AttemptFailed,
+    AttemptsNotStarted,
+    AttemptsStartAgain,
+    AttemptSuperseded,
+    AttemptsVanished,
+    BellDropped,
+    LoopBlocked,
+    OrderLocked,
+    ProcessorStuck,
+    QueueAway,
+    RenewalsLimitOrders,
+    ReportFailed,
+    RepositoryAway,
+    RepositoryBack,
+)
+
+OrderTrouble: TypeAlias = (
+    AttemptFailed | AttemptsVanished | AttemptSuperseded | ProcessorStuck | OrderLocked | ReportFailed
+)
+ProcessTrouble: TypeAlias = AttemptsNotStarted | AttemptsStartAgain | LoopBlocked | RenewalsLimitOrders
+Trouble: TypeAlias = OrderTrouble | ProcessTrouble | RepositoryAway | RepositoryBack | QueueAway | BellDropped
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line. `group` and `kind` say what it is counted under where lines like it come too often.
+
+    `fields` are for machines that read the log. `error` is what the line is about, where its traceback is of use.
+    """
+
+    group: str
+    message: str
+    arguments: tuple[object, ...] = ()
+    kind: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    error: BaseException | None = None
+
+
+def line_of(fact: Trouble) -> LogLine:
+    """Return the line for a fact that is trouble, or the end of it."""
+    match fact:
+        case RepositoryAway(operation, error):
+            message = "the repository is away (%s): %s"
+            return LogLine("failures of the repository", message, (operation, error), error=_unexpected(error))
+        case RepositoryBack():
+            return LogLine("returns of the repository", "the repository is back")
+        case QueueAway(error):
+            message = "the queue is away, the poll goes on: %s"
+            return LogLine("failures of the queue", message, (error,), error=_unexpected(error))
+        case BellDropped(orders):
+            return LogLine("drops of the queue", "the queue is slow: %d orders are left to the poll", (orders,))
+        case AttemptsNotStarted() | AttemptsStartAgain() | LoopBlocked() | RenewalsLimitOrders():
+            return _of_the_process(fact)
+        case _:
+            return _of_an_order(fact)
+
+
+def _of_the_process(fact: ProcessTrouble) -> LogLine:
+    match fact:
+        case AttemptsNotStarted(error, at_once):
+            if not at_once:
+                message = "Cannot start attempts. %s Orders wait until they can be started; this process is not ready."
+                return LogLine("failures to start attempts", message, (error,))
+            message = "Cannot start more than %d attempts at once. %s Other orders wait. More attempts are tried later."
+            return LogLine("failures to start attempts", message, (at_once, error))
+        case AttemptsStartAgain():
+            return LogLine("recoveries in starting attempts", "Attempts can be started again.")
+        case LoopBlocked(seconds):
+            message = (
+                "The event loop was blocked for %.1f s: no lease was renewed and no request answered. If a processor "
+                "is an `async` function that blocks (time.sleep, a computation, a driver without async), make it a "
+                "plain function."
+            )
+            return LogLine("blocks of the event loop", message, (seconds,))
+        case RenewalsLimitOrders(orders, concurrency):
+            message = (
+                "leases are renewed too slowly for %d orders at once: limited to %d. "
+                "Set a longer lease_seconds or a lower concurrency, or use a faster database."
+            )
+            return LogLine("limits by slow renewals", message, (concurrency, orders))
+
+
+def _of_an_order(fact: OrderTrouble) -> LogLine:
+    match fact:
+        case AttemptFailed():
+            return _of_failure(fact)
+        case AttemptsVanished(order):
+            message = "order %s failed: %d attempts ended without a report, the last of them attempt %d"
+            arguments = (order.order_id, order.vanished, order.attempt)
+            return LogLine("orders failed", message, arguments, "vanished attempts", _fields_of(order))
+        case ReportFailed(command, error):
+            fields = _fields(command.order_id, command.token)
+            message = "the report on order %s could not be made: %s"
+            return LogLine("reports failed", message, (command.order_id, error), fields=fields, error=error)
+        case AttemptSuperseded(order_id, token):
+            message = "attempt %s of order %s was superseded while it ran"
+            return LogLine("attempts were superseded", message, (token, order_id), fields=_fields(order_id, token))
+        case ProcessorStuck(order_id, token):
+            message = "the processor of order %s ignores its cancellation; its slot is lost until it ends"
+            fields = _fields(order_id, token)
+            return LogLine("processors ignored their cancellation", message, (order_id,), fields=fields)
+        case OrderLocked(order_id, action):
+            message = "order %s is locked by another transaction in the database; retrying to %s it"
+            return LogLine("locked orders", message, (order_id, action), fields=_fields(order_id, None))
+
+
+def superseded(command: Command, trace_parent: str | None) -> LogLine:
+    """Return the line for a report that the repository refused: the order was somebody else's by then."""
+    traced = "" if trace_parent is None else f" (trace {trace_id_of(trace_parent)})"
+    arguments = (command.token, command.order_id, traced)
+    fields = _fields(command.order_id, command.token, trace_parent)
+    return LogLine("attempts were superseded", "attempt %s of order %s%s was superseded", arguments, fields=fields)
+
+
+def _fields_of(order: Order) -> Mapping[str, object]:
+    """Return the fields of an order's attempt."""
+    return {**_fields(order.order_id, order.token, order.trace_parent), "attempt": order.attempt}
+
+
+def _of_failure(fact: AttemptFailed) -> LogLine:
+    order, command = fact.order, fact.command
+    place = None if fact.error is None else user_place(fact.error)
+    reason = " ".join((command.reason or "").split())
+    where = "" if place is None else f" ({place})"
+    name = reason.partition(":")[0]
+    kind = name if place is None else f"{name} at {place}"
+    attempt, order_id = order.attempt, order.order_id
+    arguments: tuple[object, ...] = (order_id, attempt, reason, where)
+    group, message = "orders failed", "order %s failed after attempt %d, and is not retried: %s%s"
+    if command.action is not Action.FAIL:
+        group, message = "attempts failed and are retried", "attempt %d of order %s failed, retry in %.3g s: %s%s"
+        arguments = (attempt, order_id, command.delay, reason, where)
+    return LogLine(group, message, arguments, kind, _fields_of(order), _unexpected(fact.error))
+
+
+def _unexpected(error: BaseException | None) -> BaseException | None:
+    """Return the error, unless somebody raised it on purpose and said with it all that there is to say."""
+    if isinstance(error, OrderEngineError) and error.__cause__ is None:
+        return None
+    return None if isinstance(error, Unavailable | OutcomeUnknown) else error
+
+
+def _fields(order_id: str, token: int | None, trace_parent: str | None = None) -> Mapping[str, object]:
+    fields: dict[str, object] = {"order_id": order_id}
+    if token is not None:
+        fields["token"] = token
+    if trace_parent is not None:
+        fields["trace_id"] = trace_id_of(trace_parent)
+    return fields

@@ -1,0 +1,108 @@
+"""Telling the observer, and the observer that is there when nobody brings one."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from order_engine.application.log.error_location import user_traceback
+from order_engine.application.log.lines import LogLine, line_of, superseded
+from order_engine.application.log.quota import LogQuota, Summary
+from order_engine.ports.clock import Clock
+from order_engine.ports.observer import (
+    Committed,
+    Fact,
+    Observer,
+    Reported,
+    RepositoryAway,
+    RepositoryBack,
+    Summarizing,
+)
+
+KINDS_IN_A_SUMMARY: Final = 5
+
+_logger = logging.getLogger("order_engine")
+
+
+class LogObserver:
+    """Writes what an operator should know to the standard library's log `order_engine`.
+
+    Of each kind only the first lines are written in full, with the traceback where there is one. The others are summed
+    up. Ordinary work is not logged.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Start with a repository that is there."""
+        self._quota = LogQuota(clock)
+        self._repository_is_away = False
+
+    def observe(self, fact: Fact) -> None:
+        """Log trouble, and the end of it, as warnings.
+
+        Of an outage only the first failure is a warning, whatever number of calls fail before it is over.
+        """
+        if isinstance(fact, Committed):
+            return
+        if isinstance(fact, Reported):
+            for command, answer in zip(fact.commands, fact.answers, strict=True):
+                if answer.refusal is not None:
+                    self._write(superseded(command, fact.trace_parents.get(command.order_id)))
+        elif isinstance(fact, RepositoryAway) and self._repository_is_away:
+            line = line_of(fact)
+            _logger.debug(line.message, *line.arguments)
+        else:
+            if isinstance(fact, RepositoryAway | RepositoryBack):
+                self._repository_is_away = isinstance(fact, RepositoryAway)
+            self._write(line_of(fact))
+
+    def summarize(self, *, last: bool) -> None:
+        """Log how many lines of each kind were held back since the last time, once some seconds have passed."""
+        for summary in self._quota.summaries(last=last):
+            _logger.warning("%s", _sentence(summary))
+
+    def _write(self, line: LogLine) -> None:
+        if self._quota.admits(line.group, line.kind):
+            error = line.error
+            info = None if error is None else (type(error), error, user_traceback(error) or error.__traceback__)
+            _logger.warning(line.message, *line.arguments, exc_info=info, extra=dict(line.fields))
+
+
+def _sentence(summary: Summary) -> str:
+    kinds = [f"{kind} ({count:,})" for kind, count in summary.kinds.most_common(KINDS_IN_A_SUMMARY) if kind]
+    if rest := len(summary.kinds) - KINDS_IN_A_SUMMARY:
+        kinds += [f"and {rest} other kinds"] if rest > 0 else []
+    told = f": {', '.join(kinds)}" if kinds else ""
+    return f"{summary.kinds.total():,} more {summary.group} in the last {summary.seconds:.0f} s{told}"
+
+
+class GuardedObserver:
+    """Keeps an observer's own errors away from the engine."""
+
+    def __init__(self, observer: Observer, clock: Clock) -> None:
+        """Guard `observer`."""
+        self._observer = observer
+        self._quota = LogQuota(clock)
+
+    @property
+    def summarizes(self) -> bool:
+        """Whether the observer wants to be asked for summaries."""
+        return isinstance(self._observer, Summarizing)
+
+    def observe(self, fact: Fact) -> None:
+        """Pass the fact on; an error of the observer is logged and goes no further."""
+        try:
+            self._observer.observe(fact)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the observer's
+            self._log(error, fact)
+
+    def summarize(self, *, last: bool) -> None:
+        """Let the observer sum up, if it does; an error of its own is logged and goes no further."""
+        try:
+            if isinstance(self._observer, Summarizing):
+                self._observer.summarize(last=last)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._log(error, "the time to sum up")
+
+    def _log(self, error: Exception, fact: object) -> None:
+        if self._quota.admits("errors of the observer"):
+            _logger.error("the observer raised on %r", fact, exc_info=error)

@@ -1,0 +1,253 @@
+"""The life of an engine: starting, running its tasks, draining, ending."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from contextlib import suppress
+from enum import Enum, StrEnum
+from typing import NoReturn
+
+from order_engine.application.calls.availability import PROBE, READING_PROBE
+from order_engine.application.calls.timeouts import ended_within
+from order_engine.application.context import Surroundings
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.placer import Placing
+from order_engine.application.waiters import Waiters
+from order_engine.application.worker.worker import Worker
+from order_engine.domain.errors import NotRunning, OrderEngineError, WrongEventLoop
+
+SILENT_POLLS = 3
+"""Poll intervals without a word of the repository after which it is asked for one. A worker's own poll comes first."""
+
+
+class State(Enum):
+    """Where an engine is in its life, which goes in one direction only."""
+
+    NEW = "has not been started: use it with `async with`"
+    RUNNING = "is running"
+    DRAINING = "is draining"
+    DRAINED = "is drained"
+    STOPPED = "has stopped"
+
+
+class Readiness(StrEnum):
+    """Whether orders may be sent to an engine, and if not, why."""
+
+    READY = "ready"
+    STARTING = "starting"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    UNAVAILABLE = "unavailable"
+    """The repository does not answer, or takes no changes."""
+    EXHAUSTED = "exhausted"
+    """No attempt can be started, for a lack of threads or memory."""
+
+
+class Life:
+    """Owns every task that lasts as long as the engine."""
+
+    def __init__(
+        self, surroundings: Surroundings, placing: Placing, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
+    ) -> None:
+        """Begin with an engine that is not started."""
+        self._surroundings = surroundings
+        self._placing = placing
+        self._doorbell = doorbell
+        self._waiters = waiters
+        self._worker = worker
+        self._state = State.NEW
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+        self._retired = False
+        self._loops: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the engine takes new work."""
+        return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
+        if self.runs and not self._retired:
+            if self._surroundings.availability.away:
+                return Readiness.UNAVAILABLE
+            can_start = self._worker is None or self._worker.can_start
+            return Readiness.READY if can_start else Readiness.EXHAUSTED
+        if self._state is State.NEW:
+            return Readiness.STARTING
+        has_died = self._loops is not None and self._loops.done()
+        return Readiness.STOPPED if self._state is State.STOPPED or has_died else Readiness.DRAINING
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing is left to do here: the engine has drained, or has stopped."""
+        return self._state in {State.DRAINED, State.STOPPED}
+
+    def retire(self) -> None:
+        """Announce that the engine will drain soon, so that nobody should begin to send it orders."""
+        self._retired = True
+
+    def refuse_unless_running(self) -> None:
+        """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""
+        if self.runs and self._is_at_home():
+            return
+        self.refuse_unless_started()
+        message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
+        raise NotRunning(message)
+
+    def refuse_unless_started(self) -> None:
+        """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`.
+
+        Only callers in its event loop are answered: what a call waits for in another one would never come.
+        """
+        if self._state in {State.NEW, State.STOPPED} or self._loops is None:
+            message = f"The engine {self._state.value}."
+            raise NotRunning(message)
+        self._refuse_foreign_loop()
+        if self._loops.done():
+            message = "The engine has died of an error of its own, which `async with` raises at its end."
+            raise NotRunning(message)
+
+    def start(self) -> None:
+        """Start every task. Raises NotRunning at a second start."""
+        if self._state is not State.NEW:
+            message = f"This engine {self._state.value}; an engine is started once. Make a new one."
+            raise NotRunning(message)
+        self._home = asyncio.get_running_loop()
+        self._process = os.getpid()
+        self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
+        self._state = State.RUNNING
+
+    async def drain(self) -> None:
+        """Drain, or wait until the drain that is under way is done. A caller that is cancelled does not end it."""
+        if self._state is State.NEW:
+            self.refuse_unless_started()
+        self._refuse_foreign_loop()
+        if self._draining is None:
+            self._state = State.DRAINING
+            self._surroundings.changes.ring()
+            self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
+        await asyncio.wait([self._draining])
+        if self._draining.cancelled():
+            message = "The engine was stopped before it had drained."
+            raise NotRunning(message)
+        self._draining.result()
+
+    async def ended(self) -> None:
+        """Return when no task runs any more; raise what they died of. A caller that is cancelled does not end them."""
+        self.refuse_unless_started()
+        if self._loops is not None:
+            await asyncio.wait([self._loops])
+            if not self._loops.cancelled():
+                self._loops.result()
+
+    async def stop(self) -> None:
+        """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
+        self._refuse_foreign_loop()
+        self._state = State.STOPPED
+        tasks = [task for task in (self._draining, self._loops) if task is not None]
+        try:
+            if self._worker is not None:
+                await self._worker.let_go()
+        finally:
+            # Also where this exit is itself cancelled in the middle.
+            for task in tasks:
+                task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+                raise outcome
+
+    def _is_at_home(self) -> bool:
+        """Whether the caller runs in the event loop that the engine was started in."""
+        try:
+            return asyncio.get_running_loop() is self._home
+        except RuntimeError:
+            return False
+
+    def _refuse_foreign_loop(self) -> None:
+        """Raise WrongEventLoop unless the caller runs in the event loop that the engine was started in."""
+        if self._home is None or self._is_at_home():
+            return
+        if os.getpid() != self._process:
+            what = "was started in another process, of which this one is a fork: open an engine in this process"
+        elif not self._home.is_running():
+            what = "was started in an event loop that does not run any more: make a new engine in this one"
+        else:
+            what = (
+                "runs in another event loop: send the call there, with "
+                "`asyncio.run_coroutine_threadsafe(engine.place(order), loop).result()` from a thread"
+            )
+        message = f"The engine {what}."
+        raise WrongEventLoop(message)
+
+    async def _run_loops(self) -> None:
+        """Run all of them: if one dies, all end, and the engine with them."""
+        loops: list[Coroutine[object, object, object]] = [
+            self._surroundings.calls.limits.watch(),
+            self._placing.batcher.run(),
+            self._placing.batcher.busy.run(),
+            self._doorbell.run(),
+            self._waiters.run(),
+            self._waiters.poll(),
+            self._probe(),
+        ]
+        if self._surroundings.observer.summarizes:
+            loops.append(self._summarize())
+        if self._worker is not None:
+            loops.extend(self._worker.loops())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop)
+        finally:
+            # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
+            if self._worker is not None:
+                self._worker.cancel_attempts()
+
+    async def _summarize(self) -> NoReturn:
+        """Let the observer sum up what it holds back, now and then and at the end."""
+        surroundings = self._surroundings
+        try:
+            while True:
+                await surroundings.clock.sleep(surroundings.options.poll_seconds)
+                surroundings.observer.summarize(last=False)
+        finally:
+            surroundings.observer.summarize(last=True)
+
+    async def _probe(self) -> NoReturn:
+        """See whether the repository is there where nobody else asks: `ready` has to be true to the present.
+
+        While it is away, whether it takes changes again, and where not, whether it can be read; otherwise whether it
+        answers at all.
+        """
+        surroundings = self._surroundings
+        availability = surroundings.availability
+        poll_seconds = surroundings.options.poll_seconds
+        while True:
+            await surroundings.clock.sleep(poll_seconds)
+            if availability.away:
+                await asyncio.gather(self._ask_to_change(), self._ask_to_read())
+            elif availability.silent_seconds >= poll_seconds * SILENT_POLLS:
+                await self._ask_to_read()
+
+    async def _ask_to_change(self) -> None:
+        with suppress(OrderEngineError):
+            await self._surroundings.calls.ask(PROBE, 0, self._surroundings.repository.apply([]))
+
+    async def _ask_to_read(self) -> None:
+        with suppress(OrderEngineError):
+            await self._surroundings.calls.ask(READING_PROBE, 0, self._surroundings.repository.statistics())
+
+    async def _drain(self) -> None:
+        options = self._surroundings.options
+        if self._worker is not None:
+            self._worker.stop_claiming()
+        await ended_within(self._surroundings.clock, options.request_seconds, self._placing.batcher.idle())
+        if self._worker is not None:
+            await self._worker.drain(options.grace_seconds)
+        self._state = State.DRAINED
+        self._surroundings.changes.ring()

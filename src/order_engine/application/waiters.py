@@ -1,0 +1,117 @@
+"""Waiting for orders to end: one batched poll for all who wait, and notice within the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NoReturn
+
+from order_engine.application.context import Surroundings
+from order_engine.domain.errors import NotRunning, OrderEngineError, OrderNotFound, WaitTimedOut
+from order_engine.domain.order import Order
+
+ORDERS_PER_LOOK = 1000
+
+
+class Waiters:
+    """Everybody in this process who waits for an order's end."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Start with nobody."""
+        self._surroundings = surroundings
+        self._waiting: dict[str, set[asyncio.Future[Order]]] = {}
+        self._to_look_at: dict[str, None] = {}
+        self._wake = asyncio.Event()
+
+    async def wait(self, order_id: str, seconds: float | None) -> Order:
+        """Return the order at its end. Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit)."""
+        ended: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(order_id, set()).add(ended)
+        self.look_at(order_id)
+        timer = None if seconds is None else asyncio.create_task(self._expire(order_id, ended, seconds))
+        try:
+            return await ended
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._leave(order_id, ended)
+
+    def look_at(self, order_id: str) -> None:
+        """Look at this order soon: it has probably ended. Costs nothing where nobody waits for it."""
+        if order_id in self._waiting:
+            self._to_look_at[order_id] = None
+            self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Answer those who wait, for as long as the engine runs; when it ends, nobody is left waiting."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while order_ids := list(self._to_look_at)[:ORDERS_PER_LOOK]:
+                    for order_id in order_ids:
+                        del self._to_look_at[order_id]
+                    await self._look(order_ids)
+        finally:
+            self._close()
+
+    async def poll(self) -> NoReturn:
+        """Look at every order that is waited for, once per poll: it may end in another process."""
+        while True:
+            await self._surroundings.clock.sleep(self._surroundings.options.poll_seconds)
+            self._surroundings.changes.ring()
+            order_ids = list(self._waiting)
+            for start in range(0, len(order_ids), ORDERS_PER_LOOK):
+                await self._look_for_ends(order_ids[start : start + ORDERS_PER_LOOK])
+
+    async def _look_for_ends(self, order_ids: Sequence[str]) -> None:
+        """Look at those that have ended or that nobody knows. Of all others the content is of no interest."""
+        try:
+            states = await self._surroundings.reading.states(order_ids)
+        except OrderEngineError:
+            # Told to the observer by the call. The next poll looks again, and whoever waits may have a limit.
+            return
+        for order_id in order_ids:
+            if order_id not in states or states[order_id].status.ended:
+                self.look_at(order_id)
+
+    async def _look(self, order_ids: Sequence[str]) -> None:
+        unknown = dict.fromkeys(order_ids)
+        try:
+            async for orders in self._surroundings.reading.portions(order_ids):
+                for order_id, order in orders.items():
+                    del unknown[order_id]
+                    if order.status.ended:
+                        self._answer(order_id, order)
+        except OrderEngineError:
+            # As above.
+            return
+        for order_id in unknown:
+            self._answer(order_id, None)
+
+    def _answer(self, order_id: str, order: Order | None) -> None:
+        for ended in self._waiting.get(order_id, ()):
+            if ended.done():
+                continue
+            if order is None:
+                ended.set_exception(OrderNotFound(order_id))
+            else:
+                ended.set_result(order)
+
+    async def _expire(self, order_id: str, ended: asyncio.Future[Order], seconds: float) -> None:
+        await self._surroundings.clock.sleep(seconds)
+        if not ended.done():
+            ended.set_exception(WaitTimedOut(f"The order {order_id!r} has not ended within {seconds:g} s."))
+
+    def _leave(self, order_id: str, ended: asyncio.Future[Order]) -> None:
+        waiting = self._waiting[order_id]
+        waiting.discard(ended)
+        if not waiting:
+            del self._waiting[order_id]
+
+    def _close(self) -> None:
+        self._surroundings.changes.close()
+        for waiting in self._waiting.values():
+            for ended in waiting:
+                if not ended.done():
+                    ended.set_exception(NotRunning("The engine has stopped; the order goes on where one runs."))

@@ -1,0 +1,237 @@
+"""Claiming: taking as many orders as there are free slots, when the queue rings and when it is time to poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from order_engine.application.calls.adaptive_limit import AdaptiveLimit
+from order_engine.application.calls.bounded_reads import SLOW_PART
+from order_engine.application.calls.calls import is_cancelled
+from order_engine.application.context import Surroundings
+from order_engine.application.retry_policy import Backoff
+from order_engine.application.worker.attempts import Attempts
+from order_engine.domain.commands import ClaimTerms
+from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown
+from order_engine.ports.observer import QueueAway
+from order_engine.ports.repository import Claimed
+
+CLAIM_ID_BITS = 96
+EARLIEST_POLL = 0.5
+"""Polls are spread between half the interval and the whole, so that processes started together do not poll together."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredClaim:
+    """A claim whose outcome is unknown: it may hold orders that nobody works on.
+
+    `asked` is when it was made. Its slots stay promised until the outcome is known. `after` is the last order that was
+    fetched, where its answer comes in portions.
+    """
+
+    terms: ClaimTerms
+    asked: float
+    after: str | None = None
+
+
+class Claimer:
+    """Decides when to claim and what, and hands what was claimed to `start`."""
+
+    def __init__(self, surroundings: Surroundings, attempts: Attempts, start: Callable[[Claimed, float], None]) -> None:
+        """Fill the free slots of `attempts`; `start` gets what was claimed, and when it was asked for."""
+        self._surroundings = surroundings
+        self._attempts = attempts
+        self._start = start
+        self._hints: deque[str] = deque()
+        self._hints_taken = asyncio.Event()
+        self._unanswered: deque[UnansweredClaim] = deque()
+        options = surroundings.options
+        slow_seconds = options.request_seconds * SLOW_PART
+        self._most_orders = AdaptiveLimit(options.batch_orders, slow_seconds)
+        self._most_bytes = AdaptiveLimit(options.batch_bytes, slow_seconds)
+        self._poll_is_due = True
+        self._orders_wait = False
+        self._noted = 0
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._listener: asyncio.Task[object] | None = None
+        self.stopped = False
+
+    @property
+    def backlog(self) -> bool:
+        """Whether orders are known to wait that were there before any that is placed now."""
+        return self._orders_wait or bool(self._hints)
+
+    def note_backlog(self) -> None:
+        """Remember that orders wait in the repository, and claim them as slots become free."""
+        self._orders_wait = True
+        self._noted += 1
+        self._wake.set()
+
+    def slot_freed(self) -> None:
+        """Claim again if there is something to claim."""
+        if self._has_reason:
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing new from now on, and leave the queue to others. What was not answered is still asked for."""
+        self.stopped = True
+        if self._listener is not None:
+            self._listener.cancel()
+
+    def terms(self, limit: int) -> ClaimTerms:
+        """Return the terms of a new claim for at most `limit` orders."""
+        surroundings = self._surroundings
+        return ClaimTerms(
+            claim_id=f"{surroundings.random.getrandbits(CLAIM_ID_BITS):024x}",
+            limit=limit,
+            lease_seconds=surroundings.options.lease_seconds,
+            max_deliveries=surroundings.options.max_deliveries,
+            suspects=self._attempts.suspect_room,
+            take_ended_leases=surroundings.availability.may_take_ended_leases,
+            max_bytes=self._most_bytes.value,
+            running=self._attempts.own_leases,
+        )
+
+    def unanswered(self, terms: ClaimTerms, asked: float) -> None:
+        """Ask again for this claim when the repository is back; its slots, promised before, are redeemed then."""
+        self._unanswered.append(UnansweredClaim(terms, asked))
+        self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Claim for as long as the engine runs."""
+        backoff = self._surroundings.backoff()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._unanswered or (self._has_reason and self._attempts.free > 0 and not self.stopped):
+                try:
+                    await self._claim_once()
+                except OrderEngineError:
+                    # Told to the observer by the call.
+                    self._poll_is_due = True
+                    await self._surroundings.clock.sleep(backoff.pause())
+                else:
+                    backoff.reset()
+            if self._poll_is_due and self._attempts.free <= 0:
+                # Orders that are born claimed shall not take every slot before this poll gets one.
+                self._orders_wait = True
+
+    async def poll(self) -> NoReturn:
+        """Make it time to ask the repository for whatever is due, once per poll interval."""
+        while True:
+            self._poll_is_due = True
+            self._wake.set()
+            interval = self._surroundings.options.poll_seconds * self._surroundings.random.uniform(EARLIEST_POLL, 1)
+            await self._surroundings.clock.sleep(interval)
+
+    async def listen(self) -> NoReturn:
+        """Take hints from the queue while there are free slots, and no more of them than slots, until `stop`."""
+        self._listener = asyncio.current_task()
+        backoff = Backoff(self._surroundings.random)
+        while True:
+            await self._attempts.free_slot()
+            try:
+                order_ids = await self._surroundings.queue.get(self._batch())
+            except (Exception, asyncio.CancelledError) as error:
+                # A doorbell may fail in any way: the poll finds the orders.
+                if is_cancelled(error):
+                    raise
+                self._surroundings.observer.observe(QueueAway(error))
+                await self._surroundings.clock.sleep(backoff.pause())
+                continue
+            backoff.reset()
+            if self._orders_wait:
+                # Whatever is due is being claimed already, these orders among it.
+                continue
+            self._hints.extend(order_ids)
+            self._wake.set()
+            while self._hints:
+                # Cleared each time: a claim that takes only some of them would leave this loop without a wait in it.
+                self._hints_taken.clear()
+                await self._hints_taken.wait()
+
+    @property
+    def _has_reason(self) -> bool:
+        return self._poll_is_due or self.backlog
+
+    def _batch(self) -> int:
+        return max(1, min(self._attempts.free, self._most_orders.value))
+
+    async def _claim_once(self) -> None:
+        """Make one claim: for an unanswered one first, then for whatever is due, then for what the queue named."""
+        if self._unanswered:
+            await self._ask_again(self._unanswered[0])
+            return
+        terms = self.terms(self._batch())
+        if self._poll_is_due or self._orders_wait:
+            self._poll_is_due = False
+            noted = self._noted
+            claimed = await self._claim(terms)
+            if claimed.more or len(claimed.orders) + len(claimed.ended) >= terms.limit:
+                self._orders_wait = True
+            elif self._noted == noted:
+                # Only now, and only if nobody noted more meanwhile: until then newer orders must not overtake.
+                self._orders_wait = False
+        else:
+            order_ids = [self._hints.popleft() for _ in range(min(terms.limit, len(self._hints)))]
+            self._hints_taken.set()
+            claimed = await self._claim(replace(terms, order_ids=order_ids))
+            if claimed.more:
+                self.note_backlog()
+
+    async def _ask_again(self, unanswered: UnansweredClaim) -> None:
+        """Fetch what an unanswered claim holds, after an outage also later than its lease ended.
+
+        What others have taken by then is not in the answer; the rest is released, so that no outage counts as an
+        attempt that vanished. An adapter that breaks its contract for as long as the lease is not asked any more.
+        """
+        terms, asked = unanswered.terms, unanswered.asked
+        surroundings = self._surroundings
+        again = replace(terms, limit=0, order_ids=(), max_bytes=self._most_bytes.value, after=unanswered.after)
+        try:
+            claimed = await self._adapting(again, terms.limit, surroundings.seconds_to_be_heard)
+        except AdapterFault:
+            if surroundings.clock.monotonic() < asked + terms.lease_seconds:
+                raise
+        else:
+            self._start(claimed, asked)
+            if claimed.more:
+                last = max(order.order_id for order in claimed.orders)
+                self._unanswered[0] = replace(unanswered, after=last)
+                return
+        self._unanswered.popleft()
+        self._attempts.redeem(terms.limit)
+
+    async def _claim(self, terms: ClaimTerms) -> Claimed:
+        asked = self._surroundings.clock.monotonic()
+        self._attempts.promise(terms.limit)
+        try:
+            claimed = await self._adapting(terms, terms.limit)
+        except (OutcomeUnknown, AdapterFault):
+            self.unanswered(terms, asked)
+            raise
+        except BaseException:
+            self._attempts.redeem(terms.limit)
+            raise
+        self._attempts.redeem(terms.limit)
+        self._start(claimed, asked)
+        return claimed
+
+    async def _adapting(self, terms: ClaimTerms, orders: int, seconds: float | None = None) -> Claimed:
+        """Make a claim, and ask for less next time where it is slow, so that none is too large for its time limit."""
+        surroundings = self._surroundings
+        began = surroundings.clock.monotonic()
+        limits = (self._most_orders, self._most_bytes)
+        try:
+            claimed = await surroundings.calls.once("claim", orders, surroundings.repository.claim(terms), seconds)
+        except OrderEngineError:
+            for limit in limits:
+                limit.failed(surroundings.clock.monotonic() - began)
+            raise
+        for limit in limits:
+            limit.answered(surroundings.clock.monotonic() - began)
+        return claimed

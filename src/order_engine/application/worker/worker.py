@@ -1,0 +1,300 @@
+"""The worker: runs the processor on orders, one attempt per claim, and reports what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+
+from order_engine.application.calls.timeouts import ended_within
+from order_engine.application.context import Surroundings
+from order_engine.application.doorbell import Doorbell
+from order_engine.application.retry_policy import RetryPolicy, failure_reason
+from order_engine.application.waiters import Waiters
+from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
+from order_engine.application.worker.claimer import Claimer
+from order_engine.application.worker.leases import Leases
+from order_engine.application.worker.processor_kinds import is_coroutine_processor
+from order_engine.application.worker.processors import as_coroutine, finish
+from order_engine.application.worker.renewal_capacity import Capacity, InFlight
+from order_engine.application.worker.reporter import Report, Reporter
+from order_engine.application.worker.start_failures import StartTrouble
+from order_engine.application.worker.starter import Starter
+from order_engine.application.worker.thread_limit import UNPROVEN as UNPROVEN_THREADS
+from order_engine.application.worker.thread_limit import ThreadLimit
+from order_engine.application.worker.threads import Threads
+from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.errors import AttemptNotStarted
+from order_engine.domain.order import Order, Standing, Status
+from order_engine.ports.observer import AttemptFailed, AttemptsVanished, ProcessorStuck
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine.ports.repository import Applied, Claimed
+
+TURNS_TO_END = 3
+LONGEST_STOP_AT_DRAIN = 1.0
+"""Seconds that a processor has to stop after the grace time: what is left then is released at once."""
+
+
+class Worker:
+    """Works on as many orders at once as there are slots."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        waiters: Waiters,
+        doorbell: Doorbell,
+        processor: OrderProcessor | PlainProcessor,
+    ) -> None:
+        """Run `processor`; tell `waiters` about orders that ended, and ring for those that were released."""
+        options = surroundings.options
+        is_threaded = not is_coroutine_processor(processor)
+        slots = min(options.concurrency, options.threads) if is_threaded else options.concurrency
+        self._surroundings = surroundings
+        self._waiters = waiters
+        self._doorbell = doorbell
+        self._threads = Threads()
+        self._processor = as_coroutine(processor, self._threads)
+        self._policy = RetryPolicy(options.max_attempts, options.backoff_seconds, options.backoff_cap_seconds)
+        self._attempts = Attempts(slots)
+        self._reporter = Reporter(surroundings, self._reported)
+        self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
+        self._starter = Starter(surroundings.clock, self._run, self._not_started)
+        reserve = self._threads.reserve if is_threaded else None
+        self._start_trouble = StartTrouble(surroundings, self._attempts, reserve, self._claimer.slot_freed)
+        self._thread_limit: ThreadLimit | None = None
+        if is_threaded and slots > UNPROVEN_THREADS:
+            self._thread_limit = ThreadLimit(self._attempts, surroundings.clock, self._claimer.slot_freed)
+        self._grace_is_over = False
+        self._has_let_go = False
+        self._capacity = Capacity(
+            self._attempts,
+            surroundings.clock,
+            surroundings.observer,
+            surroundings.renewal_seconds,
+            self._claimer.slot_freed,
+        )
+        self._leases = Leases(surroundings, self._attempts, self._capacity, self._give_up)
+
+    def loops(self) -> Iterable[Coroutine[object, object, object]]:
+        """Return what has to run for as long as the worker works, each in a task of the engine's."""
+        loops: list[Coroutine[object, object, object]] = [
+            self._reporter.batcher.run(),
+            self._reporter.batcher.busy.run(),
+            self._claimer.run(),
+            self._claimer.poll(),
+            self._claimer.listen(),
+            self._leases.renew(),
+            self._leases.watch(),
+            self._start_trouble.run(),
+        ]
+        if self._thread_limit is not None:
+            loops.append(self._thread_limit.run())
+        return loops
+
+    @property
+    def in_flight(self) -> InFlight:
+        """How many orders are worked on here, and how many may be."""
+        return self._capacity.in_flight
+
+    @property
+    def can_start(self) -> bool:
+        """Whether attempts can be started here, as far as is known."""
+        return not self._start_trouble.exhausted
+
+    # Orders that are born claimed
+
+    def offer(self, orders: int) -> ClaimTerms | None:
+        """Promise slots to orders that are about to be placed; None: there are none to give.
+
+        While older orders wait, the slots of a whole claim are kept for them. Keeping all of them would keep every
+        order waiting under a load without a pause: those that are placed meanwhile are the next to wait.
+        Every offer is followed by `accept` or `withdraw`.
+        """
+        kept = self._surroundings.options.batch_orders if self._claimer.backlog else 0
+        slots = min(orders, self._attempts.free - kept)
+        if slots <= 0 or self._claimer.stopped:
+            return None
+        self._attempts.promise(slots)
+        return self._claimer.terms(slots)
+
+    def accept(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
+        """Start the orders that were born claimed on `terms`, which were asked for at `asked`."""
+        self._attempts.redeem(terms.limit)
+        self._start(orders, asked)
+        self._claimer.slot_freed()
+
+    def withdraw(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
+        """Take an offer back: the placing failed, or its outcome is `unknown` and may hold orders all the same."""
+        if unknown:
+            self._claimer.unanswered(terms, asked)
+        else:
+            self._attempts.redeem(terms.limit)
+            self._claimer.slot_freed()
+
+    def note_backlog(self) -> None:
+        """Remember that orders wait in the repository."""
+        self._claimer.note_backlog()
+
+    def cancel_requested(self, order: Order) -> None:
+        """Stop the processor of `order` at once, if it runs here."""
+        attempt = self._attempts.find(order.order_id, order.token)
+        if attempt is not None:
+            attempt.stop(StopReason.CANCEL_REQUESTED, self._surroundings.clock.monotonic())
+
+    # Draining
+
+    def stop_claiming(self) -> None:
+        """Take no new order from now on."""
+        self._claimer.stop()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Let running work end within its grace time, then stop it and release what is left at once (P9)."""
+        if not await self._within(grace_seconds, self._attempts.none()):
+            await self._stop_what_is_left()
+        # A processor that was given up may end before what was reported for it is heard.
+        await self._within(self._surroundings.options.request_seconds, self._reporter.batcher.idle())
+
+    async def _stop_what_is_left(self) -> None:
+        """Stop every attempt, and give up those that do not stop in time."""
+        self._grace_is_over = True
+        now = self._surroundings.clock.monotonic()
+        for attempt in self._attempts:
+            attempt.stop(StopReason.DRAINING, now)
+        longest = min(self._surroundings.options.stop_seconds, LONGEST_STOP_AT_DRAIN)
+        if not await self._within(longest, self._attempts.none()):
+            for attempt in self._attempts:
+                if attempt.processing and not attempt.given_up:
+                    self._give_up(attempt)
+
+    def cancel_attempts(self) -> None:
+        """Cancel every attempt that is still here; none of them reports any more."""
+        self._has_let_go = True
+        for attempt in self._attempts:
+            if attempt.task is not None:
+                attempt.task.cancel()
+
+    async def let_go(self) -> None:
+        """Cancel what is still here once more: the engine ends now.
+
+        A task that heeds its cancellation ends in the next turns of the loop; for others nothing can be done.
+        """
+        self.cancel_attempts()
+        for _ in range(TURNS_TO_END):
+            await self._surroundings.clock.sleep(0)
+        self._threads.close()
+
+    async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
+        return await ended_within(self._surroundings.clock, seconds, awaitable)
+
+    # Attempts
+
+    def _start_claimed(self, claimed: Claimed, asked: float) -> None:
+        for order in claimed.ended:
+            self._waiters.look_at(order.order_id)
+            if order.status is Status.FAILED:
+                self._surroundings.observer.observe(AttemptsVanished(order))
+        self._start(claimed.orders, asked)
+
+    def _start(self, orders: Iterable[Order], asked: float) -> None:
+        """Start an attempt on each order; their leases count from when they were asked for."""
+        now = self._surroundings.clock.monotonic()
+        lease_until = asked + self._surroundings.options.lease_seconds
+        begun = self._attempts.begin(orders, now, lease_until)
+        if reason := self._too_late(lease_until, now):
+            for attempt in begun:
+                attempt.stop(reason, now)
+        self._starter.start(begun)
+
+    def _too_late(self, lease_until: float, now: float) -> StopReason | None:
+        """Return why a claim was answered so late that its orders are released, and no processor sees them."""
+        if self._grace_is_over:
+            return StopReason.DRAINING
+        return StopReason.LEASE_ENDS if self._leases.ends_soon(lease_until, now) else None
+
+    async def _run(self, attempt: Attempt) -> None:
+        """Run the processor to its end. Whatever it raises is the attempt's outcome."""
+        error: BaseException | None = None
+        try:
+            if not self._starter.may_begin():
+                attempt.started = await self._starter.turn()
+            attempt.begun = True
+            if attempt.stop_reason is None:
+                result = await self._processor(attempt.order)
+                if result is not None:
+                    await finish(result)
+            else:
+                error = asyncio.CancelledError()
+        except BaseException as raised:
+            if self._has_let_go or attempt.is_being_closed:
+                # Nobody is there to report to, and the cancellation is not ours to judge.
+                self._leave([attempt])
+                raise
+            error = raised
+        attempt.processing = False
+        command = None if attempt.given_up else self._report(attempt, error)
+        if command is not None and command.reason is not None:
+            self._observe_failure(attempt, command, error)
+        # Its traceback leads back to this frame: otherwise only the garbage collector would find the two.
+        del error
+        if command is None:
+            self._leave([attempt])
+        else:
+            self._reporter.report(attempt, command)
+
+    def _not_started(self, attempt: Attempt, error: Exception) -> None:
+        """Release an attempt for which there can be no task."""
+        attempt.processing = False
+        message = f"No task can be started for a processor: {failure_reason(error)}."
+        self._reporter.report(attempt, self._report(attempt, AttemptNotStarted(message)))
+
+    def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
+        """Free the slots, unless a processor that was given up still runs in one, and tell who waits for the orders."""
+        self._leave([report.attempt for report in reports if not report.attempt.given_up])
+        for report, applied in zip(reports, answers, strict=True):
+            command = report.command
+            order = applied.order if applied is not None else None
+            if order is None or order.status.ended:
+                self._waiters.look_at(command.order_id)
+            if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
+                self._doorbell.ring([command.order_id])
+
+    def _leave(self, attempts: Sequence[Attempt]) -> None:
+        self._attempts.leave(attempts)
+        if any(attempt.order.vanished for attempt in attempts):
+            # A suspect that goes makes room for another, which a claim may have left alone.
+            self._claimer.note_backlog()
+        self._claimer.slot_freed()
+
+    def _report(self, attempt: Attempt, error: BaseException | None) -> Command:
+        """Return what to say of an attempt whose processor returned (no error) or raised."""
+        order = attempt.order
+        if error is None:
+            return Command(order.order_id, Action.COMPLETE, token=order.token)
+        if isinstance(error, AttemptNotStarted):
+            self._start_trouble.note(error)
+            return Command(order.order_id, Action.RELEASE, token=order.token)
+        if attempt.stop_reason is None:
+            return self._policy.after_failure(order, error, self._surroundings.random)
+        return self._report_on_stopped(attempt)
+
+    def _report_on_stopped(self, attempt: Attempt) -> Command:
+        """Return what to say of an attempt that we stopped: only running out of time is a failure of its own."""
+        order = attempt.order
+        if attempt.stop_reason is StopReason.TIME_IS_UP:
+            limit = self._surroundings.options.attempt_seconds
+            overdue = TimeoutError(f"the attempt took longer than {limit:g} s")
+            return self._policy.after_failure(order, overdue, self._surroundings.random)
+        return Command(order.order_id, Action.RELEASE, token=order.token)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """Report for an attempt whose processor does not stop. It keeps its slot until it ends."""
+        attempt.given_up = True
+        order = attempt.order
+        self._surroundings.observer.observe(ProcessorStuck(order.order_id, order.token))
+        command = self._report_on_stopped(attempt)
+        if command.reason is not None:
+            self._observe_failure(attempt, command, None)
+        self._reporter.report(attempt, command)
+
+    def _observe_failure(self, attempt: Attempt, command: Command, error: BaseException | None) -> None:
+        seconds = self._surroundings.clock.monotonic() - attempt.started
+        self._surroundings.observer.observe(AttemptFailed(attempt.order, command, error, seconds))

@@ -1,0 +1,1 @@
+"""The model: what a repository should be after any sequence of calls, and the state machine that compares."""

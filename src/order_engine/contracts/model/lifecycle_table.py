@@ -1,0 +1,141 @@
+"""State x action, said a second time: literally, and without the domain's table or its functions.
+
+So the kit holds an adapter, and the domain itself, to what was specified rather than to what was programmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from order_engine.contracts.model.situations import Situation
+from order_engine.domain.events import EventType
+from order_engine.domain.order import Standing
+
+
+class Deed(Enum):
+    """The rows of the table. Workers' deeds are done under the order's last token."""
+
+    ADD_SAME = "add (same content)"
+    ADD_OTHER = "add (other content)"
+    CLAIM = "claim"
+    RENEW = "renew"
+    COMPLETE = "complete"
+    RETRY = "retry"
+    FAIL = "fail"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    REDRIVE = "redrive"
+
+
+WORKERS_DEEDS = (Deed.RENEW, Deed.COMPLETE, Deed.RETRY, Deed.FAIL, Deed.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One cell: what is answered, where the order stands after it, the event, and what is counted up or down.
+
+    Without an event nothing changes, a renewal's lease aside.
+    """
+
+    answer: str
+    becomes: Standing | None = None
+    event: EventType | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    begins_a_round: bool = False
+
+
+_S = Situation
+_PENDING = (_S.PENDING, _S.REDRIVEN)
+_RUNNING = (_S.HELD, _S.OVERDUE, _S.OVERDUE_SPENT)
+_RUNNING_MARKED = (_S.MARKED, _S.OVERDUE_MARKED)
+_WAITING = (_S.RETRYING, _S.RETRY_DUE, _S.RELEASED)
+_FAILED = (_S.FAILED, _S.VANISHED)
+_COMPLETED = (_S.COMPLETED, _S.COMPLETED_MARKED)
+_CANCELLED = (_S.CANCELLED, _S.STOPPED)
+
+LOST = Outcome("lost")
+_APPLIED_BEFORE = Outcome("applied")
+_PASSED_OVER = Outcome("passed over")
+_REFUSED = Outcome("illegal")
+_CLAIMED = Outcome("claimed", Standing.HELD, EventType.CLAIMED, {"token": 1, "attempts": 1})
+_TAKEN_OVER = Outcome("claimed", Standing.HELD, EventType.CLAIMED, {"token": 1, "attempts": 1, "vanished": 1})
+_GIVEN_UP = Outcome("ended", Standing.FAILED, EventType.FAILED, {"vanished": 1})
+_CALLED_OFF = Outcome("ended", Standing.CANCELLED, EventType.CANCELLED, {"vanished": 1})
+_COMPLETES = Outcome("applied", Standing.COMPLETED, EventType.COMPLETED)
+_RETRIES = Outcome("applied", Standing.WAITING, EventType.RETRIED, {"failures": 1})
+_FAILS = Outcome("applied", Standing.FAILED, EventType.FAILED, {"failures": 1})
+_RELEASES = Outcome("applied", Standing.WAITING, EventType.RELEASED, {"attempts": -1})
+_CANCELS = Outcome("applied", Standing.CANCELLED, EventType.CANCELLED)
+_MARKS = Outcome("applied", Standing.HELD, EventType.CANCEL_REQUESTED)
+_REDRIVES = Outcome("applied", Standing.PENDING, EventType.REDRIVEN, {"round": 1}, begins_a_round=True)
+
+
+def _row(*groups: tuple[tuple[Situation, ...], Outcome]) -> Mapping[Situation, Outcome]:
+    return {situation: outcome for situations, outcome in groups for situation in situations}
+
+
+TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
+    Deed.ADD_SAME: _row((tuple(Situation), Outcome("replayed"))),
+    Deed.ADD_OTHER: _row((tuple(Situation), Outcome("conflict"))),
+    Deed.CLAIM: _row(
+        (_PENDING, _CLAIMED),
+        ((_S.HELD, _S.MARKED), _PASSED_OVER),
+        ((_S.OVERDUE,), _TAKEN_OVER),
+        ((_S.OVERDUE_MARKED,), _CALLED_OFF),
+        ((_S.OVERDUE_SPENT,), _GIVEN_UP),
+        ((_S.RETRYING,), _PASSED_OVER),
+        ((_S.RETRY_DUE, _S.RELEASED), _CLAIMED),
+        ((*_FAILED, *_COMPLETED, *_CANCELLED), _PASSED_OVER),
+    ),
+    Deed.RENEW: _row(
+        (_PENDING, LOST),
+        (_RUNNING, Outcome("held")),
+        (_RUNNING_MARKED, Outcome("cancel requested")),
+        ((*_WAITING, *_FAILED, *_COMPLETED, *_CANCELLED), LOST),
+    ),
+    Deed.COMPLETE: _row(
+        (_PENDING, LOST),
+        ((*_RUNNING, *_RUNNING_MARKED), _COMPLETES),
+        ((*_WAITING, *_FAILED), LOST),
+        (_COMPLETED, _APPLIED_BEFORE),
+        (_CANCELLED, LOST),
+    ),
+    Deed.RETRY: _row(
+        (_PENDING, LOST),
+        (_RUNNING, _RETRIES),
+        (_RUNNING_MARKED, _CANCELS),
+        (_WAITING, _APPLIED_BEFORE),
+        ((*_FAILED, *_COMPLETED, *_CANCELLED), LOST),
+    ),
+    Deed.FAIL: _row(
+        (_PENDING, LOST),
+        (_RUNNING, _FAILS),
+        (_RUNNING_MARKED, _CANCELS),
+        (_WAITING, LOST),
+        (_FAILED, _APPLIED_BEFORE),
+        ((*_COMPLETED, *_CANCELLED), LOST),
+    ),
+    Deed.RELEASE: _row(
+        (_PENDING, LOST),
+        (_RUNNING, _RELEASES),
+        (_RUNNING_MARKED, _CANCELS),
+        (_WAITING, _APPLIED_BEFORE),
+        ((*_FAILED, *_COMPLETED, *_CANCELLED), LOST),
+    ),
+    Deed.CANCEL: _row(
+        (_PENDING, _CANCELS),
+        (_RUNNING, _MARKS),
+        (_RUNNING_MARKED, Outcome("applied")),
+        (_WAITING, _CANCELS),
+        ((*_FAILED, *_COMPLETED), _REFUSED),
+        (_CANCELLED, Outcome("applied")),
+    ),
+    Deed.REDRIVE: _row(
+        ((*_PENDING, *_RUNNING, *_RUNNING_MARKED, *_WAITING), _REFUSED),
+        (_FAILED, _REDRIVES),
+        ((*_COMPLETED, *_CANCELLED), _REFUSED),
+    ),
+}
+"""The table. Every deed has a cell for every situation."""

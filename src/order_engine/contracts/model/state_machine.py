@@ -1,0 +1,288 @@
+"""The state machine: hypothesis invents what happens to a repository, and the model says what should come of it.
+
+Each step is one call. After each, everything that the repository tells is compared with the model, and held to the
+promises P2 to P5 and P8 and to the lifecycle table whatever the model says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from typing import Any, Final, TypeVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from order_engine.contracts import samples
+from order_engine.contracts.expectations import ContractBroken, expect, expect_equal, expect_same_items
+from order_engine.contracts.harness import RepositoryHarness
+from order_engine.contracts.model import inputs
+from order_engine.contracts.model.laws import StreamReader, check_history, check_replay
+from order_engine.contracts.model.model import Model, expected_answer
+from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.events import Event
+from order_engine.domain.metrics import Statistics, fold_statistics
+from order_engine.domain.order import Status
+from order_engine.ports.repository import Added, Cursor, OrderQuery
+
+STATEFUL_SETTINGS: Final = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    # The same steps in every run, so that a change is never blamed for another day's luck.
+    derandomize=True,
+    # Without the explanations of hypothesis, which take minutes here and say less than the steps do.
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    # A database may be slow to open, and rules whose arguments collide are the point.
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
+)
+
+Result = TypeVar("Result")
+
+
+def drive(open_repository: Callable[[], AbstractAsyncContextManager[RepositoryHarness]], how: settings) -> None:
+    """Run the machine on fresh repositories, one for each example."""
+    run_state_machine_as_test(lambda: RepositoryMachine(open_repository), settings=how)  # type: ignore[arg-type]
+
+
+class RepositoryMachine(RuleBasedStateMachine):
+    """One repository and its model, taken through the same steps."""
+
+    def __init__(self, open_repository: Callable[[], AbstractAsyncContextManager[RepositoryHarness]]) -> None:
+        """Open the repository within an event loop of its own, which lives until the teardown."""
+        super().__init__()
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._harness = self._run(self._stack.enter_async_context(open_repository()))
+        self._repository = self._harness.repository
+        self._reader = StreamReader()
+        self._cursor: Cursor | None = None
+        self._claims: list[ClaimTerms] = []
+        self._commands: Sequence[Command] = ()
+        self._checked: dict[str, int] = {}
+        self._serial = count(1)
+
+    def teardown(self) -> None:
+        """Close the repository and the event loop."""
+        try:
+            self._run(self._stack.aclose())
+        finally:
+            self._runner.close()
+
+    @initialize(
+        contents=st.lists(st.sampled_from(sorted(inputs.CONTENTS)), min_size=1, max_size=len(inputs.ORDER_IDS)),
+        pause=st.sampled_from((0.0, 1.0)),
+    )
+    def place_the_first_orders(self, contents: list[str], pause: float) -> None:
+        """Place some orders, the first of which tells the repository's time."""
+        for name, content in zip(inputs.ORDER_IDS, contents, strict=False):
+            placement = inputs.Wish(name, content).placement(name)
+            answers = self._run(self._repository.add([placement]))
+            expect_equal(len(answers), 1, "the number of answers to placing one order")
+            added = answers[0]
+            if not hasattr(self, "_model"):
+                self._model = Model(_time_of(added))
+            expect_equal(added, self._model.add([placement], None)[0], f"the answer to placing {name!r}")
+            self._turn(pause)
+
+    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=4))
+    def add(self, wishes: list[inputs.Wish]) -> None:
+        """Place a batch: new orders, replays, conflicts and keys of all kinds."""
+        self._add(wishes, None)
+
+    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=3), limit=inputs.limits, lease=inputs.leases)
+    def add_born_claimed(self, wishes: list[inputs.Wish], limit: int, lease: float) -> None:
+        """Place a batch, the first of which are born claimed."""
+        self._add(wishes, self._terms(inputs.Claiming(limit=limit, lease=lease)))
+
+    @rule(claiming=inputs.claimings)
+    def claim(self, claiming: inputs.Claiming) -> None:
+        """Claim under a new claim id, as any worker might."""
+        self._claim(self._terms(claiming))
+
+    @rule(claiming=inputs.claimings, seconds=inputs.forwards)
+    def claim_and_vanish(self, claiming: inputs.Claiming, seconds: float) -> None:
+        """Claim, and be heard of no more while time passes."""
+        self._claim(self._terms(claiming))
+        self._turn(seconds)
+
+    @rule(works=st.lists(inputs.works, min_size=1, max_size=4))
+    def work(self, works: list[inputs.Work]) -> None:
+        """Claim an order by its name and report on it, perhaps with a client's action in between and after it."""
+        for each in works:
+            self._claim(self._terms(inputs.Claiming(named=(each.name,))))
+            if each.cancelled:
+                self._apply([inputs.Ask(Action.CANCEL, each.name).command(self._model)])
+            self._turn(each.seconds)
+            self._apply([inputs.Report(each.action, each.name, delay=each.delay).command(self._model)])
+            if each.afterwards is not None:
+                self._apply([inputs.Ask(each.afterwards, each.name).command(self._model)])
+
+    @precondition(lambda self: self._claims)
+    @rule(back=st.integers(min_value=0, max_value=2))
+    def claim_again(self, back: int) -> None:
+        """Ask one of the last claims again, as after a lost answer."""
+        self._claim(self._claims[-1 - min(back, len(self._claims) - 1)])
+
+    @rule(holdings=st.lists(inputs.holdings, min_size=1, max_size=3), seconds=inputs.leases)
+    def renew(self, holdings: list[inputs.Holding], seconds: float) -> None:
+        """Renew leases that are held, and some that are not."""
+        leases = [holding.lease(self._model) for holding in holdings]
+        answers = self._run(self._repository.renew(leases, seconds))
+        expect_same_items(answers, self._model.renew(leases, seconds), f"the answers to renewing {leases}")
+
+    @rule(report=inputs.reports)
+    def report(self, report: inputs.Report) -> None:
+        """Report on an attempt, mostly the present one."""
+        self._apply([report.command(self._model)])
+
+    @rule(ask=inputs.asks)
+    def ask(self, ask: inputs.Ask) -> None:
+        """Cancel or redrive."""
+        self._apply([ask.command(self._model)])
+
+    @rule(batch=st.lists(inputs.reports | inputs.asks, min_size=2, max_size=5))
+    def apply_batch(self, batch: list[inputs.Report | inputs.Ask]) -> None:
+        """Apply a batch of mixed commands, their tokens and versions being those before the batch."""
+        self._apply([each.command(self._model) for each in batch])
+
+    @rule()
+    def apply_again(self) -> None:
+        """Make the last call of `apply` again, as after a lost answer."""
+        self._apply(self._commands)
+
+    @rule(seconds=inputs.forwards)
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._turn(seconds)
+
+    @rule(seconds=inputs.backwards)
+    def set_back(self, seconds: float) -> None:
+        """Set the repository's clock back."""
+        self._turn(-seconds)
+
+    @rule(
+        limit=st.integers(min_value=1, max_value=4),
+        status=st.none() | st.sampled_from(Status),
+        user_id=st.sampled_from((None, None, "user-1", "user-2")),
+    )
+    def list_all(self, limit: int, status: Status | None, user_id: str | None) -> None:
+        """Go through the pages of a list."""
+        newest_first = sorted(self._model.orders.values(), key=lambda order: (order.created_at, order.order_id))[::-1]
+        expected = [
+            order for order in newest_first if status in {None, order.status} and user_id in {None, order.user_id}
+        ]
+        query: OrderQuery | None = OrderQuery(limit=limit, status=status, user_id=user_id)
+        while query is not None:
+            page = self._run(self._repository.list(query))
+            expect_same_items(page.orders, expected[:limit], f"the page for {query}")
+            expected = expected[limit:]
+            expect_equal(page.next is None, not expected, f"whether the page for {query} is the last")
+            query = None if page.next is None else replace(query, after=page.next)
+
+    @rule(after=st.integers(min_value=0, max_value=8), limit=st.integers(min_value=1, max_value=4), name=inputs.any_ids)
+    def page_of_history(self, after: int, limit: int, name: str) -> None:
+        """Read a part of a history."""
+        page = self._run(self._repository.history(name, after, limit))
+        expected = self._model.histories.get(name, [])[after : after + limit]
+        expect_same_items(page, expected, f"the history of {name!r} after version {after}, {limit} events at most")
+
+    @invariant()
+    def compare(self) -> None:
+        """Compare everything that the repository tells with the model."""
+        self._compare_orders()
+        self._compare_histories()
+        self._compare_stream()
+        self._compare_counts()
+
+    def _compare_orders(self) -> None:
+        """Every order equals the model's in every field, and no other exists."""
+        asked = [*self._model.orders, *inputs.ORDER_IDS, *inputs.MORE_IDS, inputs.UNKNOWN_ID]
+        stored = self._run(self._repository.get(asked))
+        expect_equal(sorted(stored), sorted(self._model.orders), "the ids of the orders that exist")
+        expect_equal(dict(stored), self._model.orders, "the orders, compared with the model's")
+
+    def _compare_histories(self) -> None:
+        """Every history equals the model's, keeps the laws (P2, P3) and replays to its order."""
+        for name, history in self._run(self._histories()).items():
+            if len(history) != self._checked.get(name):
+                check_history(history)
+                check_replay(self._model.placements[name], history, self._model.orders[name])
+            expect_equal(history, self._model.histories[name], f"the history of {name!r}, compared with the model's")
+            self._checked[name] = len(history)
+
+    def _compare_stream(self) -> None:
+        """Whoever follows the cursors has every event once, each order's in version order (P5)."""
+        self._run(self._follow())
+        expect_equal(dict(self._reader.histories()), self._model.histories, "what the stream told of each order")
+
+    def _compare_counts(self) -> None:
+        """Compare the counts with the fold of the history (P8)."""
+        counted = self._run(self._repository.statistics())
+        folded = fold_statistics(event for history in self._model.histories.values() for event in history)
+        expect_equal(_plain(counted), _plain(folded), "the counts: orders, statuses, microseconds of processing")
+
+    async def _histories(self) -> Mapping[str, list[Event]]:
+        read = self._repository.history
+        return {name: list(await read(name, 0, samples.WHOLE_HISTORY)) for name in self._model.histories}
+
+    async def _follow(self) -> None:
+        while True:
+            page = await self._repository.events(self._cursor, 3)
+            self._reader.read(page.events)
+            self._cursor = page.next
+            if not page.events:
+                return
+
+    def _add(self, wishes: Sequence[inputs.Wish], hold: ClaimTerms | None) -> None:
+        placements = [wish.placement(f"made-{next(self._serial)}") for wish in wishes]
+        answers = self._run(self._repository.add(placements, hold))
+        expect_same_items(answers, self._model.add(placements, hold), f"the answers to adding {wishes}")
+
+    def _claim(self, terms: ClaimTerms) -> None:
+        self._model.claim(terms, self._run(self._repository.claim(terms)))
+
+    def _apply(self, commands: Sequence[Command]) -> None:
+        self._commands = commands
+        answers = self._run(self._repository.apply(commands))
+        expected = self._model.apply(commands)
+        expect(len(answers) == len(commands), f"there are {len(commands)} answers to as many commands: {answers}")
+        for command, answered, right in zip(commands, answers, expected, strict=True):
+            expect_equal(answered, expected_answer(right, command, answered), f"the answer to {command}")
+
+    def _turn(self, seconds: float) -> None:
+        self._run(self._harness.advance(seconds))
+        self._model.advance(seconds)
+
+    def _terms(self, claiming: inputs.Claiming) -> ClaimTerms:
+        terms = claiming.terms(f"claim-{next(self._serial)}")
+        self._claims.append(terms)
+        return terms
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        # Not `Runner.run`, which sets up the handling of signals each time: that took half of the machine's time.
+        return self._runner.get_loop().run_until_complete(work)
+
+
+def _time_of(added: Added) -> datetime:
+    """Return when the first order of a repository was placed, which is its present time."""
+    if added.order is None:
+        message = f"the first order of an empty repository is added; the answer was {added}"
+        raise ContractBroken(message)
+    return added.order.created_at
+
+
+def _plain(statistics: Statistics) -> tuple[int, dict[Status, int], int]:
+    return statistics.total_orders, dict(statistics.status_counts), statistics.processing_microseconds

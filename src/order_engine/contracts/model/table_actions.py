@@ -1,0 +1,83 @@
+"""Doing the deeds of the table to an order: as commands, to a repository and to the domain alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from order_engine.contracts import samples
+from order_engine.contracts.model.lifecycle_table import Deed
+from order_engine.contracts.model.situations import MOST_DELIVERIES
+from order_engine.contracts.trial import Trial
+from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement, Renewal
+from order_engine.domain.decisions import Decision, Refusal, RefusalReason, decide
+from order_engine.domain.order import Order
+
+Request: TypeAlias = Placement | ClaimTerms | Renewal | Command
+
+_ACTIONS: Mapping[Deed, Action] = {
+    Deed.COMPLETE: Action.COMPLETE,
+    Deed.RETRY: Action.RETRY,
+    Deed.FAIL: Action.FAIL,
+    Deed.RELEASE: Action.RELEASE,
+    Deed.CANCEL: Action.CANCEL,
+    Deed.REDRIVE: Action.REDRIVE,
+}
+_REPORTS = {Action.COMPLETE, Action.RETRY, Action.FAIL, Action.RELEASE}
+
+
+def request(trial: Trial, deed: Deed, order: Order, token: int) -> Request:
+    """Return the command that does the deed to the order; `token` is what a worker acts under."""
+    if deed is Deed.CLAIM:
+        return trial.terms(order_ids=[order.order_id], max_deliveries=MOST_DELIVERIES)
+    if deed is Deed.RENEW:
+        return Renewal(Lease(order.order_id, token), 2 * samples.LEASE_SECONDS)
+    if deed in _ACTIONS:
+        action = _ACTIONS[deed]
+        under = token if action in _REPORTS else None
+        reason = None if action is Action.COMPLETE else "as the table says"
+        return Command(order.order_id, action, token=under, delay=samples.RETRY_DELAY, reason=reason)
+    if deed is Deed.ADD_OTHER:
+        return samples.placement(order.order_id, user_id="somebody-else")
+    return samples.placement(order.order_id)
+
+
+async def answer(trial: Trial, asked: Request) -> str:
+    """Ask the repository, and put its answer into the table's words."""
+    if isinstance(asked, Placement):
+        return (await trial.add(asked))[0].outcome
+    if isinstance(asked, Renewal):
+        return (await trial.repository.renew([asked.lease], asked.seconds))[0]
+    if isinstance(asked, ClaimTerms):
+        claimed = await trial.repository.claim(asked)
+        if claimed.orders:
+            return "claimed"
+        return "ended" if claimed.ended else "passed over"
+    refusal = (await trial.apply(asked))[0].refusal
+    return "applied" if refusal is None else refusal
+
+
+def decided(order: Order, asked: Request, now: datetime) -> tuple[str, Order]:
+    """Ask the domain, and put its answer into the table's words; also return the order after it."""
+    decision = decide(order, asked, now)
+    after = order if isinstance(decision, Refusal) else decision.order
+    if isinstance(asked, Placement):
+        return ("conflict" if isinstance(decision, Refusal) else "replayed"), after
+    if isinstance(asked, Renewal):
+        return _renewed(decision), after
+    if isinstance(asked, ClaimTerms):
+        return _claimed(decision), after
+    return (decision.reason if isinstance(decision, Refusal) else "applied"), after
+
+
+def _renewed(decision: Decision) -> str:
+    if isinstance(decision, Refusal):
+        return RefusalReason.LOST
+    return "cancel requested" if decision.order.cancel_requested else "held"
+
+
+def _claimed(decision: Decision) -> str:
+    if isinstance(decision, Refusal):
+        return "passed over"
+    return "ended" if decision.order.status.ended else "claimed"

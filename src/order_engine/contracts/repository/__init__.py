@@ -1,0 +1,1 @@
+"""The contract of a repository, one file per subject."""

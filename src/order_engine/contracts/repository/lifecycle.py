@@ -1,0 +1,126 @@
+"""Suite: every cell of the state x action table, against the literal table and against the domain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from order_engine.contracts.expectations import expect_equal
+from order_engine.contracts.model.laws import check_history
+from order_engine.contracts.model.lifecycle_table import LOST, TABLE, WORKERS_DEEDS, Deed, Outcome
+from order_engine.contracts.model.situations import Situation, arrange
+from order_engine.contracts.model.table_actions import answer, decided, request
+from order_engine.contracts.scenario import RepositorySuite, scenario
+from order_engine.contracts.trial import Trial
+from order_engine.domain.order import Order
+
+COUNTED = ("token", "attempts", "failures", "vanished", "round")
+STARTED_ANEW = ("attempts", "failures", "vanished")
+
+
+class RepositoryLifecycle(RepositorySuite):
+    """One test for each row of the table; each goes through all situations."""
+
+    @scenario
+    async def test_table_add_same_content(self, trial: Trial) -> None:
+        """Adding the same content again is a replay that changes nothing, wherever the order stands."""
+        await check_row(trial, Deed.ADD_SAME)
+
+    @scenario
+    async def test_table_add_other_content(self, trial: Trial) -> None:
+        """Adding other content under a taken id is a conflict that changes nothing, wherever the order stands."""
+        await check_row(trial, Deed.ADD_OTHER)
+
+    @scenario
+    async def test_table_claim(self, trial: Trial) -> None:
+        """A claim takes what is due, ends what nobody may take any more, and passes over the rest."""
+        await check_row(trial, Deed.CLAIM)
+
+    @scenario
+    async def test_table_renew(self, trial: Trial) -> None:
+        """A renewal holds as long as the token is current, answers a cancel request, and is lost otherwise."""
+        await check_row(trial, Deed.RENEW)
+
+    @scenario
+    async def test_table_complete(self, trial: Trial) -> None:
+        """Completing ends a held order, also one marked for cancelling; again it is applied, elsewhere lost."""
+        await check_row(trial, Deed.COMPLETE)
+
+    @scenario
+    async def test_table_retry(self, trial: Trial) -> None:
+        """A retry puts a held order off, and cancels a marked one; again it is applied, elsewhere lost."""
+        await check_row(trial, Deed.RETRY)
+
+    @scenario
+    async def test_table_fail(self, trial: Trial) -> None:
+        """A failure ends a held order as Failed, a marked one as Cancelled; again it is applied, elsewhere lost."""
+        await check_row(trial, Deed.FAIL)
+
+    @scenario
+    async def test_table_release(self, trial: Trial) -> None:
+        """A release gives a held order back, and cancels a marked one; again it is applied, elsewhere lost."""
+        await check_row(trial, Deed.RELEASE)
+
+    @scenario
+    async def test_table_cancel(self, trial: Trial) -> None:
+        """Cancelling ends what nobody runs, marks what somebody runs, and is refused where it ended otherwise."""
+        await check_row(trial, Deed.CANCEL)
+
+    @scenario
+    async def test_table_redrive(self, trial: Trial) -> None:
+        """A redrive begins a new round of a Failed order with new counts, and is refused for every other."""
+        await check_row(trial, Deed.REDRIVE)
+
+    @scenario
+    async def test_table_under_an_older_token(self, trial: Trial) -> None:
+        """What a superseded attempt reports or renews is lost and changes nothing, wherever the order stands (P2)."""
+        await check_foreign_token(trial, offset=-1)
+
+    @scenario
+    async def test_table_under_a_future_token(self, trial: Trial) -> None:
+        """A token that was not handed out yet opens nothing."""
+        await check_foreign_token(trial, offset=1)
+
+
+async def check_row(trial: Trial, deed: Deed) -> None:
+    """Do one deed to a new order in each situation and compare with the row of the table."""
+    for situation, outcome in TABLE[deed].items():
+        await _check_cell(trial, deed, situation, outcome)
+
+
+async def check_foreign_token(trial: Trial, offset: int) -> None:
+    """Do every worker's deed in each situation under a token that is not the order's last: all are lost."""
+    for deed in WORKERS_DEEDS:
+        for situation in Situation:
+            await _check_cell(trial, deed, situation, LOST, offset)
+
+
+async def _check_cell(trial: Trial, deed: Deed, situation: Situation, outcome: Outcome, offset: int = 0) -> None:
+    cell = f"{deed.value} of an order that is {situation.value}" + (f", token {offset:+}" if offset else "")
+    order_id = f"{deed.name}-{situation.name}-{offset}"
+    before = await arrange(trial, situation, order_id)
+    asked = request(trial, deed, before, before.token + offset)
+    expect_equal(await answer(trial, asked), outcome.answer, f"the answer to {cell}")
+    after = await trial.order(order_id)
+    domain_answer, domain_after = decided(before, asked, trial.now)
+    expect_equal(domain_answer, outcome.answer, f"the domain's answer to {cell}")
+    expect_equal(after, domain_after, f"the order after {cell}, compared with the domain's")
+    _check_change(before, after, outcome, cell)
+    history = await trial.history(order_id)
+    expect_equal(history[-1].version, after.version, f"the version of the last event after {cell}")
+    if outcome.event is not None:
+        expect_equal(history[-1].type, outcome.event, f"the event after {cell}")
+    check_history(history)
+
+
+def _check_change(before: Order, after: Order, outcome: Outcome, cell: str) -> None:
+    if outcome.becomes is None:
+        renewed = (
+            replace(before, lease_ends=after.lease_ends) if outcome.answer in {"held", "cancel requested"} else before
+        )
+        expect_equal(after, renewed, f"the order after {cell}, which changes nothing")
+        return
+    expect_equal(after.standing, outcome.becomes, f"where the order stands after {cell}")
+    expect_equal(after.version, before.version + 1, f"the version after {cell}")
+    for name in COUNTED:
+        begun = 0 if outcome.begins_a_round and name in STARTED_ANEW else getattr(before, name)
+        expect_equal(getattr(after, name), begun + outcome.counts.get(name, 0), f"the {name} after {cell}")

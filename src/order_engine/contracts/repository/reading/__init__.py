@@ -1,0 +1,1 @@
+"""Suites about reading: lists, histories, the event stream, metrics."""

@@ -1,0 +1,1 @@
+"""The content of an order: what a client may place, checked and kept exactly."""

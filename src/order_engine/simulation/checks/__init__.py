@@ -1,0 +1,1 @@
+"""The checks: whether what was seen keeps every promise."""

@@ -1,0 +1,128 @@
+"""The calm after the last fault: everything has to be at work again soon, and to end (P7)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from order_engine.domain.order import Order, Standing
+from order_engine.simulation.checks.duties import check_answers, check_reports, check_retries, check_runs
+from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.network.passages import drive
+from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.processes.instances import LONGEST_RESTART, Fleet
+from order_engine.simulation.world import World
+
+LOOKS_PER_POLL: Final = 2
+SLACK: Final = 0.25
+"""Seconds on top of every bound: the calls that are on their way, and the time between two looks."""
+LONGEST_PUT_OFF: Final = 2.0
+
+
+class Calm:
+    """Watches over the orders that have not ended when the last fault is over."""
+
+    def __init__(
+        self, world: World, fleet: Fleet, books: Books, natures: dict[str, Nature], *, is_limited: bool = True
+    ) -> None:
+        """Begin with the last fault. Unless `is_limited`, a processor may run for as long as its author likes."""
+        self._is_limited = is_limited or bool(world.plan.options.attempt_seconds)
+        self._world = world
+        self._fleet = fleet
+        self._books = books
+        options = world.plan.options
+        self._interval = options.poll_seconds / LOOKS_PER_POLL
+        self._soon = options.poll_seconds + self._interval + SLACK + 20 * world.plan.latency
+        self._longest_rest = self._soon + options.lease_seconds + _longest_step(world, natures)
+        self._claimable_since: dict[str, tuple[int, float]] = {}
+        self._last_change = 0.0
+        self._events = (0, 0)
+
+    async def watch(self) -> None:
+        """Return when every order has ended. What does not get on in time is a violation, and ends the watch too."""
+        world = self._world
+        while True:
+            self._books.check()
+            if not self._books.unfinished:
+                return
+            orders: list[Order] = list(drive(world.store.get(list(self._books.unfinished))).values())
+            self._check_progress(orders)
+            self._check_at_work(orders)
+            check_runs(world, self._fleet)
+            check_answers(world, self._fleet)
+            check_retries(world, orders)
+            check_reports(world, orders)
+            if world.record.violations:
+                return
+            await asyncio.sleep(self._interval)
+
+    async def see_everybody_ready(self) -> None:
+        """Return when every process says that it is ready again; that it takes too long is a violation (P7)."""
+        world = self._world
+        longest = self._soon + world.plan.options.lease_seconds + world.plan.options.request_seconds
+        while not world.record.violations:
+            waiting = [life for life in self._fleet.lives if not life.engine.ready]
+            if not waiting:
+                return
+            for life in waiting:
+                waits = world.loop.time() - max(life.began, world.last_fault)
+                if waits > longest and life.claimant.leaves_since > world.loop.time():
+                    world.record.violate("ready", f"{life.claimant.name} is not ready after {waits:.2f} s of calm")
+            await asyncio.sleep(self._interval)
+
+    def _check_progress(self, orders: list[Order]) -> None:
+        """Something has to happen to some order again and again, until all have ended."""
+        now = self._world.loop.time()
+        events = sum(order.version for order in orders), len(orders)
+        if events != self._events or self._somebody_works():
+            self._events, self._last_change = events, now
+        since = max(self._last_change, self._world.last_fault)
+        if now - since > self._longest_rest:
+            left = [order.order_id for order in orders if not order.status.ended]
+            what = f"nothing has happened for {now - since:.2f} s to {len(left)} orders that have not ended"
+            self._world.record.violate("P7", what, *left[:5])
+
+    def _somebody_works(self) -> bool:
+        """Whether a processor runs that nothing ends but itself."""
+        return not self._is_limited and any(life.witness.running for life in self._fleet.lives)
+
+    def _check_at_work(self, orders: list[Order]) -> None:
+        """With a free slot, every order that is no suspect is worked on within lease + poll after the last fault."""
+        now = self._world.loop.time()
+        for life in self._fleet.lives:
+            if not life.witness.has_free_slot:
+                life.claimant.last_progress = now
+        idle_since = min((life.claimant.last_progress for life in self._fleet.lives), default=now)
+        for order in orders:
+            since = self._waits_since(order, now)
+            if since is None:
+                continue
+            latest = max(since, idle_since, self._world.last_fault + self._world.plan.options.lease_seconds)
+            if now - latest > self._soon:
+                what = f"{order.order_id} has been waiting for {now - since:.2f} s although a slot is free"
+                self._world.record.violate("P7", what, order.order_id)
+
+    def _waits_since(self, order: Order, now: float) -> float | None:
+        """Return since when a healthy order may be claimed by anybody; None for one that may not, or is a suspect."""
+        if order.status.ended or order.vanished or not self._may_be_claimed(order):
+            return None
+        version, since = self._claimable_since.get(order.order_id, (0, now))
+        if version != order.version:
+            since = now
+            self._claimable_since[order.order_id] = (order.version, now)
+        return since
+
+    def _may_be_claimed(self, order: Order) -> bool:
+        # A holder whose lease ended makes a suspect of its order: others have no duty to be quick about it.
+        if order.standing is Standing.HELD:
+            return False
+        return order.due is None or self._world.retries.is_due(order)
+
+
+def _longest_step(world: World, natures: dict[str, Nature]) -> float:
+    """Return how long an order may go without an event: its longest run or its longest wait for the next one."""
+    options = world.plan.options
+    longest_run = max(max(nature.seconds, nature.fault_seconds) for nature in natures.values())
+    if options.attempt_seconds:
+        longest_run = max(longest_run, options.attempt_seconds) + options.stop_seconds
+    return longest_run + max(options.backoff_cap_seconds, LONGEST_PUT_OFF) + LONGEST_RESTART + options.request_seconds

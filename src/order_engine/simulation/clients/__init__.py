@@ -1,0 +1,1 @@
+"""Clients and operators of the simulated service."""

@@ -1,0 +1,146 @@
+"""A client: somebody with one order, who places it until it is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Final, Protocol
+
+from order_engine.application.engine import OrderEngine
+from order_engine.application.placer import Placed
+from order_engine.domain.content.validation import validate
+from order_engine.domain.errors import NotRunning, OrderConflict, OutcomeUnknown, Overloaded, Unavailable
+from order_engine.domain.order import NewOrder, Order
+from order_engine.domain.placement import same_content
+from order_engine.simulation.faults.kinds import Fault
+from order_engine.simulation.orders import key_of
+from order_engine.simulation.processes.instance_run import Disconnected
+from order_engine.simulation.world import World
+
+NOTHING_STORED: Final = (Overloaded, NotRunning, Unavailable)
+"""Errors that promise that the placing took no effect."""
+DOUBTFUL: Final = (OutcomeUnknown, Disconnected)
+"""Errors after which it may have taken effect."""
+PART_WITH_KEY: Final = 0.1
+PART_THAT_GIVES_UP: Final = 0.03
+BATCHES_UNDER_WAY: Final = 2
+STEPS_OF_PAUSE: Final = 4
+"""In steps, so that clients come back together, as they do after an outage."""
+LONGEST_PAUSE: Final = 8.0
+"""Between two tries, in quarters of a lease."""
+
+
+class Crowd(Protocol):
+    """All clients, as one of them sees them."""
+
+    world: World
+    random: Random
+    waiting: dict[OrderEngine, int]
+
+    async def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], order_id: str, seconds: float = 0.0) -> Any:  # noqa: ANN401 - whatever it is
+        """Make a call in some process; return its answer or its error."""
+
+    def to_the_end(self, make: Callable[[OrderEngine], Awaitable[Order]]) -> Callable[[OrderEngine], Awaitable[Order]]:
+        """Return a call that reads, cancels or redrives: no process may refuse it before it has drained (P9)."""
+        ...
+
+    def strikes(self, fault: Fault, times: int = 1) -> bool:
+        """Whether `fault` happens now."""
+        ...
+
+
+class Client:
+    """Somebody with one order."""
+
+    def __init__(self, crowd: Crowd, order: NewOrder) -> None:
+        """Be about to place `order`."""
+        self.crowd = crowd
+        self.world = crowd.world
+        self.random = crowd.random
+        self.order = order
+        self.order_id = order.order_id or ""
+        self.told = self.world.record.of(self.order_id)
+        self.key = key_of(self.order_id) if self.random.random() < PART_WITH_KEY else None
+        self._placement = validate(order, "")
+        self._sleep = self.world.clock.sleep
+
+    async def place(self) -> bool:
+        """Place the order until it is acknowledged; return whether it is: some give up, some are too late."""
+        growth = 1.0
+        told = self.told
+        while True:
+            self._try()
+            version_before = told.version
+            outcome = await self.outcome(self._place)
+            if self._take(outcome, version_before):
+                return True
+            if isinstance(outcome, OrderConflict):
+                return False
+            if not self.world.calm and self.random.random() < PART_THAT_GIVES_UP:
+                return False
+            await self.pause(growth := min(growth * 2, LONGEST_PAUSE))
+
+    def answered(self, outcome: Placed | Exception) -> bool:
+        """Take the outcome of a placing that was made for this client; return whether it was acknowledged."""
+        self._try()
+        return self._take(outcome, 0)
+
+    def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], seconds: float = 0.0) -> Awaitable[Any]:
+        """Make a call in some process; return its answer or its error."""
+        return self.crowd.outcome(make, self.order_id, seconds)
+
+    async def pause(self, leases: float = 1.0) -> None:
+        """Do something else for up to a quarter of so many leases."""
+        steps = 1 + int(self.random.random() * STEPS_OF_PAUSE)
+        await self._sleep(leases / 4 * self.world.plan.options.lease_seconds * steps / STEPS_OF_PAUSE)
+
+    def violate(self, promise: str, what: str) -> None:
+        """Note that a promise about this order was broken."""
+        self.world.record.violate(promise, what, self.order_id)
+
+    async def _place(self, engine: OrderEngine) -> Placed:
+        """Place the order in one process; see that not more are waiting there than may (P6)."""
+        waiting = self.crowd.waiting[engine] = self.crowd.waiting.get(engine, 0) + 1
+        try:
+            options = engine.options
+            locked = max(1, options.max_waiting // 10) + options.batch_orders
+            if waiting > options.max_waiting + (BATCHES_UNDER_WAY * options.batch_orders) + locked + 1:
+                self.violate("P6", f"{waiting} placings wait in one process, {options.max_waiting} being its limit")
+            return await engine.place(self.order, idempotency_key=self.key)
+        finally:
+            self.crowd.waiting[engine] -= 1
+
+    def _try(self) -> None:
+        self.told.placements.append(self._placement)
+
+    def _take(self, outcome: Placed | BaseException, version_before: int) -> bool:
+        """Note what a placing was answered."""
+        if isinstance(outcome, Placed):
+            self._acknowledged(outcome, version_before)
+            return True
+        if isinstance(outcome, DOUBTFUL):
+            self.told.unknown = True
+        elif isinstance(outcome, OrderConflict) and self._is_contested:
+            self.told.refused += (self._placement,)
+        elif not isinstance(outcome, NOTHING_STORED):
+            self.violate("P4", f"placing {self.order_id} raised {outcome!r}")
+        elif isinstance(outcome, Overloaded):
+            self.world.struck(Fault.OVERLOAD, self.order_id, "is told that too much waits", self.order_id)
+        return False
+
+    def _acknowledged(self, placed: Placed, version_before: int) -> None:
+        told, placement = self.told, self._placement
+        if not same_content(placed.order, placement):
+            self.violate("P4", f"{self.order_id} was acknowledged with other content")
+        if told.acknowledged is not None and not same_content(placed.order, told.acknowledged):
+            self.violate("P4", f"{self.order_id} was acknowledged with two contents")
+        told.acknowledged = placement
+        told.fresh_answers += not placed.replayed
+        if told.fresh_answers > 1:
+            self.violate("P4", f"{self.order_id} was placed twice, each time as if for the first time")
+        self.world.record.answered(placed.order, version_before, self.world.loop.time())
+
+    @property
+    def _is_contested(self) -> bool:
+        """Whether somebody tried to place other content under the same id."""
+        return any(other != self._placement for other in self.told.placements)

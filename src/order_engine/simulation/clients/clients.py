@@ -1,0 +1,125 @@
+"""The clients: they come in bursts, some twice at once, and some ask for more than an acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, TypeVar
+
+from order_engine.application.engine import OrderEngine
+from order_engine.domain.errors import NotRunning
+from order_engine.domain.order import NewOrder
+from order_engine.simulation.clients.client import Client
+from order_engine.simulation.clients.wishes import follow_up
+from order_engine.simulation.faults.kinds import Fault
+from order_engine.simulation.orders import contradiction
+from order_engine.simulation.processes.instance_run import Disconnected, without_frames
+from order_engine.simulation.processes.instances import Fleet
+from order_engine.simulation.world import World
+
+Answer = TypeVar("Answer")
+
+TURNS_OF_BATCH: Final = 20
+"""Ways to the store and back that one batch of many orders may take."""
+
+
+class Clients:
+    """Everybody who has an order to place."""
+
+    def __init__(self, world: World, fleet: Fleet, orders: Sequence[NewOrder], long_ones: AbstractSet[str]) -> None:
+        """Bring `orders`. Those that take long, by their ids, are cancelled more often."""
+        self.world = world
+        self.random = world.plan.chance("clients")
+        self.waiting: dict[OrderEngine, int] = {}
+        """How many placings each engine has been asked for and has not answered."""
+        self._long_ones = long_ones
+        self._fleet = fleet
+        self._orders = orders
+
+    async def come(self) -> None:
+        """Come in bursts; return when everybody has got what they wanted, or given up."""
+        bursts = []
+        start = 0
+        while start < len(self._orders):
+            size = 1 + int(self.random.random() ** 2 * len(self._orders) / 2)
+            moment = self.random.random() * self.world.plan.trouble_seconds
+            bursts.append(self._burst(self._orders[start : start + size], moment))
+            start += size
+        await asyncio.gather(*bursts)
+
+    async def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], order_id: str, seconds: float = 0.0) -> Any:  # noqa: ANN401 - whatever it is
+        """Make a call in some process, which may take `seconds` by its nature; return its answer or its error."""
+        life = self._fleet.some_life(self.random)
+        if life is None:
+            return Disconnected()
+        patience = None
+        if self.strikes(Fault.CLIENT_LEAVES):
+            self.world.struck(Fault.CLIENT_LEAVES, order_id, "its client disconnects", order_id)
+            patience = self.world.plan.latency * 3 * self.random.random()
+        try:
+            return await life.ask(make, patience, seconds)
+        except Exception as error:  # noqa: BLE001 - the answer, whatever it is
+            return without_frames(error)
+
+    def to_the_end(
+        self, make: Callable[[OrderEngine], Awaitable[Answer]]
+    ) -> Callable[[OrderEngine], Awaitable[Answer]]:
+        """Return a call that reads, cancels or redrives: no process may refuse it before it has drained (P9)."""
+
+        async def call(engine: OrderEngine) -> Answer:
+            try:
+                return await make(engine)
+            except NotRunning as refused:
+                if not engine.is_drained:
+                    self.world.record.violate("P9", f"a process that has not drained refuses: {refused}")
+                raise
+
+        return call
+
+    def strikes(self, fault: Fault, times: int = 1) -> bool:
+        """Whether `fault` happens now, so many times as likely as usual."""
+        likelihood = self.world.plan.likelihood[fault]
+        return bool(likelihood) and not self.world.calm and self.random.random() < likelihood * times
+
+    async def _burst(self, orders: Sequence[NewOrder], moment: float) -> None:
+        await asyncio.sleep(moment)
+        clients = [Client(self, order) for order in orders]
+        if self.random.random() < 0.5:  # noqa: PLR2004 - an even chance
+            clients = await self._place_many(clients, orders)
+        create_task = self.world.loop.create_task
+        coming = [create_task(self._serve(each)) for client in clients for each in self._with_twins(client)]
+        for each in coming:
+            # Not by `gather`, which would be called back for each of them.
+            await each
+
+    def _with_twins(self, client: Client) -> Iterator[Client]:
+        """Go through all who come with one order at the same moment: some twice, some with other content."""
+        yield client
+        for fault in (Fault.CLIENT_REPEATS, Fault.CLIENT_CONTRADICTS):
+            if self.strikes(fault):
+                self.world.struck(fault, client.order_id, "is placed twice at once", client.order_id)
+                order = client.order
+                yield Client(self, order if fault is Fault.CLIENT_REPEATS else contradiction(order, self.random))
+
+    async def _serve(self, client: Client) -> None:
+        if await client.place():
+            await follow_up(client, takes_long=client.order_id in self._long_ones)
+
+    async def _place_many(self, clients: Sequence[Client], orders: Sequence[NewOrder]) -> list[Client]:
+        """Place a whole burst in one call; return the clients that have to place their orders by themselves."""
+        order_id, seconds = orders[0].order_id or "", self._seconds_for(len(orders))
+        outcomes = await self.outcome(lambda engine: engine.place_many(orders), order_id, seconds)
+        if isinstance(outcomes, Exception):
+            outcomes = [outcomes] * len(clients)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                without_frames(outcome)
+        answers = zip(clients, outcomes, strict=True)
+        return [client for client, outcome in answers if not client.answered(outcome)]
+
+    def _seconds_for(self, orders: int) -> float:
+        """Return what so many orders in one call may take, with a batch that is not answered among them."""
+        options = self.world.plan.options
+        batches = orders / min(options.batch_orders, options.max_waiting)
+        return options.request_seconds * 2 + TURNS_OF_BATCH * self.world.plan.latency * batches

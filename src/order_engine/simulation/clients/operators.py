@@ -1,0 +1,82 @@
+"""Those who look after the orders of others: an operator who redrives, and a reader who follows all events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from order_engine.application.list_cursor import OrderList
+from order_engine.domain.events import Event
+from order_engine.domain.order import Order, Status
+from order_engine.ports.repository import EventPage
+from order_engine.simulation.clients.client import DOUBTFUL
+from order_engine.simulation.clients.clients import Clients
+from order_engine.simulation.clients.wishes import NO_VERSION_SO_FAR, PART_OUT_OF_DATE, PART_WITH_VERSION
+from order_engine.simulation.faults.kinds import Fault
+from order_engine.simulation.world import World
+
+ROUNDS_AT_MOST: Final = 3
+PART_REDRIVEN: Final = 0.7
+"""Of the failed orders that the operator looks at, now and then."""
+PAGE: Final = 500
+
+
+async def redrive_failed_orders(world: World, clients: Clients) -> None:
+    """Redrive some of the Failed orders every now and then, for as long as there is trouble."""
+    if not world.plan.likelihood[Fault.OPERATOR_REDRIVES]:
+        return
+    while not world.calm:
+        await asyncio.sleep(world.plan.options.lease_seconds * clients.random.random())
+        page = await clients.outcome(lambda engine: engine.list(status=Status.FAILED, limit=20), "")
+        if not isinstance(page, OrderList):
+            continue
+        for order in page:
+            if order.round < ROUNDS_AT_MOST and clients.random.random() < PART_REDRIVEN:
+                await _redrive(world, clients, order)
+
+
+async def _redrive(world: World, clients: Clients, order: Order) -> None:
+    world.struck(Fault.OPERATOR_REDRIVES, "operator", f"redrives {order.order_id}", order.order_id)
+    told = world.record.of(order.order_id)
+    version_before = told.version
+    told.redriven += 1
+    version = order.version if clients.random.random() < PART_WITH_VERSION else None
+    if version is not None and clients.random.random() < PART_OUT_OF_DATE:
+        version += NO_VERSION_SO_FAR
+    outcome = await clients.outcome(
+        clients.to_the_end(lambda engine: engine.redrive(order.order_id, expected_version=version)), order.order_id
+    )
+    if isinstance(outcome, Order):
+        if version is not None:
+            told.redriven_at += (version,)
+        world.record.answered(outcome, version_before, world.loop.time())
+
+
+class Reader:
+    """Follows all events by their cursors, through whichever process is there, as an outbox does."""
+
+    def __init__(self, world: World, clients: Clients) -> None:
+        """Begin before the first event."""
+        self._world = world
+        self._clients = clients
+        self._cursor: str | None = None
+        self.events: list[Event] = []
+
+    async def follow(self) -> None:
+        """Read on until the world is calm."""
+        while not self._world.calm:
+            await asyncio.sleep(self._world.plan.options.lease_seconds * self._clients.random.random())
+            await self.read_page()
+
+    async def read_page(self) -> bool:
+        """Read a page; return whether there may be more."""
+        cursor = self._cursor
+        read = self._clients.to_the_end(lambda engine: engine.events(after=cursor, limit=PAGE))
+        page = await self._clients.outcome(read, "")
+        if not isinstance(page, EventPage):
+            if not isinstance(page, DOUBTFUL):
+                self._world.tell("reader", f"is refused: {page!r}")
+            return True
+        self.events.extend(page.events)
+        self._cursor = str(page.next)
+        return bool(page.events)

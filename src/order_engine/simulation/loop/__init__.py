@@ -1,0 +1,1 @@
+"""The deterministic event loop, and who its callbacks belong to."""

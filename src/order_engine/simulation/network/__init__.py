@@ -1,0 +1,1 @@
+"""What lies between a simulated process and its repository and queue."""

@@ -1,0 +1,217 @@
+"""The way between one instance and the store: a call travels, takes effect at one moment, and its answer travels back.
+
+A fault strikes on the way there, on the way back, or takes the caller with it. The store's part belongs to the world:
+it happens whether the caller still lives or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from itertools import accumulate
+from math import inf
+from random import Random
+from typing import Any, Final, Protocol, TypeAlias
+
+from order_engine.domain.errors import OrderEngineError, OutcomeUnknown, Unavailable
+from order_engine.simulation.checks.record import Claimant
+from order_engine.simulation.faults.kinds import OF_CALLS, Fault
+from order_engine.simulation.loop.event_loop import wake
+from order_engine.simulation.network.outages import Away, Outages
+from order_engine.simulation.world import World
+
+Call: TypeAlias = Callable[[], Coroutine[Any, Any, Any]]
+Answer: TypeAlias = "asyncio.Future[Any]"
+
+WRITES: Final = frozenset({"add", "claim", "renew", "apply"})
+LOST: Final = "the connection broke"
+EVEN: Final = 0.5
+PART_UNTIL_NEXT_TRY: Final = 1 / 5
+"""The part of a lease after which an engine has asked again for a call that failed: half a renewal interval, and the
+way there and back."""
+
+
+class Caller(Protocol):
+    """The instance that calls."""
+
+    name: str
+    claimant: Claimant
+
+    @property
+    def draining(self) -> bool:
+        """Whether it has begun to drain."""
+        ...
+
+    def crash(self, fault: Fault, why: str) -> None:
+        """Die at once."""
+        ...
+
+
+class Passage:
+    """Carries the calls of one life of one instance."""
+
+    def __init__(self, world: World, caller: Caller, outages: Outages, random: Random) -> None:
+        """Carry the calls of `caller`, as far as `outages` lets them through."""
+        self._world = world
+        self._caller = caller
+        self._outages = outages
+        self._random = random
+        chances = [world.plan.likelihood[fault] for fault in OF_CALLS]
+        self._thresholds = list(zip(accumulate(chances), OF_CALLS, strict=True))
+        self._any = sum(chances)
+        self._request_seconds = world.plan.options.request_seconds
+        self._until_next_try = world.plan.options.lease_seconds * PART_UNTIL_NEXT_TRY
+
+    async def carry(self, operation: str, order_ids: Sequence[str], call: Call, claim_id: str | None = None) -> Any:  # noqa: ANN401 - the call's own
+        """Return what `call`, which may make the claim `claim_id`, returns, unless something strikes."""
+        world = self._world
+        answer: Answer = world.loop.create_future()
+        if world.story is not None:
+            world.tell(self._caller.name, f"{operation} {_named(order_ids)}", *order_ids)
+        fault = self._draw()
+        if fault is not None:
+            wait = self._request_seconds * self._random.uniform(0.1, 1.5)
+            self._excuse(fault, operation, wait, claim_id)
+            self._world.struck(fault, self._caller.name, f"{fault}: {operation} {_named(order_ids)}", *order_ids)
+            self._strike(fault, operation, wait, call, answer)
+        elif (away := self._outages.of(self._caller.name)) is not None:
+            self._meet(away, operation, call, answer)
+        else:
+            world.loop.in_world(self._arrive, call, answer, delay=self._latency() + self._extra(operation, order_ids))
+        try:
+            return await answer
+        finally:
+            # An error that is raised here would hold itself, by this frame and its future.
+            del answer
+
+    def _extra(self, operation: str, order_ids: Sequence[str]) -> float:
+        """Return how much longer a call takes where the repository is slow to renew leases."""
+        in_time = self._world.plan.renewed_in_time
+        if in_time is None or operation != "renew":
+            return 0.0
+        self._world.tally[Fault.RENEWALS_SLOW] += 1
+        return len(order_ids) * self._world.plan.options.lease_seconds / 3 / in_time
+
+    # What happens to a call
+
+    def _draw(self) -> Fault | None:
+        if self._world.calm or not self._any:
+            return None
+        drawn = self._random.random()
+        if drawn >= self._any:
+            return None
+        return next(fault for threshold, fault in self._thresholds if drawn < threshold)
+
+    def _meet(self, away: Away, operation: str, call: Call, answer: Answer) -> None:
+        """Travel to a store that is away."""
+        if away is Away.TAKES_NO_CHANGES and operation not in WRITES:
+            self._world.loop.in_world(self._arrive, call, answer, delay=self._latency())
+            return
+        if self._outages.away_from_all:
+            # No excuse for a lost lease: an outage is nobody's failed attempt.
+            self._caller.claimant.met_outage = True
+        else:
+            self._trouble(self._request_seconds + self._until_next_try)
+        if away is Away.SWALLOWS:
+            return
+        error = OutcomeUnknown(LOST) if away is Away.BREAKS_OFF and operation in WRITES else Unavailable(LOST)
+        self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+
+    def _strike(self, fault: Fault, operation: str, wait: float, call: Call, answer: Answer) -> None:
+        """Let `fault` happen to a call; what is late or slow takes `wait` seconds."""
+        later = self._world.loop.in_world
+        delay = self._latency()
+        broken = OutcomeUnknown(LOST) if operation in WRITES else Unavailable(LOST)
+        self._world.fault_ended(max(wait, self._request_seconds))
+        if fault is Fault.CALL_FAILS:
+            later(_fail, answer, Unavailable(LOST), delay=delay)
+        elif fault is Fault.CALL_FORGOTTEN:
+            later(_fail, answer, broken, delay=delay)
+        elif fault is Fault.ANSWER_LOST:
+            later(self._arrive_and_break, call, answer, broken, delay=delay)
+        elif fault is Fault.CALL_SILENT:
+            if self._random.random() < EVEN:
+                later(self._arrive_unheard, call, delay=delay)
+        elif fault is Fault.CALL_LATE:
+            later(_fail, answer, broken, delay=delay)
+            later(self._arrive_unheard, call, delay=wait)
+        elif fault is Fault.CALL_SLOW:
+            later(self._arrive, call, answer, delay=wait)
+        else:
+            self._crash_on_the_way(operation, call, answer)
+
+    def _excuse(self, fault: Fault, operation: str, wait: float, claim_id: str | None) -> None:
+        """Note for how long a call that meets `fault` keeps its caller from its leases.
+
+        A renewal is given up soon and made again. A claim that is late may hold orders of which nobody knows. A report
+        keeps nobody from renewing.
+        """
+        self._caller.claimant.last_fault = self._world.loop.time() + max(wait, self._request_seconds)
+        if operation == "renew":
+            self._trouble(self._until_next_try)
+        elif claim_id is not None:
+            late = fault is Fault.CALL_LATE or wait > self._request_seconds
+            seconds = inf if late else self._until_next_try
+            if fault in {Fault.CALL_SILENT, Fault.CALL_SLOW}:
+                seconds += self._request_seconds
+            troubles = self._world.claim_troubles
+            troubles[claim_id] = troubles.get(claim_id, 0.0) + seconds
+
+    def _crash_on_the_way(self, operation: str, call: Call, answer: Answer) -> None:
+        """Let the caller die before the call takes effect, before the answer comes, or right after it."""
+        crash = partial(self._caller.crash, Fault.CRASH_IN_CALL, f"during {operation}")
+        there, back = self._latency(), self._latency()
+        moment = self._random.uniform(0, 2 * (there + back))
+        self._world.loop.in_world(self._arrive, call, answer, delay=there)
+        self._world.loop.in_world(crash, delay=moment)
+
+    def _arrive(self, call: Call, answer: Answer) -> None:
+        """Take effect, and send the answer."""
+        try:
+            result = drive(call())
+        except OrderEngineError as error:
+            self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+        else:
+            self._world.loop.in_world(wake, answer, result, delay=self._latency())
+
+    def _arrive_and_break(self, call: Call, answer: Answer, error: OrderEngineError) -> None:
+        self._arrive_unheard(call)
+        self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+
+    def _arrive_unheard(self, call: Call) -> None:
+        """Take effect, whoever asked."""
+        try:
+            drive(call())
+        except OrderEngineError:
+            # The store's own refusal, of which nobody hears.
+            self._world.tell(self._caller.name, "an unheard call was refused by the store")
+
+    def _latency(self) -> float:
+        return self._world.plan.latency * self._random.random()
+
+    def _trouble(self, seconds: float) -> None:
+        now = self._world.loop.time()
+        self._caller.claimant.trouble(now, now + seconds)
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the coroutine's own
+    """Run a store's call to its end, which it reaches without waiting: its transaction is one moment."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    coroutine.close()
+    message = "The store of a simulation has to answer without waiting: give it a BlockingStore around a real database."
+    raise TypeError(message)
+
+
+def _fail(answer: Answer, error: OrderEngineError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _named(order_ids: Sequence[str]) -> str:
+    few = 4
+    more = f" and {len(order_ids) - few} more" if len(order_ids) > few else ""
+    return ", ".join(order_ids[:few]) + more

@@ -1,0 +1,89 @@
+"""What the processor does with each order: planned by the seed, order by order and run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final, NamedTuple
+
+from order_engine.simulation.faults.kinds import OF_PROCESSORS, Fault
+from order_engine.simulation.plan import MOST_KILLERS, Plan
+
+MOST_REPEATS: Final = 3
+"""Runs of one order on which the same trouble strikes, unless it is the order's nature."""
+ALWAYS: Final = 1_000_000
+TAKING_LONG: Final = frozenset({Fault.PROCESSOR_SLOW, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_STUBBORN})
+STEPS_OF_WORK: Final = (0.0, 0.0, 0.0, 0.25, 0.5, 1.0)
+"""In steps, so that many orders end together and are reported in one batch, as under load."""
+PART_ALWAYS: Final = 0.25
+"""Of the orders with a trouble that may be their nature, those of which it is."""
+
+
+class Deed(NamedTuple):
+    """What one run does: it takes `seconds`, and then meets `fault` where there is one."""
+
+    seconds: float
+    fault: Fault | None = None
+
+
+class Nature(NamedTuple):
+    """What an order does to its processor: `fault` for the first `runs` runs, then nothing out of the ordinary."""
+
+    seconds: float
+    fault: Fault | None = None
+    runs: int = 0
+    fault_seconds: float = 0.0
+
+    def deed(self, run: int) -> Deed:
+        """Return what run number `run` does, from 1."""
+        if self.fault is not None and run <= self.runs:
+            return Deed(self.fault_seconds, self.fault)
+        return Deed(self.seconds)
+
+    def takes_long(self, lease_seconds: float) -> bool:
+        """Whether it keeps a processor busy for a good part of a lease."""
+        return self.fault in TAKING_LONG or self.seconds > lease_seconds / 2
+
+    @property
+    def kills(self) -> bool:
+        """Whether it kills the process that runs it."""
+        return self.fault is Fault.PROCESSOR_KILLS
+
+
+def draw_natures(plan: Plan, random: Random) -> Sequence[Nature]:
+    """Draw a nature for each order of the plan."""
+    natures = [_draw_nature(plan, random) for _ in range(plan.orders)]
+    if plan.likelihood[Fault.PROCESSOR_KILLS]:
+        for _ in range(random.randint(1, MOST_KILLERS)):
+            runs = ALWAYS if random.random() < PART_ALWAYS else random.randint(1, MOST_REPEATS)
+            killer = Nature(plan.work_seconds, Fault.PROCESSOR_KILLS, runs, plan.work_seconds * random.random())
+            natures[random.randrange(len(natures))] = killer
+    return natures
+
+
+def _draw_nature(plan: Plan, random: Random) -> Nature:
+    ordinary = plan.work_seconds * random.choice(STEPS_OF_WORK)
+    for fault in OF_PROCESSORS:
+        likelihood = plan.likelihood[fault]
+        if likelihood and random.random() < likelihood:
+            if fault is Fault.PROCESSOR_HANGS and not plan.options.attempt_seconds:
+                # Nothing would ever end it: so the setting says.
+                return Nature(ordinary)
+            return Nature(ordinary, fault, _runs(fault, random), _fault_seconds(fault, plan, random))
+    return Nature(ordinary)
+
+
+def _runs(fault: Fault, random: Random) -> int:
+    # What always fails or hangs ends when its attempts are spent; what is always slow just takes its time.
+    if fault in {Fault.PROCESSOR_FAILS, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_SLOW} and random.random() < PART_ALWAYS:
+        return ALWAYS
+    return random.randint(1, MOST_REPEATS)
+
+
+def _fault_seconds(fault: Fault, plan: Plan, random: Random) -> float:
+    lease = plan.options.lease_seconds
+    if fault is Fault.PROCESSOR_SLOW:
+        return lease * random.uniform(0.3, 2)
+    if fault is Fault.PROCESSOR_STUBBORN:
+        return lease * random.uniform(0.5, 2)
+    return plan.work_seconds * random.random()

@@ -1,0 +1,60 @@
+"""The instances: processes that are started again whenever they are gone."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Final
+
+from order_engine.simulation.processes.instance_run import Life, Parts
+from order_engine.simulation.world import World
+
+LONGEST_RESTART: Final = 1.0
+"""Seconds until somebody starts a process again that is gone."""
+
+
+class Instance:
+    """One place where a process runs."""
+
+    def __init__(self, world: World, parts: Parts, number: int) -> None:
+        """Begin without a process; `run` starts it."""
+        self.name = f"instance-{number}"
+        self.life: Life | None = None
+        self._world = world
+        self._parts = parts
+        self._random = world.plan.chance(self.name)
+        self._lives = 0
+        self._closing = False
+
+    async def run(self) -> None:
+        """Keep a process running until the instance is closed."""
+        while not self._closing:
+            self._lives += 1
+            self.life = Life(self._world, self._parts, self.name, self._lives)
+            await self.life.over
+            self.life = None
+            if not self._closing:
+                await asyncio.sleep(LONGEST_RESTART * self._random.random())
+
+    def close(self) -> None:
+        """Shut the process down, and start no other."""
+        self._closing = True
+        if self.life is not None:
+            self.life.shut_down(None)
+
+
+class Fleet:
+    """All instances."""
+
+    def __init__(self, world: World, parts: Parts) -> None:
+        """Begin with as many as the plan says."""
+        self.instances = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
+
+    def some_life(self, random: Random) -> Life | None:
+        """Return the process of one instance; None: it is gone just now."""
+        return self.instances[int(random.random() * len(self.instances))].life
+
+    @property
+    def lives(self) -> list[Life]:
+        """The processes that are there now."""
+        return [instance.life for instance in self.instances if instance.life is not None]

@@ -1,0 +1,42 @@
+"""What a person is told of a seed that broke a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from order_engine.application.options import EngineOptions
+from order_engine.simulation.simulation import Outcome
+
+MOST_VIOLATIONS = 5
+LONGEST_LINE = 180
+
+
+def tell(outcome: Outcome) -> Iterator[str]:
+    """Go through the lines of a failing seed's story: what broke, in which world, and who did what when.
+
+    Of a simulation that was traced only what concerns the orders of the first violation, and what concerns all.
+    """
+    plan = outcome.plan
+    yield f"Seed {plan.seed}: {len(outcome.violations)} violations"
+    for violation in outcome.violations[:MOST_VIOLATIONS]:
+        yield f"  {violation}"
+    yield f"The world: {plan.instances} instances, {outcome.orders} orders, {_unusual(plan.options)}"
+    yield f"Faults that struck: {', '.join(f'{count} times {fault}' for fault, count in outcome.faults.most_common())}"
+    if outcome.story is None:
+        return
+    order_ids = frozenset(outcome.violations[0].order_ids) if outcome.violations else frozenset()
+    for line in outcome.story.of(order_ids) if order_ids else outcome.story.lines:
+        text = str(line)
+        yield text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+
+
+def _unusual(options: EngineOptions) -> str:
+    """Return the settings that are not the default's."""
+    default = EngineOptions()
+    values = [(option.name, getattr(options, option.name)) for option in fields(options)]
+    return ", ".join(f"{name} {_short(value)}" for name, value in values if value != getattr(default, name))
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,226 @@
+"""One simulation from its seed to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeAlias
+
+from order_engine.application.worker.processor_kinds import check_processor
+from order_engine.domain.order import NewOrder, Order
+from order_engine.ports.clock import Clock
+from order_engine.ports.repository import OrderRepository
+from order_engine.simulation.checks.duties import check_answers, check_reports, check_runs
+from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.record import Violation
+from order_engine.simulation.checks.recovery import Calm
+from order_engine.simulation.checks.verdicts import Verdicts
+from order_engine.simulation.clients.clients import Clients
+from order_engine.simulation.clients.operators import Reader, redrive_failed_orders
+from order_engine.simulation.faults.kinds import ALL, Fault, Tally
+from order_engine.simulation.faults.schedule import Misfortunes
+from order_engine.simulation.loop.event_loop import SimulatedLoop, Stalled
+from order_engine.simulation.network.doorbell_queue import Bells
+from order_engine.simulation.network.outages import Outages
+from order_engine.simulation.network.passages import drive
+from order_engine.simulation.orders import some_order
+from order_engine.simulation.plan import Plan, Sizes, draw_plan
+from order_engine.simulation.processes.behaviors import Nature, draw_natures
+from order_engine.simulation.processes.clocks import SimulatedClock
+from order_engine.simulation.processes.instance_run import Parts
+from order_engine.simulation.processes.instances import Fleet
+from order_engine.simulation.processes.processors import Work
+from order_engine.simulation.story import Story
+from order_engine.simulation.world import World
+
+Store: TypeAlias = Callable[[Clock], AbstractContextManager[OrderRepository]]
+"""Opens an empty repository whose time is the clock's, and which answers without waiting."""
+Orders: TypeAlias = Callable[[Random, int], NewOrder]
+"""Makes order number so-and-so. Its id has to be there, and different each time."""
+
+LONGEST_SECONDS = 3600.0
+"""Virtual seconds after which something goes round in a circle: the longest of 10,000 simulations took 400."""
+SECONDS_BETWEEN_CHECKS = 0.5
+"""Leases between two looks at the metrics while there is trouble."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is simulated."""
+
+    store: Store
+    make_work: Callable[[], Work] | None = None
+    """Makes the processor under test, anew for each seed; None: orders take nothing but what the seed makes of them."""
+    check: Callable[[Sequence[Order]], object] | None = None
+    """Looks at all orders when a seed is over; what it raises is a violation as well."""
+    orders: Orders = some_order
+    sizes: Sizes = field(default_factory=Sizes)
+    faults: frozenset[Fault] = ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one simulation went."""
+
+    plan: Plan
+    orders: int
+    virtual_seconds: float
+    steps: int
+    faults: Tally
+    violations: Sequence[Violation]
+    story: Story | None
+
+
+def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
+    """Simulate one seed; with `trace` keep its story. Deterministic: the same seed gives the same story."""
+    with _without_collections():
+        return _run_seed(scenario, seed, trace=trace)
+
+
+def _run_seed(scenario: Scenario, seed: int, *, trace: bool) -> Outcome:
+    plan = draw_plan(seed, scenario.sizes, scenario.faults)
+    loop = SimulatedLoop(plan.chance("loop"), plan.disorder, LONGEST_SECONDS)  # type: ignore[abstract] # no network
+    store_clock = SimulatedClock(loop)
+    with scenario.store(store_clock) as store:
+        world = World(plan, loop, store_clock, store, Story() if trace else None)
+        try:
+            _simulate(world, scenario)
+        finally:
+            violations = list(world.record.violations)
+            # What the dead do while they are unwound is no part of it.
+            story, world.story = world.story, None
+            _clear_up(loop)
+    outcome = Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, story)
+    # Orders, histories and runs go at once by their reference counts, instead of by a collection that has to find them
+    # in the circle of processes and world: a tenth of the time.
+    vars(world).clear()
+    return outcome
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Collect no garbage meanwhile.
+
+    A collection would unwind dead processes at a moment that depends on everything allocated before. Afterwards what
+    a seed left behind is collected by the usual thresholds.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _simulate(world: World, scenario: Scenario) -> None:
+    simulation = _Simulation(world, scenario)
+    if world.plan.disorder > 1:
+        world.struck(Fault.DISORDER, "loop", f"chooses among {world.plan.disorder} callbacks")
+    try:
+        world.loop.run_until_complete(simulation.run())
+    except Stalled as stalled:
+        world.record.violate("the engine lives", str(stalled))
+
+
+class _Simulation:
+    """The parts of one simulation, put together."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        plan = world.plan
+        random = plan.chance("orders")
+        orders = [scenario.orders(random, number) for number in range(plan.orders)]
+        order_ids = [order.order_id or "" for order in orders]
+        self._natures: dict[str, Nature] = dict(zip(order_ids, draw_natures(plan, random), strict=True))
+        self._world = world
+        outages = Outages()
+        work = scenario.make_work() if scenario.make_work is not None else None
+        if work is not None:
+            check_processor(work)
+        self._check, self._has_work = scenario.check, work is not None
+        parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
+        self._fleet = Fleet(world, parts)
+        self._misfortunes = Misfortunes(world, self._fleet, outages)
+        long_ones = {key for key, nature in self._natures.items() if nature.takes_long(plan.options.lease_seconds)}
+        self._clients = Clients(world, self._fleet, orders, long_ones)
+        self._reader = Reader(world, self._clients)
+        self._books = Books(world)
+
+    async def run(self) -> None:
+        """Go on to the verdict, or to the first promise that is broken."""
+        broken: asyncio.Future[None] = self._world.loop.create_future()
+
+        def stop() -> None:
+            if not broken.done():
+                broken.set_result(None)
+
+        self._world.record.on_violation = self._world.loop.on_failure = stop
+        course = asyncio.ensure_future(self._take_its_course())
+        await asyncio.wait([course, broken], return_when=asyncio.FIRST_COMPLETED)
+        if course.done():
+            course.result()
+        for failure in self._world.loop.failures:
+            self._world.record.violate("errors", f"nobody caught: {failure}")
+
+    async def _take_its_course(self) -> None:
+        """Let trouble happen, wait until everything has ended, and judge."""
+        world = self._world
+        running = [asyncio.ensure_future(instance.run()) for instance in self._fleet.instances]
+        others = [
+            asyncio.ensure_future(self._clients.come()),
+            asyncio.ensure_future(self._reader.follow()),
+            asyncio.ensure_future(redrive_failed_orders(world, self._clients)),
+            asyncio.ensure_future(self._check_books()),
+        ]
+        await self._misfortunes.happen()
+        world.calm = True
+        world.fault_ended()
+        world.tell("world", "is calm from now on")
+        await asyncio.gather(*others)
+        # A call that is slow may take effect long after its caller has given up, and after everything else has ended.
+        await asyncio.sleep(max(0.0, world.last_fault - world.loop.time()) + world.plan.latency)
+        calm = Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
+        await calm.watch()
+        await calm.see_everybody_ready()
+        while await self._reader.read_page():
+            # Whichever process it asks may have stopped, and another takes its time to start.
+            await world.clock.sleep(world.plan.latency)
+        for instance in self._fleet.instances:
+            instance.close()
+        await asyncio.gather(*running)
+        Verdicts(world, self._books, self._natures, self._reader.events).judge()
+        if self._check is not None:
+            self._let_user_check(self._check)
+
+    def _let_user_check(self, check: Callable[[Sequence[Order]], object]) -> None:
+        orders = drive(self._world.store.get(list(self._world.record.told)))
+        try:
+            check(list(orders.values()))
+        except Exception as error:  # noqa: BLE001 - whatever the user's check finds
+            self._world.record.violate("your own check", f"{type(error).__name__}: {error}")
+
+    async def _check_books(self) -> None:
+        while not self._world.calm:
+            await asyncio.sleep(self._world.plan.options.lease_seconds * SECONDS_BETWEEN_CHECKS)
+            self._books.check()
+            check_runs(self._world, self._fleet)
+            check_answers(self._world, self._fleet)
+            check_reports(self._world, drive(self._world.store.get(list(self._books.unfinished))).values())
+
+
+def _clear_up(loop: SimulatedLoop) -> None:
+    """Unwind what a dead process left behind, with nobody listening any more."""
+    tasks = sorted(asyncio.all_tasks(loop), key=hash)
+    loop.close()
+    for task in tasks:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as asyncio's own gather does
+    loop.unwind(tasks)
+    for task in tasks:
+        # Where it still waits, it and what it waits for hold one another.
+        with suppress(BaseException):
+            task.cancel()
+    loop.close()
