@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from order_engine.application.calls.calls import one_each
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import RefusalReason
@@ -32,12 +32,12 @@ REFUSED_AGAIN = frozenset({RefusalReason.STALE, RefusalReason.ILLEGAL})
 """How an action that took effect is refused when it is asked for again."""
 
 
-class Acting:
+class Actions:
     """Applies actions, each once, and finds out what became of one that was not answered."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, context: EngineContext) -> None:
         """Act on the repository."""
-        self._surroundings = surroundings
+        self._context = context
 
     async def act(self, command: Command) -> Order:
         """Apply `command` and return the order as it stands after it.
@@ -45,7 +45,7 @@ class Acting:
         Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect (OrderBusy where the
         order stays locked for the time limit), OutcomeUnknown where it stays unknown within the time limit.
         """
-        deadline = self._surroundings.clock.monotonic() + self._surroundings.options.request_seconds
+        deadline = self._context.clock.monotonic() + self._context.options.request_seconds
         if command.action is Action.REDRIVE and command.expected_version is None:
             applied = await self._redrive_present_version(command, deadline)
         else:
@@ -65,13 +65,13 @@ class Acting:
             applied = await self._apply_until_known(command._replace(expected_version=order.version), deadline)
             if not _was_overtaken(command, applied):
                 return applied
-            if self._surroundings.calls.is_over(deadline):
+            if self._context.calls.is_over(deadline):
                 message = "The order was redriven by others, and failed, as often as it was tried here."
                 raise Unavailable(message)
 
     async def _apply_until_known(self, command: Command, deadline: float) -> Applied:
-        surroundings = self._surroundings
-        unanswered, locked = Backoff(surroundings.random), surroundings.busy_backoff()
+        context = self._context
+        unanswered, locked = Backoff(context.random), context.busy_backoff()
         unknown: OutcomeUnknown | None = None
         busy: OrderBusy | None = None
         while True:
@@ -89,15 +89,15 @@ class Acting:
                     raise
             else:
                 return Applied(None, applied.order)
-            if not surroundings.calls.is_over(deadline):
-                await surroundings.clock.sleep(backoff.pause())
-            if surroundings.calls.is_over(deadline):
+            if not context.calls.is_over(deadline):
+                await context.clock.sleep(backoff.pause())
+            if context.calls.is_over(deadline):
                 raise unknown or busy or AssertionError
 
     async def _apply(self, command: Command) -> Applied:
         """Apply a command once. Raises OrderBusy where another transaction has locked the order."""
-        call = self._surroundings.repository.apply([command])
-        (applied,) = one_each(await self._surroundings.calls.once("apply", 1, call), 1)
+        call = self._context.repository.apply([command])
+        (applied,) = one_each(await self._context.calls.once("apply", 1, call), 1)
         if applied.refusal is RefusalReason.BUSY:
             raise OrderBusy(command.order_id)
         return applied
@@ -106,12 +106,12 @@ class Acting:
         """Whether a repetition is refused because the first try, whose answer got lost, took effect."""
         if applied.refusal not in REFUSED_AGAIN or command.expected_version is None:
             return False
-        call = self._surroundings.repository.history(command.order_id, command.expected_version, 1)
-        events = await self._surroundings.calls.ask("history", 1, call)
+        call = self._context.repository.history(command.order_id, command.expected_version, 1)
+        events = await self._context.calls.ask("history", 1, call)
         return bool(events) and events[0].type in TELLS[command.action]
 
     async def _get(self, order_id: str) -> Order:
-        orders = await self._surroundings.calls.ask("get", 1, self._surroundings.repository.get([order_id]))
+        orders = await self._context.calls.ask("get", 1, self._context.repository.get([order_id]))
         if order_id not in orders:
             raise OrderNotFound(order_id)
         return orders[order_id]

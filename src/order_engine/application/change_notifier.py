@@ -9,7 +9,7 @@ CHANGING: Final = frozenset({"add", "claim", "renew", "apply"})
 """The calls of the repository after which there may be something new."""
 
 
-class Changes:
+class ChangeNotifier:
     """Counts the moments at which orders may have changed: after each call in this process, and once per poll."""
 
     def __init__(self) -> None:

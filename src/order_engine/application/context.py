@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 
 from order_engine.application.calls.availability import Availability
-from order_engine.application.calls.bounded_reads import Reading
-from order_engine.application.calls.calls import CallLimits, Calls
-from order_engine.application.change_notifier import Changes
+from order_engine.application.calls.bounded_reads import BoundedReads
+from order_engine.application.calls.calls import CallLimits, RepositoryCalls
+from order_engine.application.change_notifier import ChangeNotifier
 from order_engine.application.log.observer import GuardedObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.retry_policy import LONGEST_BUSY_PAUSE, LONGEST_PAUSE, Backoff
@@ -22,7 +22,7 @@ RENEWALS_PER_LEASE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class EngineContext:
     """The adapters and settings of one engine, and the calls that all its parts share."""
 
     repository: OrderRepository
@@ -32,9 +32,9 @@ class Surroundings:
     random: Random
     options: EngineOptions
     availability: Availability
-    calls: Calls
-    changes: Changes
-    reading: Reading
+    calls: RepositoryCalls
+    changes: ChangeNotifier
+    reading: BoundedReads
 
     @property
     def renewal_seconds(self) -> float:
@@ -71,15 +71,15 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     observer: Observer,
     random: Random,
     options: EngineOptions,
-) -> Surroundings:
-    """Build the surroundings of one engine from its adapters."""
+) -> EngineContext:
+    """Build the context of one engine from its adapters."""
     guarded = GuardedObserver(observer, clock)
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
     limits = CallLimits(options.request_seconds, _seconds_to_be_heard(options))
-    changes = Changes()
-    calls = Calls(clock, guarded, availability, random, limits, changes)
-    reading = Reading(repository, calls, clock, options)
-    return Surroundings(repository, queue, clock, guarded, random, options, availability, calls, changes, reading)
+    changes = ChangeNotifier()
+    calls = RepositoryCalls(clock, guarded, availability, random, limits, changes)
+    reading = BoundedReads(repository, calls, clock, options)
+    return EngineContext(repository, queue, clock, guarded, random, options, availability, calls, changes, reading)
 
 
 def _seconds_to_be_heard(options: EngineOptions) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from order_engine.application.calls.calls import is_cancelled
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.ports.observer import BellDropped, QueueAway
 
@@ -18,20 +18,20 @@ ORDERS_PER_RING = 1000
 class Doorbell:
     """Puts order ids into the queue from a task of its own. What a slow queue does not take is left to the poll."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, context: EngineContext) -> None:
         """Start silent."""
-        self._surroundings = surroundings
-        self._backoff = Backoff(surroundings.random)
+        self._context = context
+        self._backoff = Backoff(context.random)
         self._order_ids: deque[str] = deque()
         self._rung = asyncio.Event()
 
     def ring(self, order_ids: Iterable[str]) -> None:
         """Ask for a worker for each of these orders."""
         wanted = list(order_ids)
-        room = max(self._surroundings.options.bell_orders - len(self._order_ids), 0)
+        room = max(self._context.options.bell_orders - len(self._order_ids), 0)
         self._order_ids.extend(wanted[:room])
         if len(wanted) > room:
-            self._surroundings.observer.observe(BellDropped(len(wanted) - room))
+            self._context.observer.observe(BellDropped(len(wanted) - room))
         if self._order_ids:
             self._rung.set()
 
@@ -44,13 +44,13 @@ class Doorbell:
                 continue
             order_ids = [self._order_ids.popleft() for _ in range(min(ORDERS_PER_RING, len(self._order_ids)))]
             try:
-                with self._surroundings.calls.limits.within(self._surroundings.options.request_seconds):
-                    await self._surroundings.queue.put(order_ids)
+                with self._context.calls.limits.within(self._context.options.request_seconds):
+                    await self._context.queue.put(order_ids)
             except (Exception, asyncio.CancelledError) as error:
                 # A doorbell may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
-                self._surroundings.observer.observe(QueueAway(error))
-                await self._surroundings.clock.sleep(self._backoff.pause())
+                self._context.observer.observe(QueueAway(error))
+                await self._context.clock.sleep(self._backoff.pause())
             else:
                 self._backoff.reset()

@@ -7,14 +7,14 @@ from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self, TypeVar
 
-from order_engine.application.actions import Acting
+from order_engine.application.actions import Actions
 from order_engine.application.context import surround
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.list_cursor import OrderList, decode_cursor, encode_cursor
 from order_engine.application.log.observer import LogObserver
 from order_engine.application.options import EngineOptions
-from order_engine.application.placer import Placed, Placing, placed
-from order_engine.application.runtime import Life, Readiness
+from order_engine.application.placer import Placed, Placer, placed
+from order_engine.application.runtime import Readiness, Runtime
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.processor_kinds import check_processor
 from order_engine.application.worker.renewal_capacity import InFlight
@@ -68,7 +68,7 @@ class OrderEngine:
         if processor is not None:
             check_processor(processor)
         self._options = options or EngineOptions()
-        self._surroundings = surround(
+        self._context = surround(
             repository=repository,
             queue=queue,
             clock=clock,
@@ -76,16 +76,16 @@ class OrderEngine:
             random=random or SystemRandom(),
             options=self._options,
         )
-        self._doorbell = Doorbell(self._surroundings)
-        self._waiters = Waiters(self._surroundings)
+        self._doorbell = Doorbell(self._context)
+        self._waiters = Waiters(self._context)
         self._worker: Worker | None = None
         if processor is not None:
-            self._worker = Worker(self._surroundings, self._waiters, self._doorbell, processor)
-        self._placing = Placing(self._surroundings, self._worker, self._doorbell)
-        self._acting = Acting(self._surroundings)
-        self._life = Life(self._surroundings, self._placing, self._doorbell, self._waiters, self._worker)
+            self._worker = Worker(self._context, self._waiters, self._doorbell, processor)
+        self._placing = Placer(self._context, self._worker, self._doorbell)
+        self._acting = Actions(self._context)
+        self._life = Runtime(self._context, self._placing, self._doorbell, self._waiters, self._worker)
 
-    # Life
+    # Lifetime
 
     async def __aenter__(self) -> Self:
         """Start the worker and everything around it."""
@@ -182,7 +182,7 @@ class OrderEngine:
         """
         self._life.refuse_unless_started()
         _refuse_impossible(order_id)
-        self._surroundings.availability.refuse_changes()
+        self._context.availability.refuse_changes()
         order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
             self._waiters.look_at(order_id)
@@ -194,7 +194,7 @@ class OrderEngine:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
         self._life.refuse_unless_started()
         _refuse_impossible(order_id)
-        self._surroundings.availability.refuse_changes()
+        self._context.availability.refuse_changes()
         order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
         if self._worker is not None:
@@ -206,7 +206,7 @@ class OrderEngine:
     async def get(self, order_id: str) -> Order:
         """Return the order as it is now. Raises OrderNotFound."""
         _refuse_impossible(order_id)
-        orders = await self._ask("get", 1, lambda: self._surroundings.repository.get([order_id]))
+        orders = await self._ask("get", 1, lambda: self._context.repository.get([order_id]))
         if order_id not in orders:
             raise OrderNotFound(order_id)
         return orders[order_id]
@@ -215,13 +215,13 @@ class OrderEngine:
         """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
         self._check_limit(len(order_ids), lowest=0)
         self._refuse_reading()
-        return await self._surroundings.reading.all_of(order_ids)
+        return await self._context.reading.all_of(order_ids)
 
     async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
         """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
         self._check_limit(len(order_ids), lowest=0)
         self._refuse_reading()
-        return await self._surroundings.reading.states(order_ids)
+        return await self._context.reading.states(order_ids)
 
     async def status(self, order_id: str) -> Status:
         """Return the order's status. Raises OrderNotFound."""
@@ -255,7 +255,7 @@ class OrderEngine:
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
         self._refuse_reading()
-        page = await self._surroundings.reading.page(query)
+        page = await self._context.reading.page(query)
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
 
     async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
@@ -263,7 +263,7 @@ class OrderEngine:
         most = self._options.page_limit if limit is None else limit
         self._check_limit(most, lowest=1)
         _refuse_impossible(order_id)
-        events = await self._ask("history", most, lambda: self._surroundings.repository.history(order_id, after, most))
+        events = await self._ask("history", most, lambda: self._context.repository.history(order_id, after, most))
         if not events:
             await self.state(order_id)
         return events
@@ -275,12 +275,12 @@ class OrderEngine:
         """
         self._check_limit(limit, lowest=0)
         cursor = None if after is None else Cursor(after)
-        return await self._ask("events", limit, lambda: self._surroundings.repository.events(cursor, limit))
+        return await self._ask("events", limit, lambda: self._context.repository.events(cursor, limit))
 
     @property
     def reads_exactly(self) -> bool:
         """Whether the repository is an ExactReader: `events_until` works, and pages of events have their `cursors`."""
-        return isinstance(self._surroundings.repository, ExactReader)
+        return isinstance(self._context.repository, ExactReader)
 
     async def events_until(self, end: str, *, after: str, limit: int = DEFAULT_PAGE) -> EventPage:
         """Return events of all orders after a cursor, and only those that `end`, a present end, has behind it.
@@ -288,7 +288,7 @@ class OrderEngine:
         Raises InvalidCursor, and TypeError where the repository does not read exactly.
         """
         self._check_limit(limit, lowest=0)
-        reader = self._surroundings.repository
+        reader = self._context.repository
         if not isinstance(reader, ExactReader):
             message = "The repository is no ExactReader."
             raise TypeError(message)
@@ -302,13 +302,13 @@ class OrderEngine:
         number misses nothing. Raises NotRunning.
         """
         self._life.refuse_unless_started()
-        number = await self._surroundings.changes.since(since)
+        number = await self._context.changes.since(since)
         self._life.refuse_unless_started()
         return number
 
     async def metrics(self) -> Statistics:
         """Return exact counts, at a cost that does not grow with the orders (P8)."""
-        return await self._ask("statistics", 1, self._surroundings.repository.statistics)
+        return await self._ask("statistics", 1, self._context.repository.statistics)
 
     async def wait_for(self, order_id: str, *, seconds: float | None = None) -> Order:
         """Return the order once it has ended, in whichever way and process.
@@ -323,11 +323,11 @@ class OrderEngine:
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
         self._refuse_reading()
-        return await self._surroundings.calls.ask(operation, orders, call())
+        return await self._context.calls.ask(operation, orders, call())
 
     def _refuse_reading(self) -> None:
         self._life.refuse_unless_started()
-        self._surroundings.availability.refuse_reading()
+        self._context.availability.refuse_reading()
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:
         if not lowest <= limit <= self._options.page_limit:

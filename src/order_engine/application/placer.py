@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from order_engine.application.calls.calls import one_each
-from order_engine.application.calls.group_commit import Batcher, batch_limits
-from order_engine.application.context import Surroundings
+from order_engine.application.calls.group_commit import GroupCommit, batch_limits
+from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import ClaimTerms, Placement
@@ -46,23 +46,23 @@ class Placed(NamedTuple):
 _Pending: TypeAlias = "tuple[Placement, asyncio.Future[Added]] | OrderEngineError"
 
 
-class Placing:
+class Placer:
     """The way of new orders into the repository."""
 
-    def __init__(self, surroundings: Surroundings, worker: Worker | None, doorbell: Doorbell) -> None:
+    def __init__(self, context: EngineContext, worker: Worker | None, doorbell: Doorbell) -> None:
         """Offer new orders to `worker`, where there is one, and ring for those that it has no slot for."""
-        options = surroundings.options
-        self._surroundings = surroundings
+        options = context.options
+        self._context = context
         self._worker = worker
         self._doorbell = doorbell
         limits = batch_limits(options, options.max_waiting, options.max_waiting_bytes, options.request_seconds)
-        backoff = surroundings.busy_backoff()
-        self.batcher: Batcher[Placement, Added] = Batcher(self._commit, limits, surroundings.clock, backoff)
+        backoff = context.busy_backoff()
+        self.batcher: GroupCommit[Placement, Added] = GroupCommit(self._commit, limits, context.clock, backoff)
 
     def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
         """Send an order on its way; `placed` makes the answer of what the future gets."""
         placement = self._validated(order, idempotency_key)
-        self._surroundings.availability.refuse_changes()
+        self._context.availability.refuse_changes()
         return placement, self.batcher.submit(placement, placement.size)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
@@ -70,7 +70,7 @@ class Placing:
         outcomes: list[Placed | OrderEngineError] = []
         pending: deque[_Pending] = deque()
         since_pause = 0
-        ahead = BATCHES_AHEAD * self._surroundings.options.batch_orders
+        ahead = BATCHES_AHEAD * self._context.options.batch_orders
         try:
             for order in orders:
                 if len(pending) >= ahead:
@@ -82,7 +82,7 @@ class Placing:
                 since_pause += REFUSED_BYTES if isinstance(begun, OrderEngineError) else begun[0].size
                 if since_pause >= STEP_BYTES:
                     since_pause = 0
-                    await self._surroundings.clock.sleep(0)
+                    await self._context.clock.sleep(0)
             while pending:
                 outcomes.append(await _settled(pending.popleft()))
         finally:
@@ -98,23 +98,23 @@ class Placing:
     def _validated(self, order: NewOrder, idempotency_key: str | None) -> Placement:
         made_order_id = ""
         if order.order_id is None:
-            made_order_id = f"{self._surroundings.random.getrandbits(ORDER_ID_BITS):032x}"
-        return validate(order, made_order_id, self._surroundings.options.content, idempotency_key)
+            made_order_id = f"{self._context.random.getrandbits(ORDER_ID_BITS):032x}"
+        return validate(order, made_order_id, self._context.options.content, idempotency_key)
 
     async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added | OrderEngineError]:
         """Add one batch; as many orders as the worker has slots for are born claimed."""
-        surroundings = self._surroundings
-        asked = surroundings.clock.monotonic()
+        context = self._context
+        asked = context.clock.monotonic()
         hold = self._worker.offer(len(placements)) if self._worker is not None else None
         tries = 0
 
         def add() -> Awaitable[Sequence[Added]]:
             nonlocal tries
             tries += 1
-            return surroundings.repository.add(placements, hold)
+            return context.repository.add(placements, hold)
 
         try:
-            answers = await surroundings.calls.until_known("add", len(placements), add)
+            answers = await context.calls.until_known("add", len(placements), add)
             added = one_each(answers, len(placements))
         except BaseException as error:
             if self._worker is not None and hold is not None:

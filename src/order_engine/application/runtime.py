@@ -11,9 +11,9 @@ from typing import NoReturn
 
 from order_engine.application.calls.availability import PROBE, READING_PROBE
 from order_engine.application.calls.timeouts import ended_within
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.placer import Placing
+from order_engine.application.placer import Placer
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.worker import Worker
 from order_engine.domain.errors import NotRunning, OrderEngineError, WrongEventLoop
@@ -45,14 +45,14 @@ class Readiness(StrEnum):
     """No attempt can be started, for a lack of threads or memory."""
 
 
-class Life:
+class Runtime:
     """Owns every task that lasts as long as the engine."""
 
     def __init__(
-        self, surroundings: Surroundings, placing: Placing, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
+        self, context: EngineContext, placing: Placer, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
     ) -> None:
         """Begin with an engine that is not started."""
-        self._surroundings = surroundings
+        self._context = context
         self._placing = placing
         self._doorbell = doorbell
         self._waiters = waiters
@@ -73,7 +73,7 @@ class Life:
     def readiness(self) -> Readiness:
         """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
         if self.runs and not self._retired:
-            if self._surroundings.availability.away:
+            if self._context.availability.away:
                 return Readiness.UNAVAILABLE
             can_start = self._worker is None or self._worker.can_start
             return Readiness.READY if can_start else Readiness.EXHAUSTED
@@ -129,7 +129,7 @@ class Life:
         self._refuse_foreign_loop()
         if self._draining is None:
             self._state = State.DRAINING
-            self._surroundings.changes.ring()
+            self._context.changes.ring()
             self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
         await asyncio.wait([self._draining])
         if self._draining.cancelled():
@@ -187,7 +187,7 @@ class Life:
     async def _run_loops(self) -> None:
         """Run all of them: if one dies, all end, and the engine with them."""
         loops: list[Coroutine[object, object, object]] = [
-            self._surroundings.calls.limits.watch(),
+            self._context.calls.limits.watch(),
             self._placing.batcher.run(),
             self._placing.batcher.busy.run(),
             self._doorbell.run(),
@@ -195,7 +195,7 @@ class Life:
             self._waiters.poll(),
             self._probe(),
         ]
-        if self._surroundings.observer.summarizes:
+        if self._context.observer.summarizes:
             loops.append(self._summarize())
         if self._worker is not None:
             loops.extend(self._worker.loops())
@@ -210,13 +210,13 @@ class Life:
 
     async def _summarize(self) -> NoReturn:
         """Let the observer sum up what it holds back, now and then and at the end."""
-        surroundings = self._surroundings
+        context = self._context
         try:
             while True:
-                await surroundings.clock.sleep(surroundings.options.poll_seconds)
-                surroundings.observer.summarize(last=False)
+                await context.clock.sleep(context.options.poll_seconds)
+                context.observer.summarize(last=False)
         finally:
-            surroundings.observer.summarize(last=True)
+            context.observer.summarize(last=True)
 
     async def _probe(self) -> NoReturn:
         """See whether the repository is there where nobody else asks: `ready` has to be true to the present.
@@ -224,11 +224,11 @@ class Life:
         While it is away, whether it takes changes again, and where not, whether it can be read; otherwise whether it
         answers at all.
         """
-        surroundings = self._surroundings
-        availability = surroundings.availability
-        poll_seconds = surroundings.options.poll_seconds
+        context = self._context
+        availability = context.availability
+        poll_seconds = context.options.poll_seconds
         while True:
-            await surroundings.clock.sleep(poll_seconds)
+            await context.clock.sleep(poll_seconds)
             if availability.away:
                 await asyncio.gather(self._ask_to_change(), self._ask_to_read())
             elif availability.silent_seconds >= poll_seconds * SILENT_POLLS:
@@ -236,18 +236,18 @@ class Life:
 
     async def _ask_to_change(self) -> None:
         with suppress(OrderEngineError):
-            await self._surroundings.calls.ask(PROBE, 0, self._surroundings.repository.apply([]))
+            await self._context.calls.ask(PROBE, 0, self._context.repository.apply([]))
 
     async def _ask_to_read(self) -> None:
         with suppress(OrderEngineError):
-            await self._surroundings.calls.ask(READING_PROBE, 0, self._surroundings.repository.statistics())
+            await self._context.calls.ask(READING_PROBE, 0, self._context.repository.statistics())
 
     async def _drain(self) -> None:
-        options = self._surroundings.options
+        options = self._context.options
         if self._worker is not None:
             self._worker.stop_claiming()
-        await ended_within(self._surroundings.clock, options.request_seconds, self._placing.batcher.idle())
+        await ended_within(self._context.clock, options.request_seconds, self._placing.batcher.idle())
         if self._worker is not None:
             await self._worker.drain(options.grace_seconds)
         self._state = State.DRAINED
-        self._surroundings.changes.ring()
+        self._context.changes.ring()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NoReturn
 
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.domain.errors import NotRunning, OrderEngineError, OrderNotFound, WaitTimedOut
 from order_engine.domain.order import Order
 
@@ -16,9 +16,9 @@ ORDERS_PER_LOOK = 1000
 class Waiters:
     """Everybody in this process who waits for an order's end."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, context: EngineContext) -> None:
         """Start with nobody."""
-        self._surroundings = surroundings
+        self._context = context
         self._waiting: dict[str, set[asyncio.Future[Order]]] = {}
         self._to_look_at: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -58,8 +58,8 @@ class Waiters:
     async def poll(self) -> NoReturn:
         """Look at every order that is waited for, once per poll: it may end in another process."""
         while True:
-            await self._surroundings.clock.sleep(self._surroundings.options.poll_seconds)
-            self._surroundings.changes.ring()
+            await self._context.clock.sleep(self._context.options.poll_seconds)
+            self._context.changes.ring()
             order_ids = list(self._waiting)
             for start in range(0, len(order_ids), ORDERS_PER_LOOK):
                 await self._look_for_ends(order_ids[start : start + ORDERS_PER_LOOK])
@@ -67,7 +67,7 @@ class Waiters:
     async def _look_for_ends(self, order_ids: Sequence[str]) -> None:
         """Look at those that have ended or that nobody knows. Of all others the content is of no interest."""
         try:
-            states = await self._surroundings.reading.states(order_ids)
+            states = await self._context.reading.states(order_ids)
         except OrderEngineError:
             # Told to the observer by the call. The next poll looks again, and whoever waits may have a limit.
             return
@@ -78,7 +78,7 @@ class Waiters:
     async def _look(self, order_ids: Sequence[str]) -> None:
         unknown = dict.fromkeys(order_ids)
         try:
-            async for orders in self._surroundings.reading.portions(order_ids):
+            async for orders in self._context.reading.portions(order_ids):
                 for order_id, order in orders.items():
                     del unknown[order_id]
                     if order.status.ended:
@@ -99,7 +99,7 @@ class Waiters:
                 ended.set_result(order)
 
     async def _expire(self, order_id: str, ended: asyncio.Future[Order], seconds: float) -> None:
-        await self._surroundings.clock.sleep(seconds)
+        await self._context.clock.sleep(seconds)
         if not ended.done():
             ended.set_exception(WaitTimedOut(f"The order {order_id!r} has not ended within {seconds:g} s."))
 
@@ -110,7 +110,7 @@ class Waiters:
             del self._waiting[order_id]
 
     def _close(self) -> None:
-        self._surroundings.changes.close()
+        self._context.changes.close()
         for waiting in self._waiting.values():
             for ended in waiting:
                 if not ended.done():

@@ -51,7 +51,7 @@ class AddOutcome(StrEnum):
     FULL = "full"
     """The repository is at its limit of orders and takes no new one."""
     REFUSED = "refused"
-    """The store cannot keep this item; `reason` says why, in a sentence for the client that names no surroundings."""
+    """The store cannot keep this item; `reason` says why, in a sentence for the client that names no environment."""
     BUSY = "busy"
     """The id or the key is locked by another transaction that has not ended yet. Nothing took effect: ask again."""
 

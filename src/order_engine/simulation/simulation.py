@@ -15,14 +15,14 @@ from order_engine.domain.order import NewOrder, Order
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation.checks.duties import check_answers, check_reports, check_runs
-from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.checks.record import Violation
-from order_engine.simulation.checks.recovery import Calm
+from order_engine.simulation.checks.recovery import RecoveryCheck
 from order_engine.simulation.checks.verdicts import Verdicts
 from order_engine.simulation.clients.clients import Clients
 from order_engine.simulation.clients.operators import Reader, redrive_failed_orders
 from order_engine.simulation.faults.kinds import ALL, Fault, Tally
-from order_engine.simulation.faults.schedule import Misfortunes
+from order_engine.simulation.faults.schedule import FaultSchedule
 from order_engine.simulation.loop.event_loop import SimulatedLoop, Stalled
 from order_engine.simulation.network.doorbell_queue import Bells
 from order_engine.simulation.network.outages import Outages
@@ -144,11 +144,11 @@ class _Simulation:
         self._check, self._has_work = scenario.check, work is not None
         parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
         self._fleet = Fleet(world, parts)
-        self._misfortunes = Misfortunes(world, self._fleet, outages)
+        self._misfortunes = FaultSchedule(world, self._fleet, outages)
         long_ones = {key for key, nature in self._natures.items() if nature.takes_long(plan.options.lease_seconds)}
         self._clients = Clients(world, self._fleet, orders, long_ones)
         self._reader = Reader(world, self._clients)
-        self._books = Books(world)
+        self._books = Ledger(world)
 
     async def run(self) -> None:
         """Go on to the verdict, or to the first promise that is broken."""
@@ -183,7 +183,7 @@ class _Simulation:
         await asyncio.gather(*others)
         # A call that is slow may take effect long after its caller has given up, and after everything else has ended.
         await asyncio.sleep(max(0.0, world.last_fault - world.loop.time()) + world.plan.latency)
-        calm = Calm(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
+        calm = RecoveryCheck(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
         await calm.watch()
         await calm.see_everybody_ready()
         while await self._reader.read_page():

@@ -15,18 +15,18 @@ from order_engine.application import retry_policy, waiters
 from order_engine.application.calls import calls
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
 from order_engine.application.calls.availability import Availability
-from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.calls.group_commit import GroupCommit
 from order_engine.application.calls.timeouts import TimeLimit, TimeLimits
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.retry_policy import RetryPolicy
-from order_engine.application.runtime import Life
+from order_engine.application.runtime import Runtime
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker import leases, worker
 from order_engine.application.worker.attempts import Attempt, Attempts, OwnLeases, StopReason
 from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.leases import Leases
-from order_engine.application.worker.renewal_capacity import Capacity
+from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.application.worker.reporter import Report, Reporter
 from order_engine.application.worker.starter import Starter
 from order_engine.application.worker.worker import Worker
@@ -85,22 +85,22 @@ def noticed_by(scenario: Scenario) -> Callable[[Plant], Plant]:
 @noticed_by(test_batching.test_a_caller_is_answered_after_its_own_commit_and_not_before)
 def answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """Answer a batch when it is taken, before its commit."""
-    outcomes = Batcher._outcomes  # noqa: SLF001 - a planted bug changes what is inside
+    outcomes = GroupCommit._outcomes  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def early(self: Batcher[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
+    async def early(self: GroupCommit[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
         for item, _, receiver, _ in batch:
             receiver.set_result(item.upper())
         return await outcomes(self, batch)
 
-    patch.setattr(Batcher, "_outcomes", early)
+    patch.setattr(GroupCommit, "_outcomes", early)
 
 
 @noticed_by(test_batching.test_a_caller_cancelled_during_its_transaction_harms_no_other)
 def a_cancelled_caller_fails_the_batch(patch: pytest.MonkeyPatch) -> None:
     """Fail the whole batch where one caller is gone."""
-    untouched = Batcher._outcomes  # noqa: SLF001 - a planted bug changes what is inside
+    untouched = GroupCommit._outcomes  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def fragile(self: Batcher[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
+    async def fragile(self: GroupCommit[Any, Any], batch: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever they are
         commit = self._commit
 
         async def commit_or_fail(items: Sequence[Any]) -> Any:  # noqa: ANN401 - whatever it is
@@ -115,14 +115,14 @@ def a_cancelled_caller_fails_the_batch(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(self, "_commit", commit)
         return answers
 
-    patch.setattr(Batcher, "_outcomes", fragile)
+    patch.setattr(GroupCommit, "_outcomes", fragile)
 
 
 @noticed_by(test_batching.test_a_caller_cancelled_before_its_transaction_harms_no_other)
 def a_cancelled_caller_travels_all_the_same(patch: pytest.MonkeyPatch) -> None:
     """Make a placing although its caller was gone before its transaction."""
 
-    def take_all(self: Batcher[Any, Any]) -> list[Any]:
+    def take_all(self: GroupCommit[Any, Any]) -> list[Any]:
         batch = list(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
@@ -130,35 +130,37 @@ def a_cancelled_caller_travels_all_the_same(patch: pytest.MonkeyPatch) -> None:
         self._room.set()
         return batch
 
-    patch.setattr(Batcher, "_take", take_all)
+    patch.setattr(GroupCommit, "_take", take_all)
 
 
 @noticed_by(test_batching.test_the_engine_refuses_what_it_cannot_hold)
 def never_overloaded(patch: pytest.MonkeyPatch) -> None:
     """Never say Overloaded: let what waits grow without bound."""
-    patch.setattr(Batcher, "has_room", property(lambda _: True))
+    patch.setattr(GroupCommit, "has_room", property(lambda _: True))
 
 
 @noticed_by(test_batching.test_a_slow_transaction_makes_the_next_ones_smaller_and_quick_ones_larger_again)
 def does_not_adapt(patch: pytest.MonkeyPatch) -> None:
     """Keep transactions as large as ever, however slow they are."""
-    patch.setattr(Batcher, "_adapt", lambda *_: None)
+    patch.setattr(GroupCommit, "_adapt", lambda *_: None)
 
 
 @noticed_by(test_batching.test_nobody_is_left_without_an_answer_when_run_is_cancelled)
 def leaves_callers_waiting(patch: pytest.MonkeyPatch) -> None:
     """End the batcher without answering those who wait."""
-    patch.setattr(Batcher, "_close", lambda *_: None)
+    patch.setattr(GroupCommit, "_close", lambda *_: None)
 
 
 @noticed_by(test_batching.test_an_unknown_outcome_is_asked_again_and_answered_once)
 def guesses_unknown_outcomes(patch: pytest.MonkeyPatch) -> None:
     """Do not ask again for an unknown outcome."""
 
-    async def once_only(self: calls.Calls, operation: str, orders: int, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def once_only(
+        self: calls.RepositoryCalls, operation: str, orders: int, call: Callable[[], Awaitable[Any]]
+    ) -> Any:  # noqa: ANN401
         return await self.once(operation, orders, call())
 
-    patch.setattr(calls.Calls, "until_known", once_only)
+    patch.setattr(calls.RepositoryCalls, "until_known", once_only)
 
 
 @noticed_by(test_placing.test_failed_placings_give_their_slots_back)
@@ -191,7 +193,7 @@ def claims_beyond_its_slots(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_claiming.test_the_poll_finds_what_the_queue_lost)
 def no_poll(patch: pytest.MonkeyPatch) -> None:
     """Do not poll."""
-    patch.setattr(Claimer, "poll", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Claimer, "poll", lambda self: self._context.clock.sleep(1e9))
 
 
 @noticed_by(test_claiming.test_the_queue_wakes_a_free_worker_without_the_poll)
@@ -203,7 +205,7 @@ def no_doorbell(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_claiming.test_the_queue_wakes_a_free_worker_without_the_poll)
 def nobody_listens(patch: pytest.MonkeyPatch) -> None:
     """Do not listen to the bell."""
-    patch.setattr(Claimer, "listen", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Claimer, "listen", lambda self: self._context.clock.sleep(1e9))
 
 
 @noticed_by(test_claiming.test_a_lost_claim_is_asked_for_again)
@@ -215,7 +217,7 @@ def lost_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_claiming.test_asking_again_for_a_claim_does_not_wait_as_long_as_a_claim)
 def lost_claims_are_asked_for_with_patience(patch: pytest.MonkeyPatch) -> None:
     """Wait as long for the answer to a claim that is asked for again as for any other."""
-    patch.setattr(Surroundings, "seconds_to_be_heard", property(lambda self: self.options.request_seconds))
+    patch.setattr(EngineContext, "seconds_to_be_heard", property(lambda self: self.options.request_seconds))
 
 
 @noticed_by(test_claiming.test_an_outage_longer_than_a_lease_counts_against_no_order)
@@ -224,7 +226,7 @@ def late_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     ask_again = Claimer._ask_again  # noqa: SLF001 - a planted bug changes what is inside
 
     async def let_go_late(self: Claimer, unanswered: Any) -> None:  # noqa: ANN401 - whatever it is
-        if self._surroundings.clock.monotonic() < unanswered.asked + unanswered.terms.lease_seconds:
+        if self._context.clock.monotonic() < unanswered.asked + unanswered.terms.lease_seconds:
             await ask_again(self, unanswered)
             return
         self._unanswered.popleft()
@@ -359,7 +361,7 @@ def more_is_claimed_than_renewals_carry(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_capacity.test_processors_that_are_stuck_take_no_room_beside_others_that_are_renewed)
 def what_was_given_up_takes_room(patch: pytest.MonkeyPatch) -> None:
     """Count attempts without a lease among those that renewals carry."""
-    patch.setattr(Capacity, "_without_lease", property(lambda _: 0, lambda *_: None), raising=False)
+    patch.setattr(RenewalCapacity, "_without_lease", property(lambda _: 0, lambda *_: None), raising=False)
 
 
 @noticed_by(test_capacity.test_claims_leave_own_leases_alone)
@@ -397,7 +399,7 @@ def what_a_claim_left_out_waits_for_the_poll(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_leasing.test_a_long_processor_is_not_taken_over)
 def never_renews(patch: pytest.MonkeyPatch) -> None:
     """Never renew a lease."""
-    patch.setattr(Leases, "renew", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Leases, "renew", lambda self: self._context.clock.sleep(1e9))
 
 
 @noticed_by(test_leasing.test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends)
@@ -411,7 +413,7 @@ def an_outage_counts_as_a_failure(patch: pytest.MonkeyPatch) -> None:
     """Report a stop because of the lease as a failure of the attempt."""
 
     def blame(self: Worker, attempt: Attempt) -> Command:
-        return self._policy.after_failure(attempt.order, TimeoutError("stopped"), self._surroundings.random)
+        return self._policy.after_failure(attempt.order, TimeoutError("stopped"), self._context.random)
 
     patch.setattr(Worker, "_report_on_stopped", blame)
 
@@ -457,9 +459,9 @@ def reports_under_the_token_of_the_day(patch: pytest.MonkeyPatch) -> None:
         orders: dict[str, Order] = {}
         while not orders:
             try:
-                orders = dict(await self._surroundings.repository.get([each.command.order_id for each in reports]))
+                orders = dict(await self._context.repository.get([each.command.order_id for each in reports]))
             except Unavailable:
-                await self._surroundings.clock.sleep(0.5)
+                await self._context.clock.sleep(0.5)
         for report in reports:
             report.command = report.command._replace(token=orders[report.command.order_id].token)
         return await commit(self, reports)
@@ -473,8 +475,8 @@ def reports_once_only(patch: pytest.MonkeyPatch) -> None:
 
     async def once_only(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied]:
         commands = [report.command for report in reports]
-        call = self._surroundings.repository.apply(commands)
-        return await self._surroundings.calls.once("apply", len(commands), call)
+        call = self._context.repository.apply(commands)
+        return await self._context.calls.once("apply", len(commands), call)
 
     patch.setattr(Reporter, "_commit", once_only)
 
@@ -503,7 +505,7 @@ def calls_outlive_the_engine(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_the_engine_becomes_ready_again_although_nobody_asks)
 def stays_away(patch: pytest.MonkeyPatch) -> None:
     """Do not look whether the repository is back where nobody asks."""
-    patch.setattr(Life, "_probe", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Runtime, "_probe", lambda self: self._context.clock.sleep(1e9))
 
 
 # Waiting
@@ -512,7 +514,7 @@ def stays_away(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_waiting.test_an_order_that_ends_in_another_process_is_found_by_the_poll)
 def waiters_do_not_poll(patch: pytest.MonkeyPatch) -> None:
     """Never notice an end in another process."""
-    patch.setattr(Waiters, "poll", lambda self: self._surroundings.clock.sleep(1e9))
+    patch.setattr(Waiters, "poll", lambda self: self._context.clock.sleep(1e9))
 
 
 @noticed_by(test_waiting.test_an_order_that_ends_later_is_returned_then)
@@ -574,7 +576,7 @@ def waits_for_stubborn_processors(patch: pytest.MonkeyPatch) -> None:
     drain = Worker.drain
 
     async def patient(self: Worker, grace_seconds: float) -> None:
-        patch.setattr(self._surroundings.options.__class__, "stop_seconds", 1e9)
+        patch.setattr(self._context.options.__class__, "stop_seconds", 1e9)
         await drain(self, grace_seconds)
 
     patch.setattr(Worker, "drain", patient)
@@ -590,10 +592,10 @@ def swallows_the_engines_cancellation(patch: pytest.MonkeyPatch) -> None:
 def drain_forgets_placings(patch: pytest.MonkeyPatch) -> None:
     """Do not wait at a drain for placings under way."""
 
-    async def at_once(_: Batcher[Any, Any]) -> None:
+    async def at_once(_: GroupCommit[Any, Any]) -> None:
         await asyncio.sleep(0)
 
-    patch.setattr(Batcher, "idle", at_once)
+    patch.setattr(GroupCommit, "idle", at_once)
 
 
 @noticed_by(test_draining.test_an_order_that_arrives_after_the_drain_is_released_not_run)

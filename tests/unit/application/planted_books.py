@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from order_engine.application.calls.group_commit import Batcher
-from order_engine.application.placer import Placing
+from order_engine.application.calls.group_commit import GroupCommit
+from order_engine.application.placer import Placer
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
 from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.worker import Worker
@@ -90,9 +90,9 @@ def attempts_are_cancelled_before_they_begin(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_doorbell.test_an_order_placed_beside_one_that_is_born_claimed_rings)
 def rings_for_nothing_beside_born_claimed_orders(patch: pytest.MonkeyPatch) -> None:
     """Ring for no order of a batch of which some are born claimed."""
-    hand_over = Placing._hand_over  # noqa: SLF001 - a planted bug changes what is inside
+    hand_over = Placer._hand_over  # noqa: SLF001 - a planted bug changes what is inside
 
-    def silent(self: Placing, added: Sequence[Added], hold: ClaimTerms | None, *rest: Any, **named: Any) -> bool:  # noqa: ANN401 - whatever they are
+    def silent(self: Placer, added: Sequence[Added], hold: ClaimTerms | None, *rest: Any, **named: Any) -> bool:  # noqa: ANN401 - whatever they are
         doorbell = self._doorbell
         if hold is not None:
             self._doorbell = SimpleNamespace(ring=lambda _: None)  # type: ignore[assignment]
@@ -100,7 +100,7 @@ def rings_for_nothing_beside_born_claimed_orders(patch: pytest.MonkeyPatch) -> N
         self._doorbell = doorbell
         return is_busy
 
-    patch.setattr(Placing, "_hand_over", silent)
+    patch.setattr(Placer, "_hand_over", silent)
 
 
 @noticed_by(test_the_lease_of_a_claim)
@@ -109,7 +109,7 @@ def leases_count_from_the_answer(patch: pytest.MonkeyPatch) -> None:
     start = Worker._start  # noqa: SLF001 - a planted bug changes what is inside
 
     def late(self: Worker, orders: Iterable[Order], _: float) -> None:
-        start(self, orders, self._surroundings.clock.monotonic())
+        start(self, orders, self._context.clock.monotonic())
 
     patch.setattr(Worker, "_start", late)
 
@@ -117,14 +117,14 @@ def leases_count_from_the_answer(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_bytes_of_overdue_items)
 def bytes_of_overdue_items_are_kept(patch: pytest.MonkeyPatch) -> None:
     """Never give back the bytes of items that were answered because they waited for too long."""
-    fail_overdue = Batcher._fail_overdue  # noqa: SLF001 - a planted bug changes what is inside
+    fail_overdue = GroupCommit._fail_overdue  # noqa: SLF001 - a planted bug changes what is inside
 
-    def leaking(self: Batcher[Any, Any]) -> None:
+    def leaking(self: GroupCommit[Any, Any]) -> None:
         waiting_bytes = self._waiting_bytes
         fail_overdue(self)
         self._waiting_bytes = waiting_bytes
 
-    patch.setattr(Batcher, "_fail_overdue", leaking)
+    patch.setattr(GroupCommit, "_fail_overdue", leaking)
 
 
 @noticed_by(test_a_suspect_comes_and_goes)

@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import OrderEngineError
 from order_engine.application import placer
-from order_engine.application.actions import Acting
+from order_engine.application.actions import Actions
 from order_engine.application.calls.busy_items import BusyItems, BusyLimits
 from order_engine.application.calls.group_commit import BatchLimits, batch_limits
 from order_engine.application.worker.attempts import Attempt
@@ -27,7 +27,7 @@ def busy_renewals_count(patch: pytest.MonkeyPatch) -> None:
     """Take a lease for renewed although its order was locked."""
 
     def confident(self: Leases, attempt: Attempt) -> None:
-        attempt.lease_until = self._surroundings.clock.monotonic() + self._surroundings.options.lease_seconds
+        attempt.lease_until = self._context.clock.monotonic() + self._context.options.lease_seconds
 
     patch.setattr(Leases, "_note_busy", confident)
 
@@ -37,7 +37,7 @@ def busy_renewals_are_lost(patch: pytest.MonkeyPatch) -> None:
     """Take a lease for lost because its order was locked."""
 
     def timid(self: Leases, attempt: Attempt) -> None:
-        self._superseded(attempt, self._surroundings.clock.monotonic())
+        self._superseded(attempt, self._context.clock.monotonic())
 
     patch.setattr(Leases, "_note_busy", timid)
 
@@ -95,7 +95,7 @@ def busy_means_that_nothing_was_stored(patch: pytest.MonkeyPatch) -> None:
 def actions_on_busy_orders_are_not_tried_again(patch: pytest.MonkeyPatch) -> None:
     """Refuse an action at once whose order is locked."""
 
-    async def once(self: Acting, command: Command, deadline: float) -> Applied:  # noqa: ARG001 - what is forgotten
+    async def once(self: Actions, command: Command, deadline: float) -> Applied:  # noqa: ARG001 - what is forgotten
         return await self._apply(command)
 
-    patch.setattr(Acting, "_apply_until_known", once)
+    patch.setattr(Actions, "_apply_until_known", once)

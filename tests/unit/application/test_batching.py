@@ -17,7 +17,7 @@ from order_engine import (
     Unavailable,
     VersionMismatch,
 )
-from order_engine.application.calls.group_commit import Batcher, BatchLimits
+from order_engine.application.calls.group_commit import BatchLimits, GroupCommit
 from order_engine.application.retry_policy import Backoff
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, chance, new_order, order_ids
@@ -48,9 +48,9 @@ class Press:
         return [item.upper() for item in items]
 
     @asynccontextmanager
-    async def batcher(self, limits: BatchLimits | None = None) -> AsyncIterator[Batcher[str, str]]:
+    async def batcher(self, limits: BatchLimits | None = None) -> AsyncIterator[GroupCommit[str, str]]:
         """Run a batcher over this press."""
-        batcher = Batcher(self.commit, limits or limits_of(), self.clock, Backoff(chance(0)))
+        batcher = GroupCommit(self.commit, limits or limits_of(), self.clock, Backoff(chance(0)))
         running = asyncio.ensure_future(batcher.run())
         try:
             yield batcher
@@ -301,7 +301,7 @@ async def test_two_who_wait_for_room_share_it() -> None:
     press = Press()
     refused = 0
 
-    async def patient(batcher: Batcher[str, str], item: str) -> str:
+    async def patient(batcher: GroupCommit[str, str], item: str) -> str:
         nonlocal refused
         await batcher.room()
         try:
@@ -398,7 +398,7 @@ async def test_too_few_outcomes_are_an_adapters_fault() -> None:
         await press.clock.sleep(0)
         return items[:-1]
 
-    batcher = Batcher(short, limits_of(), press.clock, Backoff(chance(0)))
+    batcher = GroupCommit(short, limits_of(), press.clock, Backoff(chance(0)))
     running = asyncio.ensure_future(batcher.run())
     outcomes = [batcher.submit(item, 1) for item in "ab"]
     await press.clock.advance(1)
@@ -410,7 +410,7 @@ async def test_too_few_outcomes_are_an_adapters_fault() -> None:
 async def test_nobody_is_left_without_an_answer_when_run_is_cancelled() -> None:
     """Who is under way hears OutcomeUnknown, who waits hears NotRunning, and so does who comes later."""
     press = Press()
-    batcher = Batcher(press.commit, limits_of(orders=1), press.clock, Backoff(chance(0)))
+    batcher = GroupCommit(press.commit, limits_of(orders=1), press.clock, Backoff(chance(0)))
     running = asyncio.ensure_future(batcher.run())
     under_way, waiting = batcher.submit("a", 1), batcher.submit("b", 1)
     room, idle = asyncio.ensure_future(batcher.room()), asyncio.ensure_future(batcher.idle())

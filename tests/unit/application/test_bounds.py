@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import Order, Overloaded, Status, Unavailable
 from order_engine.application import waiters as waiting_module
-from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.calls.group_commit import GroupCommit
 from order_engine.ports.observer import BellDropped
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, Work, order_ids
@@ -17,14 +17,14 @@ from tests.unit.application.test_batching import OVERDUE_SECONDS, Press, limits_
 
 WAITING_BYTES = 100
 
-Past = Callable[[Press, Batcher[str, str]], Awaitable[None]]
+Past = Callable[[Press, GroupCommit[str, str]], Awaitable[None]]
 
 
-async def nothing(_press: Press, _batcher: Batcher[str, str]) -> None:
+async def nothing(_press: Press, _batcher: GroupCommit[str, str]) -> None:
     """Begin with the bound itself."""
 
 
-async def committed(press: Press, batcher: Batcher[str, str]) -> None:
+async def committed(press: Press, batcher: GroupCommit[str, str]) -> None:
     """Let items be committed, some of them behind others."""
     for item in "abc":
         batcher.submit(item, 30)
@@ -32,7 +32,7 @@ async def committed(press: Press, batcher: Batcher[str, str]) -> None:
     await press.clock.advance(5)
 
 
-async def cancelled(press: Press, batcher: Batcher[str, str]) -> None:
+async def cancelled(press: Press, batcher: GroupCommit[str, str]) -> None:
     """Let callers leave before their transaction has begun."""
     batcher.submit("a", 30)
     await press.clock.advance(0.1)
@@ -41,7 +41,7 @@ async def cancelled(press: Press, batcher: Batcher[str, str]) -> None:
     await press.clock.advance(5)
 
 
-async def refused(press: Press, batcher: Batcher[str, str]) -> None:
+async def refused(press: Press, batcher: GroupCommit[str, str]) -> None:
     """Let a transaction fail."""
     press.trouble = lambda _: Unavailable("away")
     outcomes = [batcher.submit(item, 40) for item in "ab"]
@@ -50,7 +50,7 @@ async def refused(press: Press, batcher: Batcher[str, str]) -> None:
     press.trouble = lambda _: None
 
 
-async def overdue(press: Press, batcher: Batcher[str, str]) -> None:
+async def overdue(press: Press, batcher: GroupCommit[str, str]) -> None:
     """Let items wait for too long behind a transaction that fails."""
     press.trouble = lambda _: Unavailable("away")
     press.seconds = OVERDUE_SECONDS + 1

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from order_engine_adapters.cli.importing.progress import Tally, progress
-from order_engine_adapters.cli.target.service import Remote
+from order_engine_adapters.cli.target.service import ServiceTarget
 from tests.unit.cli.shop import Answer, InventedService, items, one_line, order, placed, run, write_orders
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything
@@ -89,10 +89,10 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Do not wait; remember how long it would have been."""
     seconds: list[float] = []
 
-    async def sleep(_: Remote, wait: float) -> None:
+    async def sleep(_: ServiceTarget, wait: float) -> None:
         seconds.append(wait)
 
-    monkeypatch.setattr(Remote, "sleep", sleep)
+    monkeypatch.setattr(ServiceTarget, "sleep", sleep)
     return seconds
 
 

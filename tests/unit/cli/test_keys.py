@@ -62,7 +62,7 @@ def test_a_key_is_revoked_by_its_name() -> None:
     ids=str,
 )
 def test_what_goes_wrong_is_one_line(arguments: list[str], exit_code: int, sentence: str, folder: Path) -> None:
-    """2 for wrong usage, 1 for the surroundings; nothing is written."""
+    """2 for wrong usage, 1 for an error of the environment; nothing is written."""
     result = run("keys", *arguments)
     assert (result.exit_code, result.stdout) == (exit_code, "")
     assert sentence in one_line(result)

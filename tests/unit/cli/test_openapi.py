@@ -39,7 +39,7 @@ def test_a_file_of_keys_makes_keys_wanted() -> None:
 
 
 def test_a_folder_that_is_not_there_is_said() -> None:
-    """In one line, with the exit code of the surroundings."""
+    """In one line, with the exit code of the environment."""
     result = run("openapi", "--output", "nowhere/openapi.json")
     assert result.exit_code == 1
     assert "nowhere/openapi.json" in one_line(result)

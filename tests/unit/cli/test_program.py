@@ -216,7 +216,7 @@ def test_serve_runs_the_service_with_its_settings(monkeypatch: pytest.MonkeyPatc
 def test_expected_trouble_is_one_line(
     error: BaseException, exit_code: int, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """2: wrong usage or setting; 1: the surroundings; 130: Ctrl-C."""
+    """2: wrong usage or setting; 1: the environment; 130: Ctrl-C."""
     monkeypatch.setattr(service, "run_service", _raiser(error))
     result = run("serve")
     assert result.exit_code == exit_code
@@ -269,7 +269,7 @@ def test_a_terminal_that_cannot_show_a_character_gets_an_escape() -> None:
 
 
 def test_every_error_of_ours_ends_in_a_line() -> None:
-    """A subclass that this program has never seen is the surroundings' fault, not a bug's."""
+    """A subclass that this program has never seen is the environment's fault, not a bug's."""
 
     class Unheard(OrderEngineError):
         """An error of a third party."""

@@ -13,7 +13,7 @@ from order_engine_adapters.http import Access, AccessScope, create_app, create_h
 from order_engine_adapters.http.access.guard import guarded
 from order_engine_adapters.http.access.keys import KEY, KeyRing
 from order_engine_adapters.http.messages.resource import Resource
-from order_engine_adapters.http.messages.responses import json_answer
+from order_engine_adapters.http.messages.responses import json_response
 from tests.unit.application.bench import Bench
 from tests.unit.http.client import JSON_BODY, NDJSON_BODY, Client, Headers, Response
 from tests.unit.http.rings import Ring
@@ -194,7 +194,7 @@ async def test_an_unknown_route_is_for_admin() -> None:
     ring = Ring()
 
     async def answer(_: object, __: object) -> object:
-        return json_answer("{}")
+        return json_response("{}")
 
     forgotten = Route("/forgotten", Resource({"GET": answer}))  # type: ignore[dict-item]
     client = Client(Starlette(routes=guarded([forgotten], Access(keys=ring.ring))))

@@ -111,15 +111,15 @@ async def test_answers_past_a_bound_wait_in_a_file(form: str, tmp_path: Path, mo
 async def test_little_of_the_answers_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are: what is there is written to the file whenever it is more than the bound."""
     most = 0
-    put = kept_results.KeptAnswers.put
+    put = kept_results.KeptResults.put
 
-    async def watched(self: kept_results.KeptAnswers, answers: list[bytes]) -> None:
+    async def watched(self: kept_results.KeptResults, answers: list[bytes]) -> None:
         nonlocal most
         await put(self, answers)
         most = max(most, sum(map(len, self._recent)))
 
     monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 50_000)
-    monkeypatch.setattr(kept_results.KeptAnswers, "put", watched)
+    monkeypatch.setattr(kept_results.KeptResults, "put", watched)
     async with serving() as service:
         response = await service.client.send("POST", BATCH, NDJSON_BODY, b"1\n" * 5000)
         assert len(items(LINES, response)) == 5000

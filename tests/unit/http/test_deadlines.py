@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 LONG = 3_600.0
 
@@ -18,7 +18,7 @@ async def for_ever() -> None:
 
 async def test_what_takes_too_long_is_ended() -> None:
     """By TimeoutError, and the task is not left cancelled."""
-    deadlines = Deadlines()
+    deadlines = Timeouts()
     with pytest.raises(TimeoutError), deadlines.within(0):
         await for_ever()
     task = asyncio.current_task()
@@ -29,7 +29,7 @@ async def test_what_takes_too_long_is_ended() -> None:
 
 async def test_what_is_done_in_time_is_left_alone() -> None:
     """Its result and its error are its own."""
-    deadlines = Deadlines()
+    deadlines = Timeouts()
     with deadlines.within(LONG):
         await asyncio.sleep(0)
     with pytest.raises(ZeroDivisionError), deadlines.within(LONG):
@@ -38,7 +38,7 @@ async def test_what_is_done_in_time_is_left_alone() -> None:
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
     """A server that drops a request is not told that it took too long."""
-    deadlines = Deadlines()
+    deadlines = Timeouts()
 
     async def work() -> None:
         with deadlines.within(LONG):
@@ -54,7 +54,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
 @pytest.mark.parametrize(("inner", "outer"), [(0, LONG), (LONG, 0), (0, 0)])
 async def test_limits_may_be_nested(inner: float, outer: float) -> None:
     """The one that is over ends what is inside it, and no more."""
-    deadlines = Deadlines()
+    deadlines = Timeouts()
     ended: list[str] = []
 
     async def work() -> None:
@@ -72,7 +72,7 @@ async def test_limits_may_be_nested(inner: float, outer: float) -> None:
 
 async def test_many_are_watched_at_once() -> None:
     """Each ends its own task only."""
-    deadlines = Deadlines()
+    deadlines = Timeouts()
 
     async def work(seconds: float) -> str:
         try:

@@ -7,7 +7,7 @@ from starlette.types import Message
 
 from order_engine_adapters.http.events.log import EventLog, FellBehind
 from order_engine_adapters.http.events.stream import Stream, StreamWriter
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 
 async def test_a_heartbeat_is_sent_beside_events() -> None:
@@ -18,7 +18,7 @@ async def test_a_heartbeat_is_sent_beside_events() -> None:
         sent.append(message["body"])
 
     stream = Stream(lambda: True)
-    writer = StreamWriter(send, stream, 1.0, Deadlines())
+    writer = StreamWriter(send, stream, 1.0, Timeouts())
     for text in (b"one", b"two", b""):
         stream.beat()
         await writer.write(text)

@@ -34,7 +34,7 @@ KEPT_CLASSES = {"22", "23", "54"}
 
 UNAVAILABLE_CLASSES = {"08", "0A", "25", "26", "28", "3D", "3F", "40", "53", "55", "57", "58", "F0", "XX"}
 UNAVAILABLE_CODES = {"42501", "42P01", "42P05", "42703", "42704", "42883"}
-"""Of the surroundings: they heal. All others are mistakes of ours, and are raised as they are."""
+"""Of the environment: they heal. All others are mistakes of ours, and are raised as they are."""
 
 STALE = {"0A000", "25001", "25006", "25P01", "25P02", "26000", "42501", "42P05"}
 

@@ -77,7 +77,7 @@ def test_nobody_to_talk_to(error: Exception, part: str) -> None:
 
 
 def test_url_that_the_driver_cannot_use() -> None:
-    """A root certificate that is not there is of the surroundings, all else a wrong setting; no URL is repeated."""
+    """A root certificate that is not there is an error of the environment, all else a wrong setting; no URL shown."""
     missing = misread(ValueError(f'root certificate file "{SECRET}" does not exist or cannot be accessed'), PLACE)
     wrong = misread(ValueError(f"invalid DSN postgresql://{SECRET}@host"), PLACE)
     assert (type(missing), type(wrong)) == (Unavailable, InvalidSetting)

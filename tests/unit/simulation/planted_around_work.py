@@ -37,8 +37,8 @@ def unheard_reports_are_taken_for_made(patch: pytest.MonkeyPatch) -> None:
     async def once(self: Reporter, reports: Sequence[Report]) -> Sequence[Applied]:
         commands = [report.command for report in reports]
         try:
-            call = self._surroundings.repository.apply(commands)
-            answers = await self._surroundings.calls.once("apply", len(commands), call)
+            call = self._context.repository.apply(commands)
+            answers = await self._context.calls.once("apply", len(commands), call)
         except OrderEngineError:
             answers = [Applied(None, None) for _ in reports]
         for report in reports:
@@ -59,6 +59,6 @@ def failed_renewals_count(patch: pytest.MonkeyPatch) -> None:
             await renew(self, attempts)
         except OrderEngineError:
             for attempt in attempts:
-                attempt.lease_until = self._surroundings.clock.monotonic() + self._surroundings.options.lease_seconds
+                attempt.lease_until = self._context.clock.monotonic() + self._context.options.lease_seconds
 
     patch.setattr(Leases, "_renew", confident)

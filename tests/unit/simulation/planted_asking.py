@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from order_engine import NewOrder, Order, OrderEngine
-from order_engine.application.actions import Acting
+from order_engine.application.actions import Actions
 from order_engine.application.calls.availability import Availability
-from order_engine.application.calls.group_commit import Batcher
+from order_engine.application.calls.group_commit import GroupCommit
 from order_engine.application.placer import Placed
 from order_engine.domain.commands import Command
 from order_engine.ports.repository import Applied
@@ -47,10 +47,10 @@ def redrives_lose_their_condition(patch: pytest.MonkeyPatch) -> None:
 def redrives_meet_any_version(patch: pytest.MonkeyPatch) -> None:
     """Ask for a redrive again whatever the order has been through since; found by seed 191 of a campaign."""
 
-    async def whatever(self: Acting, command: Command, deadline: float) -> Applied:
+    async def whatever(self: Actions, command: Command, deadline: float) -> Applied:
         return await self._apply_until_known(command, deadline)
 
-    patch.setattr(Acting, "_redrive_present_version", whatever)
+    patch.setattr(Actions, "_redrive_present_version", whatever)
 
 
 @found("P4", "P1", within=40, where=CLIENTS)
@@ -78,11 +78,11 @@ def is_never_ready_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         OrderEngine,
         "ready",
-        property(lambda self: self.takes_work and self._surroundings.availability not in offended),
+        property(lambda self: self.takes_work and self._context.availability not in offended),
     )
 
 
 @found("every call is answered", within=60, where=ENDS_IN_TROUBLE)
 def those_who_wait_are_never_overdue(patch: pytest.MonkeyPatch) -> None:
     """Let each batch wait out its limit after the other."""
-    patch.setattr(Batcher, "_fail_overdue", lambda _: None)
+    patch.setattr(GroupCommit, "_fail_overdue", lambda _: None)

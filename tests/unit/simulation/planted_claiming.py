@@ -11,7 +11,7 @@ import pytest
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.worker.attempts import Attempts
 from order_engine.application.worker.claimer import Claimer, UnansweredClaim
-from order_engine.application.worker.renewal_capacity import Capacity
+from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.domain.commands import ClaimTerms
 from order_engine.simulation import Fault, Sizes
 from order_engine.simulation.network.doorbell_queue import QueueIsAway
@@ -52,7 +52,7 @@ def named_claims_know_no_limit(patch: pytest.MonkeyPatch) -> None:
             terms = replace(terms, limit=max(1, min(terms.limit, self._attempts.free)))
         return await claim(self, terms)
 
-    patch.setattr(Claimer, "_batch", lambda self: self._surroundings.options.batch_orders)
+    patch.setattr(Claimer, "_batch", lambda self: self._context.options.batch_orders)
     patch.setattr(Claimer, "_claim", greedy)
 
 
@@ -90,7 +90,7 @@ def dies_of_a_queue_that_fails_to_ring(patch: pytest.MonkeyPatch) -> None:
             await self._rung.wait()
             self._rung.clear()
             order_ids = [self._order_ids.popleft() for _ in range(len(self._order_ids))]
-            await self._surroundings.queue.put(order_ids)
+            await self._context.queue.put(order_ids)
 
     patch.setattr(Doorbell, "run", fragile)
 
@@ -103,7 +103,7 @@ def a_failed_queue_is_never_asked_again(patch: pytest.MonkeyPatch) -> None:
         try:
             while True:
                 await self._attempts.free_slot()
-                self._hints.extend(await self._surroundings.queue.get(self._batch()))
+                self._hints.extend(await self._context.queue.get(self._batch()))
                 self._wake.set()
                 await self._hints_taken.wait()
                 self._hints_taken.clear()
@@ -123,4 +123,4 @@ def slots_wait_for_the_bell(patch: pytest.MonkeyPatch) -> None:
 @found("P7", within=40, where=SLOW_RENEWALS)
 def claims_more_than_is_renewed(patch: pytest.MonkeyPatch) -> None:
     """Claim as many orders as there are slots, however few leases the repository renews in time."""
-    patch.setattr(Capacity, "_set", lambda *_: None)
+    patch.setattr(RenewalCapacity, "_set", lambda *_: None)

@@ -19,7 +19,7 @@ found("every call is answered", within=60, where=ENDS_IN_TROUBLE)(others.waiters
 @found("P9", within=20, where=ENDS)
 def stays_ready(patch: pytest.MonkeyPatch) -> None:
     """Say that the engine is ready although it drains."""
-    patch.setattr(OrderEngine, "ready", property(lambda self: not self._surroundings.availability.away))
+    patch.setattr(OrderEngine, "ready", property(lambda self: not self._context.availability.away))
 
 
 @found("P9", within=20, where=ENDS_AMONG_CANCELS)
@@ -73,6 +73,6 @@ def does_not_wait_for_releases(patch: pytest.MonkeyPatch) -> None:
         if not await self._within(grace_seconds, self._attempts.none()):
             self._grace_is_over = True
             for attempt in self._attempts:
-                attempt.stop(StopReason.DRAINING, self._surroundings.clock.monotonic())
+                attempt.stop(StopReason.DRAINING, self._context.clock.monotonic())
 
     patch.setattr(Worker, "drain", hasty)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from order_engine.application.actions import Acting
+from order_engine.application.actions import Actions
 from order_engine.application.worker.attempts import Attempt
 from order_engine.application.worker.leases import Leases
 from order_engine.application.worker.reporter import Report, Reporter
@@ -33,10 +33,10 @@ def reports_wait_for_their_neighbours(patch: pytest.MonkeyPatch) -> None:
 
     async def together(self: Reporter, reports: Sequence[Report]) -> Sequence[Any]:
         while True:
-            answers = await self._surroundings.repository.apply([report.command for report in reports])
+            answers = await self._context.repository.apply([report.command for report in reports])
             if not any(answer.refusal is RefusalReason.BUSY for answer in answers):
                 return take_some(self, reports, answers)
-            await self._surroundings.clock.sleep(0.1)
+            await self._context.clock.sleep(0.1)
 
     patch.setattr(Reporter, "_commit", together)
 
@@ -70,9 +70,9 @@ def one_busy_renewal_stops_all(patch: pytest.MonkeyPatch) -> None:
 @found("cancel", "P1", "P3", within=40, where=LOCKS)
 def busy_cancellations_are_made(patch: pytest.MonkeyPatch) -> None:
     """Tell a client that its order is Cancelled although it was locked."""
-    apply = Acting._apply  # noqa: SLF001 - a planted bug changes what is inside
+    apply = Actions._apply  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def rosy(self: Acting, command: Command) -> Applied:
+    async def rosy(self: Actions, command: Command) -> Applied:
         try:
             return await apply(self, command)
         except Unavailable:
@@ -81,4 +81,4 @@ def busy_cancellations_are_made(patch: pytest.MonkeyPatch) -> None:
             order = await self._get(command.order_id)
             return Applied(None, replace(order, status=Status.CANCELLED))
 
-    patch.setattr(Acting, "_apply", rosy)
+    patch.setattr(Actions, "_apply", rosy)

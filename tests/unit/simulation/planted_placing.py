@@ -10,10 +10,10 @@ import pytest
 
 from order_engine import NewOrder, Order, OrderEngine, OutcomeUnknown, Overloaded
 from order_engine.application import engine, placer
-from order_engine.application.actions import Acting
-from order_engine.application.calls.calls import Calls
-from order_engine.application.calls.group_commit import Batcher
-from order_engine.application.placer import Placed, Placing
+from order_engine.application.actions import Actions
+from order_engine.application.calls.calls import RepositoryCalls
+from order_engine.application.calls.group_commit import GroupCommit
+from order_engine.application.placer import Placed, Placer
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.reporter import Report
 from order_engine.domain.commands import Command, Placement
@@ -30,52 +30,52 @@ found("P7", within=60, where=REFUSALS)(others.promised_slots_are_lost)
 @found("P1", "P4", within=10, where=CALLS)
 def answers_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """Answer placings when their batch is taken, before its commit."""
-    commit = Placing._commit  # noqa: SLF001 - a planted bug changes what is inside
+    commit = Placer._commit  # noqa: SLF001 - a planted bug changes what is inside
 
-    async def early(self: Placing, placements: Sequence[Placement]) -> Sequence[Added]:
+    async def early(self: Placer, placements: Sequence[Placement]) -> Sequence[Added]:
         committing = asyncio.ensure_future(commit(self, placements))
         committing.add_done_callback(lambda done: done.cancelled() or done.exception())
-        now = self._surroundings.clock.now()
+        now = self._context.clock.now()
         made = [place(None, placement, now) for placement in placements]
         return [Added(AddOutcome.ADDED, each.order) for each in made if isinstance(each, Transition)]
 
-    patch.setattr(Placing, "_commit", early)
+    patch.setattr(Placer, "_commit", early)
 
 
 @found("P6", within=80, where=CALLS)
 def calls_the_unknown_a_failure(patch: pytest.MonkeyPatch) -> None:
     """Say that nothing was stored where a placing is not answered."""
 
-    async def sure(self: Calls, operation: str, orders: int, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def sure(self: RepositoryCalls, operation: str, orders: int, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
         return await self.ask(operation, orders, call())
 
-    patch.setattr(Calls, "until_known", sure)
+    patch.setattr(RepositoryCalls, "until_known", sure)
 
 
 @found("P6", within=60, where=OVERLOADED)
 def refuses_what_it_took(patch: pytest.MonkeyPatch) -> None:
     """Say Overloaded of an order that travels all the same."""
-    submit = Batcher.submit
+    submit = GroupCommit.submit
 
-    def after_the_fact(self: Batcher[Any, Any], item: Any, size: int) -> Any:  # noqa: ANN401 - whatever they are
+    def after_the_fact(self: GroupCommit[Any, Any], item: Any, size: int) -> Any:  # noqa: ANN401 - whatever they are
         outcome = submit(self, item, size)
         if len(self._waiting) > 1 and not self.has_room:
             message = "too much waits"
             raise Overloaded(message)
         return outcome
 
-    patch.setattr(Batcher, "submit", after_the_fact)
+    patch.setattr(GroupCommit, "submit", after_the_fact)
 
 
 @found("P4", within=10, where=CALLS)
 def answers_in_another_order(patch: pytest.MonkeyPatch) -> None:
     """Give the callers of a batch each other's answers."""
-    answer = Batcher._answer  # noqa: SLF001 - a planted bug changes what is inside
+    answer = GroupCommit._answer  # noqa: SLF001 - a planted bug changes what is inside
 
-    def crosswise(self: Batcher[Any, Any], batch: Sequence[Any], outcomes: Sequence[Any]) -> None:
+    def crosswise(self: GroupCommit[Any, Any], batch: Sequence[Any], outcomes: Sequence[Any]) -> None:
         answer(self, batch, outcomes if isinstance(batch[0][0], Report) else outcomes[::-1])
 
-    patch.setattr(Batcher, "_answer", crosswise)
+    patch.setattr(GroupCommit, "_answer", crosswise)
 
 
 @found("P4", within=20, where=CLIENTS)
@@ -112,13 +112,13 @@ def conflicts_are_replays(patch: pytest.MonkeyPatch) -> None:
 @found("every call is answered", within=60, where=ENDS)
 def forgets_one_of_a_full_batch(patch: pytest.MonkeyPatch) -> None:
     """Drop the last item of a batch that has as many as it may."""
-    take = Batcher._take  # noqa: SLF001 - a planted bug changes what is inside
+    take = GroupCommit._take  # noqa: SLF001 - a planted bug changes what is inside
 
-    def clumsy(self: Batcher[Any, Any]) -> list[Any]:
+    def clumsy(self: GroupCommit[Any, Any]) -> list[Any]:
         batch = take(self)
         return batch[:-1] if len(batch) == self._most_orders and len(batch) > 1 else batch
 
-    patch.setattr(Batcher, "_take", clumsy)
+    patch.setattr(GroupCommit, "_take", clumsy)
 
 
 # What clients are told of orders
@@ -147,7 +147,7 @@ def waiters_do_not_wait(patch: pytest.MonkeyPatch) -> None:
     """Return from `wait_for` at the first look."""
 
     async def hasty(self: Waiters, order_ids: Sequence[str]) -> None:
-        for order_id, order in (await self._surroundings.repository.get(order_ids)).items():
+        for order_id, order in (await self._context.repository.get(order_ids)).items():
             self._answer(order_id, order)
 
     patch.setattr(Waiters, "_look", hasty)
@@ -157,12 +157,12 @@ def waiters_do_not_wait(patch: pytest.MonkeyPatch) -> None:
 def takes_an_unknown_cancellation_for_made(patch: pytest.MonkeyPatch) -> None:
     """Answer a cancellation whose outcome is unknown with the order as it is, and do not ask again."""
 
-    async def content(self: Acting, command: Command, _: int | None) -> Applied:
-        calls, repository = self._surroundings.calls, self._surroundings.repository
+    async def content(self: Actions, command: Command, _: int | None) -> Applied:
+        calls, repository = self._context.calls, self._context.repository
         try:
             (applied,) = await calls.once("apply", 1, repository.apply([command]))
         except OutcomeUnknown:
             return Applied(None, await self._get(command.order_id))
         return applied
 
-    patch.setattr(Acting, "_apply_until_known", content)
+    patch.setattr(Actions, "_apply_until_known", content)

@@ -28,7 +28,7 @@ def a_drain_counts_as_a_failure(patch: pytest.MonkeyPatch) -> None:
 
     def blame(self: Worker, attempt: Attempt) -> Command:
         if self._grace_is_over:
-            return self._policy.after_failure(attempt.order, TimeoutError("drained"), self._surroundings.random)
+            return self._policy.after_failure(attempt.order, TimeoutError("drained"), self._context.random)
         return stopped(self, attempt)
 
     patch.setattr(Worker, "_report_on_stopped", blame)

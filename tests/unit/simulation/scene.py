@@ -14,7 +14,7 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.checks.record import Claimant, Ending
 from order_engine.simulation.checks.verdicts import Verdicts
 from order_engine.simulation.checks.witness import Witness
@@ -42,7 +42,7 @@ class Scene:
         self.world = World(plan, loop, clock, MemoryRepository(clock))
         self.claimant = Claimant("instance-1/1")
         self.witness = Witness(self.world, Owner("instance-1/1"), self.claimant)
-        self.books = Books(self.world)
+        self.books = Ledger(self.world)
 
     def place(self) -> None:
         """Place the order and tell its client."""

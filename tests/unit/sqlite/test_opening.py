@@ -100,7 +100,7 @@ async def test_folder_is_no_file(tmp_path: Path) -> None:
 
 
 async def test_name_that_is_too_long(tmp_path: Path) -> None:
-    """A name that the file system refuses is an error of the surroundings as well."""
+    """A name that the file system refuses is an error of the environment as well."""
     await _refused(tmp_path / ("a" * 300), "name")
 
 

@@ -181,7 +181,7 @@ async def test_errors_of_the_surroundings_are_unavailable(tmp_path: Path, code: 
 
 
 async def test_mistakes_of_ours_surface(tmp_path: Path) -> None:
-    """An error that is no matter of the surroundings is raised as it is, takes no effect, and harms no later call."""
+    """An error that is not of the environment is raised as it is, takes no effect, and harms no later call."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         await _fail(repository, "COMMIT", sqlite3.SQLITE_CONSTRAINT_UNIQUE)
         with pytest.raises(sqlite3.OperationalError):

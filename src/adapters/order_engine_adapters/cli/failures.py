@@ -21,7 +21,7 @@ class Ending(Exception):
     """An end of the program with an exit code, and with a sentence for standard error where there is one to say."""
 
     def __init__(self, sentence: str, exit_code: int = SURROUNDINGS) -> None:
-        """End with `exit_code`, the surroundings' by default."""
+        """End with `exit_code`, that of an error of the environment by default."""
         self.exit_code = exit_code
         super().__init__(sentence)
 

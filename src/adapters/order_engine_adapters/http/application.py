@@ -10,19 +10,19 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from order_engine.application.engine import OrderEngine
-from order_engine_adapters.http.access.cors import Origins
-from order_engine_adapters.http.access.cross_site import Sites
+from order_engine_adapters.http.access.cors import Cors
+from order_engine_adapters.http.access.cross_site import CrossSiteGuard
 from order_engine_adapters.http.access.guard import Access, guarded
 from order_engine_adapters.http.batch.endpoint import BatchEndpoint
 from order_engine_adapters.http.events.endpoints import EventEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.request_id import RequestIds
 from order_engine_adapters.http.messages.resource import Resource, nothing_here
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
 from order_engine_adapters.http.openapi.docs_page import docs_asset, docs_page
 from order_engine_adapters.http.orders.endpoints import OrderEndpoints
-from order_engine_adapters.http.orders.order_reader import OrderTexts
+from order_engine_adapters.http.orders.order_parser import OrderParser
 from order_engine_adapters.http.service.health import HealthEndpoints
 from order_engine_adapters.http.service.start_page import StartPage
 from order_engine_adapters.http.service.starting import NoEngineYet, not_yet
@@ -45,9 +45,9 @@ class OrderApplication(Starlette):
         """Return the router within what every answer carries, within the user's middleware."""
         stack: ASGIApp = self.router
         if not self._access.admits_other_sites:
-            stack = Sites(stack, self._access.origins)
+            stack = CrossSiteGuard(stack, self._access.origins)
         if self._access.origins:
-            stack = Origins(stack, self._access.origins)
+            stack = Cors(stack, self._access.origins)
         stack = RequestIds(stack, self._random)
         for layer, arguments, options in reversed(self.user_middleware):
             stack = layer(stack, *arguments, **options)
@@ -67,8 +67,8 @@ def create_app(
     neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
     """
     limits = limits or HttpLimits()
-    deadlines = Deadlines()
-    texts = OrderTexts(engine.options.content, deadlines)
+    deadlines = Timeouts()
+    texts = OrderParser(engine.options.content, deadlines)
     orders = OrderEndpoints(engine, limits, deadlines, texts)
     events = EventEndpoints(engine, limits, deadlines)
     health = HealthEndpoints(engine, deadlines, events.streams)
@@ -94,7 +94,7 @@ def create_app(
 
 def create_health_app(engine: OrderEngine, *, access: Access | None = None, random: Random | None = None) -> Starlette:
     """Return the application of a process that takes no orders over HTTP: alive, ready, and the metrics."""
-    return _application(_health_routes(HealthEndpoints(engine, Deadlines())), access, random)
+    return _application(_health_routes(HealthEndpoints(engine, Timeouts())), access, random)
 
 
 def create_starting_app(*, access: Access | None = None, random: Random | None = None) -> Starlette:
@@ -102,7 +102,7 @@ def create_starting_app(*, access: Access | None = None, random: Random | None =
 
     It is alive, not ready, and has metrics of its own; everything else is answered with 503.
     """
-    app = _application(_health_routes(HealthEndpoints(NoEngineYet(), Deadlines())), access, random)
+    app = _application(_health_routes(HealthEndpoints(NoEngineYet(), Timeouts())), access, random)
     app.router.default = not_yet
     return app
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
-from order_engine.application.calls.calls import Calls
+from order_engine.application.calls.calls import RepositoryCalls
 from order_engine.application.options import EngineOptions
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import Order
@@ -21,10 +21,10 @@ SLOW_PART: Final = 1 / 10
 Answer = TypeVar("Answer")
 
 
-class Reading:
-    """The questions whose answers hold orders. All raise Unavailable, as `Calls.ask` does."""
+class BoundedReads:
+    """The questions whose answers hold orders. All raise Unavailable, as `RepositoryCalls.ask` does."""
 
-    def __init__(self, repository: OrderReader, calls: Calls, clock: Clock, options: EngineOptions) -> None:
+    def __init__(self, repository: OrderReader, calls: RepositoryCalls, clock: Clock, options: EngineOptions) -> None:
         """Ask `repository` by `calls`, for `page_bytes` at once at most."""
         self._repository = repository
         self._calls = calls

@@ -1,4 +1,4 @@
-"""Calls of the repository: each within its time limit, timed, told to the observer, and asked again where unknown."""
+"""Calls of the repository: each within its time limit, timed, reported to the observer, and retried where unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from order_engine.application.calls.availability import Availability
 from order_engine.application.calls.timeouts import TimeLimits
-from order_engine.application.change_notifier import Changes
+from order_engine.application.change_notifier import ChangeNotifier
 from order_engine.application.retry_policy import Backoff, failure_reason
 from order_engine.domain.errors import AdapterFault, InvalidCursor, OutcomeUnknown, Unavailable
 from order_engine.ports.clock import Clock
@@ -27,7 +27,7 @@ class CallLimits:
     renewal_seconds: float
 
 
-class Calls:
+class RepositoryCalls:
     """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what every call is wrapped in
@@ -37,7 +37,7 @@ class Calls:
         availability: Availability,
         random: Random,
         limits: CallLimits,
-        changes: Changes,
+        changes: ChangeNotifier,
     ) -> None:
         """Keep `limits`."""
         self._changes = changes

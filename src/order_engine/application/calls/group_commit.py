@@ -72,7 +72,7 @@ def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int, busy_
     )
 
 
-class Batcher(Generic[Item, Outcome]):
+class GroupCommit(Generic[Item, Outcome]):
     """Collects items, commits them in batches one after the other, and answers each caller after its own commit.
 
     `commit` gets the items of one transaction and returns an outcome or an error for each, in order. What it answers

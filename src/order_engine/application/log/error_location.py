@@ -14,7 +14,7 @@ _STANDARD_LIBRARY: Final = str(Path(os.__file__).resolve().parent) + os.sep
 _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
-class Place(NamedTuple):
+class ErrorLocation(NamedTuple):
     """A line of a file, and the function that it is in."""
 
     file: str
@@ -34,7 +34,7 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     return traceback
 
 
-def user_place(error: BaseException) -> Place | None:
+def user_place(error: BaseException) -> ErrorLocation | None:
     """Return the innermost place of the user's code in the error's traceback; None where there is none.
 
     Files that were not installed are the user's. Where there are none, the processor itself was installed: then those
@@ -48,10 +48,10 @@ def user_place(error: BaseException) -> Place | None:
     return next(place for place, package in zip(reversed(places), reversed(packages), strict=True) if package == home)
 
 
-def _places(traceback: TracebackType | None) -> Iterator[Place]:
+def _places(traceback: TracebackType | None) -> Iterator[ErrorLocation]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        yield Place(code.co_filename, traceback.tb_lineno, code.co_qualname)
+        yield ErrorLocation(code.co_filename, traceback.tb_lineno, code.co_qualname)
         traceback = traceback.tb_next
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
 from order_engine.application.calls.bounded_reads import SLOW_PART
 from order_engine.application.calls.calls import is_cancelled
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.application.worker.attempts import Attempts
 from order_engine.domain.commands import ClaimTerms
@@ -40,15 +40,15 @@ class UnansweredClaim:
 class Claimer:
     """Decides when to claim and what, and hands what was claimed to `start`."""
 
-    def __init__(self, surroundings: Surroundings, attempts: Attempts, start: Callable[[Claimed, float], None]) -> None:
+    def __init__(self, context: EngineContext, attempts: Attempts, start: Callable[[Claimed, float], None]) -> None:
         """Fill the free slots of `attempts`; `start` gets what was claimed, and when it was asked for."""
-        self._surroundings = surroundings
+        self._context = context
         self._attempts = attempts
         self._start = start
         self._hints: deque[str] = deque()
         self._hints_taken = asyncio.Event()
         self._unanswered: deque[UnansweredClaim] = deque()
-        options = surroundings.options
+        options = context.options
         slow_seconds = options.request_seconds * SLOW_PART
         self._most_orders = AdaptiveLimit(options.batch_orders, slow_seconds)
         self._most_bytes = AdaptiveLimit(options.batch_bytes, slow_seconds)
@@ -84,14 +84,14 @@ class Claimer:
 
     def terms(self, limit: int) -> ClaimTerms:
         """Return the terms of a new claim for at most `limit` orders."""
-        surroundings = self._surroundings
+        context = self._context
         return ClaimTerms(
-            claim_id=f"{surroundings.random.getrandbits(CLAIM_ID_BITS):024x}",
+            claim_id=f"{context.random.getrandbits(CLAIM_ID_BITS):024x}",
             limit=limit,
-            lease_seconds=surroundings.options.lease_seconds,
-            max_deliveries=surroundings.options.max_deliveries,
+            lease_seconds=context.options.lease_seconds,
+            max_deliveries=context.options.max_deliveries,
             suspects=self._attempts.suspect_room,
-            take_ended_leases=surroundings.availability.may_take_ended_leases,
+            take_ended_leases=context.availability.may_take_ended_leases,
             max_bytes=self._most_bytes.value,
             running=self._attempts.own_leases,
         )
@@ -103,7 +103,7 @@ class Claimer:
 
     async def run(self) -> NoReturn:
         """Claim for as long as the engine runs."""
-        backoff = self._surroundings.backoff()
+        backoff = self._context.backoff()
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -113,7 +113,7 @@ class Claimer:
                 except OrderEngineError:
                     # Told to the observer by the call.
                     self._poll_is_due = True
-                    await self._surroundings.clock.sleep(backoff.pause())
+                    await self._context.clock.sleep(backoff.pause())
                 else:
                     backoff.reset()
             if self._poll_is_due and self._attempts.free <= 0:
@@ -125,23 +125,23 @@ class Claimer:
         while True:
             self._poll_is_due = True
             self._wake.set()
-            interval = self._surroundings.options.poll_seconds * self._surroundings.random.uniform(EARLIEST_POLL, 1)
-            await self._surroundings.clock.sleep(interval)
+            interval = self._context.options.poll_seconds * self._context.random.uniform(EARLIEST_POLL, 1)
+            await self._context.clock.sleep(interval)
 
     async def listen(self) -> NoReturn:
         """Take hints from the queue while there are free slots, and no more of them than slots, until `stop`."""
         self._listener = asyncio.current_task()
-        backoff = Backoff(self._surroundings.random)
+        backoff = Backoff(self._context.random)
         while True:
             await self._attempts.free_slot()
             try:
-                order_ids = await self._surroundings.queue.get(self._batch())
+                order_ids = await self._context.queue.get(self._batch())
             except (Exception, asyncio.CancelledError) as error:
                 # A doorbell may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
-                self._surroundings.observer.observe(QueueAway(error))
-                await self._surroundings.clock.sleep(backoff.pause())
+                self._context.observer.observe(QueueAway(error))
+                await self._context.clock.sleep(backoff.pause())
                 continue
             backoff.reset()
             if self._orders_wait:
@@ -190,12 +190,12 @@ class Claimer:
         attempt that vanished. An adapter that breaks its contract for as long as the lease is not asked any more.
         """
         terms, asked = unanswered.terms, unanswered.asked
-        surroundings = self._surroundings
+        context = self._context
         again = replace(terms, limit=0, order_ids=(), max_bytes=self._most_bytes.value, after=unanswered.after)
         try:
-            claimed = await self._adapting(again, terms.limit, surroundings.seconds_to_be_heard)
+            claimed = await self._adapting(again, terms.limit, context.seconds_to_be_heard)
         except AdapterFault:
-            if surroundings.clock.monotonic() < asked + terms.lease_seconds:
+            if context.clock.monotonic() < asked + terms.lease_seconds:
                 raise
         else:
             self._start(claimed, asked)
@@ -207,7 +207,7 @@ class Claimer:
         self._attempts.redeem(terms.limit)
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
-        asked = self._surroundings.clock.monotonic()
+        asked = self._context.clock.monotonic()
         self._attempts.promise(terms.limit)
         try:
             claimed = await self._adapting(terms, terms.limit)
@@ -223,15 +223,15 @@ class Claimer:
 
     async def _adapting(self, terms: ClaimTerms, orders: int, seconds: float | None = None) -> Claimed:
         """Make a claim, and ask for less next time where it is slow, so that none is too large for its time limit."""
-        surroundings = self._surroundings
-        began = surroundings.clock.monotonic()
+        context = self._context
+        began = context.clock.monotonic()
         limits = (self._most_orders, self._most_bytes)
         try:
-            claimed = await surroundings.calls.once("claim", orders, surroundings.repository.claim(terms), seconds)
+            claimed = await context.calls.once("claim", orders, context.repository.claim(terms), seconds)
         except OrderEngineError:
             for limit in limits:
-                limit.failed(surroundings.clock.monotonic() - began)
+                limit.failed(context.clock.monotonic() - began)
             raise
         for limit in limits:
-            limit.answered(surroundings.clock.monotonic() - began)
+            limit.answered(context.clock.monotonic() - began)
         return claimed

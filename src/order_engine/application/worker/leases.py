@@ -9,9 +9,9 @@ from typing import NoReturn
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
 from order_engine.application.calls.calls import one_each
 from order_engine.application.calls.timeouts import ended_within
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
-from order_engine.application.worker.renewal_capacity import Capacity
+from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.domain.commands import Action, Lease
 from order_engine.domain.errors import OrderEngineError
 from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, OrderLocked
@@ -29,19 +29,19 @@ class Leases:
     """Keeps the attempts' leases alive, and ends attempts by the worker's own monotonic clock."""
 
     def __init__(
-        self, surroundings: Surroundings, attempts: Attempts, capacity: Capacity, give_up: Callable[[Attempt], None]
+        self, context: EngineContext, attempts: Attempts, capacity: RenewalCapacity, give_up: Callable[[Attempt], None]
     ) -> None:
         """Care for `attempts`; `give_up` reports for an attempt whose processor does not stop.
 
         `capacity` is told how fast the renewals are.
         """
-        self._surroundings = surroundings
+        self._context = context
         self._attempts = attempts
         self._give_up = give_up
         self._capacity = capacity
-        self._batch = AdaptiveLimit(surroundings.options.batch_orders, surroundings.seconds_to_be_heard / 2)
+        self._batch = AdaptiveLimit(context.options.batch_orders, context.seconds_to_be_heard / 2)
         self._busy: list[Attempt] = []
-        options = surroundings.options
+        options = context.options
         limits = [options.lease_seconds, options.attempt_seconds]
         self._watch_seconds = min(limit for limit in limits if limit > 0) / WATCHES
         self._watched = inf
@@ -50,24 +50,24 @@ class Leases:
     async def renew(self) -> NoReturn:
         """Renew all leases, every third of a lease."""
         # Soon again where it failed: each try counts before the margin is reached.
-        soon = self._surroundings.renewal_seconds / SOON
+        soon = self._context.renewal_seconds / SOON
         while True:
             pauses = SOON
             while self._busy and pauses:
-                await self._surroundings.clock.sleep(soon)
+                await self._context.clock.sleep(soon)
                 pauses -= 1
                 await self._renew_all(self._still_busy())
-            await ended_within(self._surroundings.clock, pauses * soon, self._capacity.wanted())
+            await ended_within(self._context.clock, pauses * soon, self._capacity.wanted())
             await self._renew_round(soon)
 
     async def _renew_round(self, soon: float) -> None:
         """Renew all leases once. After a failure only those are left that had no turn, the first to end first."""
-        surroundings = self._surroundings
-        renewed_until = surroundings.clock.monotonic() + surroundings.options.lease_seconds
+        context = self._context
+        renewed_until = context.clock.monotonic() + context.options.lease_seconds
         wanted = list(self._attempts)
         self._capacity.round_begins()
         while not await self._renew_all(wanted):
-            await surroundings.clock.sleep(soon)
+            await context.clock.sleep(soon)
             wanted = sorted((each for each in self._attempts if each.lease_until < renewed_until), key=_end)
         self._capacity.round_ends()
 
@@ -75,28 +75,28 @@ class Leases:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
         interval = self._watch_seconds
         while True:
-            self._surroundings.availability.beat()
-            self._watched = self._surroundings.clock.monotonic()
-            await self._surroundings.clock.sleep(interval)
-            late = self._surroundings.clock.monotonic() - self._watched - interval
+            self._context.availability.beat()
+            self._watched = self._context.clock.monotonic()
+            await self._context.clock.sleep(interval)
+            late = self._context.clock.monotonic() - self._watched - interval
             if late > interval:
                 await self._go_on_after_a_block(late)
             for attempt in self._attempts:
-                self._check(attempt, self._surroundings.clock.monotonic())
+                self._check(attempt, self._context.clock.monotonic())
 
     async def _go_on_after_a_block(self, seconds: float) -> None:
         """Renew what could not be renewed for so long, and stop nobody before it is known whose the orders are.
 
         The time of the block is not the attempts': no processor could do anything.
         """
-        self._surroundings.observer.observe(LoopBlocked(seconds))
+        self._context.observer.observe(LoopBlocked(seconds))
         for attempt in self._attempts:
             attempt.started += seconds
         await self._renew_all(self._attempts)
 
     def ends_soon(self, lease_until: float, now: float) -> bool:
         """Whether a lease is so near its end that no processor may run under it."""
-        return now >= lease_until - self._surroundings.options.lease_seconds * MARGIN
+        return now >= lease_until - self._context.options.lease_seconds * MARGIN
 
     def _still_busy(self) -> Sequence[Attempt]:
         """Return the attempts that are still here whose orders were locked by another transaction."""
@@ -106,17 +106,17 @@ class Leases:
         """Renew what is held here, in batches; return whether the repository answered all of them."""
         attempts = [attempt for attempt in wanted if not attempt.given_up]
         self._busy = []
-        start, before = 0, self._surroundings.clock.monotonic()
+        start, before = 0, self._context.clock.monotonic()
         while start < len(attempts):
             size = self._batch.value
-            began = self._surroundings.clock.monotonic()
+            began = self._context.clock.monotonic()
             try:
                 await self._renew(attempts[start : start + size])
             except OrderEngineError:
                 # Told to the observer by the call.
-                self._batch.failed(self._surroundings.clock.monotonic() - began)
+                self._batch.failed(self._context.clock.monotonic() - began)
                 return False
-            now = self._surroundings.clock.monotonic()
+            now = self._context.clock.monotonic()
             if self._has_stood_still:
                 self._capacity.disturbed()
             else:
@@ -125,7 +125,7 @@ class Leases:
             before = now
             start += size
             # Many leases are many batches: let others work in between.
-            await self._surroundings.clock.sleep(0)
+            await self._context.clock.sleep(0)
         return True
 
     @property
@@ -134,17 +134,17 @@ class Leases:
 
         What was received is seen before the watch has its turn.
         """
-        return self._surroundings.clock.monotonic() - self._watched > 2 * self._watch_seconds
+        return self._context.clock.monotonic() - self._watched > 2 * self._watch_seconds
 
     async def _renew(self, attempts: Sequence[Attempt]) -> None:
-        surroundings = self._surroundings
-        lease_seconds = surroundings.options.lease_seconds
+        context = self._context
+        lease_seconds = context.options.lease_seconds
         leases = [Lease(attempt.order.order_id, attempt.order.token) for attempt in attempts]
-        asked = surroundings.clock.monotonic()
-        call = surroundings.repository.renew(leases, lease_seconds)
-        renewing = surroundings.calls.once("renew", len(leases), call, surroundings.seconds_to_be_heard)
+        asked = context.clock.monotonic()
+        call = context.repository.renew(leases, lease_seconds)
+        renewing = context.calls.once("renew", len(leases), call, context.seconds_to_be_heard)
         answers = one_each(await renewing, len(leases))
-        now = surroundings.clock.monotonic()
+        now = context.clock.monotonic()
         for attempt, lease, answer in zip(attempts, leases, answers, strict=True):
             if answer is Renewed.LOST:
                 # Under a newer token it was handed out to this process again.
@@ -163,19 +163,19 @@ class Leases:
         """Ask again soon. The lease is as long as it was: the processor is stopped in time if it is not renewed."""
         self._busy.append(attempt)
         if attempt.found_busy():
-            self._surroundings.observer.observe(OrderLocked(attempt.order.order_id, Action.RENEW))
+            self._context.observer.observe(OrderLocked(attempt.order.order_id, Action.RENEW))
 
     def _superseded(self, attempt: Attempt, now: float) -> None:
         """Stop an attempt whose order is somebody else's. One that has reported meanwhile has its answer already."""
         if attempt.processing:
             order = attempt.order
             attempt.stop(StopReason.SUPERSEDED, now)
-            self._surroundings.observer.observe(AttemptSuperseded(order.order_id, order.token))
+            self._context.observer.observe(AttemptSuperseded(order.order_id, order.token))
 
     def _check(self, attempt: Attempt, now: float) -> None:
         if not attempt.processing:
             return
-        options = self._surroundings.options
+        options = self._context.options
         if attempt.stop_reason is None:
             if self.ends_soon(attempt.lease_until, now):
                 attempt.stop(StopReason.LEASE_ENDS, now)

@@ -28,7 +28,7 @@ class InFlight(NamedTuple):
     limited: bool
 
 
-class Capacity:
+class RenewalCapacity:
     """Bounds the orders in flight by what a round of renewals can carry within its interval."""
 
     def __init__(

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from order_engine.application.calls.calls import one_each
-from order_engine.application.calls.group_commit import Batcher, batch_limits
-from order_engine.application.context import Surroundings
+from order_engine.application.calls.group_commit import GroupCommit, batch_limits
+from order_engine.application.context import EngineContext
 from order_engine.application.worker.attempts import Attempt
 from order_engine.domain.commands import Command
 from order_engine.domain.decisions import RefusalReason
@@ -25,15 +25,15 @@ class Reporter:
     """
 
     def __init__(
-        self, surroundings: Surroundings, answered: Callable[[Sequence[Report], Sequence[Applied | None]], None]
+        self, context: EngineContext, answered: Callable[[Sequence[Report], Sequence[Applied | None]], None]
     ) -> None:
         """Call `answered` for reports: with what the repository says, or None where nothing can be said to it."""
-        self._surroundings = surroundings
+        self._context = context
         self._answered = answered
         # Every waiting report stands for an attempt that keeps its slot: the slots are what bounds them.
-        limits = batch_limits(surroundings.options, waiting=sys.maxsize, waiting_bytes=sys.maxsize)
-        backoff = surroundings.busy_backoff()
-        self.batcher: Batcher[Report, Applied] = Batcher(self._commit, limits, surroundings.clock, backoff)
+        limits = batch_limits(context.options, waiting=sys.maxsize, waiting_bytes=sys.maxsize)
+        backoff = context.busy_backoff()
+        self.batcher: GroupCommit[Report, Applied] = GroupCommit(self._commit, limits, context.clock, backoff)
 
     def report(self, attempt: Attempt, command: Command) -> None:
         """Send the report of an attempt."""
@@ -43,18 +43,18 @@ class Reporter:
     def failed(self, report: Report, error: BaseException) -> None:
         """Let go of a report that the repository cannot take. The lease ends, and the order is taken up again."""
         report.answered = True
-        self._surroundings.observer.observe(ReportFailed(report.command, error))
+        self._context.observer.observe(ReportFailed(report.command, error))
         self._answered([report], [None])
 
     async def _commit(self, reports: Sequence[Report]) -> Sequence[Applied | OrderEngineError]:
         commands = [report.command for report in reports]
-        backoff = self._surroundings.backoff()
+        backoff = self._context.backoff()
         while True:
             try:
-                call = self._surroundings.repository.apply(commands)
-                answers = one_each(await self._surroundings.calls.once("apply", len(commands), call), len(commands))
+                call = self._context.repository.apply(commands)
+                answers = one_each(await self._context.calls.once("apply", len(commands), call), len(commands))
             except (Unavailable, OutcomeUnknown):
-                await self._surroundings.clock.sleep(backoff.pause())
+                await self._context.clock.sleep(backoff.pause())
             else:
                 if any(answer.refusal is RefusalReason.BUSY for answer in answers):
                     return self._take_some(reports, answers)
@@ -64,7 +64,7 @@ class Reporter:
     def _take(self, reports: Sequence[Report], answers: Sequence[Applied]) -> None:
         """Take the answers to reports that were heard."""
         commands = [report.command for report in reports]
-        self._surroundings.observer.observe(Reported(commands, answers, _trace_parents(reports)))
+        self._context.observer.observe(Reported(commands, answers, _trace_parents(reports)))
         for report in reports:
             report.answered = True
         self._answered(reports, answers)
@@ -80,7 +80,7 @@ class Reporter:
                 continue
             outcomes.append(OrderBusy(report.command.order_id))
             if report.attempt.found_busy():
-                self._surroundings.observer.observe(OrderLocked(report.command.order_id, report.command.action))
+                self._context.observer.observe(OrderLocked(report.command.order_id, report.command.action))
         if heard:
             self._take([report for report, _ in heard], [answer for _, answer in heard])
         return outcomes

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NoReturn, TypeAlias
 
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.application.worker.attempts import Attempts, Bound
 from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
@@ -20,7 +20,7 @@ Reserve: TypeAlias = Callable[[int], int]
 """Gets what so many more attempts need, and keeps it for them; returns for how many that was possible."""
 
 
-class StartTrouble:
+class StartFailures:
     """Settles at as many attempts as can be started, and finds out now and then whether there can be more.
 
     Whether there can is tried without orders: an attempt that cannot be started is a claim and a release in the
@@ -28,10 +28,10 @@ class StartTrouble:
     """
 
     def __init__(
-        self, surroundings: Surroundings, attempts: Attempts, reserve: Reserve | None, resume: Callable[[], None]
+        self, context: EngineContext, attempts: Attempts, reserve: Reserve | None, resume: Callable[[], None]
     ) -> None:
         """Bound `attempts` by what `reserve` gets; without it, orders show what can start. `resume` claims again."""
-        self._surroundings = surroundings
+        self._context = context
         self._attempts = attempts
         self._reserve = reserve
         self._resume = resume
@@ -49,15 +49,15 @@ class StartTrouble:
         self._failed.set()
         if self._reported is None or 2 * limit < self._reported:
             self._reported = limit
-            self._surroundings.observer.observe(AttemptsNotStarted(error, limit))
+            self._context.observer.observe(AttemptsNotStarted(error, limit))
 
     async def run(self) -> NoReturn:
         """Try to start more after each failure, for as long as the engine runs."""
-        backoff = Backoff(self._surroundings.random, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
+        backoff = Backoff(self._context.random, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         while True:
             await self._failed.wait()
             self._failed.clear()
-            await self._surroundings.clock.sleep(backoff.pause())
+            await self._context.clock.sleep(backoff.pause())
             if not self._failed.is_set() and await self._has_recovered():
                 backoff.reset()
 
@@ -66,13 +66,13 @@ class StartTrouble:
         more = 1
         while (limit := self._attempts.bound(Bound.STARTS)) < self._attempts.slots:
             self._grow(min(limit + more, self._attempts.slots))
-            await self._surroundings.clock.sleep(TRIAL_SECONDS)
+            await self._context.clock.sleep(TRIAL_SECONDS)
             if self._failed.is_set():
                 return False
             self._note_some()
             more *= 2
         if not self._recovery_is_reported:
-            self._surroundings.observer.observe(AttemptsStartAgain())
+            self._context.observer.observe(AttemptsStartAgain())
         self._reported, self._recovery_is_reported = None, False
         return True
 
@@ -97,7 +97,7 @@ class StartTrouble:
             self.exhausted = False
             self._reported = self._attempts.bound(Bound.STARTS)
             self._recovery_is_reported = True
-            self._surroundings.observer.observe(AttemptsStartAgain())
+            self._context.observer.observe(AttemptsStartAgain())
 
     @property
     def _running(self) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
 from order_engine.application.calls.timeouts import ended_within
-from order_engine.application.context import Surroundings
+from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.retry_policy import RetryPolicy, failure_reason
 from order_engine.application.waiters import Waiters
@@ -15,9 +15,9 @@ from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.leases import Leases
 from order_engine.application.worker.processor_kinds import is_coroutine_processor
 from order_engine.application.worker.processors import as_coroutine, finish
-from order_engine.application.worker.renewal_capacity import Capacity, InFlight
+from order_engine.application.worker.renewal_capacity import InFlight, RenewalCapacity
 from order_engine.application.worker.reporter import Report, Reporter
-from order_engine.application.worker.start_failures import StartTrouble
+from order_engine.application.worker.start_failures import StartFailures
 from order_engine.application.worker.starter import Starter
 from order_engine.application.worker.thread_limit import UNPROVEN as UNPROVEN_THREADS
 from order_engine.application.worker.thread_limit import ThreadLimit
@@ -39,40 +39,40 @@ class Worker:
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        context: EngineContext,
         waiters: Waiters,
         doorbell: Doorbell,
         processor: OrderProcessor | PlainProcessor,
     ) -> None:
         """Run `processor`; tell `waiters` about orders that ended, and ring for those that were released."""
-        options = surroundings.options
+        options = context.options
         is_threaded = not is_coroutine_processor(processor)
         slots = min(options.concurrency, options.threads) if is_threaded else options.concurrency
-        self._surroundings = surroundings
+        self._context = context
         self._waiters = waiters
         self._doorbell = doorbell
         self._threads = Threads()
         self._processor = as_coroutine(processor, self._threads)
         self._policy = RetryPolicy(options.max_attempts, options.backoff_seconds, options.backoff_cap_seconds)
         self._attempts = Attempts(slots)
-        self._reporter = Reporter(surroundings, self._reported)
-        self._claimer = Claimer(surroundings, self._attempts, self._start_claimed)
-        self._starter = Starter(surroundings.clock, self._run, self._not_started)
+        self._reporter = Reporter(context, self._reported)
+        self._claimer = Claimer(context, self._attempts, self._start_claimed)
+        self._starter = Starter(context.clock, self._run, self._not_started)
         reserve = self._threads.reserve if is_threaded else None
-        self._start_trouble = StartTrouble(surroundings, self._attempts, reserve, self._claimer.slot_freed)
+        self._start_trouble = StartFailures(context, self._attempts, reserve, self._claimer.slot_freed)
         self._thread_limit: ThreadLimit | None = None
         if is_threaded and slots > UNPROVEN_THREADS:
-            self._thread_limit = ThreadLimit(self._attempts, surroundings.clock, self._claimer.slot_freed)
+            self._thread_limit = ThreadLimit(self._attempts, context.clock, self._claimer.slot_freed)
         self._grace_is_over = False
         self._has_let_go = False
-        self._capacity = Capacity(
+        self._capacity = RenewalCapacity(
             self._attempts,
-            surroundings.clock,
-            surroundings.observer,
-            surroundings.renewal_seconds,
+            context.clock,
+            context.observer,
+            context.renewal_seconds,
             self._claimer.slot_freed,
         )
-        self._leases = Leases(surroundings, self._attempts, self._capacity, self._give_up)
+        self._leases = Leases(context, self._attempts, self._capacity, self._give_up)
 
     def loops(self) -> Iterable[Coroutine[object, object, object]]:
         """Return what has to run for as long as the worker works, each in a task of the engine's."""
@@ -109,7 +109,7 @@ class Worker:
         order waiting under a load without a pause: those that are placed meanwhile are the next to wait.
         Every offer is followed by `accept` or `withdraw`.
         """
-        kept = self._surroundings.options.batch_orders if self._claimer.backlog else 0
+        kept = self._context.options.batch_orders if self._claimer.backlog else 0
         slots = min(orders, self._attempts.free - kept)
         if slots <= 0 or self._claimer.stopped:
             return None
@@ -138,7 +138,7 @@ class Worker:
         """Stop the processor of `order` at once, if it runs here."""
         attempt = self._attempts.find(order.order_id, order.token)
         if attempt is not None:
-            attempt.stop(StopReason.CANCEL_REQUESTED, self._surroundings.clock.monotonic())
+            attempt.stop(StopReason.CANCEL_REQUESTED, self._context.clock.monotonic())
 
     # Draining
 
@@ -151,15 +151,15 @@ class Worker:
         if not await self._within(grace_seconds, self._attempts.none()):
             await self._stop_what_is_left()
         # A processor that was given up may end before what was reported for it is heard.
-        await self._within(self._surroundings.options.request_seconds, self._reporter.batcher.idle())
+        await self._within(self._context.options.request_seconds, self._reporter.batcher.idle())
 
     async def _stop_what_is_left(self) -> None:
         """Stop every attempt, and give up those that do not stop in time."""
         self._grace_is_over = True
-        now = self._surroundings.clock.monotonic()
+        now = self._context.clock.monotonic()
         for attempt in self._attempts:
             attempt.stop(StopReason.DRAINING, now)
-        longest = min(self._surroundings.options.stop_seconds, LONGEST_STOP_AT_DRAIN)
+        longest = min(self._context.options.stop_seconds, LONGEST_STOP_AT_DRAIN)
         if not await self._within(longest, self._attempts.none()):
             for attempt in self._attempts:
                 if attempt.processing and not attempt.given_up:
@@ -179,11 +179,11 @@ class Worker:
         """
         self.cancel_attempts()
         for _ in range(TURNS_TO_END):
-            await self._surroundings.clock.sleep(0)
+            await self._context.clock.sleep(0)
         self._threads.close()
 
     async def _within(self, seconds: float, awaitable: Awaitable[None]) -> bool:
-        return await ended_within(self._surroundings.clock, seconds, awaitable)
+        return await ended_within(self._context.clock, seconds, awaitable)
 
     # Attempts
 
@@ -191,13 +191,13 @@ class Worker:
         for order in claimed.ended:
             self._waiters.look_at(order.order_id)
             if order.status is Status.FAILED:
-                self._surroundings.observer.observe(AttemptsVanished(order))
+                self._context.observer.observe(AttemptsVanished(order))
         self._start(claimed.orders, asked)
 
     def _start(self, orders: Iterable[Order], asked: float) -> None:
         """Start an attempt on each order; their leases count from when they were asked for."""
-        now = self._surroundings.clock.monotonic()
-        lease_until = asked + self._surroundings.options.lease_seconds
+        now = self._context.clock.monotonic()
+        lease_until = asked + self._context.options.lease_seconds
         begun = self._attempts.begin(orders, now, lease_until)
         if reason := self._too_late(lease_until, now):
             for attempt in begun:
@@ -273,28 +273,28 @@ class Worker:
             self._start_trouble.note(error)
             return Command(order.order_id, Action.RELEASE, token=order.token)
         if attempt.stop_reason is None:
-            return self._policy.after_failure(order, error, self._surroundings.random)
+            return self._policy.after_failure(order, error, self._context.random)
         return self._report_on_stopped(attempt)
 
     def _report_on_stopped(self, attempt: Attempt) -> Command:
         """Return what to say of an attempt that we stopped: only running out of time is a failure of its own."""
         order = attempt.order
         if attempt.stop_reason is StopReason.TIME_IS_UP:
-            limit = self._surroundings.options.attempt_seconds
+            limit = self._context.options.attempt_seconds
             overdue = TimeoutError(f"the attempt took longer than {limit:g} s")
-            return self._policy.after_failure(order, overdue, self._surroundings.random)
+            return self._policy.after_failure(order, overdue, self._context.random)
         return Command(order.order_id, Action.RELEASE, token=order.token)
 
     def _give_up(self, attempt: Attempt) -> None:
         """Report for an attempt whose processor does not stop. It keeps its slot until it ends."""
         attempt.given_up = True
         order = attempt.order
-        self._surroundings.observer.observe(ProcessorStuck(order.order_id, order.token))
+        self._context.observer.observe(ProcessorStuck(order.order_id, order.token))
         command = self._report_on_stopped(attempt)
         if command.reason is not None:
             self._observe_failure(attempt, command, None)
         self._reporter.report(attempt, command)
 
     def _observe_failure(self, attempt: Attempt, command: Command, error: BaseException | None) -> None:
-        seconds = self._surroundings.clock.monotonic() - attempt.started
-        self._surroundings.observer.observe(AttemptFailed(attempt.order, command, error, seconds))
+        seconds = self._context.clock.monotonic() - attempt.started
+        self._context.observer.observe(AttemptFailed(attempt.order, command, error, seconds))

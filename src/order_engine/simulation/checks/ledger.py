@@ -17,7 +17,7 @@ PAGE: Final = 1000
 FINAL: Final = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
 
 
-class Books:
+class Ledger:
     """Follows the store's events, read behind every engine's back."""
 
     def __init__(self, world: World) -> None:

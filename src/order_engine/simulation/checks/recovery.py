@@ -7,7 +7,7 @@ from typing import Final
 
 from order_engine.domain.order import Order, Standing
 from order_engine.simulation.checks.duties import check_answers, check_reports, check_retries, check_runs
-from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.network.passages import drive
 from order_engine.simulation.processes.behaviors import Nature
 from order_engine.simulation.processes.instances import LONGEST_RESTART, Fleet
@@ -19,11 +19,11 @@ SLACK: Final = 0.25
 LONGEST_PUT_OFF: Final = 2.0
 
 
-class Calm:
+class RecoveryCheck:
     """Watches over the orders that have not ended when the last fault is over."""
 
     def __init__(
-        self, world: World, fleet: Fleet, books: Books, natures: dict[str, Nature], *, is_limited: bool = True
+        self, world: World, fleet: Fleet, books: Ledger, natures: dict[str, Nature], *, is_limited: bool = True
     ) -> None:
         """Begin with the last fault. Unless `is_limited`, a processor may run for as long as its author likes."""
         self._is_limited = is_limited or bool(world.plan.options.attempt_seconds)

@@ -10,7 +10,7 @@ from order_engine.domain.events import VANISHED, Event, EventType
 from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import same_content
 from order_engine.domain.replay import replay, told
-from order_engine.simulation.checks.ledger import Books
+from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.checks.record import Told
 from order_engine.simulation.checks.rounds import Rounds
 from order_engine.simulation.faults.kinds import LOSING, Fault
@@ -24,7 +24,7 @@ CANCELLING: Final = frozenset({EventType.CANCEL_REQUESTED, EventType.CANCELLED})
 class Verdicts:
     """Judges one simulation that is over."""
 
-    def __init__(self, world: World, books: Books, natures: Mapping[str, Nature], read: Sequence[Event]) -> None:
+    def __init__(self, world: World, books: Ledger, natures: Mapping[str, Nature], read: Sequence[Event]) -> None:
         """Judge by `books`, and by what a reader of all events `read`."""
         self._world = world
         self._books = books

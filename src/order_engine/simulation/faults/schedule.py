@@ -24,7 +24,7 @@ FARTHEST_BACK: Final = 5 * 3600.0
 Blow: TypeAlias = Callable[[Fault], Awaitable[None]]
 
 
-class Misfortunes:
+class FaultSchedule:
     """Lets the misfortunes of a plan happen."""
 
     def __init__(self, world: World, fleet: Fleet, outages: Outages) -> None:

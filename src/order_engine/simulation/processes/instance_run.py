@@ -46,7 +46,7 @@ class Parts:
     nature_of: Callable[[str], Nature]
 
 
-class Life:
+class InstanceRun:
     """A process with an engine in it."""
 
     def __init__(self, world: World, parts: Parts, instance: str, number: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import Final
 
-from order_engine.simulation.processes.instance_run import Life, Parts
+from order_engine.simulation.processes.instance_run import InstanceRun, Parts
 from order_engine.simulation.world import World
 
 LONGEST_RESTART: Final = 1.0
@@ -19,7 +19,7 @@ class Instance:
     def __init__(self, world: World, parts: Parts, number: int) -> None:
         """Begin without a process; `run` starts it."""
         self.name = f"instance-{number}"
-        self.life: Life | None = None
+        self.life: InstanceRun | None = None
         self._world = world
         self._parts = parts
         self._random = world.plan.chance(self.name)
@@ -30,7 +30,7 @@ class Instance:
         """Keep a process running until the instance is closed."""
         while not self._closing:
             self._lives += 1
-            self.life = Life(self._world, self._parts, self.name, self._lives)
+            self.life = InstanceRun(self._world, self._parts, self.name, self._lives)
             await self.life.over
             self.life = None
             if not self._closing:
@@ -50,11 +50,11 @@ class Fleet:
         """Begin with as many as the plan says."""
         self.instances = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
 
-    def some_life(self, random: Random) -> Life | None:
+    def some_life(self, random: Random) -> InstanceRun | None:
         """Return the process of one instance; None: it is gone just now."""
         return self.instances[int(random.random() * len(self.instances))].life
 
     @property
-    def lives(self) -> list[Life]:
+    def lives(self) -> list[InstanceRun]:
         """The processes that are there now."""
         return [instance.life for instance in self.instances if instance.life is not None]

@@ -24,7 +24,7 @@ from order_engine_adapters.cli.target.outcomes import LINES_FAULT, Busy, KeyedLi
 from order_engine_adapters.wiring.settings import Settings
 
 
-class Straight:
+class RepositoryTarget:
     """Asks an engine in this process, which works on no order."""
 
     def __init__(self, engine: OrderEngine, settings: Settings) -> None:

@@ -35,7 +35,7 @@ ORDER = "order_id"
 """The member by which the document of an order is known."""
 
 
-class Remote:
+class ServiceTarget:
     """Asks a service over HTTP. Every method blocks: it is a coroutine only as the target's protocol has it."""
 
     def __init__(self, address: str, settings: Settings) -> None:

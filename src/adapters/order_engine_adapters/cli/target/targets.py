@@ -108,16 +108,16 @@ def refuse_absent_file(url: str) -> None:
 
 
 async def _straight(settings: Settings, work: Work[Answer], schema: Schema) -> Answer:
-    from order_engine_adapters.cli.target.repository import Straight  # noqa: PLC0415 - not for those who ask over HTTP
+    from order_engine_adapters.cli.target.repository import RepositoryTarget  # noqa: PLC0415 - not for those who ask over HTTP
 
     async with open_with(settings, processor=None, schema=schema) as opened:
-        return await work(Straight(opened.engine, settings))
+        return await work(RepositoryTarget(opened.engine, settings))
 
 
 def _over_http(settings: Settings, address: str, work: Work[Answer]) -> Answer:
-    from order_engine_adapters.cli.target.service import Remote  # noqa: PLC0415 - not for those who ask the repository
+    from order_engine_adapters.cli.target.service import ServiceTarget  # noqa: PLC0415 - not for those who ask the repository
 
-    with Remote(address, settings) as remote:
+    with ServiceTarget(address, settings) as remote:
         return run_blocking(work(remote))
 
 

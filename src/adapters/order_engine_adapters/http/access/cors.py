@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_engine_adapters.http.access.cors_headers import READ_BY_PAGES, SENT_BY_PAGES
 from order_engine_adapters.http.messages.requests import header_values
-from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Answer, Header, send_answer
+from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Header, Response, send_response
 
 ALLOWED: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
@@ -22,7 +22,7 @@ VARY: Final = b"vary"
 ORIGIN: Final = b"Origin"
 
 
-class Origins:
+class Cors:
     """Answers the browsers' questions before a request, and tells them after it who may read the answer."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
@@ -38,8 +38,8 @@ class Origins:
         origin = given[0] if len(given) == 1 and given[0] in self._origins else None
         if origin is not None and _asks_beforehand(scope):
             granted = (b"access-control-allow-origin", origin)
-            answer = Answer(NO_CONTENT, (granted, *ALLOWED, (VARY, ORIGIN), *NEVER_STORED), b"")
-            return send_answer(send, answer)
+            answer = Response(NO_CONTENT, (granted, *ALLOWED, (VARY, ORIGIN), *NEVER_STORED), b"")
+            return send_response(send, answer)
         return self._app(scope, receive, _telling(send, origin))
 
 

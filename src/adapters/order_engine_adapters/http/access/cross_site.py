@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from order_engine_adapters.http.errors import CrossSiteRequest
 from order_engine_adapters.http.messages.requests import JSON_TYPE, header_values
 from order_engine_adapters.http.messages.resource import refusal
-from order_engine_adapters.http.messages.responses import send_answer
+from order_engine_adapters.http.messages.responses import send_response
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods that change nothing here: what they are answered, a page of another origin cannot read anyway."""
@@ -28,7 +28,7 @@ SAFELISTED: Final = frozenset({b"application/x-www-form-urlencoded", b"multipart
 """The types of bodies that a page may send anywhere without asking first (Fetch, section 2.2.2)."""
 
 
-class Sites:
+class CrossSiteGuard:
     """Lets no page of another origin change anything, unless its origin was named."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
@@ -44,7 +44,7 @@ class Sites:
             and not _was_asked_for(scope)
             and self._comes_from_elsewhere(scope)
         ):
-            return send_answer(send, refusal(CrossSiteRequest(), scope))
+            return send_response(send, refusal(CrossSiteRequest(), scope))
         return self._app(scope, receive, send)
 
     def _comes_from_elsewhere(self, scope: Scope) -> bool:

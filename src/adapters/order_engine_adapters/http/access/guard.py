@@ -19,7 +19,7 @@ from order_engine_adapters.http.access.rate_limit import Rates
 from order_engine_adapters.http.errors import KeyMissing, KeyRefused, RequestRefused, ScopeMissing, TooManyRequests
 from order_engine_adapters.http.messages.requests import client_address, header_values
 from order_engine_adapters.http.messages.resource import refusal
-from order_engine_adapters.http.messages.responses import send_answer
+from order_engine_adapters.http.messages.responses import send_response
 
 READ, WRITE, METRICS, ADMIN = AccessScope.READ, AccessScope.WRITE, AccessScope.METRICS, AccessScope.ADMIN
 
@@ -88,7 +88,7 @@ class Guard:
             try:
                 self._admit(scope)
             except RequestRefused as error:
-                await send_answer(send, refusal(error, scope), with_body=scope["method"] != "HEAD")
+                await send_response(send, refusal(error, scope), with_body=scope["method"] != "HEAD")
                 return
         await self._app(scope, receive, send)
 

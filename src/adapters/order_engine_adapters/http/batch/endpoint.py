@@ -13,11 +13,11 @@ from order_engine.application.placer import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import NewOrder
 from order_engine_adapters.http.batch.formats import FORMS, Answers, Form
-from order_engine_adapters.http.batch.kept_results import KeptAnswers
-from order_engine_adapters.http.batch.reader import Elements
+from order_engine_adapters.http.batch.kept_results import KeptResults
+from order_engine_adapters.http.batch.reader import BatchReader
 from order_engine_adapters.http.batch.results import Summary, problem_text
 from order_engine_adapters.http.batch.splitter import Element
-from order_engine_adapters.http.batch.streamed_results import EarlyAnswers
+from order_engine_adapters.http.batch.streamed_results import StreamedResults
 from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.pace import Pace
@@ -30,8 +30,8 @@ from order_engine_adapters.http.messages.requests import (
     declared_length,
     header_values,
 )
-from order_engine_adapters.http.messages.timeouts import Deadlines
-from order_engine_adapters.http.orders.order_reader import OrderTexts, Read
+from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.orders.order_parser import OrderParser, ParsedOrder
 
 STREAM: Final = b"stream"
 """The preference (RFC 7240) of a client that wants answers while it still sends."""
@@ -40,7 +40,7 @@ STREAM: Final = b"stream"
 class BatchEndpoint:
     """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines, texts: OrderTexts) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts, texts: OrderParser) -> None:
         """Place into `engine`."""
         self._engine = engine
         self._limits = limits
@@ -50,7 +50,7 @@ class BatchEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
         form = self._checked(scope)
-        elements = Elements(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
+        elements = BatchReader(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
         summary = Summary()
         async with aclosing(elements), self._answers(scope, send, form) as answers:
             error = await self._answer_all(elements, answers, summary, trace_parent(scope))
@@ -73,11 +73,11 @@ class BatchEndpoint:
 
     def _answers(self, scope: Scope, send: Send, form: Form) -> Answers:
         if prefers(scope, STREAM):
-            return EarlyAnswers(send, form, self._limits)
-        return KeptAnswers(send, form, self._limits, self._deadlines)
+            return StreamedResults(send, form, self._limits)
+        return KeptResults(send, form, self._limits, self._deadlines)
 
     async def _answer_all(
-        self, elements: Elements, answers: Answers, summary: Summary, traced: str | None
+        self, elements: BatchReader, answers: Answers, summary: Summary, traced: str | None
     ) -> OrderEngineError | None:
         """Answer element after element; return why the batch ends before its body does, None where it does not."""
         pace = Pace()
@@ -92,10 +92,10 @@ class BatchEndpoint:
     async def _placed(
         self, elements: Sequence[Element], summary: Summary, traced: str | None, pace: Pace
     ) -> list[bytes]:
-        read: list[Read] = []
+        read: list[ParsedOrder] = []
         for element in elements:
             if isinstance(element, OrderEngineError):
-                read.append(Read(None, element))
+                read.append(ParsedOrder(None, element))
                 continue
             read.append(await self._texts.read_element(element, traced))
             if pace.is_due(len(element)):

@@ -15,7 +15,7 @@ from order_engine_adapters.http.batch.formats import Form
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED, PART_BYTES, Header
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 IN_MEMORY_BYTES: Final = 1024 * 1024
 """How many bytes of answers one batch has in memory; those before them are in a temporary file."""
@@ -23,14 +23,14 @@ IN_MEMORY_BYTES: Final = 1024 * 1024
 _logger = logging.getLogger("order_engine.http")
 
 
-class KeptAnswers:
+class KeptResults:
     """Begins the response after the last answer.
 
     Proxies and clients that do not send and read at the same time end a request with the first byte of its answer, and
     lose what they had still to send. So the answers wait, in memory and then in a temporary file without a name.
     """
 
-    def __init__(self, send: Send, form: Form, limits: HttpLimits, deadlines: Deadlines) -> None:
+    def __init__(self, send: Send, form: Form, limits: HttpLimits, deadlines: Timeouts) -> None:
         """Keep up to `limits.kept_answer_bytes`; what is put beyond it is kept too, and is to be the last."""
         self._send = send
         self._form = form

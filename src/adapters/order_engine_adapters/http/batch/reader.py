@@ -13,17 +13,17 @@ from order_engine_adapters.http.errors import BodyTooLarge, RequestTimedOut
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.pace import Pace
 from order_engine_adapters.http.messages.requests import body_parts
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 SLICE_BYTES: Final = 8 * 1024
 """What is split at once: of nothing but brackets that takes 8 ms (CPython 3.11)."""
 ELEMENTS_AT_ONCE: Final = 500
 
 
-class Elements:
+class BatchReader:
     """Splits one body, which is never there as a whole."""
 
-    def __init__(self, receive: Receive, splitter: Splitter, limits: HttpLimits, deadlines: Deadlines) -> None:
+    def __init__(self, receive: Receive, splitter: Splitter, limits: HttpLimits, deadlines: Timeouts) -> None:
         """Read the body by `receive`."""
         self._splitter = splitter
         self._limits = limits

@@ -9,7 +9,7 @@ from typing import Final
 from order_engine.application.placer import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine_adapters.http.errors import problem_for
-from order_engine_adapters.http.orders.order_reader import Read
+from order_engine_adapters.http.orders.order_parser import ParsedOrder
 
 CREATED: Final = 201
 
@@ -30,7 +30,7 @@ class Summary:
         counts = {"read": read, "placed": self.placed, "replayed": self.replayed, "refused": self.refused}
         return _encode(counts).encode()
 
-    def answer(self, read: Read, outcome: Placed | OrderEngineError) -> bytes:
+    def answer(self, read: ParsedOrder, outcome: Placed | OrderEngineError) -> bytes:
         """Count one element, and return its answer."""
         if isinstance(outcome, OrderEngineError):
             self.refused += 1

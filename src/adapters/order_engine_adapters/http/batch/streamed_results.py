@@ -19,7 +19,7 @@ APPLIED: Final = (b"preference-applied", b"stream")
 """Says that the client's preference was heard (RFC 7240, section 3)."""
 
 
-class EarlyAnswers:
+class StreamedResults:
     """Sends answers in a task of its own, from the first one on.
 
     A client may read nothing for a while. Answers therefore wait here, up to a limit, and only then is no more of the

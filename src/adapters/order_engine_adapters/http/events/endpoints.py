@@ -16,7 +16,7 @@ from order_engine_adapters.http.errors import NotAcceptable
 from order_engine_adapters.http.events.feed import PAGE, Joined
 from order_engine_adapters.http.events.last_event_id import foreign_id, last_event_id, last_position
 from order_engine_adapters.http.events.log import FellBehind
-from order_engine_adapters.http.events.registry import OpenStreams
+from order_engine_adapters.http.events.registry import StreamRegistry
 from order_engine_adapters.http.events.sse import (
     BEGINNING,
     DROPPED,
@@ -32,8 +32,8 @@ from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.accept import Form, names_only, preferred_form
 from order_engine_adapters.http.messages.requests import PROBLEM_TYPE, path_order_id
 from order_engine_adapters.http.messages.resource import within
-from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Answer, send_answer
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Response, send_response
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 FORM: Final = (Form(EVENT_STREAM),)
 
@@ -41,13 +41,13 @@ FORM: Final = (Form(EVENT_STREAM),)
 class EventEndpoints:
     """Server-sent events. A stream ends at a drain; its client connects again, elsewhere, and misses nothing."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts) -> None:
         """Answer for `engine`."""
         self._engine = engine
         self._limits = limits
         self._deadlines = deadlines
         self._page = min(PAGE, engine.options.page_limit)
-        self.streams = OpenStreams(engine, limits)
+        self.streams = StreamRegistry(engine, limits)
 
     async def head_of_all(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answer as the stream of all events begins."""
@@ -80,7 +80,7 @@ class EventEndpoints:
         _check(scope)
         position, order_id = last_position(scope) or BEGINNING, path_order_id(scope)
         if await self._is_over(order_id, position):
-            await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
+            await send_response(send, Response(NO_CONTENT, NEVER_STORED, b""))
         else:
             await send_head(send)
 
@@ -90,7 +90,7 @@ class EventEndpoints:
         last, order_id = last_position(scope), path_order_id(scope)
         position = last or BEGINNING
         if await self._is_over(order_id, position):
-            await send_answer(send, Answer(NO_CONTENT, NEVER_STORED, b""))
+            await send_response(send, Response(NO_CONTENT, NEVER_STORED, b""))
             return
         with self.streams.opened(OrderStream(order_id, position, is_still_admitted(scope))) as stream:
             self.streams.watch.join(stream)

@@ -28,7 +28,7 @@ RETRY_SECONDS: Final = 5.0
 _logger = logging.getLogger("order_engine.http")
 
 
-class OpenStreams:
+class StreamRegistry:
     """Keeps one task while there are streams, which looks for news when orders may have changed."""
 
     def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Send
 from order_engine_adapters.http.events.sse import EVENT_STREAM, HEARTBEAT, Position
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 HEADERS = (
     (b"content-type", EVENT_STREAM),
@@ -84,7 +84,7 @@ async def send_head(send: Send) -> None:
 class StreamWriter:
     """Sends one stream; a client that reads nothing for too long is given up with ClientGone."""
 
-    def __init__(self, send: Send, stream: Stream, seconds: float, deadlines: Deadlines) -> None:
+    def __init__(self, send: Send, stream: Stream, seconds: float, deadlines: Timeouts) -> None:
         """Wait `seconds` at most for a client to read."""
         self._send = send
         self._stream = stream

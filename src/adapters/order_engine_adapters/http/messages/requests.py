@@ -19,7 +19,7 @@ from order_engine_adapters.http.errors import (
     UnsupportedMediaType,
 )
 from order_engine_adapters.http.limits import HttpLimits
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 JSON_TYPE: Final = b"application/json"
 PROBLEM_TYPE: Final = b"application/problem+json"
@@ -183,7 +183,7 @@ def _is_sent_in_utf_8(scope: Scope) -> bool:
     return True
 
 
-async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadlines: Deadlines) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadlines: Timeouts) -> bytes:
     """Return the body of one order. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
     _refuse_declared_length(scope, limits.body_bytes)
     part, more = await _next_part(receive, limits.body_seconds, deadlines)
@@ -198,7 +198,7 @@ async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadline
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def body_parts(receive: Receive, silence_seconds: float, deadlines: Deadlines) -> AsyncIterator[bytes]:
+async def body_parts(receive: Receive, silence_seconds: float, deadlines: Timeouts) -> AsyncIterator[bytes]:
     """Yield the body as it comes. Raises RequestTimedOut after a silence, ClientGone where the client closes."""
     more = True
     while more:
@@ -206,7 +206,7 @@ async def body_parts(receive: Receive, silence_seconds: float, deadlines: Deadli
         yield part
 
 
-async def _next_part(receive: Receive, silence_seconds: float, deadlines: Deadlines) -> tuple[bytes, bool]:
+async def _next_part(receive: Receive, silence_seconds: float, deadlines: Timeouts) -> tuple[bytes, bool]:
     """Return the next part of a body, and whether there is more of it."""
     try:
         with deadlines.within(silence_seconds):

@@ -20,10 +20,16 @@ from order_engine_adapters.http.errors import (
 )
 from order_engine_adapters.http.messages.request_id import request_id, trace_id
 from order_engine_adapters.http.messages.requests import ClientGone, client_address, path_is_as_sent
-from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Answer, problem_answer, send_answer
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.responses import (
+    NEVER_STORED,
+    NO_CONTENT,
+    Response,
+    problem_response,
+    send_response,
+)
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
-Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Answer]]
+Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Response]]
 StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Outcome = TypeVar("Outcome")
@@ -71,17 +77,17 @@ class Resource:
             names = (request_id(scope) or "-", trace_id(scope) or "-")
             fields = {"request_id": request_id(scope), "trace_id": trace_id(scope), "client": client_address(scope)}
             _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
-            answer = problem_answer(_named(INTERNAL, scope))
+            answer = problem_response(_named(INTERNAL, scope))
         # An answer that has begun can become no other: the server closes the connection in the middle of it.
         if not response.begun:
-            await send_answer(send, answer, with_body=method != "HEAD")
+            await send_response(send, answer, with_body=method != "HEAD")
 
-    async def _answer(self, method: str, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, method: str, scope: Scope, receive: Receive) -> Response:
         endpoint = self._endpoints.get(method)
         if endpoint is not None:
             return await endpoint(scope, receive)
         if method == "OPTIONS":
-            return Answer(NO_CONTENT, ((b"allow", self._allow.encode()), *NEVER_STORED), b"")
+            return Response(NO_CONTENT, ((b"allow", self._allow.encode()), *NEVER_STORED), b"")
         raise MethodNotAllowed(method, self._allow)
 
 
@@ -97,7 +103,7 @@ class _Response:
         await self._send(message)
 
 
-async def within(seconds: float, work: Awaitable[Outcome], deadlines: Deadlines) -> Outcome:
+async def within(seconds: float, work: Awaitable[Outcome], deadlines: Timeouts) -> Outcome:
     """Wait for the engine's work, but not longer than `seconds`. Raises OutcomeUnknown."""
     try:
         with deadlines.within(seconds):
@@ -107,10 +113,10 @@ async def within(seconds: float, work: Awaitable[Outcome], deadlines: Deadlines)
         raise OutcomeUnknown(message) from None
 
 
-def refusal(error: OrderEngineError, scope: Scope) -> Answer:
+def refusal(error: OrderEngineError, scope: Scope) -> Response:
     """Return the answer that an error stands for, with the id of its request."""
     headers = error.headers if isinstance(error, RequestRefused) else ()
-    return problem_answer(_named(problem_for(error), scope), *headers)
+    return problem_response(_named(problem_for(error), scope), *headers)
 
 
 def named(problem: Problem, name: str) -> Problem:
@@ -130,6 +136,6 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # n
         return
     if scope["path"] == "*":
         # Only OPTIONS has this target: it asks about the server as a whole (RFC 9110, section 9.3.7).
-        await send_answer(send, Answer(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
+        await send_response(send, Response(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
         return
-    await send_answer(send, refusal(RouteNotFound(NOTHING_HERE), scope), with_body=scope["method"] != "HEAD")
+    await send_response(send, refusal(RouteNotFound(NOTHING_HERE), scope), with_body=scope["method"] != "HEAD")

@@ -21,7 +21,7 @@ PART_BYTES: Final = 256 * 1024
 """The largest part of a body that is sent at once."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole answer; the length of its body is added when it is sent."""
 
     status: int
@@ -29,19 +29,19 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def json_answer(text: str, *headers: Header, status: int = 200) -> Answer:
+def json_response(text: str, *headers: Header, status: int = 200) -> Response:
     """Return an answer of a JSON text."""
-    return Answer(status, (JSON, *NEVER_STORED, *headers), text.encode())
+    return Response(status, (JSON, *NEVER_STORED, *headers), text.encode())
 
 
-def problem_answer(problem: Problem, *headers: Header) -> Answer:
+def problem_response(problem: Problem, *headers: Header) -> Response:
     """Return an answer of a problem document (RFC 9457)."""
     if problem.retry_after is not None:
         headers = (*headers, (b"retry-after", b"%d" % problem.retry_after))
-    return Answer(problem.status, (PROBLEM, *NEVER_STORED, *headers), problem.json().encode())
+    return Response(problem.status, (PROBLEM, *NEVER_STORED, *headers), problem.json().encode())
 
 
-async def send_answer(send: Send, answer: Answer, *, with_body: bool = True) -> None:
+async def send_response(send: Send, answer: Response, *, with_body: bool = True) -> None:
     """Send an answer whole; to a HEAD request without its body."""
     headers = list(answer.headers)
     if answer.status not in WITHOUT_BODY:

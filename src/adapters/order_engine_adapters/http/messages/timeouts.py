@@ -8,7 +8,7 @@ from types import TracebackType
 CHECKS_PER_SECOND = 10
 
 
-class Deadlines:
+class Timeouts:
     """Watches everything in one application that has a time limit.
 
     One timer looks at all of it ten times a second. `asyncio.timeout` sets a timer of its own each time, which for the
@@ -17,13 +17,13 @@ class Deadlines:
 
     def __init__(self) -> None:
         """Start with none; the timer runs only while there are some."""
-        self._open: dict[Deadline, None] = {}
+        self._open: dict[Timeout, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def within(self, seconds: float) -> Deadline:
+    def within(self, seconds: float) -> Timeout:
         """Return a context whose body is ended by TimeoutError after `seconds`, give or take a tenth of a second."""
-        return Deadline(self, seconds)
+        return Timeout(self, seconds)
 
     def running_loop(self) -> asyncio.AbstractEventLoop:
         """Return the event loop, asking for it once.
@@ -35,13 +35,13 @@ class Deadlines:
             self._loop = asyncio.get_running_loop()
         return self._loop
 
-    def opened(self, deadline: Deadline, loop: asyncio.AbstractEventLoop) -> None:
+    def opened(self, deadline: Timeout, loop: asyncio.AbstractEventLoop) -> None:
         """Watch `deadline`."""
         self._open[deadline] = None
         if self._timer is None:
             self._look_later(loop)
 
-    def closed(self, deadline: Deadline) -> None:
+    def closed(self, deadline: Timeout) -> None:
         """Watch it no longer."""
         del self._open[deadline]
 
@@ -57,12 +57,12 @@ class Deadlines:
             self._look_later(loop)
 
 
-class Deadline:
+class Timeout:
     """One time limit around one body, in the task that entered it; does what `asyncio.timeout` does."""
 
     __slots__ = ("_at", "_cancelling", "_deadlines", "_expired", "_seconds", "_task")
 
-    def __init__(self, deadlines: Deadlines, seconds: float) -> None:
+    def __init__(self, deadlines: Timeouts, seconds: float) -> None:
         """End the body after `seconds`."""
         self._deadlines = deadlines
         self._seconds = seconds

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope
 
 from order_engine.wire.problems import TYPE_PREFIX
 from order_engine_adapters.http.errors import RouteNotFound
-from order_engine_adapters.http.messages.responses import Answer
+from order_engine_adapters.http.messages.responses import Response
 from order_engine_adapters.http.messages.versioned_pages import cached_answer
 from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
 
@@ -46,13 +46,13 @@ ASSETS: Final[Mapping[str, tuple[str, bytes]]] = MappingProxyType(
 """Every part by its name below /docs: the file, and what it is."""
 
 
-async def docs_page(scope: Scope, _: Receive) -> Answer:
+async def docs_page(scope: Scope, _: Receive) -> Response:
     """Answer with the page."""
     name, media_type = PAGE
     return cached_answer(scope, media_type, _file(name), *HEADERS)
 
 
-async def docs_asset(scope: Scope, _: Receive) -> Answer:
+async def docs_asset(scope: Scope, _: Receive) -> Response:
     """Answer with a part of the page, or with the page of problems. Raises RouteNotFound."""
     name = scope["path_params"]["asset"]
     if name == PROBLEMS:

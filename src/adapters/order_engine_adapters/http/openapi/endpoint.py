@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.types import Receive, Scope
 
 from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
-from order_engine_adapters.http.messages.responses import Answer
+from order_engine_adapters.http.messages.responses import Response
 from order_engine_adapters.http.messages.versioned_pages import cached_answer
 from order_engine_adapters.http.openapi.document import Described, document
 
@@ -29,7 +29,7 @@ class OpenApiEndpoint:
             self._made = document(self._described)
         return {**self._made, "servers": [{"url": quote(root_path) or "/"}]}
 
-    async def __call__(self, scope: Scope, _: Receive) -> Answer:
+    async def __call__(self, scope: Scope, _: Receive) -> Response:
         """Answer with the document."""
         check_json_accepted(scope)
         text = json.dumps(self.document(scope.get("root_path", "")), separators=(",", ":"))

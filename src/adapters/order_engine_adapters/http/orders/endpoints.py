@@ -31,13 +31,13 @@ from order_engine_adapters.http.messages.responses import (
     JSON,
     NEVER_STORED,
     NOT_MODIFIED,
-    Answer,
-    json_answer,
-    send_answer,
+    Response,
+    json_response,
+    send_response,
 )
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 from order_engine_adapters.http.orders.list_query import list_link, list_query
-from order_engine_adapters.http.orders.order_reader import OrderTexts
+from order_engine_adapters.http.orders.order_parser import OrderParser
 
 CREATED = '{"message":"Order created successfully"}'
 CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
@@ -50,7 +50,7 @@ ACCEPTED = 202
 class OrderEndpoints:
     """What can be done with orders over HTTP."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Deadlines, texts: OrderTexts) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts, texts: OrderParser) -> None:
         """Answer for `engine`."""
         self._texts = texts
         self._engine = engine
@@ -58,7 +58,7 @@ class OrderEndpoints:
         self._deadlines = deadlines
         self._seconds = engine.options.request_seconds
 
-    async def place(self, scope: Scope, receive: Receive) -> Answer:
+    async def place(self, scope: Scope, receive: Receive) -> Response:
         """Place one order."""
         check_json_accepted(scope)
         refuse_parameters(scope)
@@ -71,22 +71,22 @@ class OrderEndpoints:
         placed = await self._within(self._engine.place(order, idempotency_key=key))
         return _created(scope, placed, with_id=order.order_id is None)
 
-    async def get(self, scope: Scope, _: Receive) -> Answer:
+    async def get(self, scope: Scope, _: Receive) -> Response:
         """Answer with an order."""
         check_json_accepted(scope)
         refuse_parameters(scope)
         order = await self._within(self._engine.get(path_order_id(scope)))
         tag = (b"etag", entity_tag(order))
         if is_unchanged(scope, order):
-            return Answer(NOT_MODIFIED, (tag, *NEVER_STORED), b"")
-        return json_answer(order_json(order), tag)
+            return Response(NOT_MODIFIED, (tag, *NEVER_STORED), b"")
+        return json_response(order_json(order), tag)
 
-    async def status(self, scope: Scope, _: Receive) -> Answer:
+    async def status(self, scope: Scope, _: Receive) -> Response:
         """Answer with the status of an order."""
         check_json_accepted(scope)
         refuse_parameters(scope)
         status = await self._within(self._engine.status(path_order_id(scope)))
-        return json_answer(f'{{"status":"{status}"}}')
+        return json_response(f'{{"status":"{status}"}}')
 
     async def history(self, scope: Scope, _: Receive, send: Send) -> None:
         """Send the whole history of an order, page by page: there is no limit to an order's attempts."""
@@ -95,7 +95,7 @@ class OrderEndpoints:
         order_id, with_body = path_order_id(scope), scope["method"] != "HEAD"
         events = await self._page_of_history(order_id, 0)
         if len(events) < self._engine.options.page_limit:
-            await send_answer(send, json_answer(history_json(events)), with_body=with_body)
+            await send_response(send, json_response(history_json(events)), with_body=with_body)
             return
         await send({"type": "http.response.start", "status": 200, "headers": [JSON, *NEVER_STORED]})
         begin = b'{"events":['
@@ -106,7 +106,7 @@ class OrderEndpoints:
             events = await self._page_of_history(order_id, events[-1].version)
         await send({"type": "http.response.body", "body": b"]}" if with_body else b""})
 
-    async def page(self, scope: Scope, _: Receive) -> Answer:
+    async def page(self, scope: Scope, _: Receive) -> Response:
         """Answer with a page of orders, newest first."""
         check_json_accepted(scope)
         query = list_query(scope)
@@ -114,14 +114,14 @@ class OrderEndpoints:
             self._engine.list(status=query.status, user_id=query.user_id, limit=query.limit, cursor=query.cursor),
         )
         links = () if page.next is None else ((b"link", list_link(scope, query, page.next)),)
-        return json_answer(page_json(await _texts(page), page.next), *links)
+        return json_response(page_json(await _texts(page), page.next), *links)
 
-    async def cancel(self, scope: Scope, _: Receive) -> Answer:
+    async def cancel(self, scope: Scope, _: Receive) -> Response:
         """Cancel an order: it is Cancelled, or the processor that runs is being told."""
         order = await self._within(self._act(scope, self._engine.cancel))
         return _changed(order, 200 if order.status.ended else ACCEPTED)
 
-    async def redrive(self, scope: Scope, _: Receive) -> Answer:
+    async def redrive(self, scope: Scope, _: Receive) -> Response:
         """Give a Failed order a new round."""
         return _changed(await self._within(self._act(scope, self._engine.redrive)), 200)
 
@@ -147,7 +147,7 @@ async def _texts(orders: Iterable[Order]) -> list[str]:
     return texts
 
 
-def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:
+def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Response:
     order_id = placed.order.order_id
     # An id that the engine made consists of hexadecimal digits; any other is told in the Location alone.
     text = CREATED_WITH_ID % order_id if with_id else CREATED
@@ -158,8 +158,8 @@ def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Answer:
     headers = [(b"location", location.encode()), (b"etag", entity_tag(placed.order))]
     if placed.replayed:
         headers.append(REPLAYED)
-    return json_answer(text, *headers, status=201)
+    return json_response(text, *headers, status=201)
 
 
-def _changed(order: Order, status: int) -> Answer:
-    return json_answer(order_json(order), (b"etag", entity_tag(order)), status=status)
+def _changed(order: Order, status: int) -> Response:
+    return json_response(order_json(order), (b"etag", entity_tag(order)), status=status)

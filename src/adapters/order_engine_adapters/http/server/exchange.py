@@ -11,7 +11,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.server import ServerState
 
 from order_engine_adapters.http.errors import INTERNAL
-from order_engine_adapters.http.messages.responses import problem_answer, send_answer
+from order_engine_adapters.http.messages.responses import problem_response, send_response
 from order_engine_adapters.http.server.response_head import Field, ResponseHead
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -135,7 +135,7 @@ class Exchange:
             return
         # A head that waits for its body has not been sent: it can still become another.
         self._started, self._head = False, b""
-        await send_answer(self.send, problem_answer(INTERNAL), with_body=self._with_body)
+        await send_response(self.send, problem_response(INTERNAL), with_body=self._with_body)
 
     async def receive(self) -> Message:
         """Return the next part of the body; after the last one wait until the client goes or is answered."""

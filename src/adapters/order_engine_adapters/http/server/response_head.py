@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from order_engine_adapters.http.messages.responses import WITHOUT_BODY, Answer
+from order_engine_adapters.http.messages.responses import WITHOUT_BODY, Response
 
 Field = tuple[bytes, bytes]
 
@@ -92,7 +92,7 @@ class ResponseHead:
         self._ends += 1
 
 
-def last_answer(answer: Answer, date: Iterable[Field], *, with_body: bool) -> bytes:
+def last_answer(answer: Response, date: Iterable[Field], *, with_body: bool) -> bytes:
     """Return an answer after which the connection is closed."""
     head = ResponseHead(answer.status, [*answer.headers, (b"content-length", b"%d" % len(answer.body))], date)
     head.frame("1.1", with_body=with_body, keep_alive=False)

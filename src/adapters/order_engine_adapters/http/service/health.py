@@ -18,8 +18,8 @@ from order_engine_adapters.http.messages.accept import Form, preferred_form
 from order_engine_adapters.http.messages.request_id import request_id
 from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
 from order_engine_adapters.http.messages.resource import within
-from order_engine_adapters.http.messages.responses import NEVER_STORED, Answer, json_answer, problem_answer
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.responses import NEVER_STORED, Response, json_response, problem_response
+from order_engine_adapters.http.messages.timeouts import Timeouts
 from order_engine_adapters.http.service.metrics_text import (
     OPEN_METRICS,
     PROMETHEUS,
@@ -73,13 +73,13 @@ class Observable(Protocol):
 class HealthEndpoints:
     """What the service tells about itself."""
 
-    def __init__(self, engine: Observable, deadlines: Deadlines, streams: Sized | None = None) -> None:
+    def __init__(self, engine: Observable, deadlines: Timeouts, streams: Sized | None = None) -> None:
         """Answer for `engine`, and for the event streams that are open, where there can be any."""
         self._engine = engine
         self._deadlines = deadlines
         self._streams = streams
 
-    async def metrics(self, scope: Scope, _: Receive) -> Answer:
+    async def metrics(self, scope: Scope, _: Receive) -> Response:
         """Answer with the exact counts of all orders, in the form that the client likes best.
 
         In JSON they are the whole answer, which there is none of without the repository. The other forms have the
@@ -90,28 +90,28 @@ class HealthEndpoints:
             check_json_accepted(scope)
         seconds = self._engine.options.request_seconds
         if form is None or form.media_type == JSON_TYPE:
-            return json_answer(statistics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
+            return json_response(statistics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
         try:
             statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
         except (Unavailable, OutcomeUnknown, NotRunning):
             statistics = None
         streams = None if self._streams is None else len(self._streams)
         figures = Figures(statistics, self._engine.ready, streams, self._engine.in_flight)
-        return Answer(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
+        return Response(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
 
-    async def alive(self, _: Scope, __: Receive) -> Answer:
+    async def alive(self, _: Scope, __: Receive) -> Response:
         """Answer that the process is alive, also while its repository is away."""
-        return json_answer('{"status":"alive"}')
+        return json_response('{"status":"alive"}')
 
-    async def ready(self, scope: Scope, _: Receive) -> Answer:
+    async def ready(self, scope: Scope, _: Receive) -> Response:
         """Answer whether orders can be placed. If not, the problem's `state` says why."""
         state = self._engine.readiness
         if state is Readiness.READY:
-            return json_answer(_ready(self._engine.in_flight))
+            return json_response(_ready(self._engine.in_flight))
         problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(SENTENCES[state]))
         name = request_id(scope)
         named = {} if name is None else {"request_id": name}
-        return problem_answer(replace(problem, extensions={"state": state, **named}))
+        return problem_response(replace(problem, extensions={"state": state, **named}))
 
 
 def _ready(in_flight: InFlight | None) -> str:

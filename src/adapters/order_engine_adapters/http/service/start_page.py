@@ -15,8 +15,8 @@ from order_engine.domain.metrics import Statistics
 from order_engine_adapters.http.errors import NotAcceptable
 from order_engine_adapters.http.messages.accept import Form, preferred_form
 from order_engine_adapters.http.messages.resource import within
-from order_engine_adapters.http.messages.responses import NEVER_STORED, Answer
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.responses import NEVER_STORED, Response
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 HTML: Final = Form(b"text/html")
 STYLE: Final = """
@@ -76,18 +76,18 @@ PAGE: Final = """<!doctype html>
 class StartPage:
     """`GET /`. The figures are left out where one needs a key for them."""
 
-    def __init__(self, engine: OrderEngine, deadlines: Deadlines, *, with_figures: bool) -> None:
+    def __init__(self, engine: OrderEngine, deadlines: Timeouts, *, with_figures: bool) -> None:
         """Tell of `engine`."""
         self._engine = engine
         self._deadlines = deadlines
         self._with_figures = with_figures
 
-    async def __call__(self, scope: Scope, _: Receive) -> Answer:
+    async def __call__(self, scope: Scope, _: Receive) -> Response:
         """Answer with the page."""
         if preferred_form(scope, (HTML,)) is None:
             message = "The answer is text/html, which the Accept field excludes."
             raise NotAcceptable(message)
-        return Answer(200, HEADERS, self._page(scope, await self._figures()).encode())
+        return Response(200, HEADERS, self._page(scope, await self._figures()).encode())
 
     async def _figures(self) -> str:
         if not self._with_figures:

@@ -12,7 +12,7 @@ from order_engine.application.runtime import Readiness
 from order_engine.domain.errors import NotRunning
 from order_engine.domain.metrics import Statistics
 from order_engine_adapters.http.messages.resource import refusal
-from order_engine_adapters.http.messages.responses import send_answer
+from order_engine_adapters.http.messages.responses import send_response
 from order_engine_adapters.http.service.health import SENTENCES
 
 STARTING: Final = SENTENCES[Readiness.STARTING]
@@ -48,4 +48,4 @@ async def not_yet(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: 
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})
         return
-    await send_answer(send, refusal(NotRunning(STARTING), scope), with_body=scope["method"] != "HEAD")
+    await send_response(send, refusal(NotRunning(STARTING), scope), with_body=scope["method"] != "HEAD")

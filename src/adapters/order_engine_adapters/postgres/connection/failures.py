@@ -77,7 +77,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "F0": "cannot read its configuration",
     "XX": "has an internal error",
 }
-"""By code or class: the errors that come from the surroundings. All others are mistakes of ours, and surface."""
+"""By code or class: the errors that come from the environment. All others are mistakes of ours, and surface."""
 
 _LASTING: Final = frozenset({"26", "28", "42P05", "42501"})
 """What somebody has to set up otherwise, by code or class. A database that is not there may be about to be made."""
@@ -87,7 +87,7 @@ UNSTORABLE_CLASSES: Final = frozenset({"22", "54"})
 
 
 def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
-    """Return what to raise for an error of the surroundings after which nothing took effect; None for another one."""
+    """Return what to raise for an error of the environment after which nothing took effect; None for another one."""
     code = code_of(error)
     if code is None:
         return Unavailable(f"The PostgreSQL database at {place} did not answer.") if is_lost(error) else None

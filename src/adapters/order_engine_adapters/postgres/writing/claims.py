@@ -26,7 +26,7 @@ from order_engine_adapters.postgres.rows import (
     storable,
 )
 from order_engine_adapters.postgres.writing import claim_statements
-from order_engine_adapters.postgres.writing.order_changes import Steps
+from order_engine_adapters.postgres.writing.order_changes import OrderChanges
 
 DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
@@ -121,7 +121,7 @@ class _Claiming:
     """One claim under way: what it took so far, and the terms for the rest."""
 
     def __init__(self, terms: ClaimTerms, now: datetime, token_floor: int) -> None:
-        self.steps = Steps()
+        self.steps = OrderChanges()
         self.claimed: list[Order] = []
         self.ended: list[Order] = []
         self.terms = terms

@@ -38,7 +38,7 @@ STEP_COLUMNS: Final = 17
 EVENT_COLUMNS: Final = 7
 
 
-class Steps:
+class OrderChanges:
     """The steps of orders whose rows are locked. An order may take several; its row is written once, as it ends up."""
 
     def __init__(self) -> None:

@@ -22,7 +22,13 @@ from order_engine_adapters.postgres.rows import items_text, microseconds, read_o
 from order_engine_adapters.postgres.writing.insert_statements import BINDINGS, NOW, STORE, STORE_NEW
 from order_engine_adapters.postgres.writing.locked_names import PATIENCE_IN_TROUBLE, LockedNames
 from order_engine_adapters.postgres.writing.order_changes import columns
-from order_engine_adapters.postgres.writing.placement_conflicts import Batch, Judging, Stamp, all_new, new_order_of
+from order_engine_adapters.postgres.writing.placement_conflicts import (
+    Batch,
+    PlacementConflicts,
+    Stamp,
+    all_new,
+    new_order_of,
+)
 
 PLACEMENT_COLUMNS: Final = 8
 KEY_COLUMNS: Final = 4
@@ -204,7 +210,7 @@ async def _judge(
     wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
     stamp = Stamp(*(await session.rows(NOW))[0])
-    judging = Judging(met, bindings, hold, stamp)
+    judging = PlacementConflicts(met, bindings, hold, stamp)
     outcomes: list[Added] = []
     for placement in placements:
         outcomes.append(judging.add_one(placement))

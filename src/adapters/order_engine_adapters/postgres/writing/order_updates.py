@@ -15,7 +15,7 @@ from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.database_clock import DatabaseClock
 from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
 from order_engine_adapters.postgres.writing.locked_orders import LockedOrders
-from order_engine_adapters.postgres.writing.order_changes import Steps
+from order_engine_adapters.postgres.writing.order_changes import OrderChanges
 from order_engine_adapters.postgres.writing.report_statements import COMPLETE, CURRENT, RENEW, REPORT
 
 LOCK: Final = f"""
@@ -163,7 +163,7 @@ async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Com
     rows = await session.rows(LOCK, wanted)
     orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
     busy = await _existing(session, [each for each in wanted if each not in orders])
-    steps = Steps()
+    steps = OrderChanges()
     outcomes: list[Applied] = []
     for command in commands:
         kept = orders.get(command.order_id)

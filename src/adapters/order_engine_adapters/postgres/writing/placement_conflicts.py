@@ -30,7 +30,7 @@ class Stamp(NamedTuple):
     token_floor: int
 
 
-class Judging:
+class PlacementConflicts:
     """One call of `add`: what its placements meet, the earlier ones among them included."""
 
     def __init__(

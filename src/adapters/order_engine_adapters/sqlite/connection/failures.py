@@ -28,7 +28,7 @@ _SENTENCES: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_CORRUPT: "The database {path} is damaged ({name}): stop the engine and restore a backup.",
     sqlite3.SQLITE_INTERRUPT: "A call of the database {path} was interrupted; nothing took effect.",
 }
-"""The errors that come from the surroundings. All others are mistakes of ours and surface as themselves."""
+"""The errors that come from the environment. All others are mistakes of ours and surface as themselves."""
 
 _MAY_HAVE_BEEN_COMMITTED: Final = frozenset({sqlite3.SQLITE_IOERR})
 
@@ -36,7 +36,7 @@ _CONNECTION_IS_DOUBTFUL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE
 
 
 def as_unavailable(error: sqlite3.Error, path: Path) -> Unavailable | None:
-    """Return what to raise for an error that comes from the surroundings; None for a mistake of ours."""
+    """Return what to raise for an error that comes from the environment; None for a mistake of ours."""
     sentence = _SENTENCES.get(_primary(error))
     return None if sentence is None else Unavailable(sentence.format(path=path, name=error.sqlite_errorname))
 

@@ -9,7 +9,7 @@ from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import OrderEngineError, Overloaded
 from order_engine.domain.order import NewOrder
 from order_engine.wire import checked_order, new_order, order_id_in, read_json, read_order
-from order_engine_adapters.http.messages.timeouts import Deadlines
+from order_engine_adapters.http.messages.timeouts import Timeouts
 
 LARGE_BYTES: Final = 32 * 1024
 """From here on a text is read in a thread. The worst text of this size takes the event loop 15 ms (CPython 3.11)."""
@@ -17,17 +17,17 @@ CHECKED_BYTES: Final = 1024
 """From here on the attributes of an order in a batch are checked where it is read, which has a pace by its bytes."""
 
 
-class Read(NamedTuple):
+class ParsedOrder(NamedTuple):
     """One element as it was read: the id that it names, and the order or what is wrong with it."""
 
     order_id: str | None
     order: NewOrder | OrderEngineError
 
 
-class OrderTexts:
+class OrderParser:
     """Reads the orders of one application. One thread at a time does it: several would only take turns."""
 
-    def __init__(self, limits: ContentLimits, deadlines: Deadlines) -> None:
+    def __init__(self, limits: ContentLimits, deadlines: Timeouts) -> None:
         """Read orders within `limits`."""
         self._limits = limits
         self._deadlines = deadlines
@@ -49,18 +49,18 @@ class OrderTexts:
             raise read.order
         return read.order
 
-    async def read_element(self, text: bytes, traced: str | None) -> Read:
+    async def read_element(self, text: bytes, traced: str | None) -> ParsedOrder:
         """Return what an element of a batch is, right or wrong. A large one waits for its turn."""
         if len(text) <= LARGE_BYTES:
             return _read(text, self._limits, traced)
         return await self._read_elsewhere(text, traced)
 
-    async def _read_elsewhere(self, text: bytes, traced: str | None) -> Read:
+    async def _read_elsewhere(self, text: bytes, traced: str | None) -> ParsedOrder:
         async with self._thread:
             return await asyncio.to_thread(_read, text, self._limits, traced)
 
 
-def _read(text: bytes, limits: ContentLimits, traced: str | None) -> Read:
+def _read(text: bytes, limits: ContentLimits, traced: str | None) -> ParsedOrder:
     order_id = None
     try:
         value = read_json(text, limits)
@@ -69,5 +69,5 @@ def _read(text: bytes, limits: ContentLimits, traced: str | None) -> Read:
         if order.attributes is not None and len(text) > CHECKED_BYTES:
             order = checked_order(order, limits)
     except OrderEngineError as error:
-        return Read(order_id, error)
-    return Read(order_id, order)
+        return ParsedOrder(order_id, error)
+    return ParsedOrder(order_id, order)
