@@ -24,6 +24,7 @@ EXCLUDED = [
     accept("text/html"), accept("text/*"), accept("application/json;q=0"), accept("*/*;q=0"),
     accept("application/json;q=0.000"), accept("application/json;q=0, */*"), accept("application/*;q=0, */*"),
     accept("image/png, text/plain"), accept("application/jsonx"), accept("json"),
+    accept('application/json; q = "0.0000"'),
 ]  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.http.errors import CrossSiteRequest
-from order_engine_adapters.http.messages.requests import JSON_TYPE, header_values
+from order_engine_adapters.http.messages.media_type import JSON_TYPE, read_media_type
+from order_engine_adapters.http.messages.requests import header_values
 from order_engine_adapters.http.messages.resource import refusal
 from order_engine_adapters.http.messages.responses import send_response
 
@@ -62,7 +63,7 @@ def _was_asked_for(scope: Scope) -> bool:
     types = header_values(scope, b"content-type")
     if types == [JSON_TYPE]:
         return True
-    sent_by_forms = all(each.partition(b";")[0].strip().lower() in SAFELISTED for each in types)
+    sent_by_forms = all(read_media_type(each).name in SAFELISTED for each in types)
     return not sent_by_forms or bool(header_values(scope, b"authorization"))
 
 

@@ -20,16 +20,12 @@ from order_engine_adapters.http.batch.splitter import Element
 from order_engine_adapters.http.batch.streamed_results import StreamedResults
 from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.accept import check_accepted
 from order_engine_adapters.http.messages.pace import Pace
 from order_engine_adapters.http.messages.prefer import prefers
 from order_engine_adapters.http.messages.query import refuse_parameters
 from order_engine_adapters.http.messages.request_id import trace_parent
-from order_engine_adapters.http.messages.requests import (
-    check_accepted,
-    check_media_type,
-    declared_length,
-    header_values,
-)
+from order_engine_adapters.http.messages.requests import check_media_type, declared_length, header_values
 from order_engine_adapters.http.messages.timeouts import Timeouts
 from order_engine_adapters.http.orders.order_parser import OrderParser, ParsedOrder
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from order_engine_adapters.http.batch.splitter import ArraySplitter, LineSplitter, Splitter
-from order_engine_adapters.http.messages.requests import JSON_TYPE, LINES_TYPES
+from order_engine_adapters.http.messages.media_type import JSON_TYPE, LINES_TYPES
 from order_engine_adapters.http.messages.responses import Header
 
 

@@ -30,7 +30,8 @@ from order_engine_adapters.http.events.sse import (
 from order_engine_adapters.http.events.stream import OrderStream, Stream, StreamWriter, send_head
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.accept import Form, names_only, preferred_form
-from order_engine_adapters.http.messages.requests import PROBLEM_TYPE, path_order_id
+from order_engine_adapters.http.messages.media_type import PROBLEM_TYPE
+from order_engine_adapters.http.messages.requests import path_order_id
 from order_engine_adapters.http.messages.resource import within
 from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Response, send_response
 from order_engine_adapters.http.messages.timeouts import Timeouts

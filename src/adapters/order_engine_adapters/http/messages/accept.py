@@ -1,17 +1,22 @@
-"""Choosing the form of an answer by the Accept field (RFC 9110, section 12.5.1)."""
+"""The Accept field: which form of an answer a client takes, and which it likes best (RFC 9110, section 12.5.1)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from order_engine_adapters.http.messages.requests import MOST_RANGES, header_values
+from order_engine_adapters.http.errors import NotAcceptable
+from order_engine_adapters.http.messages.media_type import JSON_TYPE, LINES_TYPES, PROBLEM_TYPE, read_media_type
+from order_engine_adapters.http.messages.requests import header_values
 
-QUALITY: Final = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+QUALITY: Final = re.compile(rb"0(?:\.[0-9]*)?|1(?:\.0*)?")
 EVERYTHING: Final = b"*/*"
+RELATED_TYPES: Final = (JSON_TYPE, PROBLEM_TYPE)
+MOST_RANGES: Final = 100
+"""How many ranges of an Accept field are read; those of browsers have fewer than ten."""
 
 
 class Form(NamedTuple):
@@ -29,12 +34,36 @@ class _Range(NamedTuple):
     quality: float
 
 
+def check_json_accepted(scope: Scope) -> None:
+    """Raise NotAcceptable where the client accepts neither JSON nor everything."""
+    check_accepted(scope, JSON_TYPE)
+
+
+def check_accepted(scope: Scope, media_type: bytes) -> None:
+    """Raise NotAcceptable where the client excludes an answer of this type; no field, and an empty one, exclude none.
+
+    Whoever accepts JSON or our problems has read what we answer with, and is given it.
+    """
+    accepted = header_values(scope, b"accept")
+    if not accepted or accepted in ([EVERYTHING], [JSON_TYPE]):
+        return
+    best: dict[bytes, float] = {}
+    for each in _ranges(accepted):
+        best[each.media_type] = max(best.get(each.media_type, 0.0), each.quality)
+    # The range that fits most closely decides.
+    synonyms = LINES_TYPES if media_type in LINES_TYPES else ()
+    names = (media_type, *synonyms, *RELATED_TYPES, _family(media_type), EVERYTHING)
+    if best and not next((best[name] for name in names if name in best), 0.0):
+        message = f"The answer is {media_type.decode()}, which the Accept field excludes."
+        raise NotAcceptable(message)
+
+
 def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
     """Return the form that the client likes best, of several the first; None where it excludes all of them.
 
     No field, and an empty one, exclude none. Of the parameters of a media type only `version` and `q` count.
     """
-    ranges = list(_ranges(b",".join(header_values(scope, b"accept"))))
+    ranges = list(_ranges(header_values(scope, b"accept")))
     if not ranges:
         return forms[0]
     best = max(forms, key=lambda form: _quality(form, ranges))
@@ -43,28 +72,23 @@ def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
 
 def names_only(scope: Scope, media_type: bytes) -> bool:
     """Whether the Accept field names this media type and nothing else."""
-    ranges = list(_ranges(b",".join(header_values(scope, b"accept"))))
+    ranges = list(_ranges(header_values(scope, b"accept")))
     return bool(ranges) and all(each.media_type == media_type and each.quality > 0 for each in ranges)
 
 
-def _ranges(accepted: bytes) -> Iterator[_Range]:
-    for text in accepted.split(b",", MOST_RANGES)[:MOST_RANGES]:
-        media_type, *rest = (part.strip().lower() for part in text.split(b";"))
-        if media_type:
-            parameters = _parameters(rest)
+def _ranges(fields: Sequence[bytes]) -> Iterator[_Range]:
+    for text in b",".join(fields).split(b",", MOST_RANGES)[:MOST_RANGES]:
+        name, pairs = read_media_type(text)
+        if name:
+            parameters = dict(pairs)
             quality = parameters.get(b"q", b"")
             number = float(quality) if QUALITY.fullmatch(quality) else 1.0
-            yield _Range(media_type, parameters.get(b"version"), number)
-
-
-def _parameters(texts: Sequence[bytes]) -> Mapping[bytes, bytes]:
-    pairs = (text.partition(b"=") for text in texts)
-    return {name.strip(): value.strip().strip(b'"') for name, _, value in pairs}
+            yield _Range(name, parameters.get(b"version"), number)
 
 
 def _quality(form: Form, ranges: Sequence[_Range]) -> float:
     """Return the quality that the range that fits most closely gives to a form; 0 where none fits."""
-    family = form.media_type.partition(b"/")[0] + b"/*"
+    family = _family(form.media_type)
     fitting = [(closeness, each.quality) for each in ranges if (closeness := _closeness(form, family, each)) > 0]
     return max(fitting, default=(0, 0.0))[1]
 
@@ -75,3 +99,7 @@ def _closeness(form: Form, family: bytes, given: _Range) -> int:
     if given.media_type == form.media_type:
         return 3 if given.version is None else 4
     return {family: 2, EVERYTHING: 1}.get(given.media_type, 0)
+
+
+def _family(media_type: bytes) -> bytes:
+    return media_type.partition(b"/")[0] + b"/*"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from random import Random
 from typing import Final
@@ -15,33 +15,42 @@ from order_engine_adapters.http.messages.requests import header_values
 
 REQUEST_ID: Final = "order_engine.request_id"
 """Where the id of a request is in its scope."""
-SANE_ID: Final = re.compile(rb"[A-Za-z0-9._~:@/+=-]{1,128}")
+SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~:@/+=-]{1,128}")
 """Nothing in it means anything to a log, a shell or a page."""
 
 
+class RequestIdMaker:
+    """Gives a request its id: the client's own where that is safe, else one that is made here."""
+
+    def __init__(self, random: Random) -> None:
+        """Make ids of a beginning by chance, which tells processes apart, and a number."""
+        self._beginning = b"%016x-" % random.getrandbits(64)
+        self._numbers = count(1)
+
+    def id_for(self, given: Sequence[bytes]) -> bytes:
+        """Return the id of a request whose `X-Request-ID` fields have these values."""
+        if len(given) == 1 and SAFE_REQUEST_ID.fullmatch(given[0]):
+            return given[0]
+        return self._beginning + b"%x" % next(self._numbers)
+
+
 class RequestIds:
-    """Gives every answer the id of its request: the client's own where that is sane, else one that is made here.
+    """Gives every answer the id of its request.
 
     It costs every request, so there is no object for it and no further coroutine: the answer's head is changed on its
     way out.
     """
 
     def __init__(self, app: ASGIApp, random: Random) -> None:
-        """Make ids of a beginning by chance, which tells processes apart, and a number."""
+        """Answer by `app`; `random` is where the ids begin."""
         self._app = app
-        self._beginning = b"%016x-" % random.getrandbits(64)
-        self._numbers = count(1)
+        self._ids = RequestIdMaker(random)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        given = header_values(scope, b"x-request-id")
-        if len(given) == 1 and SANE_ID.fullmatch(given[0]):
-            request_id = given[0]
-        else:
-            request_id = self._beginning + b"%x" % next(self._numbers)
-        scope[REQUEST_ID] = request_id
+        request_id = scope[REQUEST_ID] = self._ids.id_for(header_values(scope, b"x-request-id"))
         return self._app(scope, receive, _naming(send, (b"x-request-id", request_id)))
 
 

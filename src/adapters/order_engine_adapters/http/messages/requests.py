@@ -14,28 +14,13 @@ from order_engine.domain.errors import OrderNotFound
 from order_engine_adapters.http.errors import (
     BodyTooLarge,
     InvalidHeader,
-    NotAcceptable,
     RequestTimedOut,
     UnsupportedMediaType,
 )
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.media_type import JSON_TYPE, read_media_type
 from order_engine_adapters.http.messages.timeouts import Timeouts
 
-JSON_TYPE: Final = b"application/json"
-PROBLEM_TYPE: Final = b"application/problem+json"
-RELATED_TYPES: Final = (JSON_TYPE, PROBLEM_TYPE)
-LINES_TYPES: Final = (
-    b"application/x-ndjson",
-    b"application/ndjson",
-    b"application/jsonl",
-    b"application/x-jsonl",
-    b"application/jsonlines",
-    b"application/x-jsonlines",
-)
-"""The names of JSON in lines: nobody has registered one (RFC 6838), so libraries differ. The first is the usual one."""
-MOST_RANGES: Final = 100
-"""How many ranges of an Accept field are read; those of browsers have fewer than ten."""
-NO_QUALITY: Final = re.compile(rb"q=0(\.0*)?")
 LONGEST_KEY: Final = 255
 UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 """The names of it that clients send; US-ASCII is a part of it."""
@@ -86,33 +71,6 @@ def client_address(scope: Scope) -> str | None:
     return client[0] if client else None
 
 
-def check_json_accepted(scope: Scope) -> None:
-    """Raise NotAcceptable where the client accepts neither JSON nor everything."""
-    check_accepted(scope, JSON_TYPE)
-
-
-def check_accepted(scope: Scope, media_type: bytes) -> None:
-    """Raise NotAcceptable where the client excludes an answer of this type; no field, and an empty one, exclude none.
-
-    Whoever accepts JSON or our problems has read what we answer with, and is given it.
-    """
-    accepted = header_values(scope, b"accept")
-    if not accepted or accepted in ([b"*/*"], [JSON_TYPE]):
-        return
-    admitted: dict[bytes, bool] = {}
-    for media_range in b",".join(accepted).split(b",", MOST_RANGES)[:MOST_RANGES]:
-        name, *parameters = (part.strip().lower() for part in media_range.split(b";"))
-        if name:
-            admitted[name] = admitted.get(name, False) or not any(map(NO_QUALITY.fullmatch, parameters))
-    # The range that fits most closely decides (RFC 9110, section 12.5.1).
-    family = media_type.partition(b"/")[0] + b"/*"
-    synonyms = LINES_TYPES if media_type in LINES_TYPES else ()
-    closest = next((each for each in (media_type, *synonyms, *RELATED_TYPES, family, b"*/*") if each in admitted), None)
-    if admitted and (closest is None or not admitted[closest]):
-        message = f"The answer is {media_type.decode()}, which the Accept field excludes."
-        raise NotAcceptable(message)
-
-
 def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
     """Return the media type of the body. Raises UnsupportedMediaType for any but those admitted, and for encodings."""
     given = header_values(scope, b"content-type")
@@ -122,18 +80,13 @@ def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
     if given == [JSON_TYPE] and JSON_TYPE in admitted:
         return JSON_TYPE
     if len(given) == 1:
-        media_type, *parameters = (part.strip().lower() for part in given[0].split(b";"))
-        if media_type in admitted and all(map(_is_utf_8, parameters)):
+        media_type, parameters = read_media_type(given[0])
+        if media_type in admitted and all(name != b"charset" or value in UTF_8 for name, value in parameters):
             return media_type
     *names, last = (each.decode("ascii") for each in admitted)
     several = f"{', '.join(names)} or {last}" if names else last
     message = f"The body must have the Content-Type {several}, in UTF-8."
     raise UnsupportedMediaType(message)
-
-
-def _is_utf_8(parameter: bytes) -> bool:
-    name, _, value = parameter.partition(b"=")
-    return not parameter or name.strip() != b"charset" or value.strip().strip(b"\"'") in UTF_8
 
 
 def idempotency_key(scope: Scope) -> str | None:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
-from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
+from order_engine_adapters.http.messages.accept import check_json_accepted
+from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.responses import Response
 from order_engine_adapters.http.messages.versioned_pages import cached_answer
 from order_engine_adapters.http.openapi.document import Described, document

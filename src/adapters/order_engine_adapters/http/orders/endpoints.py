@@ -14,13 +14,13 @@ from order_engine.domain.events import Event
 from order_engine.domain.order import Order
 from order_engine.wire import event_json, history_json, order_json, page_json
 from order_engine_adapters.http.limits import HttpLimits
+from order_engine_adapters.http.messages.accept import check_json_accepted
 from order_engine_adapters.http.messages.conditional_requests import act, entity_tag, is_unchanged
+from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.pace import Pace
 from order_engine_adapters.http.messages.query import refuse_parameters
 from order_engine_adapters.http.messages.request_id import trace_parent
 from order_engine_adapters.http.messages.requests import (
-    JSON_TYPE,
-    check_json_accepted,
     check_media_type,
     idempotency_key,
     path_order_id,

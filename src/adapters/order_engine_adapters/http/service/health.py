@@ -14,9 +14,9 @@ from order_engine.application.worker.renewal_capacity import InFlight
 from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
 from order_engine.domain.metrics import Statistics
 from order_engine.wire import problem_of, statistics_json
-from order_engine_adapters.http.messages.accept import Form, preferred_form
+from order_engine_adapters.http.messages.accept import Form, check_json_accepted, preferred_form
+from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.request_id import request_id
-from order_engine_adapters.http.messages.requests import JSON_TYPE, check_json_accepted
 from order_engine_adapters.http.messages.resource import within
 from order_engine_adapters.http.messages.responses import NEVER_STORED, Response, json_response, problem_response
 from order_engine_adapters.http.messages.timeouts import Timeouts
