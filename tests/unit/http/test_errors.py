@@ -50,7 +50,7 @@ PINNED: list[tuple[RequestRefused, int, str]] = [
     (TooManyRequests(3), 429, "too_many_requests"),
     (TooManyConnections(2, 3), 429, "too_many_connections"),
     (HeaderTooLarge(8, 2), 431, "header_too_large"),
-    (ConnectionsExhausted(3), 503, "connections_exhausted"),
+    (ConnectionsExhausted(2, 3), 503, "connections_exhausted"),
 ]
 
 

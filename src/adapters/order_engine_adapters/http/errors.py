@@ -31,10 +31,10 @@ class RequestRefused(OrderEngineError):
 
 
 class MalformedRequest(RequestRefused):
-    """What came over the connection is no request as RFC 9112 has it; the connection is closed."""
+    """A request that violates RFC 9112; the connection is closed."""
 
     code = "malformed_request"
-    title = "This is no request of HTTP/1.1"
+    title = "Malformed HTTP/1.1 request"
 
 
 class InvalidHeader(RequestRefused):
@@ -195,11 +195,11 @@ class RequestLineTooLong(RequestRefused):
 
     code = "request_line_too_long"
     status = 414
-    title = "The request line is too long"
+    title = "Request line too long"
 
     def __init__(self, most: int) -> None:
         """Name the limit in bytes."""
-        super().__init__(f"The request line must have at most {most} bytes.")
+        super().__init__(f"The request line exceeds {most:,} bytes.")
 
 
 class UnsupportedMediaType(RequestRefused):
@@ -229,16 +229,18 @@ class TooManyRequests(RequestRefused):
 
 
 class TooManyConnections(RequestRefused):
-    """An address has as many connections open as it may have."""
+    """The client address has reached its limit of open connections."""
 
     code = "too_many_connections"
     status = 429
     title = "Too many connections from one address"
 
     def __init__(self, most: int, seconds: int) -> None:
-        """Name the limit, and after how many seconds another attempt makes sense."""
+        """Name the limit, and after how many seconds to retry."""
         self.seconds = seconds
-        super().__init__(f"An address may have {most} connections open: use those, or close one.")
+        super().__init__(
+            f"Connection limit per client address ({most:,}) reached. Reuse connections or retry after {seconds} s."
+        )
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -251,24 +253,24 @@ class HeaderTooLarge(RequestRefused):
 
     code = "header_too_large"
     status = 431
-    title = "The header is too large"
+    title = "Request header too large"
 
     def __init__(self, most_bytes: int, most_fields: int) -> None:
         """Name both limits."""
-        super().__init__(f"The header must have at most {most_bytes} bytes and {most_fields} fields.")
+        super().__init__(f"The request header exceeds {most_bytes:,} bytes or {most_fields:,} fields.")
 
 
 class ConnectionsExhausted(RequestRefused):
-    """The service has as many connections open as it may have."""
+    """The service has reached its limit of open connections."""
 
     code = "connections_exhausted"
     status = 503
-    title = "Too many connections are open"
+    title = "Connection limit reached"
 
-    def __init__(self, seconds: int) -> None:
-        """Say after how many seconds another attempt makes sense."""
+    def __init__(self, most: int, seconds: int) -> None:
+        """Name the limit, and after how many seconds to retry."""
         self.seconds = seconds
-        super().__init__(f"As many connections are open as may be: try again after {seconds} s.")
+        super().__init__(f"Connection limit ({most:,}) reached. Retry after {seconds} s.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:

@@ -74,7 +74,7 @@ class Connections:
 
     def _refusal(self, address: str | None) -> RequestRefused | None:
         if len(self._open) - len(self._sent_away) >= self.limits.connections:
-            return ConnectionsExhausted(RETRY_SECONDS)
+            return ConnectionsExhausted(self.limits.connections, RETRY_SECONDS)
         most = self.limits.connections_per_address
         if most and address is not None and self._by_address[address] >= most:
             return TooManyConnections(most, RETRY_SECONDS)

@@ -146,7 +146,7 @@ class Protocol(HttpToolsProtocol):
             self.due = NEVER
         elif self._requests.in_head and not self._lingers:
             seconds = self._limits.head_seconds
-            self._refuse(RequestTimedOut(f"The head of the request was not complete within {seconds:g} s."))
+            self._refuse(RequestTimedOut(f"The request head was incomplete after {seconds:g} s."))
         else:
             self._close()
 

@@ -20,25 +20,25 @@ VERSIONS: Final = frozenset({"1.1", "1.0"})
 def check_host(value: bytes) -> None:
     """Raise MalformedRequest for a host that is none."""
     if not HOST.fullmatch(value):
-        message = "The Host field is not a host with or without a port (RFC 9112, section 3.2)."
+        message = "Invalid Host field. Expected host or host:port (RFC 9112, section 3.2)."
         raise MalformedRequest(message)
 
 
 def check_transfer_encoding(value: bytes) -> None:
     """Raise MalformedRequest for any but `chunked`: bodies are taken as they are."""
     if value.lower() != b"chunked":
-        message = "The only Transfer-Encoding of a request is chunked."
+        message = "Unsupported Transfer-Encoding. Only chunked is allowed (RFC 9112, section 6.1)."
         raise MalformedRequest(message)
 
 
 def check_version(version: str, *, has_host: bool, is_chunked: bool) -> None:
     """Raise MalformedRequest for a version that is not spoken here, and for what does not go with it."""
     if version not in VERSIONS:
-        message = "The versions of HTTP that are spoken here are 1.1 and 1.0."
+        message = "Unsupported HTTP version. Use HTTP/1.1 or HTTP/1.0."
     elif version == "1.1" and not has_host:
-        message = "A request of HTTP/1.1 has a Host field (RFC 9112, section 3.2)."
+        message = "Missing Host field (RFC 9112, section 3.2)."
     elif version == "1.0" and is_chunked:
-        message = "HTTP/1.0 has no Transfer-Encoding (RFC 9112, section 6.1)."
+        message = "Transfer-Encoding is not allowed in HTTP/1.0 (RFC 9112, section 6.1)."
     else:
         return
     raise MalformedRequest(message)
@@ -52,7 +52,7 @@ def split_target(method: str, target: bytes) -> tuple[str, bytes, bytes]:
     if not target.startswith(b"/"):
         target = b"*" if target == b"*" and method == "OPTIONS" else _origin_form(target)
     if b"#" in target or not target.isascii():
-        message = "The target of a request holds visible ASCII characters and no fragment."
+        message = "Invalid request target. Use visible ASCII characters and no fragment (RFC 9112, section 3.2)."
         raise MalformedRequest(message)
     raw_path, _, query = target.partition(b"?")
     path = raw_path.decode("ascii")
@@ -62,7 +62,7 @@ def split_target(method: str, target: bytes) -> tuple[str, bytes, bytes]:
 def _origin_form(target: bytes) -> bytes:
     authority = ABSOLUTE.match(target)
     if authority is None or not authority[1]:
-        message = "The target of a request is a path, or a URL of http or https."
+        message = "Invalid request target. Use a path or an http(s) URL (RFC 9112, section 3.2)."
         raise MalformedRequest(message)
     check_host(authority[1])
     rest = target[authority.end() :]

@@ -121,7 +121,7 @@ class RequestParser:
         """Refuse bodies that are all framing: extensions of chunks and trailers are read and thrown away."""
         self._framing_bytes += framing_bytes
         if self._framing_bytes > self._limits.header_bytes + FRAMING_PER_BYTE * self._body_bytes:
-            message = "The chunks of the body hold next to nothing."
+            message = f"Chunk framing exceeds {FRAMING_PER_BYTE} bytes per byte of content. Send larger chunks."
             raise MalformedRequest(message)
 
     def _with_known_method(self, data: bytes) -> bytes:
@@ -216,7 +216,7 @@ class RequestParser:
 
     def _read_host(self, value: bytes) -> None:
         if self._host is not None:
-            message = "The request has two Host fields (RFC 9112, section 3.2)."
+            message = "Duplicate Host field (RFC 9112, section 3.2)."
             raise MalformedRequest(message)
         check_host(value)
         self._host = value
@@ -291,5 +291,5 @@ def _reason(error: httptools.HttpParserError) -> Exception:
     raised = error.__context__
     if isinstance(error, httptools.HttpParserCallbackError) and isinstance(raised, Exception):
         return raised
-    message = f"This cannot be read as a request: {error}." if str(error) else "This cannot be read as a request."
+    message = f"Cannot parse the request: {error}." if str(error) else "Cannot parse the request."
     return MalformedRequest(message)
