@@ -34,7 +34,7 @@ LIMITS: Final = "docs/how-to/tune-limits.md"
 
 CLAIMS: Final[list[tuple[str, str, object]]] = [
     (README, "HTTP on port {}", str(SETTINGS.port)),
-    (README, "until the attempts are spent ({}, a setting)", SETTINGS.max_attempts),
+    (README, "up to {} attempts (`max_attempts`)", SETTINGS.max_attempts),
     (README, "The demonstration takes {} seconds an order", WORDS[int(DEFAULT_SECONDS)]),
     (HTTP, "`limit` 1 to {}", SETTINGS.page_limit),
     (HTTP, "({}); a page of large orders holds fewer", DEFAULT_PAGE),

@@ -137,16 +137,29 @@ def test_the_files_of_a_page_are_there(page: Path) -> None:
     assert sorted(set(missing) - MADE_FILES) == []
 
 
+CORE: Final = "src/order_engine"
+ADAPTERS: Final = "src/adapters/order_engine_adapters"
+
+
+def packages() -> Iterator[tuple[str, str]]:
+    """Yield every package of the code: its source folder, and its path below that."""
+    for source in (CORE, ADAPTERS):
+        for path in (ROOT / source).rglob("*/__init__.py"):
+            yield source, path.parent.relative_to(ROOT / source).as_posix()
+
+
 def test_every_package_is_in_the_table_of_what_is_where() -> None:
     """A newcomer finds each folder of the code under a question, and no folder that is gone."""
     page = text_of(ROOT / "docs" / "explanation" / "architecture.md")
     table = page.partition("## What is where")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([\w/]+)`", table)) - {"src/order_engine", "src/adapters/order_engine_adapters"}
-    sources = (ROOT / "src" / "order_engine", ROOT / "src" / "adapters" / "order_engine_adapters")
-    packages = {
-        path.parent.relative_to(source).as_posix() for source in sources for path in source.rglob("*/__init__.py")
-    }
-    assert named == packages
+    assert set(re.findall(r"`([\w/]+)`", table)) - {CORE, ADAPTERS} == {name for _, name in packages()}
+
+
+def test_every_top_level_package_is_in_the_table_of_contributing() -> None:
+    """One line for each, and none for a package that is gone."""
+    table = text_of(ROOT / "CONTRIBUTING.md").partition("## Structure")[2].partition("\n## ")[0]
+    named = re.findall(r"^\| `(src/[\w/]+)` \|", table, re.MULTILINE)
+    assert sorted(named) == sorted(f"{source}/{name}" for source, name in packages() if "/" not in name)
 
 
 @every_page
