@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from dependency_injector import providers
@@ -110,6 +111,7 @@ async def test_settings_are_given_by_name_and_reach_the_engine() -> None:
         with pytest.raises(Exception, match="1 to 7"):
             await engine.list(limit=8)
     lifetimes = Lifetimes()
+    wrong: Any
     for wrong in [{"concurency": 7}, {"concurrency": 0}]:
         with pytest.raises(InvalidSetting):
             async with open_engine("memory://", processor=None, container=lifetimes.container(), **wrong):

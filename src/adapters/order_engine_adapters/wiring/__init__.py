@@ -1,8 +1,19 @@
 """Wiring: settings, the discovery of adapters, and the composition root. Nothing else knows all the adapters."""
 
 from order_engine_adapters.wiring.container import Container
-from order_engine_adapters.wiring.opening import Opened, open_engine, open_with
+from order_engine_adapters.wiring.engine_settings import EngineSettings
+from order_engine_adapters.wiring.opening import Opened, Schema, open_engine, open_with
 from order_engine_adapters.wiring.settings import Settings
-from order_engine_adapters.wiring.simulating import simulate
+from order_engine_adapters.wiring.simulating import Simulate, simulate
 
-__all__ = ["Container", "Opened", "Settings", "open_engine", "open_with", "simulate"]
+__all__ = [
+    "Container",
+    "EngineSettings",
+    "Opened",
+    "Schema",
+    "Settings",
+    "Simulate",
+    "open_engine",
+    "open_with",
+    "simulate",
+]

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Unpack
 
 from dependency_injector import providers
 
@@ -18,6 +18,7 @@ from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, Container
 from order_engine_adapters.wiring.durability import durable_url
+from order_engine_adapters.wiring.engine_settings import EngineSettings
 from order_engine_adapters.wiring.plugins import queue_opener
 from order_engine_adapters.wiring.settings import Settings
 
@@ -47,14 +48,14 @@ async def open_engine(
     *,
     processor: OrderProcessor | PlainProcessor | None,
     container: Container | None = None,
-    **settings: Any,  # noqa: ANN401 - any setting by its name; `Settings` checks each
+    **settings: Unpack[EngineSettings],
 ) -> AsyncIterator[OrderEngine]:
     """Open the engine on the repository that `url` names, run it, and drain and close it at the end.
 
     `processor` does the work: a coroutine function or a plain function of one order; None: take orders only.
-    `settings` are those of `Settings`, by name, for example `concurrency=100`; the environment is not read. A
-    `container` of one's own, its providers overridden, is for tests. Raises InvalidSetting, and Unavailable where the
-    repository cannot be reached.
+    `settings` are given by name, for example `concurrency=100`; the environment is not read. A `container` of one's
+    own, its providers overridden, is for tests. Raises InvalidSetting, and Unavailable where the repository cannot be
+    reached.
     """
     async with open_with(Settings.given(database_url=url, **settings), processor, container) as opened:
         yield opened.engine
