@@ -1,76 +1,29 @@
-"""order_engine keeps each order exactly once and drives every one of them to an end, whatever crashes on the way."""
+"""order_engine keeps each order exactly once and drives every one of them to an end, whatever crashes on the way.
 
-from order_engine.application.engine import OrderEngine
-from order_engine.application.list_cursor import OrderList
-from order_engine.application.options import EngineOptions
-from order_engine.application.placer import Placed
-from order_engine.domain.content.attributes import Attributes
-from order_engine.domain.content.limits import ContentLimits
-from order_engine.domain.errors import (
-    ActionRefused,
-    AdapterFault,
-    FieldError,
-    IdempotencyKeyReused,
-    InvalidCursor,
-    InvalidOrder,
-    InvalidQuery,
-    InvalidSetting,
-    MalformedJson,
-    NotRunning,
-    OrderBusy,
-    OrderConflict,
-    OrderEngineError,
-    OrderNotFound,
-    OutcomeUnknown,
-    Overloaded,
-    Rejected,
-    RepositoryHeld,
-    RetryLater,
-    StoreRefused,
-    Unavailable,
-    VersionMismatch,
-    WaitTimedOut,
-    WrongEventLoop,
-)
-from order_engine.domain.events import Event, EventType
-from order_engine.domain.metrics import Statistics
-from order_engine.domain.order import NewOrder, Order, Status
+The public names are listed in `order_engine.exports`. They are imported when the first one is used, so that a program
+which needs one module, such as the help of the command line, does not load the engine.
+"""
 
-__all__ = [
-    "ActionRefused",
-    "AdapterFault",
-    "Attributes",
-    "ContentLimits",
-    "EngineOptions",
-    "Event",
-    "EventType",
-    "FieldError",
-    "IdempotencyKeyReused",
-    "InvalidCursor",
-    "InvalidOrder",
-    "InvalidQuery",
-    "InvalidSetting",
-    "MalformedJson",
-    "NewOrder",
-    "NotRunning",
-    "Order",
-    "OrderBusy",
-    "OrderConflict",
-    "OrderEngine",
-    "OrderEngineError",
-    "OrderList",
-    "OrderNotFound",
-    "OutcomeUnknown",
-    "Overloaded",
-    "Placed",
-    "Rejected",
-    "RepositoryHeld",
-    "RetryLater",
-    "Statistics",
-    "Status",
-    "StoreRefused",
-    "Unavailable",
-    "VersionMismatch",
-    "WaitTimedOut",
-    "WrongEventLoop",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from order_engine.exports import *  # noqa: F403 - the list of public names is kept there
+
+
+def __getattr__(name: str) -> object:
+    """Import the public names when the first one is used."""
+    if name == "__all__" or not name.startswith("_"):
+        exports = import_module("order_engine.exports")
+        if name == "__all__" or name in exports.__all__:
+            value: object = getattr(exports, name)
+            return value
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """List the public names with those of the module."""
+    return sorted({*globals(), *import_module("order_engine.exports").__all__})
