@@ -210,7 +210,7 @@ _BLANK: dict[str, object] = {
 def new_order(content: OrderContent) -> Order:
     """Return the first version of an order: Pending, with nothing but its content and the time of its placing.
 
-    Fills the instance's dictionary as `evolve` does, and for the same reason.
+    Fills the instance's dictionary as `evolve` does, and for the same reason. Tests compare it with the constructor.
     """
     order: Order = object.__new__(Order)
     state = order.__dict__
@@ -222,8 +222,16 @@ def new_order(content: OrderContent) -> Order:
 def evolve(order: Order, changes: StateChange) -> Order:
     """Return the next version of `order`: a copy with `changes`.
 
-    Copies the instance's dictionary instead of calling `dataclasses.replace`, which runs the frozen constructor over
-    all 23 fields: 0.7 µs against 7 µs, several times in the life of every order (CPython 3.11, 2 cores).
+    Copies the instance's dictionary, which no type checker follows: tests compare its names, types and results with
+    those of `dataclasses.replace`. That runs the frozen constructor over all 23 fields, 7.4 µs against 0.6 µs here, and
+    an order evolves twice or more. Placing and completing one in memory takes 23 µs so, and otherwise:
+
+    * 39 µs with `dataclasses.replace`;
+    * 28 µs where the class has slots, filled by their descriptors in a generated function;
+    * 26 µs as a NamedTuple, which would be equal to any tuple besides;
+    * 22 µs with slots that anybody may write: a processor could change what a repository in memory keeps.
+
+    (Medians, CPython 3.11, 2 cores.)
     """
     successor: Order = object.__new__(Order)
     state = successor.__dict__

@@ -57,6 +57,17 @@ def test_every_change_of_state_is_a_field_of_the_order() -> None:
     assert changes == {name: fields[name] for name in changes}
 
 
+def test_a_new_order_has_every_field_that_the_constructor_gives_it() -> None:
+    """`new_order` checks nothing when it runs either: a field that it does not know would be missing."""
+    fields = get_type_hints(Order)
+    content = get_type_hints(OrderContent)
+    assert content == {name: fields[name] for name in content}
+    given: OrderContent = {name: getattr(placed(), name) for name in content}  # type: ignore[assignment] # each one
+    made, constructed = new_order(given), Order(**given)
+    assert made == constructed
+    assert vars(made).keys() == vars(constructed).keys() == fields.keys()
+
+
 def test_the_content_never_changes() -> None:
     """What the client placed, and when, is no part of any change of state."""
     content = set(get_type_hints(Order)) - set(get_type_hints(StateChange))
