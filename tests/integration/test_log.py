@@ -61,9 +61,7 @@ def test_a_failed_attempt_is_a_document_for_machines(tmp_path: Path) -> None:
     retried, failed = documents(service)
     assert retried["message"].startswith("attempt 1 of order order-1 failed, retry in ")
     place = "shop.py:14 in reserve"
-    assert (
-        failed["message"] == f"order order-1 failed after attempt 2, and is not retried: ValueError: no stock ({place})"
-    )
+    assert failed["message"] == f"order order-1 failed after attempt 2, not retried: ValueError: no stock ({place})"
     assert [(each["order_id"], each["attempt"]) for each in (retried, failed)] == [("order-1", 1), ("order-1", 2)]
     assert all("shop.py" in each["traceback"] and each["time"].endswith("Z") for each in (retried, failed))
 

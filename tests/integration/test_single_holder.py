@@ -74,7 +74,7 @@ def test_two_at_once(tmp_path: Path) -> None:
         assert len(losers) == 2
         for loser in losers:
             assert loser.wait() == 1
-            expect_one_line(loser.errors, "orders.db is held by")
+            expect_one_line(loser.errors, "orders.db is in use by")
 
 
 def test_commands_ask_the_holder(tmp_path: Path) -> None:

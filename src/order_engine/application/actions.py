@@ -66,7 +66,7 @@ class Actions:
             if not _was_overtaken(command, applied):
                 return applied
             if self._context.calls.is_over(deadline):
-                message = "The order was redriven by others, and failed, as often as it was tried here."
+                message = "The order changed before each try to redrive it. Nothing was changed by this call."
                 raise Unavailable(message)
 
     async def _apply_until_known(self, command: Command, deadline: float) -> Applied:
@@ -128,7 +128,7 @@ def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMisma
     if applied.refusal is RefusalReason.UNKNOWN:
         return OrderNotFound(command.order_id)
     if order is None:
-        return AdapterFault(f"The repository refused to {command.action} without giving the order.")
+        return AdapterFault(f"The repository refused to {command.action} without returning the order.")
     # Where the action is refused at any version, the version is no matter (RFC 9110, section 13.2.1).
     if _was_overtaken(command, applied):
         return VersionMismatch(command.order_id, command.expected_version or 0, order.version)

@@ -251,7 +251,7 @@ class OrderEngine:
         """
         self._check_limit(limit, lowest=1)
         if user_id is not None and (problem := stored_identifier_problem(user_id)):
-            message = f"The user_id {problem}."
+            message = f"user_id {problem}."
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
         self._refuse_reading()
@@ -290,7 +290,7 @@ class OrderEngine:
         self._check_limit(limit, lowest=0)
         reader = self._context.repository
         if not isinstance(reader, ExactReader):
-            message = "The repository is no ExactReader."
+            message = "The repository does not implement ExactReader."
             raise TypeError(message)
         return await self._ask("events", limit, lambda: reader.events_until(Cursor(after), limit, Cursor(end)))
 
@@ -331,7 +331,7 @@ class OrderEngine:
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:
         if not lowest <= limit <= self._options.page_limit:
-            message = f"The limit must be {lowest} to {self._options.page_limit}, not {limit}."
+            message = f"limit must be between {lowest} and {self._options.page_limit}, not {limit}."
             raise InvalidQuery(message)
 
 

@@ -14,7 +14,7 @@ from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import PageKey
 
-FOREIGN = "This is no cursor of the order list. Take `next` of the page before, or start without one."
+FOREIGN = "Invalid cursor. Use `next` of the previous page, or omit the cursor to start at the first page."
 NO_OFFSET = timedelta()
 
 
@@ -42,7 +42,7 @@ def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None
     if created_at.utcoffset() != NO_OFFSET or stored_order_id_problem(order_id):
         raise InvalidCursor(FOREIGN)
     if (of_status, of_user_id) != (status, user_id):
-        message = "This cursor was made for a list with other filters. Start that list without one."
+        message = "The cursor belongs to a list with other filters. Omit it to start at the first page."
         raise InvalidCursor(message)
     return PageKey(created_at, order_id)
 

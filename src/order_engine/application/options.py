@@ -75,10 +75,10 @@ class EngineOptions:
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
                 raise _invalid(option.name, value, "a whole number" if whole else "a number")
             if option.name not in MAY_BE_ZERO and not value > 0:
-                raise _invalid(option.name, value, "more than 0")
+                raise _invalid(option.name, value, "greater than 0")
             if not 0 <= value <= (LARGEST_COUNT if whole else LONGEST_SECONDS):
-                raise _invalid(option.name, value, f"0 to {LARGEST_COUNT if whole else LONGEST_SECONDS:g}")
+                raise _invalid(option.name, value, f"between 0 and {LARGEST_COUNT if whole else LONGEST_SECONDS:g}")
 
 
 def _invalid(name: str, value: object, wanted: str) -> InvalidSetting:
-    return InvalidSetting(f"The setting {name} must be {wanted}, not {value!r}.")
+    return InvalidSetting(f"Setting {name} must be {wanted}, not {value!r}.")

@@ -167,7 +167,7 @@ def _without_busy(
 
 def _busy(order_id: str, *, in_doubt: bool) -> OrderEngineError:
     busy = OrderBusy(order_id)
-    return OutcomeUnknown(f"An earlier try may have taken effect. {busy}") if in_doubt else busy
+    return OutcomeUnknown(f"A previous try may have taken effect. {busy}") if in_doubt else busy
 
 
 def _let_go(pending: Iterable[_Pending]) -> None:
@@ -194,9 +194,9 @@ def placed(placement: Placement, added: Added) -> Placed:
     if added.outcome is AddOutcome.KEY_REUSED:
         raise IdempotencyKeyReused(placement.idempotency_key or "")
     if added.outcome is AddOutcome.FULL:
-        message = "The repository is at its limit of orders."
+        message = "The repository has reached its limit of orders."
         raise Overloaded(message)
     if added.outcome is AddOutcome.REFUSED or added.order is None:
-        message = f"The repository cannot keep the order {placement.order_id!r}: {added.reason}"
+        message = f"The repository cannot store order {placement.order_id!r}: {added.reason}"
         raise StoreRefused(message)
     return Placed(added.order, replayed=added.outcome is AddOutcome.REPLAYED)

@@ -96,7 +96,7 @@ class Runtime:
         if self.runs and self._is_at_home():
             return
         self.refuse_unless_started()
-        message = f"The engine {self._state.value} and takes no new work. Nothing was stored; try another process."
+        message = f"The engine {self._state.value} and accepts no orders. Nothing was stored; use another process."
         raise NotRunning(message)
 
     def refuse_unless_started(self) -> None:
@@ -109,13 +109,13 @@ class Runtime:
             raise NotRunning(message)
         self._refuse_foreign_loop()
         if self._loops.done():
-            message = "The engine has died of an error of its own, which `async with` raises at its end."
+            message = "The engine has stopped after an internal error, which leaving `async with` raises."
             raise NotRunning(message)
 
     def start(self) -> None:
         """Start every task. Raises NotRunning at a second start."""
         if self._state is not State.NEW:
-            message = f"This engine {self._state.value}; an engine is started once. Make a new one."
+            message = f"The engine {self._state.value}. An engine can be started only once: create a new one."
             raise NotRunning(message)
         self._home = asyncio.get_running_loop()
         self._process = os.getpid()
@@ -133,7 +133,7 @@ class Runtime:
             self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
         await asyncio.wait([self._draining])
         if self._draining.cancelled():
-            message = "The engine was stopped before it had drained."
+            message = "The engine was stopped before it was drained."
             raise NotRunning(message)
         self._draining.result()
 
@@ -173,12 +173,12 @@ class Runtime:
         if self._home is None or self._is_at_home():
             return
         if os.getpid() != self._process:
-            what = "was started in another process, of which this one is a fork: open an engine in this process"
+            what = "was started in the parent process, before a fork: create an engine in this process"
         elif not self._home.is_running():
-            what = "was started in an event loop that does not run any more: make a new engine in this one"
+            what = "was started in an event loop that has stopped: create a new engine in the current event loop"
         else:
             what = (
-                "runs in another event loop: send the call there, with "
+                "runs in another event loop: submit the call to that loop, with "
                 "`asyncio.run_coroutine_threadsafe(engine.place(order), loop).result()` from a thread"
             )
         message = f"The engine {what}."

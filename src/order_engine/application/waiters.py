@@ -101,7 +101,7 @@ class Waiters:
     async def _expire(self, order_id: str, ended: asyncio.Future[Order], seconds: float) -> None:
         await self._context.clock.sleep(seconds)
         if not ended.done():
-            ended.set_exception(WaitTimedOut(f"The order {order_id!r} has not ended within {seconds:g} s."))
+            ended.set_exception(WaitTimedOut(f"Order {order_id!r} did not end within {seconds:g} s."))
 
     def _leave(self, order_id: str, ended: asyncio.Future[Order]) -> None:
         waiting = self._waiting[order_id]
@@ -114,4 +114,4 @@ class Waiters:
         for waiting in self._waiting.values():
             for ended in waiting:
                 if not ended.done():
-                    ended.set_exception(NotRunning("The engine has stopped; the order goes on where one runs."))
+                    ended.set_exception(NotRunning("The engine has stopped. Another engine continues the order."))

@@ -86,7 +86,7 @@ class OrderNotFound(OrderEngineError):
     def __init__(self, order_id: str) -> None:
         """Name the id that was asked for."""
         self.order_id = order_id
-        super().__init__(f"There is no order with the id {order_id!r}.")
+        super().__init__(f"Order {order_id!r} not found.")
 
 
 class OrderConflict(OrderEngineError):
@@ -98,7 +98,7 @@ class OrderConflict(OrderEngineError):
         """Name the id that is taken."""
         self.order_id = order_id
         super().__init__(
-            f"The order {order_id!r} exists with other content. Place the new content under an id of its own."
+            f"Order {order_id!r} already exists with different content. Use a new order id for the new content."
         )
 
 
@@ -110,7 +110,7 @@ class IdempotencyKeyReused(OrderEngineError):
     def __init__(self, key: str) -> None:
         """Name the key."""
         self.key = key
-        super().__init__(f"The idempotency key {key!r} was used with other content. Use a new key for a new order.")
+        super().__init__(f"Idempotency key {key!r} was already used with different content. Use a new key.")
 
 
 class ActionRefused(OrderEngineError):
@@ -124,8 +124,8 @@ class ActionRefused(OrderEngineError):
         self.action = action
         self.status = status
         self.allowed = allowed
-        instead = f"Allowed now: {', '.join(allowed)}." if allowed else "No action is open in this status."
-        super().__init__(f"Cannot {action} the order {order_id!r}: it is {status}. {instead}")
+        instead = f"Allowed actions: {', '.join(allowed)}." if allowed else "No action is allowed in this status."
+        super().__init__(f"Cannot {action} order {order_id!r}: its status is {status}. {instead}")
 
 
 class VersionMismatch(OrderEngineError):
@@ -139,7 +139,8 @@ class VersionMismatch(OrderEngineError):
         self.expected = expected
         self.actual = actual
         super().__init__(
-            f"The order {order_id!r} is at version {actual}, not {expected}. Read it again and decide anew."
+            f"Order {order_id!r} is at version {actual}, not {expected}. "
+            "Read the order again and retry with its current version."
         )
 
 
@@ -151,7 +152,7 @@ class Overloaded(OrderEngineError):
     def __init__(self, detail: str, retry_after: float = 1.0) -> None:
         """Say which limit, and when to come back (seconds)."""
         self.retry_after = retry_after
-        super().__init__(f"{detail} Try again in {retry_after:g} s.")
+        super().__init__(f"{detail} Retry after {retry_after:g} s.")
 
 
 class NotRunning(OrderEngineError):
@@ -190,8 +191,8 @@ class OrderBusy(Unavailable):
         """Name the order."""
         self.order_id = order_id
         super().__init__(
-            f"The order {order_id!r} is locked by another transaction in the database; nothing took effect. "
-            "Retry when that transaction has ended."
+            f"Order {order_id!r} is locked by another database transaction. Nothing was changed. "
+            "Retry after that transaction has ended."
         )
 
 
@@ -208,10 +209,10 @@ class RepositoryHeld(Unavailable):
         self.repository = repository
         self.process_id = process_id
         self.address = address
-        holder = "another process" if process_id is None else f"the process {process_id}"
-        where = f", which answers at {address}" if address is not None else ""
+        owner = "another process" if process_id is None else f"process {process_id}"
+        where = f", which serves {address}" if address is not None else ""
         super().__init__(
-            f"{repository} is held by {holder}{where}. Stop it first, or use a repository of its own.", lasting=True
+            f"{repository} is in use by {owner}{where}. Stop that process, or use another repository.", lasting=True
         )
 
 
@@ -263,7 +264,7 @@ class RetryLater(OrderEngineError):
         """
         delay = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if not 0 <= delay <= LONGEST_RETRY_LATER_SECONDS:
-            message = f"RetryLater takes 0 to {LONGEST_RETRY_LATER_SECONDS:g} seconds, not {seconds!r}"
+            message = f"seconds must be between 0 and {LONGEST_RETRY_LATER_SECONDS:g}, not {seconds!r}"
             raise ValueError(message)
         self.seconds = float(delay)
         super().__init__(reason)

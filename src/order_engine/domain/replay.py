@@ -33,7 +33,7 @@ def told(order: Order) -> Order:
 
 def _placed(placement: Placement, event: Event) -> Order:
     if event.type is not EventType.PLACED or event.version != 1:
-        message = f"a history begins with version 1, placed; this one with {event}"
+        message = f"a history must begin with version 1, placed, not with {event}"
         raise ValueError(message)
     return first_version(placement, event.at)
 

@@ -40,16 +40,16 @@ def read_json(text: bytes, limits: ContentLimits) -> JsonValue:
     surrogates, nesting deeper than `limits.nesting`, a number longer than `limits.number_characters`.
     """
     if text.startswith(BOM_UTF8):
-        message = "The JSON text must not begin with a byte order mark (RFC 8259, section 8.1)."
+        message = "JSON must not begin with a byte order mark (RFC 8259, section 8.1)."
         raise MalformedJson(message)
     try:
         decoded = text.decode()
         value: JsonValue = _decoder(limits.number_characters).decode(decoded)
     except UnicodeDecodeError as error:
-        message = f"The JSON text must be UTF-8: byte {error.start} is not (RFC 8259, section 8.1)."
+        message = f"JSON must be valid UTF-8: invalid byte at offset {error.start} (RFC 8259, section 8.1)."
         raise MalformedJson(message) from None
     except json.JSONDecodeError as error:
-        message = f"The text is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}."
+        message = f"Malformed JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}."
         raise MalformedJson(message) from None
     except (_NumberTooLong, _DuplicateName, _NotANumber) as error:
         raise MalformedJson(str(error)) from None
@@ -65,7 +65,7 @@ def read_json(text: bytes, limits: ContentLimits) -> JsonValue:
 def _decoder(number_characters: int) -> json.JSONDecoder:
     def bounded(text: str) -> str:
         if len(text) > number_characters:
-            message = f"A number must have at most {number_characters} characters, one has {len(text)}."
+            message = f"A number must be at most {number_characters} characters long, not {len(text)}."
             raise _NumberTooLong(message)
         return text
 
@@ -92,7 +92,7 @@ def _decimal(text: str) -> Decimal:
 def _object(members: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     value = dict(members)
     if len(value) != len(members):
-        message = "An object must not have a name twice (RFC 7493, section 2.3)."
+        message = "An object must not contain duplicate names (RFC 7493, section 2.3)."
         raise _DuplicateName(message)
     return value
 
@@ -120,7 +120,7 @@ def _depth_exceeds(value: JsonValue, levels: int) -> bool:
 def _check_surrogates(value: JsonValue) -> None:
     if isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
-            message = "A string must not hold a lone surrogate (RFC 7493, section 2.1)."
+            message = "A string must not contain lone surrogates (RFC 7493, section 2.1)."
             raise MalformedJson(message)
     elif isinstance(value, list):
         for member in value:
@@ -132,4 +132,4 @@ def _check_surrogates(value: JsonValue) -> None:
 
 
 def _too_deep(limits: ContentLimits) -> MalformedJson:
-    return MalformedJson(f"The JSON text must not be nested over {limits.nesting} levels.")
+    return MalformedJson(f"JSON must not be nested deeper than {limits.nesting} levels.")

@@ -94,11 +94,11 @@ def _shape_errors(fields: Mapping[str, JsonValue]) -> Iterator[FieldError]:
 
 def _unknown(name: str) -> FieldError:
     if len(name) > LONGEST_QUOTED_NAME:
-        return FieldError("", f"has a field whose name has {len(name)} characters, which is none of an order")
+        return FieldError("", f"has an unknown field, whose name is {len(name)} characters long")
     escaped = name.replace("~", "~0").replace("/", "~1")
     meant = MEANT.get(name.lower().replace("_", "").replace("-", ""))
-    advice = f'did you mean "{meant}"?' if meant else 'put what the processor needs into "attributes"'
-    return FieldError(f"/{escaped}", f"is no field of an order: {advice}")
+    advice = f'did you mean "{meant}"?' if meant else 'put data for the processor into "attributes"'
+    return FieldError(f"/{escaped}", f"is not a field of an order: {advice}")
 
 
 def _other_errors(order: NewOrder, fields: Mapping[str, JsonValue], limits: ContentLimits) -> Iterator[FieldError]:

@@ -40,35 +40,35 @@ RETRY_SECONDS: Final = 1
 
 TITLES: Final[Mapping[type[OrderEngineError], tuple[int, str]]] = MappingProxyType(
     {
-        MalformedJson: (400, "The body is not I-JSON"),
-        OrderNotFound: (404, "There is no such order"),
-        OrderConflict: (409, "The order exists with other content"),
-        ActionRefused: (409, "The action is not open in the order's status"),
-        VersionMismatch: (412, "The order has changed"),
-        InvalidOrder: (422, "The order is not valid"),
-        IdempotencyKeyReused: (422, "The idempotency key was used with other content"),
-        InvalidQuery: (422, "The query is not valid"),
-        InvalidCursor: (422, "The cursor is not valid"),
-        StoreRefused: (422, "The repository cannot keep this order"),
-        AdapterFault: (500, "An adapter is broken"),
-        Overloaded: (503, "The service is at its limits"),
-        NotRunning: (503, "The service takes no orders now"),
-        OutcomeUnknown: (503, "The outcome is not known"),
-        OrderBusy: (503, "The order is locked"),
-        Unavailable: (503, "The repository is away"),
+        MalformedJson: (400, "Malformed JSON"),
+        OrderNotFound: (404, "Order not found"),
+        OrderConflict: (409, "Order exists with different content"),
+        ActionRefused: (409, "Action not allowed in the order's status"),
+        VersionMismatch: (412, "Order version mismatch"),
+        InvalidOrder: (422, "Invalid order"),
+        IdempotencyKeyReused: (422, "Idempotency key reused with different content"),
+        InvalidQuery: (422, "Invalid query"),
+        InvalidCursor: (422, "Invalid cursor"),
+        StoreRefused: (422, "Order cannot be stored"),
+        AdapterFault: (500, "Adapter fault"),
+        Overloaded: (503, "Service overloaded"),
+        NotRunning: (503, "Service not accepting orders"),
+        OutcomeUnknown: (503, "Outcome unknown"),
+        OrderBusy: (503, "Order locked"),
+        Unavailable: (503, "Repository unavailable"),
     }
 )
-"""The HTTP status and the title of each error that a client may meet; a subclass has those of its base."""
+"""HTTP status and title of each error that a client may receive. A subclass uses those of its base."""
 DETAILS: Final[Mapping[type[OrderEngineError], str]] = MappingProxyType(
     {
-        Unavailable: "The repository does not answer. Nothing took effect. Send the same request again later.",
-        OutcomeUnknown: "The repository did not answer in time. The request may have taken effect. Send the same "
-        "request again.",
+        Unavailable: "The repository is unavailable. Nothing was changed. Retry the same request later.",
+        OutcomeUnknown: "The repository did not answer in time. The request may have taken effect. Retry the same "
+        "request.",
     }
 )
-"""What clients are told of errors whose own sentences may name hosts, databases and files. The log has those."""
+"""Details sent to clients in place of messages that may name hosts, databases and files. The log has the originals."""
 SERVICE_UNAVAILABLE: Final = 503
-INTERNAL: Final = (500, "An error of the service")
+INTERNAL: Final = (500, "Internal error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _shortened(error: FieldError) -> FieldError:
     if len(error.pointer) <= LONGEST_POINTER:
         return error
     pointer = error.pointer[: error.pointer.rfind("/", 0, LONGEST_POINTER + 1)]
-    return FieldError(pointer, f"has a value within that {error.detail}")
+    return FieldError(pointer, f"contains a value that {error.detail}")
 
 
 def _extensions(error: OrderEngineError) -> Mapping[str, object]:

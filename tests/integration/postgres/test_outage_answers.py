@@ -81,7 +81,7 @@ def test_an_outage_is_told_at_once_and_nothing_more(tmp_path: Path, server: Serv
         wait_until(lambda: service.get("/readyz").status == 200, 30, "the service is ready again")
         assert service.get("/orders/order-1").status == 200
         assert service.post("/orders", body_of("order-2")).status == 201
-        assert "the repository is away" in service.errors
+        assert "repository unavailable" in service.errors
         assert str(urlsplit(server.url).port) in service.errors
 
 

@@ -197,8 +197,8 @@ async def _expect_superseded(service: Service, stopped: Service, order_ids: Sequ
 
 def _superseded(log: str) -> int:
     """Return how many attempts the log names or sums up as superseded."""
-    named = set(re.findall(r"attempt 1 of order (\S+) was superseded", log))
-    return len(named) + sum(map(int, re.findall(r"(\d+) more attempts were superseded", log)))
+    named = set(re.findall(r"attempt on order (\S+) with token 1 superseded", log))
+    return len(named) + sum(map(int, re.findall(r"(\d+) more attempts superseded", log)))
 
 
 def _wait_seen(folder: Path, end: str, number: int) -> None:

@@ -36,7 +36,7 @@ async def test_a_placing_that_stays_locked_is_answered_in_time() -> None:
     bench = Bench()
     async with bench.engine(request_seconds=4) as engine:
         bench.repository.locks.begin(["locked"])
-        with pytest.raises(OrderBusy, match="'locked' is locked by another transaction"):
+        with pytest.raises(OrderBusy, match="'locked' is locked by another database transaction"):
             await bench.within(4, engine.place(new_order("locked")))
         bench.repository.locks.end(["locked"])
         await bench.advance(10)

@@ -259,7 +259,7 @@ async def test_an_engine_that_dies_of_its_own_error_says_so() -> None:
     assert not ready(engine)
     await bench.settle()
     assert work.running == []
-    with pytest.raises(NotRunning, match="died"):
+    with pytest.raises(NotRunning, match="internal error"):
         await engine.place(new_order("order2"))
     with pytest.raises(BaseExceptionGroup):
         await bench.end(engine)

@@ -105,7 +105,7 @@ def test_a_second_loop_in_the_same_thread_is_refused(name: str) -> None:
     bench, home = Bench(), asyncio.new_event_loop()
     engine = bench.build(Work())
     home.run_until_complete(engine.__aenter__())
-    with pytest.raises(WrongEventLoop, match="make a new engine"):
+    with pytest.raises(WrongEventLoop, match="create a new engine"):
         in_another_loop(engine, name)
     home.run_until_complete(bench.place(engine, "order1"))
     home.run_until_complete(bench.end(engine))

@@ -167,9 +167,9 @@ BAD: dict[str, tuple[Any, str]] = {
     "two arguments": (lambda _order, _more: None, "one argument"),
     "only by name": (lambda *, order: order, "one argument"),
     "object without an argument": (type("NoArgument", (), {"__call__": lambda _self: None})(), "one argument"),
-    "number": (5, "of the type int"),
-    "text": ("my_shop:fulfil", "of the type str"),
-    "module": (asyncio, "of the type module"),
+    "number": (5, "of type int"),
+    "text": ("my_shop:fulfil", "of type str"),
+    "module": (asyncio, "of type module"),
     "coroutine": (asyncio.Future, "is a class"),
 }
 

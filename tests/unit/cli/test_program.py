@@ -163,7 +163,7 @@ def test_wrong_usage_is_one_line_with_exit_code_2(folder: Path, arguments: list[
     """It says what to do, and no secret."""
     if "here.db" in str(arguments):
         run("import", str(_empty(folder)), "--database-url", "sqlite:///here.db")
-        sentence = "This is no cursor of the order list"
+        sentence = "Invalid cursor. Use `next` of the previous page"
     result = run(*arguments)
     assert result.exit_code == 2
     assert sentence in one_line(result)

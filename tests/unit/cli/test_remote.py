@@ -130,7 +130,7 @@ def test_a_held_repository_is_asked_through_its_holder(
     result = run("metrics", "--json", "--database-url", "sqlite:///orders.db")
     if address is None:
         assert result.exit_code == 1
-        assert "is held by the process 7" in one_line(result)
+        assert "is in use by process 7" in one_line(result)
     else:
         assert json.loads(result.stdout) == COUNTS
 

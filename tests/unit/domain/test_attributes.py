@@ -303,7 +303,7 @@ def test_what_was_checked_is_not_checked_again() -> None:
     attributes = kept({"a": [1, 2]})
     assert encode(attributes) is attributes
     assert encode(Attributes(attributes.text)) is not attributes
-    with pytest.raises(AttributesProblem, match="must have at most 5 bytes"):
+    with pytest.raises(AttributesProblem, match="must be at most 5 bytes long"):
         encode_attributes(attributes, replace(DEFAULT_LIMITS, attributes_bytes=5))
     with pytest.raises(AttributesProblem, match="must not be nested"):
         encode(Attributes('{"a":' + "[" * 40 + "]" * 40 + "}"))
@@ -334,31 +334,31 @@ def test_attributes_are_an_object(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "detail"),
     [
-        ("\0", "must hold no NUL character"),
-        ("a\0b", "must hold no NUL character"),
-        ("\ud800", "must hold no lone surrogate"),
-        ("a\udfffb", "must hold no lone surrogate"),
-        ("\ud83d\ude00", "must hold no lone surrogate"),
+        ("\0", "must not contain NUL characters"),
+        ("a\0b", "must not contain NUL characters"),
+        ("\ud800", "must not contain lone surrogates"),
+        ("a\udfffb", "must not contain lone surrogates"),
+        ("\ud83d\ude00", "must not contain lone surrogates"),
         (float("nan"), "must be a finite number"),
         (float("inf"), "must be a finite number"),
         (float("-inf"), "must be a finite number"),
         (Decimal("NaN"), "must be a finite number"),
         (Decimal("sNaN"), "must be a finite number"),
         (Decimal("-Infinity"), "must be a finite number"),
-        (10**400, "must have at most 400 characters"),
-        (-(10**399), "must have at most 400 characters"),
-        (10**5000, "must have at most 400 characters"),
-        (1 << 20_000_000, "must have at most 400 characters"),
-        (Decimal("1." + "0" * 399), "must have at most 400 characters"),
-        (b"bytes", "must be JSON, not bytes"),
-        ({1}, "must be JSON, not set"),
-        (1j, "must be JSON, not complex"),
-        (object(), "must be JSON, not object"),
-        (deque([1]), "must be JSON, not deque"),
-        ({1: 2}, "must have strings as keys, not int"),
-        ({None: 2}, "must have strings as keys, not NoneType"),
-        ({True: 2}, "must have strings as keys, not bool"),
-        ({b"a": 2}, "must have strings as keys, not bytes"),
+        (10**400, "must be at most 400 characters long"),
+        (-(10**399), "must be at most 400 characters long"),
+        (10**5000, "must be at most 400 characters long"),
+        (1 << 20_000_000, "must be at most 400 characters long"),
+        (Decimal("1." + "0" * 399), "must be at most 400 characters long"),
+        (b"bytes", "must be a JSON value, not bytes"),
+        ({1}, "must be a JSON value, not set"),
+        (1j, "must be a JSON value, not complex"),
+        (object(), "must be a JSON value, not object"),
+        (deque([1]), "must be a JSON value, not deque"),
+        ({1: 2}, "must have string keys, not int"),
+        ({None: 2}, "must have string keys, not NoneType"),
+        ({True: 2}, "must have string keys, not bool"),
+        ({b"a": 2}, "must have string keys, not bytes"),
     ],
     ids=label,
 )
@@ -376,12 +376,12 @@ def test_a_number_of_400_characters_is_kept(number: JsonInput) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "detail"), [("a\0", "must hold no NUL character"), ("\ud800", "must hold no lone surrogate")]
+    ("key", "detail"), [("a\0", "must not contain NUL characters"), ("\ud800", "must not contain lone surrogates")]
 )
 def test_keys_are_text_as_values_are(key: str, detail: str) -> None:
     """The pointer leads to the object that has such a key: naming the key itself would put it into answers and logs."""
     refusal = problem({"outer": [{key: 1}]})
-    assert (refusal.pointer, refusal.detail) == ("/outer/0", f"has a key that {detail}")
+    assert (refusal.pointer, refusal.detail) == ("/outer/0", f"has an invalid key: it {detail}")
     assert str(refusal).encode()
 
 
@@ -423,7 +423,7 @@ def test_nesting_is_counted_from_the_order(mapping: bool) -> None:  # noqa: FBT0
     inner = 32 - ATTRIBUTES_LEVEL
     assert kept({"a": nested(inner, mapping=mapping)})
     refusal = problem({"a": nested(inner + 1, mapping=mapping)})
-    assert refusal.detail == "must not be nested over 32 levels"
+    assert refusal.detail == "must not be nested deeper than 32 levels"
     assert refusal.pointer == ("/a" * (inner + 1) if mapping else "/a" + "/0" * inner)
 
 
@@ -434,14 +434,14 @@ def test_an_empty_container_is_a_level_and_a_scalar_is_none() -> None:
     assert encode_attributes({"a": []}, limits) is not None
     empty: tuple[JsonInput, ...] = ([], {})
     for inner in empty:
-        with pytest.raises(AttributesProblem, match="/a/0: must not be nested over 3 levels"):
+        with pytest.raises(AttributesProblem, match="/a/0: must not be nested deeper than 3 levels"):
             encode_attributes({"a": [inner]}, limits)
 
 
 @pytest.mark.parametrize("depth", [1_000, 100_000])
 def test_very_deep_nesting_ends_with_an_error(depth: int) -> None:
     """Not with the interpreter's own limit of recursion."""
-    assert problem({"a": nested(depth)}).detail == "must not be nested over 32 levels"
+    assert problem({"a": nested(depth)}).detail == "must not be nested deeper than 32 levels"
 
 
 def test_a_structure_that_holds_itself_ends_with_an_error() -> None:
@@ -450,8 +450,8 @@ def test_a_structure_that_holds_itself_ends_with_an_error() -> None:
     array.extend((array, array))
     mapping: dict[str, object] = {}
     mapping["a"] = [mapping, mapping]
-    assert problem({"a": array}).detail == "must not be nested over 32 levels"
-    assert problem(mapping).detail == "must not be nested over 32 levels"
+    assert problem({"a": array}).detail == "must not be nested deeper than 32 levels"
+    assert problem(mapping).detail == "must not be nested deeper than 32 levels"
 
 
 @pytest.mark.parametrize("width", [2, 1_000])
@@ -460,7 +460,7 @@ def test_a_structure_that_shares_its_parts_is_measured_as_it_would_be_written(wi
     value: JsonInput = ["text"]
     for _ in range(29):
         value = [value] * width
-    assert problem({"a": value}).detail.startswith("must have at most 262144 bytes")
+    assert problem({"a": value}).detail.startswith("must be at most 262144 bytes long")
 
 
 @pytest.mark.parametrize(
@@ -473,14 +473,14 @@ def test_size_is_counted_in_bytes_of_utf_8(character: str) -> None:
     text = character * count + "x" * rest
     assert len(kept({"a": text}).text.encode()) == 256 * 1024
     refusal = problem({"a": text + "x"})
-    assert (refusal.pointer, refusal.detail) == ("", "must have at most 262144 bytes, has 262145")
+    assert (refusal.pointer, refusal.detail) == ("", "must be at most 262144 bytes long, is 262145")
 
 
 @pytest.mark.parametrize("value", [[0] * 131_069, dict.fromkeys(map(str, range(100_000))), ["x" * 1000] * 10_000])
 def test_many_small_values_are_too_large_together(value: JsonInput) -> None:
     """Brackets, commas, colons and quotes count as well."""
     assert encode({"a": [0] * 131_068}) is not None
-    assert problem({"a": value}).detail.startswith("must have at most 262144 bytes")
+    assert problem({"a": value}).detail.startswith("must be at most 262144 bytes long")
 
 
 @usual

@@ -69,47 +69,47 @@ SAMPLES: tuple[tuple[OrderEngineError, str], ...] = (
         InvalidOrder((FieldError("/user_id", "must not be empty"), FieldError("/currency", "must be a string"))),
         "/user_id: must not be empty; /currency: must be a string",
     ),
-    (OrderNotFound("order1"), "There is no order with the id 'order1'."),
+    (OrderNotFound("order1"), "Order 'order1' not found."),
     (
         OrderConflict("order1"),
-        "The order 'order1' exists with other content. Place the new content under an id of its own.",
+        "Order 'order1' already exists with different content. Use a new order id for the new content.",
     ),
     (
         IdempotencyKeyReused("key1"),
-        "The idempotency key 'key1' was used with other content. Use a new key for a new order.",
+        "Idempotency key 'key1' was already used with different content. Use a new key.",
     ),
     (
         ActionRefused("order1", "cancel", "Failed", ("redrive",)),
-        "Cannot cancel the order 'order1': it is Failed. Allowed now: redrive.",
+        "Cannot cancel order 'order1': its status is Failed. Allowed actions: redrive.",
     ),
     (
         ActionRefused("order1", "redrive", "Completed", ()),
-        "Cannot redrive the order 'order1': it is Completed. No action is open in this status.",
+        "Cannot redrive order 'order1': its status is Completed. No action is allowed in this status.",
     ),
     (
         VersionMismatch("order1", 3, 5),
-        "The order 'order1' is at version 5, not 3. Read it again and decide anew.",
+        "Order 'order1' is at version 5, not 3. Read the order again and retry with its current version.",
     ),
-    (Overloaded("Too many orders wait.", 2.5), "Too many orders wait. Try again in 2.5 s."),
-    (Overloaded("Too many orders wait."), "Too many orders wait. Try again in 1 s."),
-    (Unavailable("The database is away."), "The database is away."),
+    (Overloaded("Too many orders are waiting.", 2.5), "Too many orders are waiting. Retry after 2.5 s."),
+    (Overloaded("Too many orders are waiting."), "Too many orders are waiting. Retry after 1 s."),
+    (Unavailable("The database is unavailable."), "The database is unavailable."),
     (
         OrderBusy("order1"),
         (
-            "The order 'order1' is locked by another transaction in the database; nothing took effect. "
-            "Retry when that transaction has ended."
+            "Order 'order1' is locked by another database transaction. Nothing was changed. "
+            "Retry after that transaction has ended."
         ),
     ),
     (
         RepositoryHeld("orders.db", 7, "http://127.0.0.1:8000"),
         (
-            "orders.db is held by the process 7, which answers at http://127.0.0.1:8000. "
-            "Stop it first, or use a repository of its own."
+            "orders.db is in use by process 7, which serves http://127.0.0.1:8000. "
+            "Stop that process, or use another repository."
         ),
     ),
     (
         RepositoryHeld("orders.db", None, None),
-        "orders.db is held by another process. Stop it first, or use a repository of its own.",
+        "orders.db is in use by another process. Stop that process, or use another repository.",
     ),
     (Rejected("No such item."), "No such item."),
     (RetryLater(5, "The bank is closed."), "The bank is closed."),
@@ -229,7 +229,7 @@ def test_retry_later_takes_up_to_a_year(seconds: float) -> None:
 )
 def test_retry_later_refuses_other_delays(seconds: float) -> None:
     """Negative, endless, or no number: the processor's mistake is said at once, with the range that it has."""
-    with pytest.raises(ValueError, match=r"takes 0 to 3\.1536e\+07 seconds"):
+    with pytest.raises(ValueError, match=r"between 0 and 3\.1536e\+07"):
         RetryLater(seconds)
 
 
@@ -243,5 +243,5 @@ def test_retry_later_takes_a_timedelta(delay: timedelta) -> None:
 @pytest.mark.parametrize("delay", [timedelta(microseconds=-1), timedelta(days=366), timedelta.min, timedelta.max])
 def test_retry_later_refuses_other_timedeltas(delay: timedelta) -> None:
     """The same range counts."""
-    with pytest.raises(ValueError, match=r"takes 0 to 3\.1536e\+07 seconds"):
+    with pytest.raises(ValueError, match=r"between 0 and 3\.1536e\+07"):
         RetryLater(delay)

@@ -105,7 +105,7 @@ def test_a_gap_is_found(life: Life, data: st.DataObject) -> None:
     events = life.events
     assume(len(events) > 1)
     events.pop(data.draw(st.integers(0, len(events) - 2)))
-    with pytest.raises(ValueError, match=r"begins with version 1|does not follow version"):
+    with pytest.raises(ValueError, match=r"must begin with version 1|does not follow version"):
         replay(life.placement, events)
 
 
@@ -128,7 +128,7 @@ def test_events_out_of_order_are_found(life: Life, data: st.DataObject) -> None:
     assume(len(events) > 1)
     shuffled = data.draw(st.permutations(events))
     assume(shuffled != events)
-    with pytest.raises(ValueError, match=r"begins with version 1|does not follow version"):
+    with pytest.raises(ValueError, match=r"must begin with version 1|does not follow version"):
         replay(life.placement, shuffled)
 
 
@@ -147,11 +147,11 @@ def test_a_time_that_runs_back_is_found(life: Life, data: st.DataObject) -> None
 @pytest.mark.parametrize("event_type", [event_type for event_type in EventType if event_type is not EventType.PLACED])
 def test_a_history_begins_with_placed(event_type: EventType) -> None:
     """Nothing happens to an order before it was placed."""
-    with pytest.raises(ValueError, match="begins with version 1, placed"):
+    with pytest.raises(ValueError, match="must begin with version 1, placed"):
         replay(PLACEMENT, [Event("order1", 1, event_type, Status.PROCESSING, START)])
 
 
 def test_a_history_begins_with_version_1() -> None:
     """Its head may not have been cut off."""
-    with pytest.raises(ValueError, match="begins with version 1, placed"):
+    with pytest.raises(ValueError, match="must begin with version 1, placed"):
         replay(PLACEMENT, [Event("order1", 2, EventType.PLACED, Status.PENDING, START)])

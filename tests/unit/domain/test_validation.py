@@ -142,7 +142,7 @@ def test_any_sequence_of_up_to_ten_thousand_items_will_do(item_ids: Sequence[str
 @pytest.mark.parametrize(
     ("item_ids", "detail"),
     [
-        (["i"] * 10_001, "must hold at most 10000 item ids, holds 10001"),
+        (["i"] * 10_001, "must contain at most 10000 item ids, contains 10001"),
         ("item1", "must be a list of item ids"),
         ("", "must be a list of item ids"),
         (b"item1", "must be a list of item ids"),
@@ -201,7 +201,7 @@ def test_a_currency_is_three_letters(currency: object) -> None:
 def test_another_unit_than_a_currency_has_its_place() -> None:
     """Whoever sends the code of a token reads where to put it."""
     assert wrong(new(currency="USDT"))["/currency"].endswith(
-        "Leave it out for any other unit, such as points or a token, and name that unit in attributes"
+        "For any other unit, such as points or tokens, omit it and name the unit in attributes"
     )
     assert wrong(new(currency=978)) == {
         "/currency": 'must be a string, not a number: send "978" instead of 978, for example "GBP"'

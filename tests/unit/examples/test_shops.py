@@ -132,8 +132,8 @@ def test_a_shop_that_is_unknown_is_named_with_those_that_are_not(capsys: pytest.
         ({"item_ids": [93]}, "/item_ids/0", 'send "93" instead of 93'),
         ({"customer_id": 26}, "/customer_id", 'did you mean "user_id"?'),
         ({"line_items": []}, "/line_items", 'did you mean "item_ids"?'),
-        ({"total_amount": "-10.00"}, "/total_amount", "Place a refund as an order of its own"),
-        ({"total_amount": -10.5}, "/total_amount", "Place a refund as an order of its own"),
+        ({"total_amount": "-10.00"}, "/total_amount", "Place a refund as a separate order"),
+        ({"total_amount": -10.5}, "/total_amount", "Place a refund as a separate order"),
         ({"currency": "USDT"}, "/currency", "name that unit in attributes"),
     ],
 )

@@ -40,7 +40,7 @@ def nested(levels: int, opening: str = "[", closing: str = "]", inside: str = ""
 def test_what_is_not_utf_8_is_refused(place: str, bad: bytes) -> None:
     """Anywhere: overlong forms, encoded surrogates, code points beyond the last, sequences cut short."""
     before, after = place.format("|").encode().split(b"|")
-    with pytest.raises(MalformedJson, match=f"must be UTF-8: byte {len(before)}"):
+    with pytest.raises(MalformedJson, match=f"invalid byte at offset {len(before)}"):
         read(before + bad + after)
 
 
@@ -96,7 +96,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 )  # fmt: skip
 def test_a_name_twice_in_one_object_is_refused(text: str) -> None:
     """However it is written, and however deep."""
-    with pytest.raises(MalformedJson, match="name twice"):
+    with pytest.raises(MalformedJson, match="duplicate names"):
         read(text)
 
 
@@ -185,7 +185,7 @@ def test_nesting_has_a_limit(opening: str, closing: str) -> None:
     """32 levels are read, 33 are not; counted from the outermost object."""
     each = opening.count("[") + opening.count("{")
     assert read(nested(32 // each, opening, closing, "1")) is not None
-    with pytest.raises(MalformedJson, match="nested over 32 levels"):
+    with pytest.raises(MalformedJson, match="nested deeper than 32 levels"):
         read("[" + nested(32 // each, opening, closing, "1") + "]")
 
 

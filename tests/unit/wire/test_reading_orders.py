@@ -115,7 +115,7 @@ def test_a_field_by_another_name_is_told_its_name_here(name: str, meant: str) ->
     """What shops and other languages call it."""
     with pytest.raises(InvalidOrder) as caught:
         placed("{" + PLAIN + f'1,"{name}":1}}')
-    assert [error.detail for error in caught.value.errors] == [f'is no field of an order: did you mean "{meant}"?']
+    assert [error.detail for error in caught.value.errors] == [f'is not a field of an order: did you mean "{meant}"?']
 
 
 def test_no_more_than_a_hundred_items_are_named() -> None:
@@ -128,7 +128,7 @@ def test_no_more_than_a_hundred_items_are_named() -> None:
 
 def test_a_field_of_no_other_name_has_its_place_in_the_attributes() -> None:
     """A client that has more to say reads where to say it."""
-    with pytest.raises(InvalidOrder, match=r'is no field of an order: put what the processor needs into "attributes"'):
+    with pytest.raises(InvalidOrder, match=r'is not a field of an order: put data for the processor into "attributes"'):
         placed("{" + PLAIN + '1,"delivery_date":1}')
 
 

@@ -14,7 +14,7 @@ PROBES = frozenset({PROBE, READING_PROBE})
 READING = frozenset({"get", "list", "history", "events", "statistics", READING_PROBE})
 MAY_CHANGE_NOTHING = READING | {"claim"}
 """Operations that can be answered where nothing can be written: they are no sign that a full disk has room again."""
-KNOWN = "The repository is unavailable; nothing took effect. Whether it is back is asked in every poll interval."
+KNOWN = "The repository is unavailable. Nothing was changed. The engine checks for recovery once per poll interval."
 
 
 class Availability:

@@ -112,7 +112,7 @@ class BusyItems(Generic[Item, Outcome]):
     def _close(self) -> None:
         self._closed = True
         fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
-        stopped: OrderEngineError = NotRunning("The engine has stopped; nothing was stored.")
+        stopped: OrderEngineError = NotRunning("The engine has stopped. Nothing was stored.")
         fail(self._items, stopped)
         self._items.clear()
         self._idle.set()

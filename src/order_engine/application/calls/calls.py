@@ -67,7 +67,7 @@ class RepositoryCalls:
             if is_cancelled(error):
                 raise
             self._availability.failed(operation, error)
-            message = f"The repository raised in {operation}: {failure_reason(error)}"
+            message = f"Repository call {operation} raised {failure_reason(error)}"
             raise AdapterFault(message) from error
         self._availability.answered(operation)
         self._changes.answered(operation)
@@ -111,7 +111,7 @@ class RepositoryCalls:
 def one_each(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
     """Return the answers to so many items. Raises AdapterFault where they are more or fewer."""
     if len(answers) != items:
-        message = f"The repository gave {len(answers)} answers for {items} items."
+        message = f"The repository returned {len(answers)} outcomes for {items} items."
         raise AdapterFault(message)
     return answers
 

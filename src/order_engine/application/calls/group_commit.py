@@ -113,7 +113,7 @@ class GroupCommit(Generic[Item, Outcome]):
         if self._closed is not None:
             raise for_one_caller(self._closed)
         if not self.has_room:
-            message = f"{len(self._waiting)} orders wait to be stored, which is the limit."
+            message = f"Limit reached: {len(self._waiting)} orders are waiting to be stored."
             raise Overloaded(message)
         if self._loop is None:
             # Kept: before Python 3.12 each question for it is one to the system as well, and takes 3 µs.
@@ -240,7 +240,7 @@ class GroupCommit(Generic[Item, Outcome]):
         while self._waiting and self._waiting[0][3] <= longest:
             waiting = self._waiting.popleft()
             self._waiting_bytes -= waiting[1]
-            fail([waiting], Unavailable("The repository does not answer; nothing was stored."))
+            fail([waiting], Unavailable("The repository is not responding. Nothing was stored."))
 
     def _adapt(self, orders: int, seconds: float) -> None:
         if seconds > self._limits.slow_seconds:
@@ -249,7 +249,7 @@ class GroupCommit(Generic[Item, Outcome]):
             self._most_orders = min(self._limits.orders, self._most_orders + max(1, self._most_orders // 4))
 
     def _close(self) -> None:
-        self._closed = NotRunning("The engine has stopped; nothing was stored.")
+        self._closed = NotRunning("The engine has stopped. Nothing was stored.")
         fail(self._under_way, OutcomeUnknown("The engine stopped before the repository answered."))
         fail(self._waiting, self._closed)
         self._waiting.clear()

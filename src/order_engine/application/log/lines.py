@@ -54,15 +54,15 @@ def line_of(fact: Trouble) -> LogLine:
     """Return the line for a fact that is trouble, or the end of it."""
     match fact:
         case RepositoryAway(operation, error):
-            message = "the repository is away (%s): %s"
-            return LogLine("failures of the repository", message, (operation, error), error=_unexpected(error))
+            message = "repository unavailable (%s): %s"
+            return LogLine("repository failures", message, (operation, error), error=_unexpected(error))
         case RepositoryBack():
-            return LogLine("returns of the repository", "the repository is back")
+            return LogLine("repository recoveries", "repository available again")
         case QueueAway(error):
-            message = "the queue is away, the poll goes on: %s"
-            return LogLine("failures of the queue", message, (error,), error=_unexpected(error))
+            message = "queue unavailable, polling continues: %s"
+            return LogLine("queue failures", message, (error,), error=_unexpected(error))
         case BellDropped(orders):
-            return LogLine("drops of the queue", "the queue is slow: %d orders are left to the poll", (orders,))
+            return LogLine("queue drops", "queue is slow: left %d orders to the poll", (orders,))
         case AttemptsNotStarted() | AttemptsStartAgain() | LoopBlocked() | RenewalsLimitOrders():
             return _of_the_process(fact)
         case _:
@@ -73,25 +73,25 @@ def _of_the_process(fact: ProcessTrouble) -> LogLine:
     match fact:
         case AttemptsNotStarted(error, at_once):
             if not at_once:
-                message = "Cannot start attempts. %s Orders wait until they can be started; this process is not ready."
+                message = "Cannot start attempts. %s Orders wait until attempts can start; this process is not ready."
                 return LogLine("failures to start attempts", message, (error,))
-            message = "Cannot start more than %d attempts at once. %s Other orders wait. More attempts are tried later."
+            message = "Cannot start more than %d attempts at once. %s Other orders wait. Retrying with more later."
             return LogLine("failures to start attempts", message, (at_once, error))
         case AttemptsStartAgain():
-            return LogLine("recoveries in starting attempts", "Attempts can be started again.")
+            return LogLine("recoveries in starting attempts", "Attempts can start again.")
         case LoopBlocked(seconds):
             message = (
-                "The event loop was blocked for %.1f s: no lease was renewed and no request answered. If a processor "
-                "is an `async` function that blocks (time.sleep, a computation, a driver without async), make it a "
-                "plain function."
+                "Event loop blocked for %.1f s: no leases were renewed and no requests answered. If the processor is "
+                "an `async` function that blocks (time.sleep, a computation, a driver without async), make it a plain "
+                "function."
             )
-            return LogLine("blocks of the event loop", message, (seconds,))
+            return LogLine("event loop blocks", message, (seconds,))
         case RenewalsLimitOrders(orders, concurrency):
             message = (
-                "leases are renewed too slowly for %d orders at once: limited to %d. "
-                "Set a longer lease_seconds or a lower concurrency, or use a faster database."
+                "lease renewals too slow for %d orders at once: limited to %d. "
+                "Increase lease_seconds, decrease concurrency, or use a faster database."
             )
-            return LogLine("limits by slow renewals", message, (concurrency, orders))
+            return LogLine("limits due to slow renewals", message, (concurrency, orders))
 
 
 def _of_an_order(fact: OrderTrouble) -> LogLine:
@@ -99,31 +99,31 @@ def _of_an_order(fact: OrderTrouble) -> LogLine:
         case AttemptFailed():
             return _of_failure(fact)
         case AttemptsVanished(order):
-            message = "order %s failed: %d attempts ended without a report, the last of them attempt %d"
+            message = "order %s failed: %d attempts vanished (ended without a report), the last being attempt %d"
             arguments = (order.order_id, order.vanished, order.attempt)
             return LogLine("orders failed", message, arguments, "vanished attempts", _fields_of(order))
         case ReportFailed(command, error):
             fields = _fields(command.order_id, command.token)
-            message = "the report on order %s could not be made: %s"
+            message = "report on order %s failed: %s"
             return LogLine("reports failed", message, (command.order_id, error), fields=fields, error=error)
         case AttemptSuperseded(order_id, token):
-            message = "attempt %s of order %s was superseded while it ran"
-            return LogLine("attempts were superseded", message, (token, order_id), fields=_fields(order_id, token))
+            message = "attempt on order %s with token %s superseded while running"
+            return LogLine("attempts superseded", message, (order_id, token), fields=_fields(order_id, token))
         case ProcessorStuck(order_id, token):
-            message = "the processor of order %s ignores its cancellation; its slot is lost until it ends"
+            message = "processor of order %s ignores cancellation; its slot stays occupied until it returns"
             fields = _fields(order_id, token)
-            return LogLine("processors ignored their cancellation", message, (order_id,), fields=fields)
+            return LogLine("processors ignored cancellation", message, (order_id,), fields=fields)
         case OrderLocked(order_id, action):
-            message = "order %s is locked by another transaction in the database; retrying to %s it"
+            message = "order %s is locked by another database transaction; retrying to %s it"
             return LogLine("locked orders", message, (order_id, action), fields=_fields(order_id, None))
 
 
 def superseded(command: Command, trace_parent: str | None) -> LogLine:
     """Return the line for a report that the repository refused: the order was somebody else's by then."""
     traced = "" if trace_parent is None else f" (trace {trace_id_of(trace_parent)})"
-    arguments = (command.token, command.order_id, traced)
+    arguments = (command.order_id, command.token, traced)
     fields = _fields(command.order_id, command.token, trace_parent)
-    return LogLine("attempts were superseded", "attempt %s of order %s%s was superseded", arguments, fields=fields)
+    return LogLine("attempts superseded", "attempt on order %s with token %s superseded%s", arguments, fields=fields)
 
 
 def _fields_of(order: Order) -> Mapping[str, object]:
@@ -140,9 +140,9 @@ def _of_failure(fact: AttemptFailed) -> LogLine:
     kind = name if place is None else f"{name} at {place}"
     attempt, order_id = order.attempt, order.order_id
     arguments: tuple[object, ...] = (order_id, attempt, reason, where)
-    group, message = "orders failed", "order %s failed after attempt %d, and is not retried: %s%s"
+    group, message = "orders failed", "order %s failed after attempt %d, not retried: %s%s"
     if command.action is not Action.FAIL:
-        group, message = "attempts failed and are retried", "attempt %d of order %s failed, retry in %.3g s: %s%s"
+        group, message = "attempts failed and retried", "attempt %d of order %s failed, retry in %.3g s: %s%s"
         arguments = (attempt, order_id, command.delay, reason, where)
     return LogLine(group, message, arguments, kind, _fields_of(order), _unexpected(fact.error))
 

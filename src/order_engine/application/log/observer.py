@@ -101,8 +101,8 @@ class GuardedObserver:
             if isinstance(self._observer, Summarizing):
                 self._observer.summarize(last=last)
         except Exception as error:  # noqa: BLE001 - likewise
-            self._log(error, "the time to sum up")
+            self._log(error, "summarize")
 
     def _log(self, error: Exception, fact: object) -> None:
         if self._quota.admits("errors of the observer"):
-            _logger.error("the observer raised on %r", fact, exc_info=error)
+            _logger.error("observer raised on %r", fact, exc_info=error)

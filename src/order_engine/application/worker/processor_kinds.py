@@ -31,14 +31,14 @@ def processor_problem(processor: object) -> str | None:
     function = _function_of(processor)
     if isinstance(function, type):
         # Calling it would make an object and no work, and every order would be Completed.
-        return "it is a class; name a function, or a method of an object"
+        return "it is a class; use a function, or a method of an object"
     if function is None or not callable(processor):
-        return f"it is no function but of the type {type(processor).__name__}"
+        return f"it is not a function but of type {type(processor).__name__}"
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         # Calling it would make a generator of which nothing has run.
-        return "it is a generator function, whose body never runs when it is called; remove `yield` from it"
+        return "it is a generator function, whose body does not run when it is called; remove `yield` from it"
     if not _takes_one_argument(processor):
-        return "it cannot be called with one argument, the order"
+        return "it does not accept one argument, the order"
     return None
 
 

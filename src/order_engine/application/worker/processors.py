@@ -43,7 +43,7 @@ async def finish(result: object) -> None:
     if result is not None and (kind := _undone_work(result)):
         if inspect.iscoroutine(result):
             result.close()
-        message = f"the processor returned {kind} instead of doing the work; nothing of it has run"
+        message = f"the processor returned {kind}, which has not run, instead of doing the work"
         raise TypeError(message)
 
 
@@ -104,7 +104,7 @@ class ThreadedProcessor:
         try:
             self._threads.run(run, f"order_engine-{order.order_id}")
         except NO_THREAD as error:
-            message = f"No thread can be started for a processor: {failure_reason(error)}."
+            message = f"Cannot start a thread for the processor: {failure_reason(error)}."
             raise AttemptNotStarted(message) from error
         cancellations = 0
         while not ended.done():

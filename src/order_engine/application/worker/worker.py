@@ -243,7 +243,7 @@ class Worker:
     def _not_started(self, attempt: Attempt, error: Exception) -> None:
         """Release an attempt for which there can be no task."""
         attempt.processing = False
-        message = f"No task can be started for a processor: {failure_reason(error)}."
+        message = f"Cannot start a task for the processor: {failure_reason(error)}."
         self._reporter.report(attempt, self._report(attempt, AttemptNotStarted(message)))
 
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:

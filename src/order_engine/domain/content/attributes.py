@@ -126,7 +126,7 @@ def encode_attributes(value: Mapping[str, JsonInput] | None, limits: ContentLimi
     text = _encode(value, ATTRIBUTES_LEVEL, limits)
     size = len(text.encode())
     if size > limits.attributes_bytes:
-        raise AttributesProblem(HERE, f"must have at most {limits.attributes_bytes} bytes, has {size}")
+        raise AttributesProblem(HERE, f"must be at most {limits.attributes_bytes} bytes long, is {size}")
     return Attributes(text, limits)
 
 
@@ -179,12 +179,12 @@ def _encode(value: object, level: int, limits: ContentLimits) -> str:
     if isinstance(value, int | float | Decimal):
         return _encode_number(value, limits)
     if level > limits.nesting:
-        raise AttributesProblem(HERE, f"must not be nested over {limits.nesting} levels")
+        raise AttributesProblem(HERE, f"must not be nested deeper than {limits.nesting} levels")
     if isinstance(value, list | tuple):
         return "[" + _joined(_items(value, level, limits), limits) + "]"
     if isinstance(value, Mapping):
         return "{" + _joined(_members(value, level, limits), limits) + "}"
-    raise AttributesProblem(HERE, f"must be JSON, not {type(value).__name__}")
+    raise AttributesProblem(HERE, f"must be a JSON value, not {type(value).__name__}")
 
 
 def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
@@ -194,7 +194,7 @@ def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
     for part in parts:
         size += len(part) + 1
         if size > limits.attributes_bytes:
-            raise _TooLong(HERE, f"must have at most {limits.attributes_bytes} bytes")
+            raise _TooLong(HERE, f"must be at most {limits.attributes_bytes} bytes long")
         kept.append(part)
     return ",".join(kept)
 
@@ -212,10 +212,10 @@ def _items(values: Sequence[object], level: int, limits: ContentLimits) -> Itera
 def _members(value: Mapping[object, object], level: int, limits: ContentLimits) -> Iterator[str]:
     for key, member in value.items():
         if not isinstance(key, str):
-            raise AttributesProblem(HERE, f"must have strings as keys, not {type(key).__name__}")
+            raise AttributesProblem(HERE, f"must have string keys, not {type(key).__name__}")
         if problem := _text_problem(key):
             # The pointer stops at the object: with such a key in it, it could not be sent or logged itself.
-            raise AttributesProblem(HERE, f"has a key that {problem}")
+            raise AttributesProblem(HERE, f"has an invalid key: it {problem}")
         try:
             text = _encode(member, level + 1, limits)
         except AttributesProblem as problem_below:
@@ -231,9 +231,9 @@ def _encode_text(value: str) -> str:
 
 def _text_problem(value: str) -> str | None:
     if "\0" in value:
-        return "must hold no NUL character"
+        return "must not contain NUL characters"
     if not value.isascii() and _LONE_SURROGATE.search(value):
-        return "must hold no lone surrogate"
+        return "must not contain lone surrogates"
     return None
 
 
@@ -242,7 +242,7 @@ def _encode_number(value: float | Decimal, limits: ContentLimits) -> str:
     if isinstance(value, int):
         # Bounded by its bits first: the text of a huge integer takes quadratic time, and Python refuses it.
         if value.bit_length() > limits.number_characters * BITS_PER_DECIMAL_DIGIT:
-            raise AttributesProblem(HERE, f"must have at most {limits.number_characters} characters")
+            raise AttributesProblem(HERE, f"must be at most {limits.number_characters} characters long")
         text = int.__repr__(value)
     elif isinstance(value, float):
         if not isfinite(value):
@@ -253,5 +253,5 @@ def _encode_number(value: float | Decimal, limits: ContentLimits) -> str:
             raise AttributesProblem(HERE, "must be a finite number")
         text = Decimal.__str__(value)
     if len(text) > limits.number_characters:
-        raise AttributesProblem(HERE, f"must have at most {limits.number_characters} characters")
+        raise AttributesProblem(HERE, f"must be at most {limits.number_characters} characters long")
     return text

@@ -16,8 +16,8 @@ PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\.[0-9]{2}")
 PLAIN_DECIMALS: Final = 2
 ZERO: Final = Decimal("0.00")
 NEGATIVE: Final = (
-    "must not be negative. Place a refund as an order of its own, with its amount as a positive number, and say in "
-    "attributes that it is a refund"
+    "must not be negative. Place a refund as a separate order with a positive amount, and mark it as a refund in "
+    "attributes"
 )
 
 
@@ -45,7 +45,7 @@ def parse_amount(value: object, limits: ContentLimits) -> Decimal:
         message = "must be a string, an integer or a Decimal: a float is not exact"
         raise AmountProblem(message)
     else:
-        message = "must be a number or a string that holds one"
+        message = "must be a number or a numeric string"
         raise AmountProblem(message)
     if PLAIN.fullmatch(text) and limits.amount_decimals >= PLAIN_DECIMALS:
         amount = Decimal(text)
@@ -73,11 +73,11 @@ def _integer_text(value: int, limits: ContentLimits) -> str:
 
 def _exact(text: str, limits: ContentLimits) -> Decimal:
     if len(text) > limits.number_characters:
-        message = f"must have at most {limits.number_characters} characters"
+        message = f"must be at most {limits.number_characters} characters long"
         raise AmountProblem(message)
     match = NUMBER.fullmatch(text)
     if match is None:
-        message = 'must be a number in the grammar of JSON, for example "50.00"'
+        message = 'must be a number in JSON syntax, for example "50.00"'
         raise AmountProblem(message)
     sign, whole, fraction, power = match.group(1), match.group(2), match.group(3) or "", match.group(4)
     digits = (whole + fraction).lstrip("0")
@@ -88,7 +88,7 @@ def _exact(text: str, limits: ContentLimits) -> Decimal:
     significant = digits.rstrip("0")
     exponent = int(power or 0) - len(fraction) + len(digits) - len(significant)
     if -exponent > limits.amount_decimals:
-        message = f"must have at most {limits.amount_decimals} decimals"
+        message = f"must have at most {limits.amount_decimals} decimal places"
         raise AmountProblem(message)
     if len(significant) + exponent > limits.amount_maximum.adjusted() + 1:
         raise _too_large(limits)

@@ -52,10 +52,10 @@ def identifier_problem(value: object, longest: int) -> str | None:
     if not value:
         return "must not be empty"
     if len(value) > longest:
-        return f"must have at most {longest} characters, has {len(value)}"
+        return f"must be at most {longest} characters long, is {len(value)}"
     # What is printable holds nothing refused, whichever version of Unicode says so; the search costs ten times as much.
     if not value.isprintable() and _REFUSED.search(value):
-        return "must hold no control, format, surrogate, private-use or separator character and no noncharacter"
+        return "must not contain control, format, surrogate, private-use or separator characters or noncharacters"
     if value[0] in INNER_ONLY or value[-1] in INNER_ONLY:
         return "must not begin or end with a space, U+200C or U+200D"
     return None
@@ -79,7 +79,7 @@ def stored_identifier_problem(value: object) -> str | None:
         return "must be a string"
     if not value:
         return "must not be empty"
-    return "must hold no NUL and no lone surrogate" if _UNSTORABLE.search(value) else None
+    return "must not contain NUL characters or lone surrogates" if _UNSTORABLE.search(value) else None
 
 
 def are_plain_identifiers(values: Sequence[str], longest: int) -> bool:
@@ -106,7 +106,7 @@ def stored_order_id_problem(value: object) -> str | None:
 
 
 def _path_problem(value: object) -> str | None:
-    return 'must hold no "/" and not be "." or ".."' if "/" in str(value) or value in {".", ".."} else None
+    return 'must not contain "/" or be "." or ".."' if "/" in str(value) or value in {".", ".."} else None
 
 
 def storable_reason(text: str) -> str:

@@ -17,8 +17,8 @@ from order_engine.domain.order import NewOrder
 
 CURRENCY_LETTERS = 3
 OTHER_CURRENCY = (
-    f'must be a code of {CURRENCY_LETTERS} letters as in ISO 4217, for example "GBP". Leave it out for any other unit, '
-    "such as points or a token, and name that unit in attributes"
+    f'must be an ISO 4217 code of {CURRENCY_LETTERS} letters, for example "GBP". For any other unit, such as points or '
+    "tokens, omit it and name the unit in attributes"
 )
 LONGEST_KEY = 255
 
@@ -69,7 +69,7 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
         yield FieldError("/item_ids", "must be a list of item ids")
         return
     if len(item_ids) > limits.items:
-        yield FieldError("/item_ids", f"must hold at most {limits.items} item ids, holds {len(item_ids)}")
+        yield FieldError("/item_ids", f"must contain at most {limits.items} item ids, contains {len(item_ids)}")
         return
     if item_ids and are_plain_identifiers(item_ids, limits.identifier_characters):
         return
@@ -91,9 +91,9 @@ def _currency(given: object, errors: list[FieldError]) -> str | None:
 
 def _key_problem(key: object) -> str | None:
     if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
-        return f"must have an idempotency key of 1 to {LONGEST_KEY} characters"
+        return f"has an invalid idempotency key: it must be 1 to {LONGEST_KEY} characters long"
     if not all("!" <= character <= "~" for character in key):
-        return "must have an idempotency key of visible ASCII characters only"
+        return "has an invalid idempotency key: it must contain visible ASCII characters only"
     return None
 
 

@@ -40,7 +40,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 ORDER_ID: Final = examples.NEW["order_id"]
 
 OCCURRENCES: Final[Sequence[OrderEngineError]] = (
-    MalformedJson("The text is not JSON: Expecting value at line 1, column 1."),
+    MalformedJson("Malformed JSON: Expecting value at line 1, column 1."),
     InvalidOrder((FieldError("/total_amount", NEGATIVE), FieldError("/item_ids", "is required"))),
     OrderNotFound(ORDER_ID),
     OrderConflict(ORDER_ID),
@@ -52,7 +52,7 @@ OCCURRENCES: Final[Sequence[OrderEngineError]] = (
     Overloaded("10000 orders are waiting to be placed."),
     NotRunning("The engine is draining: it takes no more orders."),
     OutcomeUnknown("No answer within 10 s; the request may have taken effect. Send the same request again."),
-    Unavailable("The repository is away."),
+    Unavailable("The repository is unavailable."),
     NotAcceptable("The answer is application/json, which the Accept field excludes."),
     BodyTooLarge(MEBIBYTE),
     MethodNotAllowed("DELETE", "GET, HEAD, OPTIONS"),
