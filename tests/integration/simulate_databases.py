@@ -23,8 +23,8 @@ from order_engine.simulation import Scenario, Sizes, Summary, blocking, run_seed
 from order_engine.simulation.simulation import Store
 from order_engine_adapters.clocks import SteadyClock
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.postgres.driver import open_target
+from order_engine_adapters.sqlite.driver import open_file
 from tests.integration.postgres import support
 from tests.postgres_server import versions_to_test
 

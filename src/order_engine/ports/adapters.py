@@ -1,14 +1,18 @@
-"""How an adapter is opened by its URL: what stands behind the entry points of third parties, and behind ours.
+"""What an adapter package offers under the scheme of a URL: third parties' and ours alike.
 
-Groups: `order_engine.repositories` and `order_engine.queues`; the entry point's name is the URL's scheme.
+Entry points of the groups `order_engine.repositories` and `order_engine.queues` name it; the entry point's name is the
+scheme. A function that opens is enough. A driver is an opener that offers more: each ability below is a protocol of its
+own, is found by the names of its methods, and has a safe answer where a driver does not offer it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
 from order_engine.ports.queue import OrderQueue
 from order_engine.ports.repository import OrderRepository
@@ -16,8 +20,11 @@ from order_engine.ports.repository import OrderRepository
 REPOSITORIES = "order_engine.repositories"
 QUEUES = "order_engine.queues"
 SEVERAL_PROCESSES = "several_processes"
-"""An opener of repositories that has an attribute of this name, which is True, says that any number of processes may
-open the same repository at once."""
+"""A driver whose attribute of this name is True allows any number of processes to open one repository at once, and one
+whose attribute is False allows one. Without it, only one is allowed."""
+ENDS_WITH_PROCESS = "ends_with_process"
+"""A driver whose attribute of this name is True keeps orders in the memory of the process that opens it. Without it,
+orders are taken to outlive the process."""
 
 
 class RepositoryOpener(Protocol):
@@ -33,7 +40,7 @@ class RepositoryOpener(Protocol):
 
 @runtime_checkable
 class SchemaKeeper(Protocol):
-    """What an opener of repositories offers besides whose repository has a schema that versions change.
+    """A driver of repositories with a schema that versions change.
 
     Without it nobody can tell whether a repository is up to date, and every command opens it as a service does.
     """
@@ -50,6 +57,37 @@ class SchemaKeeper(Protocol):
 
         Makes the repository where there is none. Raises as `RepositoryOpener` does.
         """
+        ...
+
+
+@runtime_checkable
+class CounterKeeper(Protocol):
+    """A driver of repositories whose counters can be rebuilt from the orders. Without it that is refused."""
+
+    async def rebuild_counters(self, url: str, *, clock: Clock, seconds: float) -> tuple[Statistics, Statistics]:
+        """Count all orders, correct the counters, and return the metrics before and after.
+
+        `seconds` limits the counting where others may use the repository meanwhile. Raises as `as_it_is` does, and
+        OutcomeUnknown where the counters may have been corrected.
+        """
+        ...
+
+
+@runtime_checkable
+class DurabilityChecker(Protocol):
+    """A driver that can refuse a repository which may lose acknowledged orders. Without it a warning is logged."""
+
+    def durable_url(self, url: str) -> str:
+        """Return the URL that opens the repository only if a crash loses nothing that was acknowledged (P1)."""
+        ...
+
+
+@runtime_checkable
+class FileBacked(Protocol):
+    """A driver of repositories that are one file. Without it nobody looks for a file before opening."""
+
+    def file_of(self, url: str) -> Path:
+        """Return the file that a URL names, be it there or not. Raises InvalidSetting."""
         ...
 
 

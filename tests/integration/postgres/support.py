@@ -17,7 +17,7 @@ from order_engine.contracts.samples import terms
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.order import Order
 from order_engine_adapters.postgres.connection.target import Connection, Target, connect, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.postgres_server import postgres_url

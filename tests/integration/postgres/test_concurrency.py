@@ -17,7 +17,7 @@ from order_engine.domain.metrics import fold_statistics
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute, new_schema, take
 

@@ -14,7 +14,7 @@ from order_engine.domain.metrics import Statistics, fold_statistics
 from order_engine.domain.order import Status
 from order_engine_adapters.postgres import pending_migrations, rebuild_counters
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.schema.migrations import shipped
 from tests.integration.postgres.support import complete, execute, new_schema, server_url
 from tests.integration.service import clean_environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from order_engine.contracts.samples import placement
 from order_engine_adapters.postgres.connection.target import connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.conversation import Request, connected
 from tests.integration.event_client import EventClient, event_stream
 from tests.integration.postgres.support import new_schema, server_url

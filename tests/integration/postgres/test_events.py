@@ -13,7 +13,7 @@ from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event
 from order_engine.ports.repository import Cursor
 from order_engine_adapters.postgres.connection.target import connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.reading import event_stream
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute, new_repository, new_schema

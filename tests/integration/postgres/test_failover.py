@@ -13,7 +13,7 @@ from order_engine import EventType, NewOrder, Order, OrderEngine, OrderEngineErr
 from order_engine.contracts.samples import placement, terms
 from order_engine_adapters import open_engine
 from order_engine_adapters.postgres.connection.target import parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.crash_rounds import fresh_seed
 from tests.integration.postgres.failover import Drill, Plan, pair_for
 from tests.integration.postgres.pair import running_pair

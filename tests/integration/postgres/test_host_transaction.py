@@ -12,7 +12,7 @@ from order_engine.contracts.samples import placement, terms
 from order_engine.domain.order import Status
 from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.postgres.connection.target import Connection
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import execute, new_schema
 

@@ -14,7 +14,7 @@ from order_engine.contracts.samples import placement
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.postgres.connection.hosts import CONNECT_SECONDS
 from order_engine_adapters.postgres.connection.target import Target, connect, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.postgres.bells import opened, ring_until_heard
 from tests.integration.postgres.support import execute, new_schema, server_url
 from tests.integration.tcp_proxy import TcpProxy

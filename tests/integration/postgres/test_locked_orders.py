@@ -15,7 +15,7 @@ from order_engine import NewOrder, Order, Status
 from order_engine.contracts.samples import placement
 from order_engine_adapters import open_engine
 from order_engine_adapters.postgres.connection.target import Connection, Target
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.inspection import body_of
 from tests.integration.postgres.support import new_schema
 from tests.integration.service import Answer, Service

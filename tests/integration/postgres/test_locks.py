@@ -18,7 +18,7 @@ from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome, Renewed
 from order_engine_adapters.postgres.connection import target as connection_target
 from order_engine_adapters.postgres.connection.target import Connection, Target, within
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.writing.locked_names import PATIENCE
 from tests.integration.postgres.support import complete, execute, new_schema, take

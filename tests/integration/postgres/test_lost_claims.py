@@ -18,7 +18,7 @@ from order_engine.domain.decisions import RefusalReason
 from order_engine.ports.repository import Renewed
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres.connection.target import parse
-from order_engine_adapters.postgres.opening import open_repository
+from order_engine_adapters.postgres.driver import open_repository
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import complete, execute
 from tests.postgres_server import Server, running_server

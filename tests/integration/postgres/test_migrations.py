@@ -15,7 +15,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import migrate, open_repository, pending_migrations
 from order_engine_adapters.postgres.connection.target import Target, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.schema import migrations
 from order_engine_adapters.postgres.schema.migrations import Migration, migrate_target, shipped
 from tests.integration.postgres.support import execute, new_schema, server_url

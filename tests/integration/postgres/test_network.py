@@ -18,7 +18,7 @@ from order_engine.domain.metrics import fold_statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.postgres.connection.target import Target, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.crash_rounds import fresh_seed
 from tests.integration.postgres.bells import LISTENERS, ask, new_channel, opened, ring_until_heard, told_unavailable

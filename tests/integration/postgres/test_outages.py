@@ -16,7 +16,7 @@ from order_engine_adapters.postgres.connection import pool as pool_module
 from order_engine_adapters.postgres.connection import sessions as sessions_module
 from order_engine_adapters.postgres.connection.sessions import Sessions
 from order_engine_adapters.postgres.connection.target import Target, connect, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.support import complete, execute, new_schema

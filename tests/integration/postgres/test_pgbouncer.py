@@ -14,7 +14,7 @@ from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.domain.order import Status
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.connection.target import SESSION, Connection, connect, parse, within
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.bells import PATIENCE_SECONDS, new_channel, opened, ring_until_heard, told_unavailable
 from tests.integration.postgres.pooler import Pooler, running_pooler

@@ -10,7 +10,7 @@ import pytest
 
 from order_engine.contracts import Harness, RepositoryContract
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.postgres.pooler import Pooler, running_pooler
 from tests.integration.postgres.support import EMPTY, TurnedTime, new_schema, server_url
 

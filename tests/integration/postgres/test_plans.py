@@ -12,7 +12,7 @@ from order_engine.contracts.samples import placement, terms
 from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderQuery, PageKey
 from order_engine_adapters.postgres.connection.target import Connection, connect, within
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.reading import lists
 from order_engine_adapters.postgres.reading.event_stream import BY_SERIAL, BY_TRANSACTION, FIRST_NEW, MARKS, PRESENT
 from order_engine_adapters.postgres.reading.orders import HISTORY, MET, SOME, STATES

@@ -18,7 +18,7 @@ from order_engine.domain.order import Status
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres import open_repository
 from order_engine_adapters.postgres.connection.target import Target, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate, migrate_target, shipped
 from order_engine_adapters.postgres.schema.privileges import TO_WORK

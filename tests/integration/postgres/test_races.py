@@ -13,7 +13,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.postgres.connection.sessions import MOST_RACES, RACE_SECONDS, Session, Sessions
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.postgres.support import execute, new_schema
 
 PATIENCE_SECONDS = 20.0

@@ -15,7 +15,7 @@ from order_engine.domain.decisions import RefusalReason, Transition, act
 from order_engine.domain.order import Order
 from order_engine.ports.repository import OrderRepository, Renewed
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.writing import order_updates
 from tests.integration.postgres.support import complete, harness, new_schema
 

@@ -15,7 +15,7 @@ from order_engine.domain.errors import InvalidCursor
 from order_engine.ports.repository import Cursor
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres.connection.target import connect, parse
-from order_engine_adapters.postgres.opening import open_repository
+from order_engine_adapters.postgres.driver import open_repository
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import execute
 from tests.postgres_server import Server, running_server

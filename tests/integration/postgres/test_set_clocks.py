@@ -14,7 +14,7 @@ from order_engine.domain.commands import Action, Command, Lease
 from order_engine.ports.repository import Renewed
 from order_engine_adapters.postgres.connection import target as connection_target
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.support import TurnedTime, execute, new_schema
 

@@ -15,7 +15,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Status
 from order_engine_adapters import open_engine
 from order_engine_adapters.postgres.connection.target import Target, connect
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from tests.integration.postgres.bells import until
 from tests.integration.postgres.pooler import running_pooler

@@ -14,7 +14,7 @@ from order_engine.ports.processor import OrderProcessor
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.memory import MemoryQueue
 from order_engine_adapters.postgres.connection.target import parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from tests.integration.postgres.support import new_schema, server_url
 from tests.integration.tcp_proxy import TcpProxy
 

@@ -13,7 +13,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome, OrderQuery
 from order_engine_adapters.postgres.connection.target import Target, connect, parse
-from order_engine_adapters.postgres.opening import open_target
+from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.support import complete, execute, new_schema, server_url, take

@@ -68,7 +68,7 @@ def test_a_file_that_a_process_holds_is_one_line(shop: Path) -> None:
     ("url", "exit_code", "sentence"),
     [
         ("memory://", 2, "The orders of memory:// end with the process that took them"),
-        ("nowhere://shop", 2, "only PostgreSQL and SQLite can be counted anew"),
+        ("nowhere://shop", 2, "No installed package brings a repository"),
         ("sqlite:///misspelt.db", 1, "There is no database misspelt.db"),
         ("postgresql://user:hunter2@127.0.0.1:1/shop", 1, "127.0.0.1:1/shop"),
     ],

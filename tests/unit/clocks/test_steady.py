@@ -18,7 +18,7 @@ from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
 from order_engine_adapters.clocks import ManualClock, SteadyClock
 from order_engine_adapters.memory import MemoryRepository
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 
 HOUR = 3600.0
 DELAY = 60.0

@@ -21,7 +21,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from order_engine.contracts.samples import placement, terms
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 
 path = Path(sys.argv[1])
 clock = SystemClock()

@@ -19,7 +19,7 @@ from order_engine.contracts import (
 )
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from tests.unit.sqlite.breaking import hooks
 
 

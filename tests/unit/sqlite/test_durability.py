@@ -13,7 +13,7 @@ from order_engine.domain.order import Order, evolve
 from order_engine.ports.repository import AddOutcome, OrderQuery
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.rows import moment
 from order_engine_adapters.sqlite.store import ENDED_BY_PROOF
 from tests.unit.sqlite.support import picture, report, start, take

@@ -12,7 +12,7 @@ import pytest
 from order_engine.domain.errors import RepositoryHeld
 from order_engine.ports.adapters import Announcing
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from tests.unit.sqlite.support import beside, output_of, start
 
 ADDRESS = "http://127.0.0.1:8000"

@@ -12,7 +12,7 @@ import pytest
 from order_engine.contracts.samples import placement
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.rows import microseconds
 from order_engine_adapters.sqlite.schema import migrations
 from order_engine_adapters.sqlite.schema.migrations import Migration, migrate, shipped

@@ -13,7 +13,8 @@ from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import open_repository
 from order_engine_adapters.sqlite.connection.connection import Database
-from order_engine_adapters.sqlite.opening import database_path, open_file
+from order_engine_adapters.sqlite.driver import open_file
+from order_engine_adapters.sqlite.file_url import database_path
 from tests.unit.sqlite.support import beside, output_of
 
 READ_ONLY = """

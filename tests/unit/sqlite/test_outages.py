@@ -15,7 +15,7 @@ from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.connection.connection import TRANSACTIONS_BETWEEN_LOOKS
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.store import Store
 from tests.unit.sqlite.support import beside, output_of, picture
 

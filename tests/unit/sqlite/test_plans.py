@@ -17,7 +17,7 @@ from order_engine.ports.repository import OrderQuery, PageKey
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.connection.connection import Database
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 
 KEY = PageKey(datetime(2026, 1, 1, tzinfo=UTC), "order-1")
 USERS = (None, "user-1")

@@ -14,7 +14,7 @@ from order_engine.domain.order import Status
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import rebuild_counters
 from order_engine_adapters.sqlite.connection.connection import Database
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from tests.unit.sqlite.support import report, take
 
 SPOIL = "UPDATE statistics SET completed = completed + 7, total_orders = 0, processing_microseconds = 1"

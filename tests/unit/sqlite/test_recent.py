@@ -11,7 +11,7 @@ from order_engine.domain.commands import Action, Command
 from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.order import Order, evolve, new_order
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.reading import recent
 from order_engine_adapters.sqlite.reading.recent import Recent
 from order_engine_adapters.sqlite.rows import Kept

@@ -16,7 +16,7 @@ from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.connection import connection as connection_module
 from order_engine_adapters.sqlite.connection.bulk_statements import Statement
 from order_engine_adapters.sqlite.connection.connection import Database
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from tests.unit.sqlite.breaking import hooks
 from tests.unit.sqlite.support import beside, picture
 

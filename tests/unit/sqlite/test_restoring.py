@@ -14,7 +14,7 @@ from order_engine.contracts.samples import placement
 from order_engine.domain.errors import InvalidCursor
 from order_engine.ports.repository import Cursor
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from order_engine.domain.commands import Action
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite.opening import open_file
+from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.schema.migrations import migrate, shipped
 from tests.unit.sqlite.support import picture, report, take
 

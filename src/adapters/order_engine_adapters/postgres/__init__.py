@@ -1,6 +1,6 @@
 """The PostgreSQL repository: `postgresql://host/database`. Durable orders for any number of processes."""
 
-from order_engine_adapters.postgres.opening import open_repository
+from order_engine_adapters.postgres.driver import open_repository
 from order_engine_adapters.postgres.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate, pending_migrations

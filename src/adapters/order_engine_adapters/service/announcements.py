@@ -8,7 +8,8 @@ from importlib.metadata import version
 from typing import Protocol, TypeAlias
 
 from order_engine_adapters.http.server.server import url_of
-from order_engine_adapters.service.description import access_text, processor_text, repository_text
+from order_engine_adapters.service.description import access_text, processor_text
+from order_engine_adapters.wiring.repository_url import RepositoryUrl
 from order_engine_adapters.wiring.settings import Settings
 
 Say: TypeAlias = Callable[[str], None]
@@ -59,7 +60,7 @@ class Teller:
         settings, say = self._settings, self._say
         answers = "works, and answers at no address" if self._bound is None else f"answers at {url_of(self._bound)}"
         say(f"order-engine {version('order-engine')} {answers}")
-        say(f"  orders: {repository_text(settings.database_url)}")
+        say(f"  orders: {RepositoryUrl.of(settings.database_url).describe()}")
         say(f"  processor: {processor_text(settings.processor)}")
         if self._bound is not None:
             say(f"  open to: {access_text(settings)}")

@@ -5,22 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
-from order_engine_adapters.sqlite.opening import database_path
 from order_engine_adapters.wiring.checks import is_loopback
-from order_engine_adapters.wiring.masking import masked_url
-from order_engine_adapters.wiring.plugins import scheme_of
 from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
 from order_engine_adapters.wiring.settings import Settings
-
-
-def repository_text(url: str) -> str:
-    """Return where the orders of a repository are kept."""
-    scheme = scheme_of(url)
-    if scheme == "sqlite":
-        return f"kept in the file {database_path(url).resolve()}"
-    if scheme == "memory":
-        return "in memory, lost when this process ends; give a --database-url to keep them"
-    return f"kept in {masked_url(url)}"
 
 
 def access_text(settings: Settings) -> str:

@@ -38,8 +38,8 @@ from order_engine_adapters.service.supervisor import run_fleet
 from order_engine_adapters.wiring.checks import networks_in
 from order_engine_adapters.wiring.opening import Opened, open_when_there
 from order_engine_adapters.wiring.processors import NONE, load_processor
+from order_engine_adapters.wiring.repository_url import RepositoryUrl
 from order_engine_adapters.wiring.settings import Settings
-from order_engine_adapters.wiring.sharing import check_shared
 
 CLOSING_SECONDS = 10.0
 """How much longer than the limits of its settings a process may take to drain and close before it ends as it is."""
@@ -68,7 +68,7 @@ def run_service(settings: Settings, say: Say) -> None:
     begin_log(settings)
     make_app = partial(create_app, limits=_http_limits(settings))
     if settings.workers > 1:
-        check_shared(settings)
+        RepositoryUrl.of(settings.database_url).refuse_several(settings.workers)
     with bound_socket(settings.host, settings.port) as bound:
         if settings.workers > 1:
             _run_several(settings, bound, make_app, say)

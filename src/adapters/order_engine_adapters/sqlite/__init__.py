@@ -1,6 +1,6 @@
 """The SQLite repository: `sqlite:///file.db`. Durable orders in one file, which one process holds at a time."""
 
-from order_engine_adapters.sqlite.opening import open_repository
+from order_engine_adapters.sqlite.driver import open_repository
 from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.sqlite.repository import SqliteRepository
 

@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
-from functools import partial
 from typing import Unpack
 
 from dependency_injector import providers
 
 from order_engine import OrderEngine, Unavailable
-from order_engine.ports.adapters import RepositoryOpener, SchemaKeeper
 from order_engine.ports.clock import Clock
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, Container
-from order_engine_adapters.wiring.durability import durable_url
 from order_engine_adapters.wiring.engine_settings import EngineSettings
 from order_engine_adapters.wiring.plugins import queue_opener
+from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 from order_engine_adapters.wiring.settings import Settings
 
 TRY_AGAIN_SECONDS = 0.5
 """After how long a repository is tried again that was not there."""
-
-
-class Schema(Enum):
-    """What opening may do to the schema of a repository."""
-
-    MIGRATE = "bring it up to date, and make it where there is none"
-    KEEP = "leave it as it is, and write"
-    READ = "change nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +67,15 @@ async def open_with(
     container = container or Container()
     container.settings.override(settings)
     container.processor.override(providers.Object(processor))
-    url = durable_url(settings.database_url) if settings.require_durable else settings.database_url
+    repository_url = RepositoryUrl(settings.database_url, container.repository_opener())
+    if settings.require_durable:
+        repository_url = repository_url.durable()
     async with AsyncExitStack() as lifetimes:
         clock = container.clock()
-        open_repository = _within_schema(container.repository_opener(), schema)
         # Who only reads has nobody to wake.
         queue_url = FALLBACK_QUEUE if schema is Schema.READ else container.queue_url()
         open_queue = queue_opener(queue_url) if schema is Schema.READ else container.queue_opener()
-        repository = await lifetimes.enter_async_context(open_repository(url, clock=clock))
+        repository = await lifetimes.enter_async_context(repository_url.open(clock, schema))
         queue = await lifetimes.enter_async_context(open_queue(queue_url, clock=clock))
         engine = await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
         yield Opened(engine, repository)
@@ -115,10 +105,3 @@ async def open_when_there(
                 waits(str(error))
                 await clock.sleep(min(TRY_AGAIN_SECONDS, left))
         yield opened
-
-
-def _within_schema(opener: RepositoryOpener, schema: Schema) -> RepositoryOpener:
-    """Return what opens a repository and does no more to its schema; what keeps none is opened as ever."""
-    if schema is Schema.MIGRATE or not isinstance(opener, SchemaKeeper):
-        return opener
-    return partial(opener.as_it_is, writes=schema is Schema.KEEP)

@@ -22,7 +22,7 @@ from order_engine_adapters.cli.formatting import (
 )
 from order_engine_adapters.cli.output import exact_member, read_document, say_json, say_lines, terminal_width
 from order_engine_adapters.cli.target.targets import Target, on_target
-from order_engine_adapters.wiring.opening import Schema
+from order_engine_adapters.wiring.repository_url import Schema
 
 MOMENTS: Final = (("created", "created_at"), ("started", "processing_started_at"), ("ended", "ended_at"))
 CANCELLED: Final = "Cancelled"

@@ -12,9 +12,9 @@ from order_engine.wire import statistics_json
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import Column, table
 from order_engine_adapters.cli.output import say_json, say_lines
-from order_engine_adapters.cli.target.targets import refuse_absent_file
+from order_engine_adapters.cli.target.targets import refuse_missing_file
 from order_engine_adapters.process.interrupts import run_interruptible
-from order_engine_adapters.wiring.rebuilding import rebuild_counters
+from order_engine_adapters.wiring.repository_url import RepositoryUrl
 from order_engine_adapters.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ COLUMNS = (Column("COUNTER"), Column("BEFORE", right=True), Column("NOW", right=
 def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     """Count the orders of the repository anew, and say what was wrong."""
     settings = Settings.from_environment(**flags)
-    refuse_absent_file(settings.database_url)
-    before, now = run_interruptible(rebuild_counters(settings.database_url, seconds))
+    repository_url = RepositoryUrl.of(settings.database_url)
+    refuse_missing_file(repository_url)
+    before, now = run_interruptible(repository_url.rebuild_counters(seconds))
     if as_json:
         changed = json.dumps(before != now)
         told, right = statistics_json(before), statistics_json(now)

@@ -15,7 +15,7 @@ from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, in_chu
 from order_engine_adapters.cli.importing.progress import Tally, progress
 from order_engine_adapters.cli.importing.refused import RefusedLines
 from order_engine_adapters.cli.target.targets import Target, on_target
-from order_engine_adapters.wiring.opening import Schema
+from order_engine_adapters.wiring.repository_url import Schema
 from order_engine_adapters.wiring.settings import Settings
 
 

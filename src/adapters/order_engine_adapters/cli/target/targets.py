@@ -10,9 +10,9 @@ from order_engine_adapters.cli.failures import Ending
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.target.outcomes import KeyedLine, Line, Outcome
 from order_engine_adapters.process.interrupts import run_interruptible
-from order_engine_adapters.wiring.files import absent_file, ends_with_its_process
 from order_engine_adapters.wiring.masking import masked_url
-from order_engine_adapters.wiring.opening import Schema, open_with
+from order_engine_adapters.wiring.opening import open_with
+from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 from order_engine_adapters.wiring.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -76,8 +76,9 @@ def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *,
     names_repository = "database_url" in flags and "url" not in flags
     if settings.url is not None and not names_repository:
         return _over_http(settings, settings.url, work)
-    _check_repository(settings.database_url, may_create=may_create)
-    if may_create and absent_file(settings.database_url) is not None:
+    repository_url = RepositoryUrl.of(settings.database_url)
+    _check_repository(repository_url, may_create=may_create)
+    if may_create and repository_url.missing_file is not None:
         schema = Schema.MIGRATE
     try:
         return run_interruptible(_straight(settings, work, schema))
@@ -88,17 +89,19 @@ def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *,
     return _over_http(settings, address, work)
 
 
-def _check_repository(url: str, *, may_create: bool) -> None:
-    if ends_with_its_process(url):
-        message = f"The orders of {masked_url(url)} are in the process that took them: ask it with --url."
+def _check_repository(repository_url: RepositoryUrl, *, may_create: bool) -> None:
+    if repository_url.ends_with_process:
+        message = (
+            f"The orders of {masked_url(repository_url.url)} are in the process that took them: ask it with --url."
+        )
         raise InvalidSetting(message)
     if not may_create:
-        refuse_absent_file(url)
+        refuse_missing_file(repository_url)
 
 
-def refuse_absent_file(url: str) -> None:
-    """Raise Ending where opening `url` would make a database file: who asks an empty one has misspelt its name."""
-    file = absent_file(url)
+def refuse_missing_file(repository_url: RepositoryUrl) -> None:
+    """Raise Ending where opening would make a database file: who asks an empty one has misspelt its name."""
+    file = repository_url.missing_file
     if file is not None:
         sentence = (
             f"There is no database {file}: start `order-engine serve` first, or name another one with --database-url "

@@ -7,7 +7,7 @@ from typing import Final
 from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
 from order_engine_adapters.sqlite.connection.thread import DatabaseThread
-from order_engine_adapters.sqlite.opening import database_path
+from order_engine_adapters.sqlite.file_url import database_path
 from order_engine_adapters.sqlite.reading.orders import statistics
 from order_engine_adapters.sqlite.store import Store
 

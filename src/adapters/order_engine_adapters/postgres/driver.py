@@ -1,4 +1,4 @@
-"""What stands behind the URL schemes `postgresql` and `postgres`."""
+"""The driver of the URL schemes `postgresql` and `postgres`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.postgres.connection.durability import check_durability
 from order_engine_adapters.postgres.connection.sessions import Sessions
 from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.database_clock import DatabaseClock, last_event
+from order_engine_adapters.postgres.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.postgres.reading.event_stream import adopt_events
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.check import refuse_schema
 from order_engine_adapters.postgres.schema.migrations import migrate, migrate_target, refuse_pending, shipped
 
 
-class PostgresOpener:
+class PostgresDriver:
     """Opens the database that a URL names: `postgresql://user@host:5432/database`.
 
     `clock` makes the pauses between two tries; the times of orders are the database's. Raises InvalidSetting for a URL
@@ -26,6 +28,8 @@ class PostgresOpener:
     for a server that may lose orders where `require_durable` is set; Unavailable where the database cannot be reached
     or is of a newer version, and where its server is too old.
     """
+
+    several_processes = True
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
@@ -56,8 +60,17 @@ class PostgresOpener:
         migrations = await migrate(url, dry_run=dry_run)
         return [f"{each.number:04} {each.name}" for each in migrations]
 
+    async def rebuild_counters(self, url: str, *, clock: Clock, seconds: float) -> tuple[Statistics, Statistics]:  # noqa: ARG002 - the server's
+        """Count all orders of the database; return the metrics before and after."""
+        return await rebuild_counters(url, seconds)
 
-open_repository = PostgresOpener()
+    def durable_url(self, url: str) -> str:
+        """Return the URL by which the server's settings are checked when it is opened."""
+        # The last one counts, so that nothing in the URL takes back what is demanded here.
+        return f"{url}{'&' if '?' in url else '?'}require_durable=true"
+
+
+open_repository = PostgresDriver()
 
 
 @asynccontextmanager

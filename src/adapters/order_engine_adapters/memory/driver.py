@@ -1,4 +1,4 @@
-"""What stands behind the URL scheme `memory`."""
+"""The driver of the URL scheme `memory`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,19 @@ from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.memory import queue, repository
 
 
-@asynccontextmanager
-async def open_repository(url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
-    """Open an empty repository: `memory://` or `memory://?capacity=ORDERS`."""
-    yield repository.MemoryRepository(clock, _capacity(url, repository.DEFAULT_CAPACITY))
+class MemoryDriver:
+    """Opens an empty repository: `memory://` or `memory://?capacity=ORDERS`. Raises InvalidSetting for another URL."""
+
+    several_processes = False
+    ends_with_process = True
+
+    @asynccontextmanager
+    async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
+        """Keep the orders for as long as the context lasts."""
+        yield repository.MemoryRepository(clock, _capacity(url, repository.DEFAULT_CAPACITY))
+
+
+open_repository = MemoryDriver()
 
 
 @asynccontextmanager

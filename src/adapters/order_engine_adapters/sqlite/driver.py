@@ -1,4 +1,4 @@
-"""What stands behind the URL scheme `sqlite`."""
+"""The driver of the URL scheme `sqlite`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote
 
-from order_engine.domain.errors import InvalidSetting, Unavailable
+from order_engine.domain.errors import Unavailable
+from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock, ResumableClock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.sqlite.connection.thread import DatabaseThread
+from order_engine_adapters.sqlite.file_url import database_path
+from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.sqlite.repository import SqliteRepository
 from order_engine_adapters.sqlite.store import Store
 
-NO_FILE = frozenset({"", "//", "///", "//:memory:", "///:memory:"})
-HOW_TO_WRITE_IT = (
-    "write sqlite:///orders.db for a file in the working directory, sqlite:////var/lib/orders.db for a path"
-)
 
-
-class SqliteOpener:
+class SqliteDriver:
     """Opens the database file that a URL names: `sqlite:///orders.db`.
 
     Raises InvalidSetting for a URL that names no file, RepositoryHeld where another process has the file, Unavailable
     where the file cannot be opened or is none of ours.
     """
+
+    several_processes = False
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
@@ -60,8 +59,20 @@ class SqliteOpener:
             await thread.end(store.close)
         return [f"{each.number:04} {each.name}" for each in migrations]
 
+    async def rebuild_counters(self, url: str, *, clock: Clock, seconds: float) -> tuple[Statistics, Statistics]:  # noqa: ARG002 - nobody else uses the file meanwhile
+        """Count all orders of the file; return the metrics before and after."""
+        return await rebuild_counters(url, clock)
 
-open_repository = SqliteOpener()
+    def durable_url(self, url: str) -> str:
+        """Return the URL as it is: every commit waits for the disk."""
+        return url
+
+    def file_of(self, url: str) -> Path:
+        """Return the database file."""
+        return database_path(url)
+
+
+open_repository = SqliteDriver()
 
 
 @asynccontextmanager
@@ -98,26 +109,3 @@ async def _file(
         yield SqliteRepository(store, thread, clock)
     finally:
         await thread.end(store.close)
-
-
-def database_path(url: str) -> Path:
-    """Return the path that a URL names. Raises InvalidSetting where it names none."""
-    given, parameters, _ = url.partition("?")
-    rest = given.partition(":")[2]
-    if rest in NO_FILE or rest.startswith("///file:"):
-        message = f"{url!r} names no file. Use memory:// for orders that may be lost; else {HOW_TO_WRITE_IT}."
-        raise InvalidSetting(message)
-    name = _decoded(rest.removeprefix("///"))
-    if not rest.startswith("///") or name is None or parameters:
-        message = f"{url!r} is not the URL of an SQLite file, which takes no parameters: {HOW_TO_WRITE_IT}."
-        raise InvalidSetting(message)
-    return Path(name)
-
-
-def _decoded(path: str) -> str | None:
-    """Return a path without its percent encoding; None where that is none, or hides a NUL."""
-    try:
-        decoded = unquote(path, errors="strict")
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in decoded else decoded

@@ -1,0 +1,36 @@
+"""The URL of a database file: `sqlite:///orders.db`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from order_engine.domain.errors import InvalidSetting
+
+NO_FILE = frozenset({"", "//", "///", "//:memory:", "///:memory:"})
+HOW_TO_WRITE_IT = (
+    "write sqlite:///orders.db for a file in the working directory, sqlite:////var/lib/orders.db for a path"
+)
+
+
+def database_path(url: str) -> Path:
+    """Return the path that a URL names. Raises InvalidSetting where it names none."""
+    given, parameters, _ = url.partition("?")
+    rest = given.partition(":")[2]
+    if rest in NO_FILE or rest.startswith("///file:"):
+        message = f"{url!r} names no file. Use memory:// for orders that may be lost; else {HOW_TO_WRITE_IT}."
+        raise InvalidSetting(message)
+    name = _decoded(rest.removeprefix("///"))
+    if not rest.startswith("///") or name is None or parameters:
+        message = f"{url!r} is not the URL of an SQLite file, which takes no parameters: {HOW_TO_WRITE_IT}."
+        raise InvalidSetting(message)
+    return Path(name)
+
+
+def _decoded(path: str) -> str | None:
+    """Return a path without its percent encoding; None where that is none, or hides a NUL."""
+    try:
+        decoded = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in decoded else decoded

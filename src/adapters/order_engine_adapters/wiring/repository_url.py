@@ -1,0 +1,142 @@
+"""A repository's URL and its driver: what can be done with the repository, whoever brings it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from order_engine import InvalidSetting
+from order_engine.domain.metrics import Statistics
+from order_engine.ports.adapters import (
+    ENDS_WITH_PROCESS,
+    SEVERAL_PROCESSES,
+    CounterKeeper,
+    DurabilityChecker,
+    FileBacked,
+    RepositoryOpener,
+    SchemaKeeper,
+)
+from order_engine.ports.clock import Clock
+from order_engine.ports.repository import OrderRepository
+from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.wiring.masking import masked_url
+from order_engine_adapters.wiring.plugins import repository_opener
+
+ADVICE: Final = "Name a PostgreSQL database with --database-url, or leave --workers out."
+
+_logger = logging.getLogger("order_engine")
+
+
+class Schema(Enum):
+    """What opening may do to the schema of a repository."""
+
+    MIGRATE = "bring it up to date, and make it where there is none"
+    KEEP = "leave it as it is, and write"
+    READ = "change nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryUrl:
+    """A URL and the driver of its scheme. Where the driver lacks an ability, the safe answer is given here."""
+
+    url: str
+    driver: RepositoryOpener
+
+    @classmethod
+    def of(cls, url: str) -> RepositoryUrl:
+        """Find the driver of a URL. Raises InvalidSetting where no package brings its scheme."""
+        return cls(url, repository_opener(url))
+
+    @property
+    def ends_with_process(self) -> bool:
+        """Whether the orders live in the process that opens the repository, so that no other one can see them."""
+        return getattr(self.driver, ENDS_WITH_PROCESS, False) is True
+
+    @property
+    def missing_file(self) -> Path | None:
+        """The file that opening would make; None where it is there, or where the repository is no file."""
+        if not isinstance(self.driver, FileBacked):
+            return None
+        try:
+            file = self.driver.file_of(self.url)
+            return None if file.exists() else file
+        except (InvalidSetting, OSError):
+            # A URL that names no file, or a folder that may not be read: opening says so.
+            return None
+
+    def describe(self) -> str:
+        """Return where the orders are kept, for an operator."""
+        if self.ends_with_process:
+            return "in memory, lost when this process ends; give a --database-url to keep them"
+        if isinstance(self.driver, FileBacked):
+            return f"kept in the file {self.driver.file_of(self.url).resolve()}"
+        return f"kept in {masked_url(self.url)}"
+
+    def open(self, clock: Clock, schema: Schema) -> AbstractAsyncContextManager[OrderRepository]:
+        """Open the repository, and do no more to its schema than `schema` allows, where it keeps one."""
+        if schema is Schema.MIGRATE or not isinstance(self.driver, SchemaKeeper):
+            return self.driver(self.url, clock=clock)
+        return self.driver.as_it_is(self.url, clock=clock, writes=schema is Schema.KEEP)
+
+    async def migrate(self, *, dry_run: bool) -> Sequence[str]:
+        """Apply the pending migrations, and return their names; with `dry_run`, only return them.
+
+        Raises InvalidSetting, also for a driver that brings no migrations; RepositoryHeld where another process has the
+        repository; Unavailable where it cannot be reached or was written by a newer version.
+        """
+        if not isinstance(self.driver, SchemaKeeper):
+            message = f"Cannot migrate {masked_url(self.url)}: its package brings no migrations for this command."
+            raise InvalidSetting(message)
+        return await self.driver.migrate(self.url, clock=SystemClock(), dry_run=dry_run)
+
+    async def rebuild_counters(self, seconds: float) -> tuple[Statistics, Statistics]:
+        """Count all orders, correct the counters, and return the metrics before and after.
+
+        `seconds` limits the counting where others may use the repository meanwhile. Raises InvalidSetting, also for a
+        driver that cannot rebuild counters; RepositoryHeld where another process has the repository; Unavailable where
+        it cannot be reached; OutcomeUnknown where the counters may have been corrected.
+        """
+        if isinstance(self.driver, CounterKeeper):
+            return await self.driver.rebuild_counters(self.url, clock=SystemClock(), seconds=seconds)
+        shown = masked_url(self.url)
+        if self.ends_with_process:
+            message = f"The orders of {shown} end with the process that took them, and its counters with them."
+        else:
+            message = f"Cannot rebuild the counters of {shown}: its package brings no way to do so."
+        raise InvalidSetting(message)
+
+    def durable(self) -> RepositoryUrl:
+        """Return the URL that opens the repository only if a crash loses nothing that was acknowledged (P1).
+
+        A warning is logged where the driver cannot tell. Raises InvalidSetting for a repository in memory.
+        """
+        if self.ends_with_process:
+            message = (
+                f"require_durable is set, and {masked_url(self.url)} keeps orders in this process only: "
+                "name an SQLite file or a PostgreSQL database with --database-url."
+            )
+            raise InvalidSetting(message)
+        if isinstance(self.driver, DurabilityChecker):
+            return replace(self, url=self.driver.durable_url(self.url))
+        _logger.warning("require_durable is set. Cannot verify the durability of %s.", masked_url(self.url))
+        return self
+
+    def refuse_several(self, workers: int) -> None:
+        """Raise InvalidSetting unless several processes may open the repository at once."""
+        allows_several = getattr(self.driver, SEVERAL_PROCESSES, None)
+        if allows_several is True:
+            return
+        shown = masked_url(self.url)
+        if self.ends_with_process:
+            reason = f"{shown} keeps orders in one process, so that each would have orders of its own."
+        elif allows_several is None:
+            reason = f"nothing says that several processes may share {shown}."
+        else:
+            reason = f"{shown} is held by one process."
+        message = f"workers is {workers}, and {reason} {ADVICE}"
+        raise InvalidSetting(message)
