@@ -63,7 +63,7 @@ def test_the_events_of_a_stream_are_as_shown() -> None:
 
 def test_the_file_of_keys_is_as_shown(tmp_path: Path) -> None:
     """A service reads it so."""
-    [shown] = samples("docs/how-to/keep-others-out.md", "json")
+    [shown] = samples("docs/how-to/control-access.md", "json")
     path = tmp_path / "keys.json"
     path.write_text(shown, encoding="utf-8")
     path.chmod(0o600)
