@@ -10,7 +10,7 @@ import pytest
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.commands import Action, Command
 from order_engine_adapters.postgres import claim_floor
-from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, WHOLE_LOOK_SECONDS, Floor
+from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, WHOLE_LOOK_SECONDS, ClaimFloor
 from tests.integration.postgres.support import PostgresHarness, execute, harness, new_schema
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ PLACE_BACK = "UPDATE {{schema}}.orders SET updated_at = updated_at - interval '{
 def test_a_claim_begins_at_the_floor_and_now_and_then_at_the_start(lease_seconds: float) -> None:
     """At the start first, and again after each lease's time; otherwise where the last claim has looked until."""
     seconds = [100.0]
-    floor = Floor(lambda: seconds[0])
+    floor = ClaimFloor(lambda: seconds[0])
     assert floor.to_begin_at(lease_seconds) == BEFORE_ALL
     floor.found_nothing_before(NOW)
     assert floor.to_begin_at(lease_seconds) == NOW
@@ -43,7 +43,7 @@ async def test_what_committed_late_is_found_by_a_whole_look(monkeypatch: pytest.
         await execute(target, PLACE_BACK.format(60))
         await opened.repository.add([placement("usual")])
         assert await _claim(opened, "claim-2") == ["usual"]
-        monkeypatch.setattr(claim_floor.Floor, "to_begin_at", lambda *_: BEFORE_ALL)
+        monkeypatch.setattr(claim_floor.ClaimFloor, "to_begin_at", lambda *_: BEFORE_ALL)
         assert await _claim(opened, "claim-3") == ["late"]
 
 

@@ -20,7 +20,7 @@ from order_engine_adapters.postgres.connection import target as connection_targe
 from order_engine_adapters.postgres.connection.target import Connection, Target, within
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
-from order_engine_adapters.postgres.writing.locked_names import PATIENCE
+from order_engine_adapters.postgres.writing.locked_names import LOCK_WAIT
 from tests.integration.postgres.support import complete, execute, new_schema, take
 
 ADDED, BUSY, REPLAYED = AddOutcome.ADDED, AddOutcome.BUSY, AddOutcome.REPLAYED
@@ -125,7 +125,7 @@ async def test_many_locked_ids_cost_others_little() -> None:
         first = time.monotonic() - started
         assert await _outcomes(repository, *names, "last") == [*([BUSY] * len(names)), ADDED]
         assert await _outcomes(repository, *names) == [BUSY] * len(names)
-        assert first < 15 < len(names) * float(PATIENCE.removesuffix("ms")) / 1000 + 1
+        assert first < 15 < len(names) * float(LOCK_WAIT.removesuffix("ms")) / 1000 + 1
 
 
 async def test_reports_pass_over_a_locked_order() -> None:

@@ -17,10 +17,10 @@ from order_engine_adapters.postgres import migrate, open_repository, pending_mig
 from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.schema import migrations
-from order_engine_adapters.postgres.schema.migrations import Migration, migrate_target, shipped
+from order_engine_adapters.postgres.schema.migrations import PostgresMigration, migrate_target, shipped
 from tests.integration.postgres.support import execute, new_schema, server_url
 
-NEXT = Migration(
+NEXT = PostgresMigration(
     len(shipped()) + 1,
     "notes",
     "CREATE TABLE order_engine.notes (id integer);\nINSERT INTO order_engine.notes VALUES (1);\n",

@@ -11,7 +11,7 @@ import pytest
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.postgres.connection.sessions import MOST_RACES, RACE_SECONDS, Session, Sessions
+from order_engine_adapters.postgres.connection.sessions import MAX_RACE_RETRIES, RACE_SECONDS, Session, Sessions
 from order_engine_adapters.postgres.connection.target import Target, connect
 from order_engine_adapters.postgres.driver import open_target
 from tests.integration.postgres.support import execute, new_schema
@@ -121,7 +121,7 @@ async def test_pauses_are_drawn_from_the_random_that_was_given() -> None:
     finally:
         await sessions.close()
     same = Random(7)  # noqa: S311 - to be repeated
-    assert clock.pauses == [same.uniform(0, RACE_SECONDS * tries) for tries in range(1, MOST_RACES)]
+    assert clock.pauses == [same.uniform(0, RACE_SECONDS * tries) for tries in range(1, MAX_RACE_RETRIES)]
 
 
 async def test_claims_that_meet() -> None:

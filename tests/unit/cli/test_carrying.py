@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from order_engine_adapters.cli.failures import Ending
-from order_engine_adapters.cli.importing.carrying import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Carrier
-from order_engine_adapters.cli.importing.lines import OrderFile
-from order_engine_adapters.cli.importing.progress import Tally
-from order_engine_adapters.cli.importing.refused import RefusedLines
-from order_engine_adapters.cli.target.outcomes import Line, Outcome, Placed, Trouble
+from order_engine_adapters.cli.failures import CommandExit
+from order_engine_adapters.cli.importing.importer import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Importer
+from order_engine_adapters.cli.importing.order_file import OrderFile
+from order_engine_adapters.cli.importing.progress import ImportCounts
+from order_engine_adapters.cli.importing.refused_lines_file import RefusedLinesFile
+from order_engine_adapters.cli.target.outcomes import InputLine, LineOutcome, PlacedLine, TargetUnavailable
 
 PATIENCE_SECONDS = 10.0
-LINES = [Line(number, b'{"order_id":"%d"}' % number) for number in range(1, 4)]
+LINES = [InputLine(number, b'{"order_id":"%d"}' % number) for number in range(1, 4)]
 
 
 class SlowTarget:
@@ -30,15 +30,15 @@ class SlowTarget:
         self._retry_after = retry_after
         self._calls = 0
 
-    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+    async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Take the first line, or none."""
         self._calls += 1
         if self._calls in self._takes_at:
-            return [Placed(replayed=False)] * min(len(lines), 1)
+            return [PlacedLine(replayed=False)] * min(len(lines), 1)
         message = "The service is busy."
-        raise Trouble(message, self._retry_after)
+        raise TargetUnavailable(message, self._retry_after)
 
-    async def place_under_keys(self, lines: Sequence[object]) -> Sequence[Outcome]:
+    async def place_under_keys(self, lines: Sequence[object]) -> Sequence[LineOutcome]:
         """Have nothing to do."""
         assert not lines
         return []
@@ -49,11 +49,11 @@ class SlowTarget:
         self.now += seconds
 
 
-async def _carry(folder: Path, target: Any) -> Tally:  # noqa: ANN401 - the part of a target that an import needs
-    tally, path = Tally(), folder / "orders.jsonl"
+async def _carry(folder: Path, target: Any) -> ImportCounts:  # noqa: ANN401 - the part of a target that an import needs
+    tally, path = ImportCounts(), folder / "orders.jsonl"
     path.write_bytes(b"")
-    with OrderFile(path, 1000) as file, RefusedLines(path) as refused:
-        carrier = Carrier(
+    with OrderFile(path, 1000) as file, RefusedLinesFile(path) as refused:
+        carrier = Importer(
             target=target,
             file=file,
             refused=refused,
@@ -77,7 +77,7 @@ async def test_patience_and_waits_begin_anew_with_each_line_that_is_taken(folder
 async def test_a_target_that_takes_nothing_is_given_up(folder: Path) -> None:
     """After as long as was said, and no pause is longer than the longest."""
     target = SlowTarget()
-    with pytest.raises(Ending, match=r"is busy\. So far 0 orders"):
+    with pytest.raises(CommandExit, match=r"is busy\. So far 0 orders"):
         await _carry(folder, target)
     assert PATIENCE_SECONDS - LONGEST_WAIT_SECONDS < target.now <= PATIENCE_SECONDS
     assert target.waits == sorted(target.waits)
@@ -91,6 +91,6 @@ async def test_a_target_says_how_long_to_wait(folder: Path) -> None:
     await _carry(folder, target)
     assert target.waits[:2] == [4.0, 4.0]
     target = SlowTarget(3, 4, 5, retry_after=PATIENCE_SECONDS + 1)
-    with pytest.raises(Ending):
+    with pytest.raises(CommandExit):
         await _carry(folder, target)
     assert target.waits == []

@@ -11,7 +11,7 @@ import pytest
 
 from order_engine import Overloaded, Unavailable
 from order_engine.application.engine import OrderEngine
-from order_engine_adapters.cli.importing.carrying import Carrier
+from order_engine_adapters.cli.importing.importer import Importer
 from tests.unit.cli.shop import DATABASE, one_line, order, run, write_orders
 
 INTO = ("--database-url", DATABASE)
@@ -215,7 +215,7 @@ def test_trouble_that_stays_ends_the_import(folder: Path, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patch:
         patch.setattr(OrderEngine, "place_many", hindered)
-        patch.setattr(Carrier, "_wait", _impatient)
+        patch.setattr(Importer, "_wait", _impatient)
         result = run("import", str(path), *INTO)
     assert result.exit_code == 1
     assert one_line(result) == "away"
@@ -233,14 +233,14 @@ def test_trouble_that_stays_ends_the_import(folder: Path, monkeypatch: pytest.Mo
 def test_control_c_says_how_far_it_went(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And leaves no half file."""
     path = write_orders(folder / "orders.jsonl", [order(1), b"no json"])
-    carry = Carrier.carry
+    carry = Importer.carry
 
-    async def interrupted(carrier: Carrier, chunk: Any) -> None:  # noqa: ANN401 - as `carry`
+    async def interrupted(carrier: Importer, chunk: Any) -> None:  # noqa: ANN401 - as `carry`
         await carry(carrier, chunk)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Carrier, "carry", interrupted)
+        patch.setattr(Importer, "carry", interrupted)
         result = run("import", str(path), *INTO)
     assert result.exit_code == 130
     assert one_line(result).startswith("Interrupted. So far 1 order (1 new, 0 already there), 1 refused; run the same")
@@ -256,7 +256,7 @@ def test_a_repository_in_memory_is_no_place_for_an_import(folder: Path) -> None:
     assert "--url" in one_line(result)
 
 
-async def _impatient(_: Carrier, seconds: float, given_up_at: float, trouble: Exception) -> None:
+async def _impatient(_: Importer, seconds: float, given_up_at: float, trouble: Exception) -> None:
     del seconds, given_up_at
     message = "away"
     raise Unavailable(message) from trouble

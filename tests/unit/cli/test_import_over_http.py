@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from order_engine_adapters.cli.importing.progress import Tally, progress
+from order_engine_adapters.cli.importing.progress import ImportCounts, progress
 from order_engine_adapters.cli.target.service import ServiceTarget
 from tests.unit.cli.shop import Answer, InventedService, items, one_line, order, placed, run, write_orders
 
@@ -254,7 +254,7 @@ class Terminal(StringIO):
 
 def test_a_terminal_gets_a_bar_with_the_rate() -> None:
     """It ends at its end."""
-    terminal, tally, clock = Terminal(), Tally(), iter((0.0, *[10.0] * 100))
+    terminal, tally, clock = Terminal(), ImportCounts(), iter((0.0, *[10.0] * 100))
     with progress(terminal, 1000, tally, lambda: next(clock)) as report:
         tally.new, tally.already_there, tally.refused = 1000, 300, 200
         for position in (100, 300, 600):
@@ -270,7 +270,7 @@ def test_a_terminal_gets_a_bar_with_the_rate() -> None:
 def test_nothing_but_a_terminal_gets_a_bar() -> None:
     """A log would be full of it."""
     stream = StringIO()
-    with progress(stream, 1000, Tally(), lambda: 0.0) as report:
+    with progress(stream, 1000, ImportCounts(), lambda: 0.0) as report:
         report(500)
     assert stream.getvalue() == ""
 
@@ -281,13 +281,13 @@ def test_an_import_that_is_killed_ends_the_same_when_it_runs_again(folder: Path)
     path = write_orders(folder / "orders.jsonl", [*lines, b"no json"])
     code = (
         "import os, order_engine_adapters.cli as cli\n"
-        "from order_engine_adapters.cli.importing.carrying import Carrier\n"
-        "carry, count = Carrier.carry, []\n"
+        "from order_engine_adapters.cli.importing.importer import Importer\n"
+        "carry, count = Importer.carry, []\n"
         "async def killed(self, chunk):\n"
         "    await carry(self, chunk)\n"
         "    count.append(chunk)\n"
         "    if len(count) == 3: os.kill(os.getpid(), 9)\n"
-        "Carrier.carry = killed\n"
+        "Importer.carry = killed\n"
         f"cli.main(['import', {str(path)!r}])\n"
     )
     killed = subprocess.run(  # noqa: S603 - our own program

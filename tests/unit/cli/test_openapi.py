@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.http.openapi import DocumentOptions, document
 from tests.unit.cli.shop import one_line, run
 
 
@@ -13,7 +13,7 @@ def test_the_document_goes_to_standard_output() -> None:
     """Alone, for a pipe, and the one that a service without any setting serves."""
     result = run("openapi")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == document(Described())
+    assert json.loads(result.stdout) == document(DocumentOptions())
     assert result.stderr == ""
 
 
@@ -21,7 +21,7 @@ def test_the_document_goes_into_a_file(folder: Path) -> None:
     """Standard output stays free."""
     result = run("openapi", "--output", "openapi.json")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert json.loads((folder / "openapi.json").read_text()) == document(Described())
+    assert json.loads((folder / "openapi.json").read_text()) == document(DocumentOptions())
 
 
 def test_the_settings_are_those_of_the_service() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from order_engine_adapters.cli.failures import escaped
 from order_engine_adapters.cli.formatting import Column, cells_of, fields, table
-from order_engine_adapters.cli.output import say_json
+from order_engine_adapters.cli.output import print_json
 
 COLUMNS = (Column("NAME"), Column("COUNT", right=True), Column("REASON"))
 ROWS = [("a", "1", ""), ("大阪", "20,000", "long enough to be cut"), ("e\N{COMBINING ACUTE ACCENT}", "3", "x")]
@@ -55,5 +55,5 @@ def test_what_a_terminal_could_take_for_a_command_is_escaped(text: str, shown: s
 
 def test_json_for_machines_is_safe_on_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
     """The same values, on one line."""
-    say_json('{"a":\n"\x9b\u202e\U000e0001"}')
+    print_json('{"a":\n"\x9b\u202e\U000e0001"}')
     assert capsys.readouterr().out == '{"a": "\\u009b\\u202e\\udb40\\udc01"}\n'

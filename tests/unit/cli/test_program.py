@@ -13,11 +13,11 @@ import pytest
 
 from order_engine import AdapterFault, InvalidSetting, OrderEngineError, Status, Unavailable
 from order_engine_adapters.cli import declarations, main
-from order_engine_adapters.cli.failures import ending_of
+from order_engine_adapters.cli.failures import exit_for
 from order_engine_adapters.cli.flags import ALL, FLAGS, IMPORTING, OPERATING, SERVING, SWITCH
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.service import service
-from order_engine_adapters.service.announcements import Say
+from order_engine_adapters.service.announcer import PrintLine
 from order_engine_adapters.wiring.settings import Settings
 from tests.unit.cli.shop import one_line, run
 
@@ -191,7 +191,7 @@ def test_serve_runs_the_service_with_its_settings(monkeypatch: pytest.MonkeyPatc
     """Flags win over the environment; what the service says goes to standard output at once."""
     given: list[Settings] = []
 
-    def run_service(settings: Settings, say: Say) -> None:
+    def run_service(settings: Settings, say: PrintLine) -> None:
         given.append(settings)
         say("listening")
 
@@ -274,7 +274,7 @@ def test_every_error_of_ours_ends_in_a_line() -> None:
     class Unheard(OrderEngineError):
         """An error of a third party."""
 
-    ending = ending_of(Unheard("Not heard of."))
+    ending = exit_for(Unheard("Not heard of."))
     assert ending is not None
     assert ending.exit_code == 1
 
@@ -285,7 +285,7 @@ def _empty(folder: Path) -> Path:
     return path
 
 
-def _raiser(error: BaseException) -> Say:
+def _raiser(error: BaseException) -> PrintLine:
     def run_service(settings: object, say: object = None) -> None:
         del settings, say
         raise error

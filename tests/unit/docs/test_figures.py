@@ -12,7 +12,7 @@ import pytest
 from order_engine.application.engine import DEFAULT_PAGE
 from order_engine.domain.content.validation import LONGEST_KEY
 from order_engine_adapters import Settings
-from order_engine_adapters.cli.failures import REFUSED_LINES, SURROUNDINGS, USAGE
+from order_engine_adapters.cli.failures import ENVIRONMENT_ERROR, REFUSED_LINES, USAGE_ERROR
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
 from order_engine_adapters.http.access.guard import NETWORK_BITS
 from order_engine_adapters.http.events.sse import RETRY_MILLISECONDS
@@ -55,8 +55,8 @@ CLAIMS: Final[list[tuple[str, str, object]]] = [
     (HTTP, "is complete within {} seconds of its first byte", SETTINGS.head_seconds),
     (HTTP, "A connection waits {} seconds for its next request", SETTINGS.keep_alive_seconds),
     (HTTP, "{} may be open", SETTINGS.max_connections),
-    (COMMANDS, "| {} | something around the command is missing", SURROUNDINGS),
-    (COMMANDS, "| {} | wrong usage, or a wrong setting |", USAGE),
+    (COMMANDS, "| {} | something around the command is missing", ENVIRONMENT_ERROR),
+    (COMMANDS, "| {} | wrong usage, or a wrong setting |", USAGE_ERROR),
     (COMMANDS, "| {} | an import that refused some of its lines |", REFUSED_LINES),
     (EVENTS, "retry: {}", str(RETRY_MILLISECONDS)),
     (EVENTS, "A comment comes every {} seconds", SETTINGS.heartbeat_seconds),
@@ -68,7 +68,7 @@ CLAIMS: Final[list[tuple[str, str, object]]] = [
     (SERVICE, "keeps orders in `{}` in the working directory", SETTINGS.database_url.removeprefix("sqlite:///")),
     (SERVICE, "a demonstration that waits {} seconds per order", WORDS[int(DEFAULT_SECONDS)]),
     (SERVICE, "with their reason, and the exit code is then {}", REFUSED_LINES),
-    (SERVICE, "Exit code {} means a wrong setting", USAGE),
+    (SERVICE, "Exit code {} means a wrong setting", USAGE_ERROR),
     (LIMITS, "a processor that may take longer than {} minutes", SETTINGS.attempt_seconds / 60),
     (LIMITS, "`threads` is {}", SETTINGS.threads),
     (PROXIES, "A batch has up to {} MiB", SETTINGS.max_batch_bytes // MIB),

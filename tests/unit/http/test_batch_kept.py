@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from order_engine_adapters.http import HttpLimits
-from order_engine_adapters.http.batch import kept_results
+from order_engine_adapters.http.batch import buffered_results
 from order_engine_adapters.http.messages.prefer import prefers
 from tests.unit.http.batches import (
     ARRAY,
@@ -88,7 +88,7 @@ async def test_the_last_item_counts_what_was_read(form: str, preferences: tuple[
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep next to nothing in memory."""
-    monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(buffered_results, "IN_MEMORY_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -111,15 +111,15 @@ async def test_answers_past_a_bound_wait_in_a_file(form: str, tmp_path: Path, mo
 async def test_little_of_the_answers_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are: what is there is written to the file whenever it is more than the bound."""
     most = 0
-    put = kept_results.KeptResults.put
+    put = buffered_results.BufferedResults.put
 
-    async def watched(self: kept_results.KeptResults, answers: list[bytes]) -> None:
+    async def watched(self: buffered_results.BufferedResults, answers: list[bytes]) -> None:
         nonlocal most
         await put(self, answers)
         most = max(most, sum(map(len, self._recent)))
 
-    monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 50_000)
-    monkeypatch.setattr(kept_results.KeptResults, "put", watched)
+    monkeypatch.setattr(buffered_results, "IN_MEMORY_BYTES", 50_000)
+    monkeypatch.setattr(buffered_results.BufferedResults, "put", watched)
     async with serving() as service:
         response = await service.client.send("POST", BATCH, NDJSON_BODY, b"1\n" * 5000)
         assert len(items(LINES, response)) == 5000

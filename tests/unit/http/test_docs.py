@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 
 import pytest
 
-from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.http.openapi import DocumentOptions, document
 from order_engine_adapters.http.openapi.docs_page import ASSETS
-from order_engine_adapters.http.openapi.problems import known_problems
+from order_engine_adapters.http.openapi.known_problems import known_problems
 from tests.unit.http.client import Client
 from tests.unit.http.serving import serving
 from tests.unit.http.test_paths import mounted
@@ -60,7 +60,7 @@ async def test_the_document_is_served() -> None:
     async with serving() as service:
         response = await service.client.get("/openapi.json")
         assert (response.status, response.header("content-type")) == (200, "application/json")
-        assert response.json() == document(Described())
+        assert response.json() == document(DocumentOptions())
 
 
 @pytest.mark.parametrize("target", ["/openapi.json", *PAGES, "/docs/swagger-ui.css", "/docs/docs.js"])

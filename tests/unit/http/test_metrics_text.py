@@ -9,7 +9,7 @@ from prometheus_client.openmetrics import parser as open_parser
 
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
-from order_engine_adapters.http.service.metrics_text import OPEN_METRICS, PROMETHEUS, Figures, metrics_text
+from order_engine_adapters.http.service.metrics_text import OPEN_METRICS, PROMETHEUS, MetricsSnapshot, metrics_text
 from tests.unit.http.serving import serving
 
 PROMETHEUS_SERVER = (
@@ -99,7 +99,7 @@ async def test_the_figures() -> None:
 def test_large_figures_are_exact() -> None:
     """No figure passes through a float on its way out; a process without streams tells of none."""
     for form in (OPEN_METRICS, PROMETHEUS):
-        text = metrics_text(Figures(LARGE, ready=False, event_streams=None), form).decode()
+        text = metrics_text(MetricsSnapshot(LARGE, ready=False, event_streams=None), form).decode()
         assert "\norder_engine_orders_placed_total 9007199254740993\n" in text
         assert "\norder_engine_processing_seconds_sum 9007199254740993.000001\n" in text
         assert "\norder_engine_processing_seconds_count 9007199254740985\n" in text

@@ -16,7 +16,7 @@ from order_engine.application.placer import STEP_BYTES
 from order_engine.domain.errors import Overloaded
 from order_engine.domain.order import NewOrder
 from order_engine_adapters.http import HttpLimits
-from order_engine_adapters.http.batch import kept_results
+from order_engine_adapters.http.batch import buffered_results
 from order_engine_adapters.http.messages.timeouts import Timeouts
 from order_engine_adapters.http.orders.order_parser import LARGE_BYTES, OrderParser
 from tests.unit.application.bench import Bench
@@ -173,7 +173,7 @@ async def looking_on() -> AsyncIterator[list[None]]:
 
 async def test_others_have_their_turn_while_bad_lines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty thousand of them: each is refused in its place, and no step is about more than some of them."""
-    monkeypatch.setattr(kept_results, "IN_MEMORY_BYTES", 10**9)  # a thread would give them turns as well
+    monkeypatch.setattr(buffered_results, "IN_MEMORY_BYTES", 10**9)  # a thread would give them turns as well
     async with serving() as service, looking_on() as turns:
         response = await service.client.send("POST", BATCH, NDJSON_BODY, b"{}\n" * 30_000)
         assert len(turns) > 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.types import Message
 
-from order_engine_adapters.http.events.log import EventLog, FellBehind
+from order_engine_adapters.http.events.event_log import EventLog, ReaderTooSlow
 from order_engine_adapters.http.events.stream import Stream, StreamWriter
 from order_engine_adapters.http.messages.timeouts import Timeouts
 
@@ -43,7 +43,7 @@ def test_a_log_keeps_the_latest() -> None:
     assert log.end == 6
     assert [log.at(position) for position in range(4, 7)] == [b"4...", b"5...", None]
     assert log.has_lost(3)
-    with pytest.raises(FellBehind):
+    with pytest.raises(ReaderTooSlow):
         log.at(3)
     log.append(b"more than all of it")
     assert log.at(6) == b"more than all of it"

@@ -11,9 +11,9 @@ from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Status
 from order_engine_adapters.postgres.reading.event_cursor import (
     NOTHING,
-    Latest,
-    Place,
-    Seen,
+    LatestEvent,
+    SeenSnapshot,
+    StreamPosition,
     is_marked,
     read_cursor,
     seen_by,
@@ -23,7 +23,7 @@ from order_engine_adapters.postgres.reading.event_cursor import (
 HISTORY = "0123456789abcdef"
 PRESENT = "90:100:90,95"
 EVENT = Event("order", 1, EventType.PLACED, Status.PENDING, datetime(2026, 1, 1, tzinfo=UTC))
-LATEST = Latest(50, 7, EVENT)
+LATEST = LatestEvent(50, 7, EVENT)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ LATEST = Latest(50, 7, EVENT)
 )
 def test_a_snapshot_ends_with_the_latest_event(snapshot: str, seen: str) -> None:
     """Of what comes behind it the cursor says nothing, also not that it was under way; what it says can be read."""
-    assert seen_by(snapshot, LATEST) == Seen(seen, LATEST.mark)
-    place = Place(seen, None, 0, LATEST.mark)
+    assert seen_by(snapshot, LATEST) == SeenSnapshot(seen, LATEST.mark)
+    place = StreamPosition(seen, None, 0, LATEST.mark)
     read = read_cursor(write_cursor(HISTORY, place), HISTORY, PRESENT)
     assert read == place
     assert is_marked(read, LATEST)
@@ -50,8 +50,8 @@ def test_a_snapshot_ends_with_the_latest_event(snapshot: str, seen: str) -> None
 
 def test_a_snapshot_that_sees_no_event_has_seen_nothing() -> None:
     """Whatever transactions it saw: none of them wrote an event."""
-    assert seen_by("40:60:40", None) == Seen(NOTHING, None)
-    assert is_marked(Place(NOTHING, None, 0, None), LATEST)
+    assert seen_by("40:60:40", None) == SeenSnapshot(NOTHING, None)
+    assert is_marked(StreamPosition(NOTHING, None, 0, None), LATEST)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_a_snapshot_that_sees_no_event_has_seen_nothing() -> None:
 )
 def test_what_is_no_snapshot_of_the_past_is_refused(snapshot: str) -> None:
     """Neither one that the server could not read, nor one of a time that it has not seen."""
-    for place in (Place(snapshot, None, 0, LATEST.mark), Place(NOTHING, snapshot, 3, LATEST.mark)):
+    for place in (StreamPosition(snapshot, None, 0, LATEST.mark), StreamPosition(NOTHING, snapshot, 3, LATEST.mark)):
         with pytest.raises(InvalidCursor):
             read_cursor(write_cursor(HISTORY, place), HISTORY, PRESENT)

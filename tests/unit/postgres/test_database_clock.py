@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine_adapters.postgres.database_clock import AFTER_ALL, DatabaseClock, Reading
+from order_engine_adapters.postgres.database_clock import AFTER_ALL, ClockReading, DatabaseClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = 30.0
@@ -39,7 +39,7 @@ class Course:
         self.pass_time(there, rate)
         time = self.time
         self.pass_time(back, rate)
-        return self.clock.was_set(Reading(time, asked, self.seconds), LEASE)
+        return self.clock.was_set(ClockReading(time, asked, self.seconds), LEASE)
 
 
 @given(st.lists(st.tuples(pauses, ways, ways, rates), max_size=20))
@@ -83,4 +83,4 @@ def test_the_last_event_is_what_a_new_process_begins_with() -> None:
     for hours, is_set in ((-2, True), (0, False), (2, False), (20_000, False)):
         clock = DatabaseClock(lambda: 0.0, START)
         assert clock.latest(LEASE) == AFTER_ALL
-        assert clock.was_set(Reading(START + timedelta(hours=hours), 0.0, 0.0), LEASE) is is_set
+        assert clock.was_set(ClockReading(START + timedelta(hours=hours), 0.0, 0.0), LEASE) is is_set

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from order_engine.domain.errors import InvalidSetting
-from order_engine_adapters.postgres.connection.hosts import Attempt, Host, attempts, hosts_of
+from order_engine_adapters.postgres.connection.hosts import Host, HostAttempt, host_attempts, hosts_of
 from order_engine_adapters.postgres.connection.target import parse
 
 SECRET = "hunter2"  # noqa: S105 - what must not be shown
@@ -81,11 +81,11 @@ def test_order() -> None:
     assert target.is_any_order
     assert "load_balance" not in target.url
     listed = [Host(name, 5432) for name in "abcd"]
-    assert attempts(target.url, None) == [Attempt(host, None) for host in listed]
-    seen = {tuple(each.host for each in attempts(target.url, Random(seed))) for seed in range(50)}  # noqa: S311
+    assert host_attempts(target.url, None) == [HostAttempt(host, None) for host in listed]
+    seen = {tuple(each.host for each in host_attempts(target.url, Random(seed))) for seed in range(50)}  # noqa: S311
     assert len(seen) > 10
     assert all(sorted(hosts) == sorted(listed) for hosts in seen)
-    standby = attempts("postgresql://a,b/shop?target_session_attrs=prefer-standby", None)
+    standby = host_attempts("postgresql://a,b/shop?target_session_attrs=prefer-standby", None)
     assert [(each.host.name, each.session_attributes) for each in standby] == [
         ("a", "standby"), ("b", "standby"), ("a", "any"), ("b", "any"),
     ]  # fmt: skip

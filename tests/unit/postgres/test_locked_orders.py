@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_engine_adapters.postgres.writing.locked_orders import KNOWN_SECONDS, LockedOrders
+from order_engine_adapters.postgres.writing.locked_orders import REMEMBERED_SECONDS, LockedOrders
 
 
 class _Time:
@@ -22,7 +22,7 @@ def test_an_order_is_known_until_it_is_reported_on_or_forgotten() -> None:
     assert locked.hold(["a"])
     assert locked.hold(["b", "a"])
     assert not locked.hold(["a", "c"])
-    time.now += KNOWN_SECONDS - 1
+    time.now += REMEMBERED_SECONDS - 1
     locked.note(["b"], busy=[])
     locked.note(["c"], busy=["c"])
     assert [locked.hold([each]) for each in "abc"] == [True, False, True]
@@ -40,4 +40,4 @@ def test_what_is_known_does_not_pile_up() -> None:
         time.now += 1
         locked.note(["again"], busy=["again"])
     assert locked.hold(["again"])
-    assert len(locked) <= KNOWN_SECONDS + 1
+    assert len(locked) <= REMEMBERED_SECONDS + 1

@@ -11,7 +11,7 @@ import pytest
 
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.postgres.connection import pool as pool_module
-from order_engine_adapters.postgres.connection.pool import Lent, Pool
+from order_engine_adapters.postgres.connection.pool import Pool, PooledConnection
 from tests.unit.postgres.fakes import FakeConnection, FakeServer
 
 MANY_STEPS = 60
@@ -230,7 +230,7 @@ async def test_suspects_are_checked() -> None:
 
     server.answer = answer
     async with opened(server, 2) as pool:
-        lent: Sequence[Lent] = await asyncio.gather(pool.take(), pool.take())
+        lent: Sequence[PooledConnection] = await asyncio.gather(pool.take(), pool.take())
         for each in lent:
             pool.put_back(each)
         pool.suspect()

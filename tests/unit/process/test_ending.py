@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from order_engine_adapters.process.ending import SILENT_SECONDS, Deadline
+from order_engine_adapters.process.process_exit import SILENT_SECONDS, ExitDeadline
 
 
 def test_a_loop_that_lives_has_all_the_time() -> None:
     """As long as it is heard of, only the last moment counts; that one counts whatever is heard."""
-    deadline = Deadline(blocked=10, latest=100)
+    deadline = ExitDeadline(blocked=10, latest=100)
     assert deadline.due(heard=50) == 50 + SILENT_SECONDS
     assert deadline.due(heard=99.5) == 100
 
 
 def test_a_loop_that_is_blocked_has_the_time_of_its_work() -> None:
     """However long it has been silent: a processor that blocks it has its grace time too."""
-    assert Deadline(blocked=10, latest=100).due(heard=0) == 10
+    assert ExitDeadline(blocked=10, latest=100).due(heard=0) == 10

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
 from order_engine_adapters.sqlite.connection.lock_file import FileLock
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -24,9 +24,9 @@ class Owner:
     def __init__(self, descriptor: int) -> None:
         """Keep it from children."""
         self.descriptor = descriptor
-        keep_from_children(self)
+        register_fork_aware(self)
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Return it."""
         return [self.descriptor]
 
@@ -36,9 +36,9 @@ class Broken:
 
     def __init__(self) -> None:
         """Keep nothing from children."""
-        keep_from_children(self)
+        register_fork_aware(self)
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Fail."""
         raise ValueError
 

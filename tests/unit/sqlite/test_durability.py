@@ -14,8 +14,8 @@ from order_engine.ports.repository import AddOutcome, OrderQuery
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.driver import open_file
+from order_engine_adapters.sqlite.order_tables import DEAD_HOLDER_LEASE_END
 from order_engine_adapters.sqlite.rows import moment
-from order_engine_adapters.sqlite.store import ENDED_BY_PROOF
 from tests.unit.sqlite.support import picture, report, start, take
 
 HOLDER = """
@@ -47,7 +47,7 @@ async def test_everything_is_the_same_after_reopening(tmp_path: Path) -> None:
 
 
 def _orphaned(order: Order) -> Order:
-    return evolve(order, {"lease_ends": moment(ENDED_BY_PROOF)}) if order.held else order
+    return evolve(order, {"lease_ends": moment(DEAD_HOLDER_LEASE_END)}) if order.held else order
 
 
 async def test_cursors_survive(tmp_path: Path) -> None:

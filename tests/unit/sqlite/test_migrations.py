@@ -15,9 +15,9 @@ from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.rows import microseconds
 from order_engine_adapters.sqlite.schema import migrations
-from order_engine_adapters.sqlite.schema.migrations import Migration, migrate, shipped
+from order_engine_adapters.sqlite.schema.migrations import SqliteMigration, migrate, shipped
 
-NEXT = Migration(len(shipped()) + 1, "notes", "CREATE TABLE notes (id);\nINSERT INTO notes VALUES (1);\n")
+NEXT = SqliteMigration(len(shipped()) + 1, "notes", "CREATE TABLE notes (id);\nINSERT INTO notes VALUES (1);\n")
 FAILS = "INSERT INTO nowhere VALUES (1);\n"
 
 

@@ -16,7 +16,7 @@ from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.connection.connection import TRANSACTIONS_BETWEEN_LOOKS
 from order_engine_adapters.sqlite.driver import open_file
-from order_engine_adapters.sqlite.store import Store
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from tests.unit.sqlite.support import beside, output_of, picture
 
 NO_ROOM = """
@@ -261,7 +261,7 @@ async def _place_one_by_one(repository: SqliteRepository, orders: int) -> None:
         await repository.add([placement(f"order-{number}")])
 
 
-def _store(repository: SqliteRepository) -> Store:
+def _store(repository: SqliteRepository) -> OrderTables:
     return repository._store  # noqa: SLF001 - the tests fail what nobody can fail from outside
 
 

@@ -12,25 +12,25 @@ from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.order import Order, evolve, new_order
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite.driver import open_file
-from order_engine_adapters.sqlite.reading import recent
-from order_engine_adapters.sqlite.reading.recent import Recent
-from order_engine_adapters.sqlite.rows import Kept
+from order_engine_adapters.sqlite.reading import recent_orders
+from order_engine_adapters.sqlite.reading.recent_orders import RecentOrders
+from order_engine_adapters.sqlite.rows import SqliteOrder
 
 
 def test_oldest_written_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound in orders, those that were written longest ago are forgotten."""
-    monkeypatch.setattr(recent, "MOST_ORDERS", 3)
-    orders = Recent()
+    monkeypatch.setattr(recent_orders, "MAX_ORDERS", 3)
+    orders = RecentOrders()
     orders.keep([_kept("a"), _kept("b"), _kept("c")])
-    orders.keep([Kept(1, evolve(_kept("a").order, {"version": 2})), _kept("d")])
+    orders.keep([SqliteOrder(1, evolve(_kept("a").order, {"version": 2})), _kept("d")])
     assert set(orders.find("abcd")) == {"a", "c", "d"}
     assert orders.find("a")["a"].order.version == 2
 
 
 def test_large_orders_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound in bytes likewise, also where a single order exceeds it; room is given back."""
-    monkeypatch.setattr(recent, "MOST_BYTES", 10_000)
-    orders = Recent()
+    monkeypatch.setattr(recent_orders, "MAX_BYTES", 10_000)
+    orders = RecentOrders()
     orders.keep([_kept("a"), _kept("b", attributes=20_000)])
     assert not orders.find("ab")
     orders.keep([_kept("a"), _kept("c")])
@@ -42,7 +42,7 @@ def test_large_orders_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch)
 
 def test_all_or_none() -> None:
     """Where one order of several is not here, nothing is told: it might be of another moment than the rest."""
-    orders = Recent()
+    orders = RecentOrders()
     orders.keep([_kept("a")])
     assert orders.find_all(["a", "b"]) is None
     assert orders.find_all(["a"]) == {"a": _kept("a").order}
@@ -52,8 +52,8 @@ def test_all_or_none() -> None:
 
 def test_what_was_forgotten_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """After everything was forgotten there is room for as much as at the start."""
-    monkeypatch.setattr(recent, "MOST_BYTES", 10_000)
-    orders = Recent()
+    monkeypatch.setattr(recent_orders, "MAX_BYTES", 10_000)
+    orders = RecentOrders()
     for _ in range(3):
         orders.keep([_kept("a", attributes=5_000)])
         assert set(orders.find("a")) == {"a"}
@@ -63,7 +63,7 @@ def test_what_was_forgotten_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_forgotten_orders_are_read_and_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders that are not in memory any more are the same as before, and go on from there."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
-        monkeypatch.setattr(recent, "MOST_ORDERS", 0)
+        monkeypatch.setattr(recent_orders, "MAX_ORDERS", 0)
         added = await repository.add([placement("order-1"), placement("order-2")])
         stored = await repository.get(["order-2", "unknown", "order-1"])
         assert list(stored.values()) == [added[1].order, added[0].order]
@@ -71,8 +71,8 @@ async def test_forgotten_orders_are_read_and_changed(tmp_path: Path, monkeypatch
         assert applied.order == (await repository.get(["order-1"]))["order-1"]
 
 
-def _kept(order_id: str, attributes: int = 0) -> Kept:
-    return Kept(1, _order(order_id, attributes))
+def _kept(order_id: str, attributes: int = 0) -> SqliteOrder:
+    return SqliteOrder(1, _order(order_id, attributes))
 
 
 def _order(order_id: str, attributes: int) -> Order:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.http import ConnectionLimits
 from order_engine_adapters.http.server.server import AddressUnavailable, bound_socket
-from order_engine_adapters.service.front import Front, answering
+from order_engine_adapters.service.front_server import FrontServer, answering_at
 from order_engine_adapters.service.siblings import Siblings
 
 WAIT_SECONDS = 30
@@ -32,9 +32,9 @@ def saying(word: str) -> ASGIApp:
 
 
 @asynccontextmanager
-async def front_at(bound: socket.socket, siblings: Siblings | None) -> AsyncIterator[Front]:
+async def front_at(bound: socket.socket, siblings: Siblings | None) -> AsyncIterator[FrontServer]:
     """Give a front that says "starting"."""
-    async with answering(bound, saying("starting"), ConnectionLimits(), SystemClock(), siblings) as front:
+    async with answering_at(bound, saying("starting"), ConnectionLimits(), SystemClock(), siblings) as front:
         assert front is not None
         yield front
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.service.member import FIRST_WAIT_SECONDS, LIVED_SECONDS, Member, wait_after
+from order_engine_adapters.service.member import FIRST_WAIT_SECONDS, STABLE_SECONDS, MemberProcess, restart_delay
 
 
 class Process:
@@ -37,11 +37,11 @@ class Process:
         self.done.append("killed")
 
 
-def _member(clock: ManualClock) -> Member:
-    return Member(1, lambda *_: None, clock, lambda _: None)
+def _member(clock: ManualClock) -> MemberProcess:
+    return MemberProcess(1, lambda *_: None, clock, lambda _: None)
 
 
-def _runs(member: Member, clock: ManualClock, *, lives: bool) -> Process:
+def _runs(member: MemberProcess, clock: ManualClock, *, lives: bool) -> Process:
     """Let a process of the member's run that listens. Where it is dead its end of the link is closed."""
     process = Process(lives=lives)
     ours, theirs = multiprocessing.Pipe()
@@ -56,8 +56,8 @@ def _runs(member: Member, clock: ManualClock, *, lives: bool) -> Process:
 
 def test_who_dies_again_and_again_is_started_later_and_later() -> None:
     """Twice as late each time, up to half a minute, however often."""
-    assert [wait_after(deaths) for deaths in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert wait_after(1_000_000) == 30
+    assert [restart_delay(deaths) for deaths in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert restart_delay(1_000_000) == 30
 
 
 async def test_a_dead_process_is_reaped_and_started_again_when_it_is_due() -> None:
@@ -66,7 +66,7 @@ async def test_a_dead_process_is_reaped_and_started_again_when_it_is_due() -> No
     member = _member(clock)
     for wait in (FIRST_WAIT_SECONDS, 2 * FIRST_WAIT_SECONDS, 4 * FIRST_WAIT_SECONDS):
         process = _runs(member, clock, lives=False)
-        await clock.advance(LIVED_SECONDS - 1)
+        await clock.advance(STABLE_SECONDS - 1)
         assert member.hear() is None
         assert (member.link, member.listens, process.done) == (None, False, ["joined"])
         assert member.seconds_until_due() == pytest.approx(wait)
@@ -78,7 +78,7 @@ async def test_the_deaths_of_one_that_has_lived_long_are_forgotten() -> None:
     """It is started again as if it were for the first time."""
     clock = ManualClock()
     member = _member(clock)
-    for lived in (1.0, 1.0, LIVED_SECONDS):
+    for lived in (1.0, 1.0, STABLE_SECONDS):
         _runs(member, clock, lives=False)
         await clock.advance(lived)
         member.hear()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from order_engine_adapters.service.log_stream import MOST_BYTES, LogStream
+from order_engine_adapters.service.log_stream import MAX_BYTES, LogStream
 
 PROGRAM = """
 import logging, sys
@@ -140,7 +140,7 @@ def test_a_reader_that_does_not_read_keeps_nobody_waiting() -> None:
     with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb") as reader:
         log = LogStream(stream)
         line = "x" * 999 + "\n"
-        lines = 2 * MOST_BYTES // len(line)
+        lines = 2 * MAX_BYTES // len(line)
         for _ in range(lines):
             log.write(line)
         received = b""

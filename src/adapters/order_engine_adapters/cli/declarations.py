@@ -90,7 +90,7 @@ def list_orders(flags: Flags, **question: object) -> None:
     """List orders, newest first."""
     from order_engine_adapters.cli.commands import order_list  # noqa: PLC0415 - quick help
 
-    order_list.list_orders(flags, order_list.Question(**question))  # type: ignore[arg-type]
+    order_list.list_orders(flags, order_list.ListOptions(**question))  # type: ignore[arg-type]
 
 
 @orders.command(cls=SettingCommand)
@@ -243,7 +243,7 @@ def simulate(**wanted: object) -> None:
     """
     from order_engine_adapters.cli.commands import simulation  # noqa: PLC0415 - quick help
 
-    simulation.simulate(simulation.Wanted(**wanted))  # type: ignore[arg-type]
+    simulation.simulate(simulation.SimulationOptions(**wanted))  # type: ignore[arg-type]
 
 
 @click.command(cls=SettingCommand)

@@ -6,21 +6,21 @@ import click
 
 from order_engine_adapters.process.signals import Terminated
 
-SURROUNDINGS = 1
-USAGE = 2
+ENVIRONMENT_ERROR = 1
+USAGE_ERROR = 2
 REFUSED_LINES = 3
 INTERRUPTED = 130
 TERMINATED = 143
 BROKEN_PIPE = 141
 """128 and the number of the signal that would have ended a program without a handler, as shells count."""
 
-NOTHING_TO_SAY = ""
+NO_MESSAGE = ""
 
 
-class Ending(Exception):
+class CommandExit(Exception):
     """An end of the program with an exit code, and with a sentence for standard error where there is one to say."""
 
-    def __init__(self, sentence: str, exit_code: int = SURROUNDINGS) -> None:
+    def __init__(self, sentence: str, exit_code: int = ENVIRONMENT_ERROR) -> None:
         """End with `exit_code`, that of an error of the environment by default."""
         self.exit_code = exit_code
         super().__init__(sentence)
@@ -33,19 +33,19 @@ def escaped(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def ending_of(error: BaseException) -> Ending | None:
+def exit_for(error: BaseException) -> CommandExit | None:
     """Return how the program ends for an error; None for a bug, whose traceback is wanted."""
-    if isinstance(error, Ending):
+    if isinstance(error, CommandExit):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Ending("Interrupted.", interrupted_code(error))
+        return CommandExit("Interrupted.", interrupted_code(error))
     if isinstance(error, BrokenPipeError):
-        return Ending(NOTHING_TO_SAY, BROKEN_PIPE)
+        return CommandExit(NO_MESSAGE, BROKEN_PIPE)
     if isinstance(error, click.ClickException):
-        return Ending(_usage_sentence(error), error.exit_code)
+        return CommandExit(_usage_sentence(error), error.exit_code)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
-        return Ending(f"{where}{error.strerror or error}.")
+        return CommandExit(f"{where}{error.strerror or error}.")
     return _ending_of_ours(error)
 
 
@@ -54,7 +54,7 @@ def interrupted_code(error: KeyboardInterrupt) -> int:
     return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
-def one_line(sentence: str) -> str:
+def error_line(sentence: str) -> str:
     """Return what is written to standard error for a sentence: one line, without control characters and secrets."""
     line = escaped(" ".join(sentence.split()))
     if "://" in line:
@@ -74,10 +74,10 @@ def _usage_sentence(error: click.ClickException) -> str:
     return sentence
 
 
-def _ending_of_ours(error: BaseException) -> Ending | None:
+def _ending_of_ours(error: BaseException) -> CommandExit | None:
     from order_engine import InvalidCursor, InvalidQuery, InvalidSetting, OrderEngineError  # noqa: PLC0415 - as above
 
     if isinstance(error, OrderEngineError):
         wrong_usage = isinstance(error, InvalidSetting | InvalidQuery | InvalidCursor)
-        return Ending(str(error), USAGE if wrong_usage else SURROUNDINGS)
+        return CommandExit(str(error), USAGE_ERROR if wrong_usage else ENVIRONMENT_ERROR)
     return None

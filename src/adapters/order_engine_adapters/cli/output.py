@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 
-def say_json(document: str) -> None:
+def print_json(document: str) -> None:
     """Write a JSON document, on one line; what a terminal could take for a command is written as JSON's escapes."""
     # Characters that cannot be printed stand only inside strings, where an escape means the same; line ends between.
     line = document if document.isprintable() else "".join(map(_as_json, document))
     click.echo(line)
 
 
-def say_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """Write lines."""
     for line in lines:
         click.echo(line)
@@ -32,7 +32,7 @@ def read_document(document: str) -> dict[str, Any]:
 
 def exact_member(document: str, name: str) -> str:
     """Return one member of an answer as JSON text with every number to its last digit; nothing for null."""
-    value = json.loads(document, parse_int=_Digits, parse_float=_Digits)[name]
+    value = json.loads(document, parse_int=_ExactNumber, parse_float=_ExactNumber)[name]
     return "" if value is None else _exact_json(value)
 
 
@@ -41,14 +41,14 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-class _Digits(str):
+class _ExactNumber(str):
     """A number as it was written."""
 
     __slots__ = ()
 
 
 def _exact_json(value: object) -> str:
-    if isinstance(value, _Digits):
+    if isinstance(value, _ExactNumber):
         return value
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_exact_json(name)}: {_exact_json(member)}" for name, member in value.items()) + "}"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from order_engine_adapters.cli import declarations
-from order_engine_adapters.cli.failures import Ending, ending_of, one_line
+from order_engine_adapters.cli.failures import CommandExit, error_line, exit_for
 
 DISTRIBUTION = "order-engine"
 
@@ -30,7 +30,7 @@ class Program(click.Group):
             asked.show()
             sys.exit(asked.exit_code)
         except Exception as error:
-            ending = ending_of(error)
+            ending = exit_for(error)
             if ending is None:
                 raise
             _end(ending)
@@ -41,7 +41,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, BrokenPipeError) as error:
-            ending = ending_of(error)
+            ending = exit_for(error)
             if ending is None:
                 raise
             raise ending from error
@@ -86,9 +86,9 @@ def _prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _end(ending: Ending) -> NoReturn:
+def _end(ending: CommandExit) -> NoReturn:
     if sentence := str(ending):
-        click.echo(one_line(sentence), err=True)
+        click.echo(error_line(sentence), err=True)
     _discard_output()
     sys.exit(ending.exit_code)
 

@@ -17,15 +17,15 @@ from order_engine_adapters.http.batch.endpoint import BatchEndpoint
 from order_engine_adapters.http.events.endpoints import EventEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.request_id import RequestIds
-from order_engine_adapters.http.messages.resource import Resource, nothing_here
+from order_engine_adapters.http.messages.resource import Resource, path_not_found
 from order_engine_adapters.http.messages.timeouts import Timeouts
-from order_engine_adapters.http.openapi import Described, OpenApiEndpoint
+from order_engine_adapters.http.openapi import DocumentOptions, OpenApiEndpoint
 from order_engine_adapters.http.openapi.docs_page import docs_asset, docs_page
 from order_engine_adapters.http.orders.endpoints import OrderEndpoints
 from order_engine_adapters.http.orders.order_parser import OrderParser
 from order_engine_adapters.http.service.health import HealthEndpoints
 from order_engine_adapters.http.service.start_page import StartPage
-from order_engine_adapters.http.service.starting import NoEngineYet, not_yet
+from order_engine_adapters.http.service.starting_app import StartingEngine, service_starting
 
 
 class OrderApplication(Starlette):
@@ -102,8 +102,8 @@ def create_starting_app(*, access: Access | None = None, random: Random | None =
 
     It is alive, not ready, and has metrics of its own; everything else is answered with 503.
     """
-    app = _application(_health_routes(HealthEndpoints(NoEngineYet(), Timeouts())), access, random)
-    app.router.default = not_yet
+    app = _application(_health_routes(HealthEndpoints(StartingEngine(), Timeouts())), access, random)
+    app.router.default = service_starting
     return app
 
 
@@ -117,7 +117,7 @@ def _health_routes(health: HealthEndpoints) -> list[BaseRoute]:
 
 def _docs_routes(engine: OrderEngine, *, keys: bool) -> list[BaseRoute]:
     options = engine.options
-    described = Described(content=options.content, page_limit=options.page_limit, keys=keys)
+    described = DocumentOptions(content=options.content, page_limit=options.page_limit, keys=keys)
     return [
         Route("/openapi.json", Resource({"GET": OpenApiEndpoint(described)})),
         Route("/docs", Resource({"GET": docs_page})),
@@ -129,5 +129,5 @@ def _application(routes: list[BaseRoute], access: Access | None, random: Random 
     app = OrderApplication(routes, access or Access(), random or SystemRandom())
     # Starlette's own answers to these two are plain text and a redirection; a redirected POST is easily lost.
     app.router.redirect_slashes = False
-    app.router.default = nothing_here
+    app.router.default = path_not_found
     return app

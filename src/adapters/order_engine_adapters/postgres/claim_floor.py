@@ -22,7 +22,7 @@ WHOLE_LOOK_SECONDS: Final = 30.0
 left lying (P7)."""
 
 
-class Floor:
+class ClaimFloor:
     """Before which time nothing was left that could be claimed, as far as this process knows."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:

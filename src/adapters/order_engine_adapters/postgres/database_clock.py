@@ -36,7 +36,7 @@ CALL_SECONDS: Final = 10.0
 """Longer than a correction may be on its way."""
 
 
-class Reading(NamedTuple):
+class ClockReading(NamedTuple):
     """The database's time at some moment between a question and its answer."""
 
     time: datetime
@@ -50,7 +50,7 @@ class DatabaseClock:
     def __init__(self, seconds: Callable[[], float], last_event: datetime | None = None) -> None:
         """Know no more than when the last event was, be it long ago. `seconds` is a monotonic clock."""
         self.seconds = seconds
-        self._last = None if last_event is None else Reading(last_event, -inf, seconds())
+        self._last = None if last_event is None else ClockReading(last_event, -inf, seconds())
 
     def latest(self, lease_seconds: float) -> datetime:
         """Return until when leases are taken that have ended: a time beyond can only be a step forward."""
@@ -66,7 +66,7 @@ class DatabaseClock:
         earliest = self.earliest
         return earliest if now < earliest <= now + timedelta(hours=LARGEST_STEP_HOURS) else now
 
-    def was_set(self, reading: Reading, lease_seconds: float) -> bool:
+    def was_set(self, reading: ClockReading, lease_seconds: float) -> bool:
         """Whether the clock was set between the last reading and this one, which is the last one from now on if not."""
         if self._last is not None:
             earliest = _earliest(self._last, reading.asked) - timedelta(seconds=SMALLEST_STEP)
@@ -84,7 +84,7 @@ class DatabaseClock:
         latest = self._latest(asked, CALL_SECONDS)
         with suppress(OrderEngineError):
             now = await sessions.write(lambda session: session.value(CORRECT, earliest, latest))
-            self._last = Reading(now, asked, self.seconds())
+            self._last = ClockReading(now, asked, self.seconds())
 
     def _latest(self, moment: float, more_seconds: float) -> datetime:
         last = self._last
@@ -99,7 +99,7 @@ async def last_event(sessions: Sessions) -> datetime | None:
     return moment
 
 
-def _earliest(last: Reading, asked: float) -> datetime:
+def _earliest(last: ClockReading, asked: float) -> datetime:
     """Return what the time is at least, asked now. Rather late than early: nobody is to be claimed before it is due."""
     passed = asked - last.answered
     return _after(last.time, passed - max(passed, 0.0) * DRIFT)

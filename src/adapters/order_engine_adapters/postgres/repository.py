@@ -21,7 +21,7 @@ from order_engine.ports.repository import (
     Portion,
     Renewed,
 )
-from order_engine_adapters.postgres.claim_floor import Floor
+from order_engine_adapters.postgres.claim_floor import ClaimFloor
 from order_engine_adapters.postgres.connection.sessions import Sessions
 from order_engine_adapters.postgres.connection.target import Connection
 from order_engine_adapters.postgres.database_clock import DatabaseClock
@@ -41,7 +41,7 @@ class PostgresRepository:
         """Serve from `sessions`. Whoever made them closes them. `clock` knows what time it is there."""
         self._sessions = sessions
         self._clock = clock or DatabaseClock(time.monotonic)
-        self._floor = Floor(time.monotonic)
+        self._floor = ClaimFloor(time.monotonic)
         self._locked_names = LockedNames(time.monotonic)
         self._locked_orders = LockedOrders(time.monotonic)
 

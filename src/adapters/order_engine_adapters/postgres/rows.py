@@ -32,7 +32,7 @@ ANY_ORDER: Final = new_order({
 """What an order is made of that is read: every field of it is replaced."""
 
 
-class Kept(NamedTuple):
+class PostgresOrder(NamedTuple):
     """An order and its serial number in the database."""
 
     serial: int
@@ -85,7 +85,7 @@ def microseconds(seconds: float) -> int:
     return timedelta(seconds=seconds) // MICROSECOND
 
 
-def read_order(row: Sequence[Any]) -> Kept:
+def read_order(row: Sequence[Any]) -> PostgresOrder:
     """Return the order in a row of the columns ORDER."""
     state: Any = dict(zip(FIELDS, row, strict=False))
     state["item_ids"] = tuple(json.loads(state["item_ids"]))
@@ -93,24 +93,24 @@ def read_order(row: Sequence[Any]) -> Kept:
     if state["attributes"] is not None:
         state["attributes"] = Attributes(state["attributes"])
     state["status"] = STATUSES[state["status"]]
-    return Kept(row[-1], evolve(ANY_ORDER, state))
+    return PostgresOrder(row[-1], evolve(ANY_ORDER, state))
 
 
-def read_orders(rows: Sequence[Any]) -> list[Kept]:
+def read_orders(rows: Sequence[Any]) -> list[PostgresOrder]:
     """Return the orders in rows of the columns ORDER."""
     return [read_order(row) for row in rows]
 
 
-class Bounded(NamedTuple):
+class PostgresOrderPage(NamedTuple):
     """The first of some orders, and whether the bound left any out."""
 
-    orders: list[Kept]
+    orders: list[PostgresOrder]
     more: bool
 
 
-def read_bounded(rows: Sequence[Any]) -> Bounded:
+def read_bounded(rows: Sequence[Any]) -> PostgresOrderPage:
     """Return the orders in rows of how many there are, without the bound, and the columns ORDER."""
-    return Bounded(read_orders([tuple(row)[1:] for row in rows]), bool(rows) and len(rows) < rows[0][0])
+    return PostgresOrderPage(read_orders([tuple(row)[1:] for row in rows]), bool(rows) and len(rows) < rows[0][0])
 
 
 def read_event(  # noqa: PLR0913, PLR0917 - as many as an event has

@@ -13,10 +13,10 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class Owner(Protocol):
+class ForkAware(Protocol):
     """Has something that belongs to one process alone."""
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Forget, in a forked child, what is the parent's; return the file descriptors that the child may not keep.
 
         Everything that this does happens in the child alone.
@@ -24,20 +24,20 @@ class Owner(Protocol):
         ...
 
 
-_owners: WeakSet[Owner] = WeakSet()
+_owners: WeakSet[ForkAware] = WeakSet()
 
 
-def keep_from_children(owner: Owner) -> None:
+def register_fork_aware(owner: ForkAware) -> None:
     """Take from every child that is forked from now on what `owner` has, for as long as `owner` lives."""
     _owners.add(owner)
 
 
-def _let_go_in_child() -> None:
+def _release_in_child() -> None:
     for owner in list(_owners):
         _owners.discard(owner)
         # An error here could only be printed, and the others have something to let go of too.
         with suppress(Exception):
-            _replace(owner.lost_by_fork())
+            _replace(owner.after_fork_in_child())
 
 
 def _replace(descriptors: Iterable[int]) -> None:
@@ -58,4 +58,4 @@ def _replace(descriptors: Iterable[int]) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go_in_child)
+    os.register_at_fork(after_in_child=_release_in_child)

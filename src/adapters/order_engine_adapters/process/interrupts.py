@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from order_engine_adapters.process.signals import ENDING, Terminated
+from order_engine_adapters.process.signals import TERMINATION_SIGNALS, Terminated
 
 Answer = TypeVar("Answer")
 
@@ -33,7 +33,7 @@ class Interrupts:
     def __enter__(self) -> Self:
         """Take the signals over."""
         if threading.current_thread() is threading.main_thread():
-            for each in ENDING:
+            for each in TERMINATION_SIGNALS:
                 before = signal.getsignal(each)
                 if callable(before):
                     self._before[each] = before

@@ -12,15 +12,15 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from order_engine_adapters.process.ending import Deadline, end_at_once, expect_farewell
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
+from order_engine_adapters.process.process_exit import ExitDeadline, exit_now, expect_farewell
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
-ONE_REQUEST_SECONDS = 0.25
+TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+REPEAT_SECONDS = 0.25
 """Signals that come so soon after the first are the same request: a terminal sends one to every process of its group,
 and what has started this process passes it on."""
 
-LEAVING_SECONDS = 3.0
+EXIT_SECONDS = 3.0
 """How long the interpreter may take to end."""
 
 
@@ -46,10 +46,10 @@ class Signals:
 
     def __init__(self) -> None:
         """Hear nothing yet."""
-        self.first: Callable[[], None] = partial(end_at_once, 0, farewell=True)
-        self.second: Callable[[], None] = partial(end_at_once, 0, farewell=False)
+        self.first: Callable[[], None] = partial(exit_now, 0, farewell=True)
+        self.second: Callable[[], None] = partial(exit_now, 0, farewell=False)
         self._asked_at: float | None = None
-        self._deadline: Deadline | None = None
+        self._deadline: ExitDeadline | None = None
         self._heard = 0.0
         self._hears, self._wakes = socket.socketpair()
         self._wakes.setblocking(False)  # noqa: FBT003 - the standard library takes it by position only
@@ -70,10 +70,10 @@ class Signals:
     def start(self) -> None:
         """Take the signals over for the first time."""
         self.listen()
-        for each in ENDING:
+        for each in TERMINATION_SIGNALS:
             self._before[each] = signal.signal(each, self._noted)
         threading.Thread(target=self._run, name="order_engine signals", daemon=True).start()
-        keep_from_children(self)
+        register_fork_aware(self)
 
     def loop_has_ended(self) -> None:
         """Hear signals alone again: the event loop that heard them too is gone, and its descriptor with it."""
@@ -88,7 +88,7 @@ class Signals:
             self._asked_at = time.monotonic()
         self.first()
 
-    def end_by(self, deadline: Deadline) -> None:
+    def end_by(self, deadline: ExitDeadline) -> None:
         """End the process at the deadline, unless it has ended by itself."""
         self._deadline = deadline
         self.loop_lives()
@@ -99,16 +99,16 @@ class Signals:
 
         It waits for threads and processes that may never end, and for what was registered to run at the end.
         """
-        self.first = self.second = partial(end_at_once, code, farewell=False)
-        last = time.monotonic() + LEAVING_SECONDS
+        self.first = self.second = partial(exit_now, code, farewell=False)
+        last = time.monotonic() + EXIT_SECONDS
         expect_farewell()
-        self.end_by(Deadline(last, last, code))
+        self.end_by(ExitDeadline(last, last, code))
 
     def loop_lives(self) -> None:
         """Take note that the event loop runs."""
         self._heard = time.monotonic()
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Hear nothing in a child, to which the signals are what they were before."""
         global _current  # noqa: PLW0603 - what there is one of in a process
         _current = None
@@ -138,7 +138,7 @@ class Signals:
         while True:
             wait = self._seconds_left()
             if wait is not None and wait <= 0 and self._deadline is not None:
-                end_at_once(self._deadline.code, farewell=True)
+                exit_now(self._deadline.code, farewell=True)
             self._hears.settimeout(wait)
             with suppress(TimeoutError):
                 self._hear(self._hears.recv(4096))
@@ -154,13 +154,13 @@ class Signals:
             with suppress(OSError):
                 os.write(self._next, numbers)
         for number in numbers:
-            if number in ENDING:
+            if number in TERMINATION_SIGNALS:
                 self._hear_request()
 
     def _hear_request(self) -> None:
         if self._asked_at is None:
             self.ask()
-        elif time.monotonic() - self._asked_at > ONE_REQUEST_SECONDS:
+        elif time.monotonic() - self._asked_at > REPEAT_SECONDS:
             self.second()
 
 

@@ -12,7 +12,7 @@ from typing import Final, TextIO
 
 CHUNK_BYTES: Final = 512
 """What a pipe that can be written takes without waiting, on every system (POSIX: PIPE_BUF)."""
-MOST_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 """So much is kept for a reader that does not read; further lines are dropped and counted."""
 LAST_WAIT_MILLISECONDS: Final = 200
 
@@ -39,7 +39,7 @@ class LogStream:
             return
         data = text.encode(errors="backslashreplace")
         self._write_kept(0)
-        if self._kept_bytes + len(data) > MOST_BYTES:
+        if self._kept_bytes + len(data) > MAX_BYTES:
             self._dropped += 1
             return
         if self._dropped and not self._kept:

@@ -15,19 +15,19 @@ from typing import Final, TypeAlias
 
 from order_engine import InvalidSetting, OrderEngineError, Unavailable
 from order_engine.ports.clock import Clock
-from order_engine_adapters.process.ending import end_at_once
-from order_engine_adapters.process.signals import ENDING, Signals, hear_signals
-from order_engine_adapters.service.announcements import Quiet, Told
+from order_engine_adapters.process.process_exit import exit_now
+from order_engine_adapters.process.signals import TERMINATION_SIGNALS, Signals, hear_signals
+from order_engine_adapters.service.announcer import Announcer, MemberAnnouncer
 from order_engine_adapters.service.siblings import Siblings
 
-Serve: TypeAlias = Callable[[Told, Siblings], None]
+Serve: TypeAlias = Callable[[Announcer, Siblings], None]
 """What a member does until it is asked to end. It tells its first argument how far it is; the second are the others."""
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0
 DOUBLINGS: Final = 10
 """After so many the longest wait is reached by far: no larger power is taken."""
-LIVED_SECONDS: Final = 60.0
+STABLE_SECONDS: Final = 60.0
 """Who has lived for so long and dies then is started again as if it were for the first time."""
 KILLED_SECONDS: Final = 5.0
 END: Final = "end"
@@ -37,12 +37,12 @@ SIBLING_SERVES: Final = "a sibling serves"
 WAITS: Final = "waits"
 LISTENS: Final = "listens"
 WRONG_SETTING: Final = "wrong setting"
-SURROUNDINGS: Final = "surroundings"
+UNAVAILABLE: Final = "surroundings"
 
 _logger = logging.getLogger("order_engine")
 
 
-class Member:
+class MemberProcess:
     """Starts a process, hears of it, and starts it again when it is dead and due."""
 
     def __init__(self, number: int, serve: Serve, clock: Clock, waits: Callable[[str], None]) -> None:
@@ -68,16 +68,16 @@ class Member:
         ours, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("fork")
         self._process = context.Process(
-            target=partial(_live, self._serve, theirs, [ours, *links], Siblings(serve=siblings_serve)),
+            target=partial(_run_member, self._serve, theirs, [ours, *links], Siblings(serve=siblings_serve)),
             name=f"order_engine {self._number}",
         )
         self._knows_that_siblings_serve = siblings_serve
         # A signal that came between the fork and the child's own handlers would be lost in ours.
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, TERMINATION_SIGNALS)
         try:
             self._process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)
         theirs.close()
         self.link = ours
         self._started_at = self._clock.monotonic()
@@ -144,52 +144,56 @@ class Member:
         self.listens = False
         self._process.join(KILLED_SECONDS)
         now = self._clock.monotonic()
-        self._deaths = 1 if now - self._started_at >= LIVED_SECONDS else self._deaths + 1
-        wait = wait_after(self._deaths)
+        self._deaths = 1 if now - self._started_at >= STABLE_SECONDS else self._deaths + 1
+        wait = restart_delay(self._deaths)
         self._due_at = now + wait
         _logger.warning(
             "Process %s of this service has ended (%s); it is started again in %g s.",
             self._process.pid,
-            _how(self._process.exitcode),
+            _exit_description(self._process.exitcode),
             wait,
         )
 
 
-def wait_after(deaths: int) -> float:
+def restart_delay(deaths: int) -> float:
     """Return after how many seconds a process is started again that has died so many times in a row, 1 at least."""
     if deaths > DOUBLINGS:
         return LONGEST_WAIT_SECONDS
     return min(FIRST_WAIT_SECONDS * 2.0 ** (deaths - 1), LONGEST_WAIT_SECONDS)
 
 
-def _how(exit_code: int | None) -> str:
+def _exit_description(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
         return f"exit code {exit_code}"
     return f"signal {-exit_code}"
 
 
-def _live(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
+def _run_member(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
     """Serve, in the new process."""
     for other in others:
         # Copies of the ends by which the others learn of their parent's death.
         other.close()
     # Those that came since the fork come now.
     signals = hear_signals()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    threading.Thread(target=_obey, args=(link, signals, siblings), name="order_engine parent", daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)
+    threading.Thread(
+        target=_follow_parent, args=(link, signals, siblings), name="order_engine parent", daemon=True
+    ).start()
     code = 1
     try:
-        told = Quiet(waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, "")))
+        told = MemberAnnouncer(
+            waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, ""))
+        )
         serve(told, siblings)
         code = 0
     except OrderEngineError as error:
-        link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else SURROUNDINGS, str(error)))
+        link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else UNAVAILABLE, str(error)))
         raise SystemExit(1) from None
     finally:
         signals.leave(code)
 
 
-def _obey(link: Connection, signals: Signals, siblings: Siblings) -> None:
+def _follow_parent(link: Connection, signals: Signals, siblings: Siblings) -> None:
     """End when the parent says so, or when it is gone: nobody would start this process again, nor end it."""
     with suppress(EOFError, OSError):
         while (word := link.recv()) != END_AT_ONCE:
@@ -197,5 +201,5 @@ def _obey(link: Connection, signals: Signals, siblings: Siblings) -> None:
                 siblings.note()
             else:
                 signals.ask()
-        end_at_once(0, farewell=False)
+        exit_now(0, farewell=False)
     signals.ask()

@@ -14,8 +14,8 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, NoReturn, TypeAlias
 
-from order_engine_adapters.process.ending import Deadline, end_at_once
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
+from order_engine_adapters.process.process_exit import ExitDeadline, exit_now
 from order_engine_adapters.process.signals import Signals, hear_signals
 
 YOUNG_OBJECTS = 50_000
@@ -23,13 +23,13 @@ YOUNG_OBJECTS = 50_000
 3.12 on), which requests under way exceed all the time, so that it visits them again and again."""
 CANCEL_SECONDS = 2.0
 """How long a start that was cancelled may take to end."""
-BEAT_SECONDS = 0.5
+HEARTBEAT_SECONDS = 0.5
 """How often an event loop that drains gives a sign of life."""
 LEFT_OVER_SECONDS = 1.0
 """How long tasks may take to end that nobody waits for, once everything else has ended."""
 
 
-class Patience(NamedTuple):
+class DrainLimits(NamedTuple):
     """How long a process may take to drain, in seconds from the moment it is asked to end."""
 
     work: float
@@ -38,7 +38,7 @@ class Patience(NamedTuple):
     """Everything."""
 
 
-class Phase(Enum):
+class ProcessPhase(Enum):
     """What a request to end means to a process."""
 
     LOADING = "the process ends at once"
@@ -46,26 +46,26 @@ class Phase(Enum):
     RUNNING = "the process drains"
 
 
-class Life:
+class ProcessLifecycle:
     """The life of a process with an event loop, from its start to the request to end."""
 
-    def __init__(self, signals: Signals, patience: Patience) -> None:
+    def __init__(self, signals: Signals, patience: DrainLimits) -> None:
         """Begin to load what the process needs, in the task that is cancelled if it is asked to end while it starts."""
         self._signals = signals
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._phase = Phase.LOADING
+        self._phase = ProcessPhase.LOADING
         self._asked = asyncio.Event()
 
     def starts(self) -> None:
         """Begin the start: there is something to close from now on, and nothing to drain yet."""
-        self._phase = Phase.STARTING
+        self._phase = ProcessPhase.STARTING
         self._signals.first = self._ask
 
     def runs(self) -> None:
         """End the start: from now on the process drains when it is asked to end."""
-        self._phase = Phase.RUNNING
+        self._phase = ProcessPhase.RUNNING
 
     async def asked_to_end(self) -> None:
         """Wait until the process is asked to end."""
@@ -74,7 +74,7 @@ class Life:
     @property
     def start_was_cancelled(self) -> bool:
         """Whether the process was asked to end while it started."""
-        return self._phase is Phase.STARTING and self._asked.is_set()
+        return self._phase is ProcessPhase.STARTING and self._asked.is_set()
 
     def _ask(self) -> None:
         """Take the request to end, on the thread that hears signals: the event loop may be blocked."""
@@ -88,26 +88,26 @@ class Life:
         # Once more: the start may have ended meanwhile.
         self._limit()
         self._beat()
-        if self._phase is Phase.STARTING and self._task is not None:
+        if self._phase is ProcessPhase.STARTING and self._task is not None:
             self._task.cancel()
 
     def _limit(self) -> None:
         """Limit how long the process may take to end."""
         now = time.monotonic()
-        if self._phase is Phase.STARTING:
-            self._signals.end_by(Deadline(now + CANCEL_SECONDS, now + CANCEL_SECONDS))
+        if self._phase is ProcessPhase.STARTING:
+            self._signals.end_by(ExitDeadline(now + CANCEL_SECONDS, now + CANCEL_SECONDS))
         else:
-            self._signals.end_by(Deadline(now + self._patience.work, now + self._patience.all))
+            self._signals.end_by(ExitDeadline(now + self._patience.work, now + self._patience.all))
 
     def _beat(self) -> None:
         self._signals.loop_lives()
-        self._loop.call_later(BEAT_SECONDS, self._beat)
+        self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
 
 
-Main: TypeAlias = Callable[[Life], Coroutine[object, object, None]]
+Main: TypeAlias = Callable[[ProcessLifecycle], Coroutine[object, object, None]]
 
 
-def run_process(main: Main, patience: Patience) -> None:
+def run_process(main: Main, patience: DrainLimits) -> None:
     """Run `main` to its end.
 
     Tasks, threads and processes that a processor has left behind are not waited for: the process ends without them.
@@ -143,10 +143,10 @@ async def until_first(*waits: Awaitable[object]) -> None:
         task.result()
 
 
-async def _main(main: Main, signals: Signals, patience: Patience) -> None:
+async def _main(main: Main, signals: Signals, patience: DrainLimits) -> None:
     # An event loop takes the signals over when it begins to run.
     signals.listen()
-    life = Life(signals, patience)
+    life = ProcessLifecycle(signals, patience)
     try:
         await main(life)
     except asyncio.CancelledError:
@@ -160,13 +160,13 @@ class _Parent:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._process = os.getpid()
         self._loop = loop
-        keep_from_children(self)
+        register_fork_aware(self)
 
     @property
     def is_another_process(self) -> bool:
         return os.getpid() != self._process
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Stop the loop in the child: the orders, connections and tasks on it are the parent's."""
         self._loop.stop()
         return ()
@@ -195,7 +195,7 @@ def _close(runner: asyncio.Runner, code: int) -> None:
         runner.get_loop().close()
     elif code == 0:
         logging.getLogger("order_engine").warning("%d tasks have not stopped, and end with the process.", left)
-        end_at_once(code, farewell=True)
+        exit_now(code, farewell=True)
 
 
 async def _end_what_is_left() -> int:

@@ -28,10 +28,10 @@ from order_engine_adapters.http import (
 )
 from order_engine_adapters.http.server.server import bound_socket, url_of
 from order_engine_adapters.service.access import access_of
-from order_engine_adapters.service.announcements import Say, Teller, Told
-from order_engine_adapters.service.front import Front, answering
+from order_engine_adapters.service.announcer import Announcer, ConsoleAnnouncer, PrintLine
+from order_engine_adapters.service.front_server import FrontServer, answering_at
 from order_engine_adapters.service.keys import KeyFile
-from order_engine_adapters.service.process import Life, Patience, run_process, until_first
+from order_engine_adapters.service.process import DrainLimits, ProcessLifecycle, run_process, until_first
 from order_engine_adapters.service.process_log import begin_log, hand_over_log
 from order_engine_adapters.service.siblings import Siblings
 from order_engine_adapters.service.supervisor import run_fleet
@@ -52,7 +52,7 @@ SWITCH_SECONDS = 0.0005
 loop came to its turn within 0.2 s; with Python's own 5 ms it took up to 1.4 s. The threads got as much done."""
 
 
-class MakeApp(Protocol):
+class AppFactory(Protocol):
     """Makes the application that answers for an engine."""
 
     def __call__(self, engine: OrderEngine, *, access: Access) -> ASGIApp:
@@ -60,7 +60,7 @@ class MakeApp(Protocol):
         ...
 
 
-def run_service(settings: Settings, say: Say) -> None:
+def run_service(settings: Settings, say: PrintLine) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return. `say` is told what an operator wants to know, line by line.
 
     Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
@@ -73,15 +73,15 @@ def run_service(settings: Settings, say: Say) -> None:
         if settings.workers > 1:
             _run_several(settings, bound, make_app, say)
         else:
-            told = Teller(settings, bound, say)
+            told = ConsoleAnnouncer(settings, bound, say)
             run_process(partial(_work, settings, bound, make_app, told, None), _patience(settings))
 
 
-def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, say: Say) -> None:
+def _run_several(settings: Settings, bound: socket.socket, make_app: AppFactory, say: PrintLine) -> None:
     """Serve in several processes; this one tells of them, and they say nothing themselves."""
-    teller = Teller(settings, bound, say, processes=settings.workers)
+    teller = ConsoleAnnouncer(settings, bound, say, processes=settings.workers)
 
-    def serve(told: Told, siblings: Siblings) -> None:
+    def serve(told: Announcer, siblings: Siblings) -> None:
         run_process(partial(_work, settings, bound, make_app, told, siblings), _patience(settings))
 
     patience = _patience(settings).all + ENDING_SECONDS
@@ -89,7 +89,7 @@ def _run_several(settings: Settings, bound: socket.socket, make_app: MakeApp, sa
     teller.drained()
 
 
-def run_worker(settings: Settings, port: int | None, say: Say) -> None:
+def run_worker(settings: Settings, port: int | None, say: PrintLine) -> None:
     """Work on orders until SIGTERM or SIGINT, then drain and return; takes none over HTTP.
 
     At `port`, where one is given, it answers whether it is alive and ready, and with the metrics. Raises as
@@ -101,17 +101,17 @@ def run_worker(settings: Settings, port: int | None, say: Say) -> None:
     begin_log(settings)
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
-        told = Teller(settings, bound, say)
+        told = ConsoleAnnouncer(settings, bound, say)
         run_process(partial(_work, settings, bound, create_health_app, told, None), _patience(settings))
 
 
 async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of processes, and the life of this one
     settings: Settings,
     bound: socket.socket | None,
-    make_app: MakeApp,
-    told: Told,
+    make_app: AppFactory,
+    told: Announcer,
     siblings: Siblings | None,
-    life: Life,
+    life: ProcessLifecycle,
 ) -> None:
     clock = SystemClock()
     processor = load_processor(settings.processor, clock)
@@ -123,7 +123,7 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
     starting = _behind_proxies(settings, create_starting_app(access=access))
     life.starts()
     async with (
-        answering(bound, starting, _connection_limits(settings), clock, siblings) as front,
+        answering_at(bound, starting, _connection_limits(settings), clock, siblings) as front,
         open_when_there(settings, processor, clock, told.waits) as opened,
     ):
         life.runs()
@@ -151,7 +151,7 @@ async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
 
 @asynccontextmanager
 async def _serving(
-    front: Front | None, bound: socket.socket | None, opened: Opened, app: ASGIApp
+    front: FrontServer | None, bound: socket.socket | None, opened: Opened, app: ASGIApp
 ) -> AsyncIterator[None]:
     """Answer with `app`, and stop answering before the engine is closed."""
     if front is None or bound is None:
@@ -174,9 +174,9 @@ def _behind_proxies(settings: Settings, app: ASGIApp) -> ASGIApp:
     return Proxies(app, root_path=settings.root_path or "", trusted=trusted)
 
 
-def _patience(settings: Settings) -> Patience:
+def _patience(settings: Settings) -> DrainLimits:
     work = settings.drain_delay_seconds + settings.grace_seconds + settings.stop_seconds
-    return Patience(work, work + settings.request_seconds + CLOSING_SECONDS)
+    return DrainLimits(work, work + settings.request_seconds + CLOSING_SECONDS)
 
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:

@@ -16,15 +16,15 @@ from multiprocessing.connection import Connection, wait
 
 from order_engine import InvalidSetting
 from order_engine.ports.clock import Clock
-from order_engine_adapters.process.ending import end_at_once
+from order_engine_adapters.process.process_exit import exit_now
 from order_engine_adapters.process.signals import hear_signals
-from order_engine_adapters.service.announcements import Told
-from order_engine_adapters.service.member import Member, Serve
+from order_engine_adapters.service.announcer import Announcer
+from order_engine_adapters.service.member import MemberProcess, Serve
 
 _logger = logging.getLogger("order_engine")
 
 
-def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tell: Told) -> None:
+def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tell: Announcer) -> None:
     """Run each of `serve` in a process of its own until SIGTERM or SIGINT; then end them all and return.
 
     `tell` hears when all of them listen for the first time, and when they are asked to end. One that dies is started
@@ -34,7 +34,7 @@ def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tel
     if "fork" not in multiprocessing.get_all_start_methods():
         message = "This system cannot fork a process: leave --workers out, and start several services behind a proxy."
         raise InvalidSetting(message)
-    members = [Member(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
+    members = [MemberProcess(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
     with _asked_to_end(members) as asked:
         try:
             _keep_going(members, asked, tell)
@@ -43,7 +43,7 @@ def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tel
             _end(members, clock, patience_seconds)
 
 
-def _keep_going(members: Sequence[Member], asked: socket.socket, tell: Told) -> None:
+def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, tell: Announcer) -> None:
     """Start what is not running and is due, until a signal comes."""
     all_have_listened = False
     while True:
@@ -70,7 +70,7 @@ def _keep_going(members: Sequence[Member], asked: socket.socket, tell: Told) -> 
             tell.listens()
 
 
-def _end(members: Sequence[Member], clock: Clock, patience_seconds: float) -> None:
+def _end(members: Sequence[MemberProcess], clock: Clock, patience_seconds: float) -> None:
     for member in members:
         member.ask_to_end()
     last = clock.monotonic() + patience_seconds
@@ -79,7 +79,7 @@ def _end(members: Sequence[Member], clock: Clock, patience_seconds: float) -> No
 
 
 @contextmanager
-def _asked_to_end(members: Sequence[Member]) -> Iterator[socket.socket]:
+def _asked_to_end(members: Sequence[MemberProcess]) -> Iterator[socket.socket]:
     """Give a socket that can be read as soon as this process was asked to end; asked again, it ends all at once."""
 
     def ask() -> None:
@@ -88,7 +88,7 @@ def _asked_to_end(members: Sequence[Member]) -> Iterator[socket.socket]:
     def end_all() -> None:
         for member in members:
             member.end_at_once()
-        end_at_once(0, farewell=False)
+        exit_now(0, farewell=False)
 
     signals = hear_signals()
     hears, wakes = socket.socketpair()

@@ -10,7 +10,7 @@ from order_engine.domain.events import Event
 from order_engine.domain.placement import KeyBinding
 from order_engine_adapters.sqlite import rows
 from order_engine_adapters.sqlite.connection.bulk_statements import Statement, statements
-from order_engine_adapters.sqlite.rows import Kept
+from order_engine_adapters.sqlite.rows import SqliteOrder
 
 INSERT_KEYS: Final = (
     "INSERT INTO idempotency_keys (key, order_id, order_id_made, fingerprint) "
@@ -24,21 +24,21 @@ class Changes:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._placed: list[Kept] = []
-        self._moved: dict[int, Kept] = {}
+        self._placed: list[SqliteOrder] = []
+        self._moved: dict[int, SqliteOrder] = {}
         self._steps: list[tuple[object, ...]] = []
         self._keys: list[tuple[object, ...]] = []
 
     @property
-    def orders(self) -> Iterable[Kept]:
+    def orders(self) -> Iterable[SqliteOrder]:
         """Return the orders as they stand after the transaction."""
         return chain(self._placed, self._moved.values())
 
-    def place(self, kept: Kept) -> None:
+    def place(self, kept: SqliteOrder) -> None:
         """Add a new order, Pending or born claimed."""
         self._placed.append(kept)
 
-    def move(self, kept: Kept, event: Event | None) -> None:
+    def move(self, kept: SqliteOrder, event: Event | None) -> None:
         """Take an order to its next version; without an event it is a renewal."""
         self._moved[kept.serial] = kept
         self._steps.append(rows.step_row(kept, event))

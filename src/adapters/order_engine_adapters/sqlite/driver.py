@@ -13,9 +13,9 @@ from order_engine.ports.clock import Clock, ResumableClock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.sqlite.connection.thread import DatabaseThread
 from order_engine_adapters.sqlite.file_url import database_path
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.sqlite.repository import SqliteRepository
-from order_engine_adapters.sqlite.store import Store
 
 
 class SqliteDriver:
@@ -37,7 +37,7 @@ class SqliteDriver:
     async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
         """Open a file that is there and up to date, without `writes` to read it alone."""
 
-        def open_it(store: Store) -> None:
+        def open_it(store: OrderTables) -> None:
             if writes:
                 store.open(clock.now(), may_migrate=False)
             else:
@@ -49,7 +49,7 @@ class SqliteDriver:
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
         """Bring the file up to date, and make it where there is none; with `dry_run` change nothing."""
         path = database_path(url)
-        store, thread = Store(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
+        store, thread = OrderTables(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
         try:
             if dry_run:
                 migrations = await thread.call(store.pending)
@@ -76,7 +76,7 @@ open_repository = SqliteDriver()
 
 
 @asynccontextmanager
-async def _opened(url: str, clock: Clock, open_it: Callable[[Store], object]) -> AsyncIterator[OrderRepository]:
+async def _opened(url: str, clock: Clock, open_it: Callable[[OrderTables], object]) -> AsyncIterator[OrderRepository]:
     async with AsyncExitStack() as opened:
         try:
             repository = await opened.enter_async_context(_file(database_path(url), clock, "FULL", open_it))
@@ -98,9 +98,9 @@ async def open_file(
 
 @asynccontextmanager
 async def _file(
-    path: Path, clock: Clock, synchronous: Literal["FULL", "OFF"], open_it: Callable[[Store], object]
+    path: Path, clock: Clock, synchronous: Literal["FULL", "OFF"], open_it: Callable[[OrderTables], object]
 ) -> AsyncIterator[SqliteRepository]:
-    store = Store(path, synchronous)
+    store = OrderTables(path, synchronous)
     thread = DatabaseThread(f"sqlite {path.name}")
     try:
         await thread.call(open_it, store)

@@ -23,8 +23,8 @@ from order_engine.ports.repository import (
     Renewed,
 )
 from order_engine_adapters.sqlite.connection.thread import DatabaseThread
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.reading import lists, orders
-from order_engine_adapters.sqlite.store import Store
 from order_engine_adapters.sqlite.writing import claims, transactions
 
 
@@ -36,7 +36,7 @@ class SqliteRepository:
     taken where the clock belongs: leases end rather too early than too late.
     """
 
-    def __init__(self, store: Store, thread: DatabaseThread, clock: Clock) -> None:
+    def __init__(self, store: OrderTables, thread: DatabaseThread, clock: Clock) -> None:
         """Serve from `store`, which was opened on `thread`. Whoever made these two closes them."""
         self._store = store
         self._thread = thread

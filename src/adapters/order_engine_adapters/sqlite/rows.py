@@ -32,7 +32,7 @@ ANY_ORDER: Final = new_order({
 """What an order is made of that is read: every field of it is replaced."""
 
 
-class Kept(NamedTuple):
+class SqliteOrder(NamedTuple):
     """An order and its serial number in the database."""
 
     serial: int
@@ -72,7 +72,7 @@ def moment(since: int) -> datetime:
     return EPOCH + timedelta(microseconds=since)
 
 
-def placing_row(kept: Kept) -> tuple[object, ...]:
+def placing_row(kept: SqliteOrder) -> tuple[object, ...]:
     """Return the row of a new order, which is Pending or born claimed; its events follow from it."""
     order = kept.order
     lease_ends, started_at, attributes = order.lease_ends, order.processing_started_at, order.attributes
@@ -95,7 +95,7 @@ def placing_row(kept: Kept) -> tuple[object, ...]:
     )
 
 
-def step_row(kept: Kept, event: Event | None) -> tuple[object, ...]:
+def step_row(kept: SqliteOrder, event: Event | None) -> tuple[object, ...]:
     """Return the row of a step: how the order stands after it, and its event, whose time is the order's last."""
     order = kept.order
     lease_ends, due = order.lease_ends, order.due
@@ -160,7 +160,7 @@ EVENTS_AS_JSON: Final = (
 )
 
 
-def read_orders(text: str) -> list[Kept]:
+def read_orders(text: str) -> list[SqliteOrder]:
     """Return the orders in a text that ORDERS_AS_JSON made."""
     return [_read_order(row) for row in json.loads(text)]
 
@@ -170,17 +170,17 @@ def bound(max_bytes: int | None) -> int:
     return LARGEST_INTEGER if max_bytes is None else min(max_bytes, LARGEST_INTEGER)
 
 
-class Bounded(NamedTuple):
+class SqliteOrderPage(NamedTuple):
     """The first of some orders, and whether the bound left any out."""
 
-    orders: list[Kept]
+    orders: list[SqliteOrder]
     more: bool
 
 
-def read_bounded_orders(text: str) -> Bounded:
+def read_bounded_orders(text: str) -> SqliteOrderPage:
     """Return the orders in the answer to a question that `bounded_orders` made."""
     total, rows = json.loads(text)
-    return Bounded([_read_order(row) for row in rows], len(rows) < (total or 0))
+    return SqliteOrderPage([_read_order(row) for row in rows], len(rows) < (total or 0))
 
 
 def read_events(text: str) -> tuple[list[Event], list[int]]:
@@ -189,7 +189,7 @@ def read_events(text: str) -> tuple[list[Event], list[int]]:
     return [_read_event(*row) for row in rows], [row[0] for row in rows]
 
 
-def _read_order(row: Sequence[Any]) -> Kept:
+def _read_order(row: Sequence[Any]) -> SqliteOrder:
     state: Any = dict(zip(FIELDS, row, strict=False))
     state["item_ids"] = tuple(state["item_ids"])
     state["total_amount"] = Decimal(state["total_amount"])
@@ -200,7 +200,7 @@ def _read_order(row: Sequence[Any]) -> Kept:
     for name in TIMES:
         if (time := state[name]) is not None:
             state[name] = moment(time)
-    return Kept(row[-1], evolve(ANY_ORDER, state))
+    return SqliteOrder(row[-1], evolve(ANY_ORDER, state))
 
 
 def _read_event(  # noqa: PLR0913, PLR0917 - as many as an event has

@@ -10,13 +10,13 @@ import jsonschema_rs
 
 from order_engine import ContentLimits
 from order_engine.domain.content.limits import DEFAULT_LIMITS
-from order_engine_adapters.http.openapi import Described, document
+from order_engine_adapters.http.openapi import DocumentOptions, document
 
 
 @cache
 def made(content: ContentLimits = DEFAULT_LIMITS, *, keys: bool = False) -> Mapping[str, Any]:
     """Return the document of a service with these limits."""
-    return document(Described(content=content, keys=keys))
+    return document(DocumentOptions(content=content, keys=keys))
 
 
 def operations(described: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -15,7 +15,7 @@ from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.domain.errors import ActionRefused, FieldError, InvalidOrder
 from order_engine.domain.events import Event
 from order_engine.wire import problem_of, told_event_json
-from order_engine_adapters.http.openapi.problems import known_problems
+from order_engine_adapters.http.openapi.known_problems import known_problems
 from tests.unit.http.openapi.documents import made, operations, parts, validator
 from tests.unit.http.serving import order, serving
 

@@ -15,7 +15,7 @@ from order_engine.domain.content.limits import DEFAULT_LIMITS
 from order_engine_adapters.http.access.guard import OPEN, SCOPES
 from order_engine_adapters.http.messages.resource import Resource
 from order_engine_adapters.http.openapi import OPERATIONS
-from order_engine_adapters.http.openapi.problems import known_problems
+from order_engine_adapters.http.openapi.known_problems import known_problems
 from tests.unit.http.openapi.documents import made, operations, parts, resolved, schema_validator, validator
 from tests.unit.http.serving import order, serving
 

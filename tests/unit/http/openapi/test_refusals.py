@@ -13,7 +13,7 @@ from order_engine import Rejected
 from order_engine_adapters.http import Access, HttpLimits, create_app
 from order_engine_adapters.http.access.keys import AccessScope
 from order_engine_adapters.http.openapi import OPERATIONS
-from order_engine_adapters.http.openapi.document import Described, document
+from order_engine_adapters.http.openapi.document import DocumentOptions, document
 from tests.unit.application.bench import Bench, Work, raises
 from tests.unit.http.client import JSON_BODY, NDJSON_BODY, Client, Headers, Response
 from tests.unit.http.rings import Ring
@@ -72,7 +72,7 @@ ATTEMPTS: Final[Sequence[Attempt]] = (
 
 def told() -> Mapping[Place, frozenset[str]]:
     """Return the codes of the problems that the document names for each operation, by its path and method."""
-    described = document(Described(keys=True))
+    described = document(DocumentOptions(keys=True))
     return {
         (path, method.upper()): frozenset(
             code

@@ -9,7 +9,7 @@ import click
 
 from order_engine.wire import time_text
 from order_engine_adapters.cli.formatting import Column, moment, table
-from order_engine_adapters.cli.output import say_json, say_lines, terminal_width
+from order_engine_adapters.cli.output import print_json, print_lines, terminal_width
 from order_engine_adapters.service import keys
 from order_engine_adapters.service.key_file import read_keys
 
@@ -34,13 +34,13 @@ def show(path: str, *, as_json: bool) -> None:
             }
             for key in stored
         ]
-        say_json(json.dumps({"keys": documents}))
+        print_json(json.dumps({"keys": documents}))
         return
     lines = [
         (key.identity.name, ",".join(key.identity.scope_names), moment(time_text(key.created_at)), key.identity.key_id)
         for key in stored
     ]
-    say_lines(table(COLUMNS, lines, terminal_width()))
+    print_lines(table(COLUMNS, lines, terminal_width()))
 
 
 def revoke(path: str, name: str) -> None:

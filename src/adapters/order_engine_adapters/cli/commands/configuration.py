@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import Column, table, text_of
-from order_engine_adapters.cli.output import say_json, say_lines, terminal_width
+from order_engine_adapters.cli.output import print_json, print_lines, terminal_width
 from order_engine_adapters.wiring.masking import MASK, masked_url
 from order_engine_adapters.wiring.settings import SECRETS, Settings
 from order_engine_adapters.wiring.variables import origins
@@ -28,10 +28,10 @@ def show(flags: Flags, *, as_json: bool) -> None:
     sources = origins(values, flags)
     if as_json:
         rows = [{"name": name, "value": value, "source": sources[name]} for name, value in values.items()]
-        say_json(json.dumps({"settings": rows}, ensure_ascii=False))
+        print_json(json.dumps({"settings": rows}, ensure_ascii=False))
         return
     lines = [(name, _as_text(value), sources[name]) for name, value in values.items()]
-    say_lines(table(COLUMNS, lines, terminal_width()))
+    print_lines(table(COLUMNS, lines, terminal_width()))
     click.echo("\nFlags win over the environment, the environment over .env.", err=True)
 
 

@@ -20,8 +20,8 @@ from order_engine_adapters.cli.formatting import (
     table,
     text_of,
 )
-from order_engine_adapters.cli.output import exact_member, read_document, say_json, say_lines, terminal_width
-from order_engine_adapters.cli.target.targets import Target, on_target
+from order_engine_adapters.cli.output import exact_member, print_json, print_lines, read_document, terminal_width
+from order_engine_adapters.cli.target.targets import CommandTarget, on_target
 from order_engine_adapters.wiring.repository_url import Schema
 
 MOMENTS: Final = (("created", "created_at"), ("started", "processing_started_at"), ("ended", "ended_at"))
@@ -32,18 +32,18 @@ def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
     """Show one order, and its events where they are asked for."""
     _check_id(order_id)
 
-    async def ask(target: Target) -> tuple[str, str]:
+    async def ask(target: CommandTarget) -> tuple[str, str]:
         order = "" if as_json and history else await target.order(order_id)
         return order, await target.history(order_id) if history else ""
 
     order, events = on_target(flags, ask)
     if as_json:
-        say_json(events or order)
+        print_json(events or order)
         return
-    say_lines(_order_lines(order))
+    print_lines(_order_lines(order))
     if events:
         click.echo()
-        say_lines(table(EVENT_COLUMNS, map(event_row, read_document(events)["events"]), terminal_width()))
+        print_lines(table(EVENT_COLUMNS, map(event_row, read_document(events)["events"]), terminal_width()))
 
 
 def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
@@ -51,7 +51,7 @@ def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
     _check_id(order_id)
     document = on_target(flags, lambda target: target.cancel(order_id), Schema.KEEP)
     if as_json:
-        say_json(document)
+        print_json(document)
         return
     status = read_document(document)["status"]
     told = "" if status == CANCELLED else ": its processor is told to stop; if that ends first, its outcome stands"
@@ -63,7 +63,7 @@ def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
     _check_id(order_id)
     document = on_target(flags, lambda target: target.redrive(order_id), Schema.KEEP)
     if as_json:
-        say_json(document)
+        print_json(document)
         return
     click.echo(f"{order_id} is {text_of(read_document(document)['status'])}: its attempts start again.")
 
@@ -72,14 +72,14 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
     """Show the counts."""
     document = on_target(flags, lambda target: target.metrics())
     if as_json:
-        say_json(document)
+        print_json(document)
         return
     numbers = read_document(document)
     counts: Mapping[str, int] = numbers["status_counts"]
     rows = [(text_of(status), f"{count:,}") for status, count in counts.items()]
     rows.append(("Total", f"{numbers['total_orders']:,}"))
     *lines, total = list(table((Column("STATUS"), Column("ORDERS", right=True)), rows))
-    say_lines(lines)
+    print_lines(lines)
     click.echo("-" * max(map(len, lines)))
     click.echo(total)
     click.echo(f"\nMean time of a completed order: {numbers['average_processing_time']:.3f} s")

@@ -9,12 +9,12 @@ import click
 
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import ORDER_COLUMNS, order_row, table
-from order_engine_adapters.cli.output import read_document, say_json, say_lines, terminal_width
-from order_engine_adapters.cli.target.targets import Target, on_target
+from order_engine_adapters.cli.output import print_json, print_lines, read_document, terminal_width
+from order_engine_adapters.cli.target.targets import CommandTarget, on_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ListOptions:
     """Which orders are asked for, and in which form."""
 
     status: str | None
@@ -25,10 +25,10 @@ class Question:
     as_json: bool
 
 
-def list_orders(flags: Flags, question: Question) -> None:
+def list_orders(flags: Flags, question: ListOptions) -> None:
     """List orders, newest first, one page or all."""
 
-    async def pages(target: Target) -> None:
+    async def pages(target: CommandTarget) -> None:
         cursor, more = question.cursor, True
         while more:
             document = await target.list(
@@ -36,7 +36,7 @@ def list_orders(flags: Flags, question: Question) -> None:
             )
             page = read_document(document)
             if question.as_json:
-                say_json(document)
+                print_json(document)
             else:
                 _say_page(page, question, first=cursor == question.cursor)
             cursor = page.get("next")
@@ -45,11 +45,11 @@ def list_orders(flags: Flags, question: Question) -> None:
     on_target(flags, pages)
 
 
-def _say_page(page: dict[str, Any], question: Question, *, first: bool) -> None:
+def _say_page(page: dict[str, Any], question: ListOptions, *, first: bool) -> None:
     rows = [order_row(order) for order in page["orders"]]
     if not rows and first:
         click.echo("No orders.", err=True)
         return
-    say_lines(table(ORDER_COLUMNS, rows, terminal_width(), head=first))
+    print_lines(table(ORDER_COLUMNS, rows, terminal_width(), head=first))
     if page.get("next") is not None and not question.every_page:
         click.echo(f"There are more: add --all, or --cursor {page['next']}", err=True)

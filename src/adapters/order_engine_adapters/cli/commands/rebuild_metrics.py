@@ -11,7 +11,7 @@ import click
 from order_engine.wire import statistics_json
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import Column, table
-from order_engine_adapters.cli.output import say_json, say_lines
+from order_engine_adapters.cli.output import print_json, print_lines
 from order_engine_adapters.cli.target.targets import refuse_missing_file
 from order_engine_adapters.process.interrupts import run_interruptible
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
@@ -32,11 +32,11 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     if as_json:
         changed = json.dumps(before != now)
         told, right = statistics_json(before), statistics_json(now)
-        say_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
+        print_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
     elif now == before:
         click.echo(f"The counters were right: {now.total_orders:,} orders.")
     else:
-        say_lines(table(COLUMNS, [row for row in _figures(before, now) if row[1] != row[2]]))
+        print_lines(table(COLUMNS, [row for row in _figures(before, now) if row[1] != row[2]]))
 
 
 def _figures(before: Statistics, now: Statistics) -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ import click
 
 from order_engine.simulation import Fault, Scenario, Sizes, Summary, run_seed, run_seeds, tell
 from order_engine_adapters.cli.formatting import Column, table
-from order_engine_adapters.cli.output import say_json, say_lines
+from order_engine_adapters.cli.output import print_json, print_lines
 from order_engine_adapters.process.interrupts import Interrupts
 from order_engine_adapters.wiring.simulating import DEFAULT_SEEDS, named_scenario
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from order_engine.simulation import Outcome
 
-BROKEN = 1
+VIOLATION_EXIT_CODE = 1
 """The exit code where a promise was broken."""
 SECONDS_PER_MINUTE = 60
 COLUMNS = (Column("TIMES", right=True), Column("FAULT"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SimulationOptions:
     """What the command line asks for."""
 
     seeds: int | None
@@ -44,7 +44,7 @@ class Wanted:
     as_json: bool
 
 
-def simulate(wanted: Wanted) -> None:
+def simulate(wanted: SimulationOptions) -> None:
     """Simulate, and say what came of it. Exits with 1 where a promise was broken."""
     if wanted.trace and wanted.seed is None:
         message = "--trace tells one simulation: name it by --seed."
@@ -58,27 +58,27 @@ def simulate(wanted: Wanted) -> None:
         return
     summary, cpu_seconds = _run(scenario, wanted)
     if wanted.as_json:
-        say_json(json.dumps(_document(summary, cpu_seconds)))
+        print_json(json.dumps(_document(summary, cpu_seconds)))
     else:
-        say_lines(_report(summary, cpu_seconds))
+        print_lines(_report(summary, cpu_seconds))
         if summary.findings:
-            say_lines(["", *tell(run_seed(scenario, summary.findings[0].seed, trace=True))])
+            print_lines(["", *tell(run_seed(scenario, summary.findings[0].seed, trace=True))])
             again = f"order-engine simulate --seed {summary.findings[0].seed} --orders {wanted.orders} --trace"
             click.echo(f"\nThe same again, with everything that happened: {again}")
     if summary.findings:
-        sys.exit(BROKEN)
+        sys.exit(VIOLATION_EXIT_CODE)
 
 
 def _trace(scenario: Scenario, seed: int) -> None:
     outcome = run_seed(scenario, seed, trace=True)
-    say_lines(str(line) for line in (outcome.story.lines if outcome.story is not None else ()))
-    say_lines(["", *(f"BROKEN  {violation}" for violation in outcome.violations)])
+    print_lines(str(line) for line in (outcome.story.lines if outcome.story is not None else ()))
+    print_lines(["", *(f"BROKEN  {violation}" for violation in outcome.violations)])
     if outcome.violations:
-        sys.exit(BROKEN)
+        sys.exit(VIOLATION_EXIT_CODE)
     click.echo(f"Seed {seed}: {outcome.orders:,} orders, no violation.")
 
 
-def _run(scenario: Scenario, wanted: Wanted) -> tuple[Summary, float]:
+def _run(scenario: Scenario, wanted: SimulationOptions) -> tuple[Summary, float]:
     """Simulate seed after seed; return the summary, and the seconds of CPU that it took."""
     summary = Summary()
     began, began_cpu = time.monotonic(), time.process_time()
@@ -99,7 +99,9 @@ def _run(scenario: Scenario, wanted: Wanted) -> tuple[Summary, float]:
 
 
 @contextmanager
-def _progress(stream: TextIO, wanted: Wanted, summary: Summary, began: float) -> Iterator[Callable[[Outcome], None]]:
+def _progress(
+    stream: TextIO, wanted: SimulationOptions, summary: Summary, began: float
+) -> Iterator[Callable[[Outcome], None]]:
     """Show a bar with what was simulated so far on `stream`, where that is a terminal."""
     if not stream.isatty():
         yield lambda _: None

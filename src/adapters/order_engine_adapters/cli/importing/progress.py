@@ -11,7 +11,7 @@ import click
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCounts:
     """What became of the lines so far."""
 
     new: int = 0
@@ -29,12 +29,14 @@ class Tally:
         return f"{self.imported} {orders} ({self.new} new, {self.already_there} already there), {self.refused} refused"
 
 
-Report: TypeAlias = Callable[[int], None]
+ProgressCallback: TypeAlias = Callable[[int], None]
 """Takes how many bytes of the file are done."""
 
 
 @contextmanager
-def progress(stream: TextIO, size: int, tally: Tally, monotonic: Callable[[], float]) -> Iterator[Report]:
+def progress(
+    stream: TextIO, size: int, tally: ImportCounts, monotonic: Callable[[], float]
+) -> Iterator[ProgressCallback]:
     """Show a bar with the rate and the time left on `stream` where that is a terminal, for a file of `size` bytes."""
     if not stream.isatty():
         yield lambda _: None

@@ -8,43 +8,45 @@ from pathlib import Path
 
 import click
 
-from order_engine_adapters.cli.failures import NOTHING_TO_SAY, REFUSED_LINES, Ending, escaped, interrupted_code
+from order_engine_adapters.cli.failures import NO_MESSAGE, REFUSED_LINES, CommandExit, escaped, interrupted_code
 from order_engine_adapters.cli.flags import Flags
-from order_engine_adapters.cli.importing.carrying import Carrier
-from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, in_chunks
-from order_engine_adapters.cli.importing.progress import Tally, progress
-from order_engine_adapters.cli.importing.refused import RefusedLines
-from order_engine_adapters.cli.target.targets import Target, on_target
+from order_engine_adapters.cli.importing.importer import Importer
+from order_engine_adapters.cli.importing.order_file import DamagedArchive, OrderFile, in_chunks
+from order_engine_adapters.cli.importing.progress import ImportCounts, progress
+from order_engine_adapters.cli.importing.refused_lines_file import RefusedLinesFile
+from order_engine_adapters.cli.target.targets import CommandTarget, on_target
 from order_engine_adapters.wiring.repository_url import Schema
 from order_engine_adapters.wiring.settings import Settings
 
 
 def import_file(flags: Flags, name: str) -> None:
     """Place the orders of a file, and say how many; ends with exit code 3 where lines were refused."""
-    settings, path, tally = Settings.from_environment(**flags), Path(name), Tally()
-    damage: Damaged | None = None
+    settings, path, tally = Settings.from_environment(**flags), Path(name), ImportCounts()
+    damage: DamagedArchive | None = None
     try:
-        with OrderFile(path, settings.max_body_bytes) as file, RefusedLines(path) as refused:
+        with OrderFile(path, settings.max_body_bytes) as file, RefusedLinesFile(path) as refused:
             try:
                 _carry_all(flags, settings, file, refused, tally)
-            except Damaged as met:
+            except DamagedArchive as met:
                 damage = met
             refused.keep()
     except KeyboardInterrupt as error:
         sentence = f"Interrupted. So far {tally}; run the same command again to go on."
-        raise Ending(sentence, interrupted_code(error)) from None
+        raise CommandExit(sentence, interrupted_code(error)) from None
     where = f"; see {escaped(str(refused.path))}" if tally.refused else ""
     if damage is not None:
         sentence = f"{path}: {damage}. Before that, imported {tally}{where}."
-        raise Ending(sentence) from damage
+        raise CommandExit(sentence) from damage
     click.echo(f"imported {tally}{where}")
     if tally.refused:
-        raise Ending(NOTHING_TO_SAY, REFUSED_LINES)
+        raise CommandExit(NO_MESSAGE, REFUSED_LINES)
 
 
-def _carry_all(flags: Flags, settings: Settings, file: OrderFile, refused: RefusedLines, tally: Tally) -> None:
-    async def work(target: Target) -> None:
-        carrier = Carrier(
+def _carry_all(
+    flags: Flags, settings: Settings, file: OrderFile, refused: RefusedLinesFile, tally: ImportCounts
+) -> None:
+    async def work(target: CommandTarget) -> None:
+        carrier = Importer(
             target=target,
             file=file,
             refused=refused,

@@ -10,14 +10,14 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
-from order_engine_adapters.cli.target.outcomes import Trouble
+from order_engine_adapters.cli.target.outcomes import TargetUnavailable
 from order_engine_adapters.wiring.masking import masked_url
 
 LONGEST_PROBLEM = 1024 * 1024
 NOTHING_READ = b""
 
 
-class Answered:
+class HttpAnswer:
     """An answer whose head is here, and whose body is read as it comes."""
 
     def __init__(self, response: HTTPResponse) -> None:
@@ -55,7 +55,7 @@ class Answered:
         return document if isinstance(document, dict) else {}
 
 
-class Connection:
+class HttpConnection:
     """Requests to one service, one after the other. No redirect is followed: the key is for this service only."""
 
     def __init__(self, address: str, seconds: float, key: str | None) -> None:
@@ -81,7 +81,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         *,
         times: int = 1,
-    ) -> Iterator[Answered]:
+    ) -> Iterator[HttpAnswer]:
         """Send a request; give its answer. Raises Trouble where there is no service, or none that answers in time.
 
         An answer may take `times` as long as the usual one.
@@ -94,13 +94,13 @@ class Connection:
             with suppress(BrokenPipeError, ConnectionResetError):
                 self._connection.request(method, self._prefix + path, body, sent)
             with self._connection.getresponse() as response:
-                yield Answered(response)
+                yield HttpAnswer(response)
                 if not response.isclosed():
                     # The next request cannot begin behind a body that nobody has read.
                     self._connection.close()
         except (OSError, HTTPException) as error:
             self._connection.close()
-            raise Trouble(self._sentence(error, seconds)) from error
+            raise TargetUnavailable(self._sentence(error, seconds)) from error
         except BaseException:
             self._connection.close()
             raise

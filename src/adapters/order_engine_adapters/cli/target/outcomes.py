@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-LINES_FAULT: Final = frozenset({400, 409, 413, 422})
+PERMANENT_STATUSES: Final = frozenset({400, 409, 413, 422})
 """The HTTP statuses that the same line would meet again, whenever it is sent."""
 
 
-class Line(NamedTuple):
+class InputLine(NamedTuple):
     """One line of the file, counted from 1, without its end."""
 
     number: int
@@ -19,23 +19,23 @@ class Line(NamedTuple):
 class KeyedLine(NamedTuple):
     """A line, and the idempotency key that its order is placed under."""
 
-    line: Line
+    line: InputLine
     key: str
 
 
-class Placed(NamedTuple):
+class PlacedLine(NamedTuple):
     """The order of the line is kept; `replayed`: it was there before."""
 
     replayed: bool
 
 
-class Refused(NamedTuple):
+class RefusedLine(NamedTuple):
     """The line is no order that can be placed, as its problem document says."""
 
     problem: Mapping[str, object]
 
 
-class Trouble(Exception):
+class TargetUnavailable(Exception):
     """Nothing is wrong with the lines, but they cannot be placed now.
 
     `retry_after` is what the other side asks for, in seconds.
@@ -47,10 +47,10 @@ class Trouble(Exception):
         super().__init__(sentence)
 
 
-class Busy(NamedTuple):
+class DeferredLine(NamedTuple):
     """The line was not placed now, through no fault of its own."""
 
-    trouble: Trouble
+    trouble: TargetUnavailable
 
 
-Outcome: TypeAlias = Placed | Refused | Busy
+LineOutcome: TypeAlias = PlacedLine | RefusedLine | DeferredLine

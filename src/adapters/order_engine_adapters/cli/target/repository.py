@@ -20,7 +20,15 @@ from order_engine import (
 )
 from order_engine.wire import history_json, order_json, orders_json, problem_of, read_order, statistics_json
 from order_engine_adapters.cli.target import outcomes
-from order_engine_adapters.cli.target.outcomes import LINES_FAULT, Busy, KeyedLine, Line, Outcome, Refused, Trouble
+from order_engine_adapters.cli.target.outcomes import (
+    PERMANENT_STATUSES,
+    DeferredLine,
+    InputLine,
+    KeyedLine,
+    LineOutcome,
+    RefusedLine,
+    TargetUnavailable,
+)
 from order_engine_adapters.wiring.settings import Settings
 
 
@@ -65,13 +73,13 @@ class RepositoryTarget:
         """Return the counts."""
         return statistics_json(await self._engine.metrics())
 
-    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+    async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines with an id of their own."""
         read = [self._read(line) for line in lines]
         placed = iter(await self._engine.place_many([order for order in read if isinstance(order, NewOrder)]))
         return [_outcome(next(placed) if isinstance(order, NewOrder) else order) for order in read]
 
-    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
+    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines without an id, each under its idempotency key; all at once, for one transaction."""
         return await asyncio.gather(*(self._place_under_key(*keyed) for keyed in lines))
 
@@ -79,7 +87,7 @@ class RepositoryTarget:
         """Wait on the event loop."""
         await asyncio.sleep(seconds)
 
-    async def _place_under_key(self, line: Line, key: str) -> Outcome:
+    async def _place_under_key(self, line: InputLine, key: str) -> LineOutcome:
         order = self._read(line)
         if not isinstance(order, NewOrder):
             return _outcome(order)
@@ -88,19 +96,19 @@ class RepositoryTarget:
         except OrderEngineError as error:
             return _outcome(error)
 
-    def _read(self, line: Line) -> NewOrder | OrderEngineError:
+    def _read(self, line: InputLine) -> NewOrder | OrderEngineError:
         try:
             return read_order(line.text, self._content)
         except (MalformedJson, InvalidOrder) as error:
             return error
 
 
-def _outcome(answer: Placed | OrderEngineError) -> Outcome:
+def _outcome(answer: Placed | OrderEngineError) -> LineOutcome:
     if isinstance(answer, Placed):
-        return outcomes.Placed(answer.replayed)
+        return outcomes.PlacedLine(answer.replayed)
     problem = problem_of(answer)
-    if problem.status in LINES_FAULT:
-        return Refused(problem.document())
+    if problem.status in PERMANENT_STATUSES:
+        return RefusedLine(problem.document())
     if isinstance(answer, Unavailable | OutcomeUnknown | Overloaded):
-        return Busy(Trouble(str(answer), problem.retry_after or 0))
+        return DeferredLine(TargetUnavailable(str(answer), problem.retry_after or 0))
     raise answer

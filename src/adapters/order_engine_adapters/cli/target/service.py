@@ -10,17 +10,17 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
-from order_engine_adapters.cli.failures import Ending
-from order_engine_adapters.cli.target.http_connection import Answered, Connection
+from order_engine_adapters.cli.failures import CommandExit
+from order_engine_adapters.cli.target.http_connection import HttpAnswer, HttpConnection
 from order_engine_adapters.cli.target.outcomes import (
-    LINES_FAULT,
-    Busy,
+    PERMANENT_STATUSES,
+    DeferredLine,
+    InputLine,
     KeyedLine,
-    Line,
-    Outcome,
-    Placed,
-    Refused,
-    Trouble,
+    LineOutcome,
+    PlacedLine,
+    RefusedLine,
+    TargetUnavailable,
 )
 from order_engine_adapters.wiring.settings import Settings
 
@@ -41,7 +41,7 @@ class ServiceTarget:
     def __init__(self, address: str, settings: Settings) -> None:
         """Ask the service at `address`, each answer being due within the time limit of a request."""
         key = settings.api_key.get_secret_value() if settings.api_key is not None else None
-        self._connection = Connection(address, settings.request_seconds, key)
+        self._connection = HttpConnection(address, settings.request_seconds, key)
 
     def __enter__(self) -> Self:
         """Connect with the first request."""
@@ -79,7 +79,7 @@ class ServiceTarget:
         """Return the counts."""
         return self._asked("GET", "/metrics", "status_counts")
 
-    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+    async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines with an id of their own, as one batch."""
         body = b"".join(line.text + b"\n" for line in lines)
         # It is answered once all are placed, each of which has the time limit of a request.
@@ -90,19 +90,19 @@ class ServiceTarget:
                 if answer.status != HTTPStatus.OK:
                     raise _trouble_or_ending(answer, self._connection.shown)
                 items.extend(_items(answer))
-        except Trouble:
+        except TargetUnavailable:
             # What was answered before the connection broke is answered.
             if not items:
                 raise
         return [_outcome_of_item(item) for item in _of_lines(items, len(lines), self._connection.shown)]
 
-    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
+    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines without an id, each under its idempotency key: one after the other."""
-        outcomes: list[Outcome] = []
+        outcomes: list[LineOutcome] = []
         try:
             for line, key in lines:
                 outcomes.append(self._placed_under_key(line, key))
-        except Trouble:
+        except TargetUnavailable:
             if not outcomes:
                 raise
         return outcomes
@@ -111,13 +111,13 @@ class ServiceTarget:
         """Wait."""
         time.sleep(seconds)  # noqa: ASYNC251 - blocking on purpose, as all of this class
 
-    def _placed_under_key(self, line: Line, key: str) -> Outcome:
+    def _placed_under_key(self, line: InputLine, key: str) -> LineOutcome:
         headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{key}"'}
         with self._connection.asked("POST", "/orders", line.text, headers) as answer:
             if answer.status == HTTPStatus.CREATED:
-                return Placed(answer.header(REPLAYED) == "true")
-            if answer.status in LINES_FAULT:
-                return Refused(answer.problem())
+                return PlacedLine(answer.header(REPLAYED) == "true")
+            if answer.status in PERMANENT_STATUSES:
+                return RefusedLine(answer.problem())
             raise _trouble_or_ending(answer, self._connection.shown)
 
     def _asked(self, method: str, path: str, member: str) -> str:
@@ -126,15 +126,15 @@ class ServiceTarget:
                 if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
                     raise _ending(answer, self._connection.shown)
                 return _document_with(member, answer, self._connection.shown)
-        except Trouble as trouble:
-            raise Ending(str(trouble)) from trouble
+        except TargetUnavailable as trouble:
+            raise CommandExit(str(trouble)) from trouble
 
 
 def _path(order_id: str) -> str:
     return f"/orders/{quote(order_id, safe='')}"
 
 
-def _document_with(member: str, answer: Answered, address: str) -> str:
+def _document_with(member: str, answer: HttpAnswer, address: str) -> str:
     text = answer.text()
     try:
         document = json.loads(text)
@@ -145,7 +145,7 @@ def _document_with(member: str, answer: Answered, address: str) -> str:
     return text
 
 
-def _items(answer: Answered) -> Iterator[Mapping[str, Any]]:
+def _items(answer: HttpAnswer) -> Iterator[Mapping[str, Any]]:
     for line in answer.lines():
         try:
             item = json.loads(line)
@@ -165,26 +165,28 @@ def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Se
     """
     if not items or READ not in items[-1]:
         # Cut off: the last one may be what says why no further line was read.
-        return items[:-1] if items and items[-1].get(ORDER) is None and items[-1]["code"] in LINES_FAULT else items
+        return (
+            items[:-1] if items and items[-1].get(ORDER) is None and items[-1]["code"] in PERMANENT_STATUSES else items
+        )
     read = items[-1][READ]
     answered, reason = items[:read], items[read:-1]
     if read < sent and not (read and reason):
         why = _detail(reason[0]) if reason else "something between here and there has lost the others."
         message = f"{address} has read {read} of {sent} orders: {why}"
-        raise Trouble(message)
+        raise TargetUnavailable(message)
     return answered
 
 
-def _outcome_of_item(item: Mapping[str, Any]) -> Outcome:
+def _outcome_of_item(item: Mapping[str, Any]) -> LineOutcome:
     code, problem = item["code"], item.get("problem") or {}
     if code == HTTPStatus.CREATED:
-        return Placed(bool(item.get("replayed")))
-    if code in LINES_FAULT:
-        return Refused(problem)
+        return PlacedLine(bool(item.get("replayed")))
+    if code in PERMANENT_STATUSES:
+        return RefusedLine(problem)
     detail = _detail(item)
     if code in TOO_BUSY:
-        return Busy(Trouble(detail))
-    raise Ending(detail)
+        return DeferredLine(TargetUnavailable(detail))
+    raise CommandExit(detail)
 
 
 def _detail(item: Mapping[str, Any]) -> str:
@@ -192,22 +194,22 @@ def _detail(item: Mapping[str, Any]) -> str:
     return str(problem.get("detail") or f"The service answered {item['code']} to an order.")
 
 
-def _trouble_or_ending(answer: Answered, address: str) -> Exception:
+def _trouble_or_ending(answer: HttpAnswer, address: str) -> Exception:
     ending = _ending(answer, address)
-    return Trouble(str(ending), answer.retry_after()) if answer.status in TOO_BUSY else ending
+    return TargetUnavailable(str(ending), answer.retry_after()) if answer.status in TOO_BUSY else ending
 
 
-def _ending(answer: Answered, address: str) -> Ending:
+def _ending(answer: HttpAnswer, address: str) -> CommandExit:
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         elsewhere = answer.header("Location") or "elsewhere"
-        return Ending(f"{address} points to {elsewhere}: give the service's own address with --url.")
+        return CommandExit(f"{address} points to {elsewhere}: give the service's own address with --url.")
     detail = answer.problem().get("detail")
     if not isinstance(detail, str) or not detail:
         detail = f"{address} answered {answer.status} {answer.reason}; is this the address of order_engine?"
     if answer.status == HTTPStatus.UNAUTHORIZED:
         detail = f"{detail} Put the key into ORDER_ENGINE_API_KEY."
-    return Ending(detail)
+    return CommandExit(detail)
 
 
-def _foreign(address: str) -> Ending:
-    return Ending(f"{address} does not answer as order_engine does: check the address given with --url.")
+def _foreign(address: str) -> CommandExit:
+    return CommandExit(f"{address} does not answer as order_engine does: check the address given with --url.")

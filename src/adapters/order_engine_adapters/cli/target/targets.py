@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from order_engine import InvalidSetting, RepositoryHeld
-from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.failures import CommandExit
 from order_engine_adapters.cli.flags import Flags
-from order_engine_adapters.cli.target.outcomes import KeyedLine, Line, Outcome
+from order_engine_adapters.cli.target.outcomes import InputLine, KeyedLine, LineOutcome
 from order_engine_adapters.process.interrupts import run_interruptible
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.opening import open_with
@@ -18,7 +18,7 @@ from order_engine_adapters.wiring.settings import Settings
 Answer = TypeVar("Answer")
 
 
-class Target(Protocol):
+class CommandTarget(Protocol):
     """Answers the questions and does the actions of the commands; every answer is the HTTP service's JSON document."""
 
     async def list(self, *, status: str | None, user_id: str | None, limit: int, cursor: str | None) -> str:
@@ -45,14 +45,14 @@ class Target(Protocol):
         """Return the counts."""
         ...
 
-    async def place(self, lines: Sequence[Line]) -> Sequence[Outcome]:
+    async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines with an id of their own; return the outcomes in the same order.
 
         Fewer outcomes than lines: the rest got no answer. Raises Trouble where the lines are not to blame.
         """
         ...
 
-    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[Outcome]:
+    async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines without an id, each under its idempotency key. As `place` in all else."""
         ...
 
@@ -61,7 +61,7 @@ class Target(Protocol):
         ...
 
 
-Work = Callable[[Target], Coroutine[Any, Any, Answer]]
+Work = Callable[[CommandTarget], Coroutine[Any, Any, Answer]]
 
 
 def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *, may_create: bool = False) -> Answer:
@@ -75,18 +75,18 @@ def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *,
     settings = Settings.from_environment(**flags)
     names_repository = "database_url" in flags and "url" not in flags
     if settings.url is not None and not names_repository:
-        return _over_http(settings, settings.url, work)
+        return _run_on_service(settings, settings.url, work)
     repository_url = RepositoryUrl.of(settings.database_url)
     _check_repository(repository_url, may_create=may_create)
     if may_create and repository_url.missing_file is not None:
         schema = Schema.MIGRATE
     try:
-        return run_interruptible(_straight(settings, work, schema))
+        return run_interruptible(_run_on_repository(settings, work, schema))
     except RepositoryHeld as held:
         if held.address is None:
             raise
         address = held.address
-    return _over_http(settings, address, work)
+    return _run_on_service(settings, address, work)
 
 
 def _check_repository(repository_url: RepositoryUrl, *, may_create: bool) -> None:
@@ -107,17 +107,17 @@ def refuse_missing_file(repository_url: RepositoryUrl) -> None:
             f"There is no database {file}: start `order-engine serve` first, or name another one with --database-url "
             "or a running service with --url."
         )
-        raise Ending(sentence)
+        raise CommandExit(sentence)
 
 
-async def _straight(settings: Settings, work: Work[Answer], schema: Schema) -> Answer:
+async def _run_on_repository(settings: Settings, work: Work[Answer], schema: Schema) -> Answer:
     from order_engine_adapters.cli.target.repository import RepositoryTarget  # noqa: PLC0415 - not for those who ask over HTTP
 
     async with open_with(settings, processor=None, schema=schema) as opened:
         return await work(RepositoryTarget(opened.engine, settings))
 
 
-def _over_http(settings: Settings, address: str, work: Work[Answer]) -> Answer:
+def _run_on_service(settings: Settings, address: str, work: Work[Answer]) -> Answer:
     from order_engine_adapters.cli.target.service import ServiceTarget  # noqa: PLC0415 - not for those who ask the repository
 
     with ServiceTarget(address, settings) as remote:

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.http.access.keys import AccessScope, Identity, Keys
-from order_engine_adapters.http.access.rate_limit import Rates
+from order_engine_adapters.http.access.rate_limiter import Rates
 from order_engine_adapters.http.errors import KeyMissing, KeyRefused, RequestRefused, ScopeMissing, TooManyRequests
 from order_engine_adapters.http.messages.requests import client_address, header_values
 from order_engine_adapters.http.messages.resource import refusal
@@ -43,7 +43,7 @@ OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/o
 """The routes that are open to all."""
 ADMITTED: Final = "order_engine.admitted"
 """Where in the scope of a request it is told whether its key is good still."""
-UNLIMITED: Final = frozenset({"/livez", "/readyz"})
+NOT_RATE_LIMITED: Final = frozenset({"/livez", "/readyz"})
 """The routes that no rate limits: who watches the service has to get an answer."""
 
 BEARER: Final = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
@@ -73,7 +73,7 @@ class Access:
         return self.keys is not None or self.rates is not None
 
 
-class Guard:
+class AccessGuard:
     """Lets a request through to the application behind it, or refuses it."""
 
     def __init__(self, app: ASGIApp, access: Access, needs: Mapping[str, AccessScope | None]) -> None:
@@ -131,10 +131,10 @@ def guarded(routes: Iterable[BaseRoute], access: Access) -> list[BaseRoute]:
 
 
 def _guarded(route: BaseRoute, access: Access) -> BaseRoute:
-    if not isinstance(route, Route) or route.path in UNLIMITED:
+    if not isinstance(route, Route) or route.path in NOT_RATE_LIMITED:
         return route
     needs = _needs(route.path)
-    guard = Guard(route.app, access, needs)
+    guard = AccessGuard(route.app, access, needs)
     return Route(route.path, guard, name=route.name, include_in_schema=route.include_in_schema)
 
 

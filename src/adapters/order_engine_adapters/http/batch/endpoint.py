@@ -12,10 +12,10 @@ from order_engine.application.engine import OrderEngine
 from order_engine.application.placer import Placed
 from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.order import NewOrder
-from order_engine_adapters.http.batch.formats import FORMS, Answers, Form
-from order_engine_adapters.http.batch.kept_results import KeptResults
+from order_engine_adapters.http.batch.buffered_results import BufferedResults
+from order_engine_adapters.http.batch.formats import BATCH_FORMATS, BatchFormat, BatchResponse
 from order_engine_adapters.http.batch.reader import BatchReader
-from order_engine_adapters.http.batch.results import Summary, problem_text
+from order_engine_adapters.http.batch.results import BatchSummary, problem_text
 from order_engine_adapters.http.batch.splitter import Element
 from order_engine_adapters.http.batch.streamed_results import StreamedResults
 from order_engine_adapters.http.errors import AnswersTooLarge, BodyTooLarge, InvalidHeader, RequestRefused
@@ -47,7 +47,7 @@ class BatchEndpoint:
         """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
         form = self._checked(scope)
         elements = BatchReader(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
-        summary = Summary()
+        summary = BatchSummary()
         async with aclosing(elements), self._answers(scope, send, form) as answers:
             error = await self._answer_all(elements, answers, summary, trace_parent(scope))
             if error is not None:
@@ -55,25 +55,25 @@ class BatchEndpoint:
                 await answers.put([problem_text(None, error)])
             await answers.put([summary.text()])
 
-    def _checked(self, scope: Scope) -> Form:
+    def _checked(self, scope: Scope) -> BatchFormat:
         """Return the form of the body. Raises what is wrong with the head of the request."""
         refuse_parameters(scope)
-        media_type = check_media_type(scope, FORMS)
+        media_type = check_media_type(scope, BATCH_FORMATS)
         check_accepted(scope, media_type)
         if header_values(scope, b"idempotency-key"):
             message = "Idempotency-Key is not for batches: give every order an order_id, and send the batch again."
             raise InvalidHeader(message)
         if declared_length(scope) > self._limits.batch_bytes:
             raise BodyTooLarge(self._limits.batch_bytes)
-        return FORMS[media_type]
+        return BATCH_FORMATS[media_type]
 
-    def _answers(self, scope: Scope, send: Send, form: Form) -> Answers:
+    def _answers(self, scope: Scope, send: Send, form: BatchFormat) -> BatchResponse:
         if prefers(scope, STREAM):
             return StreamedResults(send, form, self._limits)
-        return KeptResults(send, form, self._limits, self._deadlines)
+        return BufferedResults(send, form, self._limits, self._deadlines)
 
     async def _answer_all(
-        self, elements: BatchReader, answers: Answers, summary: Summary, traced: str | None
+        self, elements: BatchReader, answers: BatchResponse, summary: BatchSummary, traced: str | None
     ) -> OrderEngineError | None:
         """Answer element after element; return why the batch ends before its body does, None where it does not."""
         pace = Pace()
@@ -86,7 +86,7 @@ class BatchEndpoint:
         return elements.broken_off
 
     async def _placed(
-        self, elements: Sequence[Element], summary: Summary, traced: str | None, pace: Pace
+        self, elements: Sequence[Element], summary: BatchSummary, traced: str | None, pace: Pace
     ) -> list[bytes]:
         read: list[ParsedOrder] = []
         for element in elements:

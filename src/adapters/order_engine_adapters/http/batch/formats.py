@@ -13,7 +13,7 @@ from order_engine_adapters.http.messages.responses import Header
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class BatchFormat:
     """How elements are split, and how answers are joined.
 
     `opening` is before the first answer, `separator` before each other one, `ending` after each, `closing` at the end.
@@ -36,14 +36,17 @@ class Form:
         return begin + (self.ending + self.separator).join(answers) + self.ending
 
 
-FORMS: Final[Mapping[bytes, Form]] = {
-    **{each: Form(each, LineSplitter, opening=b"", separator=b"", ending=b"\n", closing=b"") for each in LINES_TYPES},
-    JSON_TYPE: Form(JSON_TYPE, ArraySplitter, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n"),
+BATCH_FORMATS: Final[Mapping[bytes, BatchFormat]] = {
+    **{
+        each: BatchFormat(each, LineSplitter, opening=b"", separator=b"", ending=b"\n", closing=b"")
+        for each in LINES_TYPES
+    },
+    JSON_TYPE: BatchFormat(JSON_TYPE, ArraySplitter, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n"),
 }
 """The forms by the media type of the body, which is that of the answer too."""
 
 
-class Answers(Protocol):
+class BatchResponse(Protocol):
     """Takes the answers of one batch. Its context ends with the last one; after an error nothing more is sent."""
 
     headers: list[Header]

@@ -17,7 +17,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
-class Summary:
+class BatchSummary:
     """What became of the elements of a batch so far, each of which was answered."""
 
     placed: int = 0

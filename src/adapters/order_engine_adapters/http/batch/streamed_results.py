@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from starlette.types import Send
 
-from order_engine_adapters.http.batch.formats import Form
+from order_engine_adapters.http.batch.formats import BatchFormat
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED, Header
@@ -28,7 +28,7 @@ class StreamedResults:
 
     are_too_many = False
 
-    def __init__(self, send: Send, form: Form, limits: HttpLimits) -> None:
+    def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits) -> None:
         """Begin the response with the first answers: until then it may still become an error."""
         self.headers: list[Header] = [APPLIED]
         self._send = send

@@ -13,10 +13,9 @@ from order_engine.application.engine import OrderEngine
 from order_engine.domain.errors import InvalidCursor, OrderEngineError
 from order_engine_adapters.http.access.guard import is_still_admitted
 from order_engine_adapters.http.errors import NotAcceptable
-from order_engine_adapters.http.events.feed import PAGE, Joined
+from order_engine_adapters.http.events.event_log import ReaderTooSlow
+from order_engine_adapters.http.events.feed import PAGE, FeedPosition
 from order_engine_adapters.http.events.last_event_id import foreign_id, last_event_id, last_position
-from order_engine_adapters.http.events.log import FellBehind
-from order_engine_adapters.http.events.registry import StreamRegistry
 from order_engine_adapters.http.events.sse import (
     BEGINNING,
     DROPPED,
@@ -28,6 +27,7 @@ from order_engine_adapters.http.events.sse import (
     ready_text,
 )
 from order_engine_adapters.http.events.stream import OrderStream, Stream, StreamWriter, send_head
+from order_engine_adapters.http.events.stream_registry import StreamRegistry
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.accept import Form, names_only, preferred_form
 from order_engine_adapters.http.messages.media_type import PROBLEM_TYPE
@@ -144,7 +144,7 @@ class EventEndpoints:
         except InvalidCursor:
             raise foreign_id() from None
 
-    async def _send_all(self, stream: Stream, writer: StreamWriter, place: str, joined: Joined) -> None:
+    async def _send_all(self, stream: Stream, writer: StreamWriter, place: str, joined: FeedPosition) -> None:
         """Read from the client's place to the end where the stream joined, and go on with everybody else from there."""
         try:
             while place != joined.end and stream.last_words is None:
@@ -158,7 +158,7 @@ class EventEndpoints:
             await self._send_news(stream, writer, joined.position)
         except OrderEngineError:
             stream.end(INTERRUPTED)
-        except FellBehind:
+        except ReaderTooSlow:
             stream.end(DROPPED)
 
     async def _send_news(self, stream: Stream, writer: StreamWriter, position: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from order_engine.application.engine import OrderEngine
 from order_engine.domain.errors import InvalidCursor
-from order_engine_adapters.http.events.log import EventLog
+from order_engine_adapters.http.events.event_log import EventLog
 from order_engine_adapters.http.events.sse import INTERRUPTED, chunks, event_text
 from order_engine_adapters.http.events.stream import Stream
 
@@ -20,7 +20,7 @@ PAGE: Final = 500
 """Events that are read at once."""
 
 
-class Joined(NamedTuple):
+class FeedPosition(NamedTuple):
     """Where a stream joined: the end that all streams have reached, and the position of what follows it in the log."""
 
     end: str
@@ -42,7 +42,7 @@ class EventFeed:
         self._completed = 0
         self._reading = asyncio.Lock()
 
-    async def join(self, stream: Stream) -> Joined:
+    async def join(self, stream: Stream) -> FeedPosition:
         """Let a stream join at an end of after this call. Raises what reading raises.
 
         It is woken from then on, until it leaves.
@@ -54,7 +54,7 @@ class EventFeed:
             if self._completed <= asked or self._place is None:
                 await self._read_on()
             self._joined.add(stream)
-            return Joined(self._place or "", self.log.end)
+            return FeedPosition(self._place or "", self.log.end)
 
     def leave(self, stream: Stream) -> None:
         """Wake this stream no more; the last one ends the reading."""

@@ -15,7 +15,7 @@ from order_engine_adapters.http.messages.requests import header_values
 QUALITY: Final = re.compile(rb"0(?:\.[0-9]*)?|1(?:\.0*)?")
 EVERYTHING: Final = b"*/*"
 RELATED_TYPES: Final = (JSON_TYPE, PROBLEM_TYPE)
-MOST_RANGES: Final = 100
+MAX_ACCEPT_RANGES: Final = 100
 """How many ranges of an Accept field are read; those of browsers have fewer than ten."""
 
 
@@ -77,7 +77,7 @@ def names_only(scope: Scope, media_type: bytes) -> bool:
 
 
 def _ranges(fields: Sequence[bytes]) -> Iterator[_Range]:
-    for text in b",".join(fields).split(b",", MOST_RANGES)[:MOST_RANGES]:
+    for text in b",".join(fields).split(b",", MAX_ACCEPT_RANGES)[:MAX_ACCEPT_RANGES]:
         name, pairs = read_media_type(text)
         if name:
             parameters = dict(pairs)

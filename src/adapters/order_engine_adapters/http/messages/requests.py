@@ -21,7 +21,7 @@ from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.media_type import JSON_TYPE, read_media_type
 from order_engine_adapters.http.messages.timeouts import Timeouts
 
-LONGEST_KEY: Final = 255
+MAX_KEY_LENGTH: Final = 255
 UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 """The names of it that clients send; US-ASCII is a part of it."""
 SORTED_HEADERS: Final = "order_engine.sorted_headers"
@@ -99,8 +99,8 @@ def idempotency_key(scope: Scope) -> str | None:
         text = re.sub(rb"\\(.)", rb"\1", quoted[1])
     elif text.startswith(b'"'):
         text = b""
-    if len(given) > 1 or not VISIBLE.fullmatch(text) or len(text) > LONGEST_KEY:
-        message = f"The Idempotency-Key must be one string of 1 to {LONGEST_KEY} visible ASCII characters."
+    if len(given) > 1 or not VISIBLE.fullmatch(text) or len(text) > MAX_KEY_LENGTH:
+        message = f"The Idempotency-Key must be one string of 1 to {MAX_KEY_LENGTH} visible ASCII characters."
         raise InvalidHeader(message)
     return text.decode()
 
@@ -109,7 +109,7 @@ def path_order_id(scope: Scope) -> str:
     """Return the order id in the path. Raises OrderNotFound for one that no order can have."""
     order_id: str = scope["path_params"].get("order_id", BATCH)
     if stored_order_id_problem(order_id) or ("\ufffd" in order_id and not _is_sent_in_utf_8(scope)):
-        raise OrderNotFound(order_id[:LONGEST_KEY])
+        raise OrderNotFound(order_id[:MAX_KEY_LENGTH])
     return order_id
 
 

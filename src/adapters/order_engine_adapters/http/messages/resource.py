@@ -34,7 +34,7 @@ StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Outcome = TypeVar("Outcome")
 
-NOTHING_HERE = "There is nothing at this path. The paths of orders begin with /orders."
+PATH_NOT_FOUND = "There is nothing at this path. The paths of orders begin with /orders."
 
 _logger = logging.getLogger("order_engine.http")
 
@@ -61,10 +61,10 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
-        response = _Response(send)
+        response = _ResponseState(send)
         try:
             if not path_is_as_sent(scope):
-                raise RouteNotFound(NOTHING_HERE)  # noqa: TRY301 - answered as every other refusal is
+                raise RouteNotFound(PATH_NOT_FOUND)  # noqa: TRY301 - answered as every other refusal is
             if method in self._streaming:
                 await self._streaming[method](scope, receive, response.send)
                 return
@@ -77,7 +77,7 @@ class Resource:
             names = (request_id(scope) or "-", trace_id(scope) or "-")
             fields = {"request_id": request_id(scope), "trace_id": trace_id(scope), "client": client_address(scope)}
             _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
-            answer = problem_response(_named(INTERNAL, scope))
+            answer = problem_response(_with_request_id(INTERNAL, scope))
         # An answer that has begun can become no other: the server closes the connection in the middle of it.
         if not response.begun:
             await send_response(send, answer, with_body=method != "HEAD")
@@ -91,7 +91,7 @@ class Resource:
         raise MethodNotAllowed(method, self._allow)
 
 
-class _Response:
+class _ResponseState:
     """Knows whether a streamed response has begun."""
 
     def __init__(self, send: Send) -> None:
@@ -116,20 +116,20 @@ async def within(seconds: float, work: Awaitable[Outcome], deadlines: Timeouts) 
 def refusal(error: OrderEngineError, scope: Scope) -> Response:
     """Return the answer that an error stands for, with the id of its request."""
     headers = error.headers if isinstance(error, RequestRefused) else ()
-    return problem_response(_named(problem_for(error), scope), *headers)
+    return problem_response(_with_request_id(problem_for(error), scope), *headers)
 
 
-def named(problem: Problem, name: str) -> Problem:
+def with_request_id(problem: Problem, name: str) -> Problem:
     """Return a problem with the id of the request that met it."""
     return replace(problem, extensions={**problem.extensions, "request_id": name})
 
 
-def _named(problem: Problem, scope: Scope) -> Problem:
+def _with_request_id(problem: Problem, scope: Scope) -> Problem:
     name = request_id(scope)
-    return problem if name is None else named(problem, name)
+    return problem if name is None else with_request_id(problem, name)
 
 
-async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
+async def path_not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
     """Answer for every path that is none of ours; a WebSocket is closed."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
@@ -138,4 +138,4 @@ async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:  # n
         # Only OPTIONS has this target: it asks about the server as a whole (RFC 9110, section 9.3.7).
         await send_response(send, Response(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
         return
-    await send_response(send, refusal(RouteNotFound(NOTHING_HERE), scope), with_body=scope["method"] != "HEAD")
+    await send_response(send, refusal(RouteNotFound(PATH_NOT_FOUND), scope), with_body=scope["method"] != "HEAD")

@@ -4,8 +4,8 @@
 together what an application has.
 """
 
-from order_engine_adapters.http.openapi.document import Described, document
+from order_engine_adapters.http.openapi.document import DocumentOptions, document
 from order_engine_adapters.http.openapi.endpoint import OpenApiEndpoint
 from order_engine_adapters.http.openapi.operations import OPERATIONS
 
-__all__ = ["OPERATIONS", "Described", "OpenApiEndpoint", "document"]
+__all__ = ["OPERATIONS", "DocumentOptions", "OpenApiEndpoint", "document"]

@@ -19,7 +19,7 @@ from order_engine.wire.problems import TYPE_PREFIX
 from order_engine_adapters.http.errors import RouteNotFound
 from order_engine_adapters.http.messages.responses import Response
 from order_engine_adapters.http.messages.versioned_pages import cached_answer
-from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
+from order_engine_adapters.http.openapi.known_problems import KnownProblem, known_problems
 
 HTML: Final = b"text/html; charset=utf-8"
 CSS: Final = b"text/css; charset=utf-8"

@@ -9,11 +9,16 @@ from typing import Any, Final, TypeAlias
 
 from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine_adapters.http.access.guard import SCOPES
+from order_engine_adapters.http.openapi.error_responses import by_status, examples_of, response
 from order_engine_adapters.http.openapi.fields import HEADERS, parameters
-from order_engine_adapters.http.openapi.operation import ALWAYS, BELOW, GUARDED, Operation
+from order_engine_adapters.http.openapi.known_problems import KnownProblem, known_problems
+from order_engine_adapters.http.openapi.operation import (
+    ACCESS_PROBLEMS,
+    COMMON_STATUSES,
+    CONNECTION_PROBLEMS,
+    Operation,
+)
 from order_engine_adapters.http.openapi.operations import OPERATIONS, TAGS
-from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
-from order_engine_adapters.http.openapi.refusals import by_status, examples_of, response
 from order_engine_adapters.http.openapi.schemas import Schema, schemas
 
 VERSION: Final = "3.1.1"
@@ -44,7 +49,7 @@ Refusals: TypeAlias = Mapping[int, Sequence[KnownProblem]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class DocumentOptions:
     """What the document of one service is about: its limits, and whether it asks for keys."""
 
     content: ContentLimits = DEFAULT_LIMITS
@@ -52,7 +57,7 @@ class Described:
     keys: bool = False
 
 
-def document(described: Described) -> Mapping[str, Any]:
+def document(described: DocumentOptions) -> Mapping[str, Any]:
     """Return the document, for a service at the root of its host.
 
     Only `security` says whether the service has keys: a client that was generated from one service fits the others.
@@ -95,8 +100,8 @@ def _info() -> Schema:
 
 
 def _refusals(operation: Operation, *, guarded: bool) -> Refusals:
-    anywhere = (problem.code for problem in known_problems() if problem.status in ALWAYS)
-    return by_status([*operation.refusals, *BELOW, *anywhere, *(GUARDED if guarded else ())])
+    anywhere = (problem.code for problem in known_problems() if problem.status in COMMON_STATUSES)
+    return by_status([*operation.refusals, *CONNECTION_PROBLEMS, *anywhere, *(ACCESS_PROBLEMS if guarded else ())])
 
 
 def _security(scope: str | None, *, keys: bool) -> list[Schema]:

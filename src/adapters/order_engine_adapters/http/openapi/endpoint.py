@@ -13,13 +13,13 @@ from order_engine_adapters.http.messages.accept import check_json_accepted
 from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.responses import Response
 from order_engine_adapters.http.messages.versioned_pages import cached_answer
-from order_engine_adapters.http.openapi.document import Described, document
+from order_engine_adapters.http.openapi.document import DocumentOptions, document
 
 
 class OpenApiEndpoint:
     """The document is made when it is first asked for, and then kept."""
 
-    def __init__(self, described: Described) -> None:
+    def __init__(self, described: DocumentOptions) -> None:
         """Describe an application."""
         self._described = described
         self._made: Mapping[str, Any] | None = None

@@ -10,11 +10,11 @@ from order_engine_adapters.http.openapi.fields import headers
 from order_engine_adapters.http.openapi.schemas import Schema, reference
 
 JSON_TYPE: Final = "application/json"
-ALWAYS: Final = frozenset({408, 414, 429, 431, 500})
+COMMON_STATUSES: Final = frozenset({408, 414, 429, 431, 500})
 """Statuses that any request may meet: too slow, too long, too many, and a bug of ours."""
-BELOW: Final = frozenset({"malformed_request", "connections_exhausted"})
+CONNECTION_PROBLEMS: Final = frozenset({"malformed_request", "connections_exhausted"})
 """Problems that any request may meet before it gets to its path, beside those of these statuses."""
-GUARDED: Final = frozenset({"key_missing", "key_refused", "scope_missing"})
+ACCESS_PROBLEMS: Final = frozenset({"key_missing", "key_refused", "scope_missing"})
 """Problems of a request whose key is missing, not valid, or not good enough."""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from order_engine_adapters.http.openapi.operation import Operation
-from order_engine_adapters.http.openapi.orders import ORDERS
-from order_engine_adapters.http.openapi.orders import TAG as ORDERS_TAG
-from order_engine_adapters.http.openapi.watching import EVENTS, SERVICE, WATCHING
+from order_engine_adapters.http.openapi.order_operations import ORDER_OPERATIONS
+from order_engine_adapters.http.openapi.order_operations import TAG as ORDERS_TAG
+from order_engine_adapters.http.openapi.service_operations import EVENTS, SERVICE, SERVICE_OPERATIONS
 
 TAGS: Final[Mapping[str, str]] = {
     ORDERS_TAG: "Placing orders, reading them, and acting on them.",
@@ -16,5 +16,5 @@ TAGS: Final[Mapping[str, str]] = {
     SERVICE: "The service itself: its metrics, its health, and its description.",
 }
 """What the operations of each tag are about."""
-OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDERS, **WATCHING}
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDER_OPERATIONS, **SERVICE_OPERATIONS}
 """Every operation by its path and method. HEAD and OPTIONS are left out: every path answers them alike."""

@@ -8,33 +8,33 @@ from urllib.parse import quote, unquote
 
 from starlette.types import Scope
 
-from order_engine_adapters.http.access.guard import OPEN, SCOPES, UNLIMITED
+from order_engine_adapters.http.access.guard import NOT_RATE_LIMITED, OPEN, SCOPES
 
 LONGEST: Final = 1_000
 REFUSED: Final = re.compile(r"""[^!$&'()*+,;=:@/.~\w-]""")
 """What no such path holds, once it is decoded: separators of a URL, spaces, controls."""
-OWN: Final = frozenset(path.split("/")[1] for path in (*SCOPES, *OPEN, *UNLIMITED)) - {""}
+OWN: Final = frozenset(path.split("/")[1] for path in (*SCOPES, *OPEN, *NOT_RATE_LIMITED)) - {""}
 """The first words of the paths of the application."""
 
 
-class RootPathProblem(ValueError):
+class InvalidRootPath(ValueError):
     """Why a text is no such path; the message is the end of a sentence."""
 
 
 def read_root_path(text: str) -> str:
     """Return the path as ASGI has it: decoded, without a slash at its end; empty for the root of the host.
 
-    Raises RootPathProblem. What begins with two slashes would be the name of another host in a link.
+    Raises InvalidRootPath. What begins with two slashes would be the name of another host in a link.
     """
     path = unquote(text, errors="strict").rstrip("/") if len(text) <= LONGEST else "?"
     segments = path.split("/")[1:]
     if path and (not path.startswith("/") or REFUSED.search(path) or {"", ".", ".."}.intersection(segments)):
         message = "it begins with a slash and is made of plain words, such as /shop/api"
-        raise RootPathProblem(message)
+        raise InvalidRootPath(message)
     return path
 
 
-def put_under(scope: Scope, root_path: str) -> None:
+def mount_under(scope: Scope, root_path: str) -> None:
     """Put a request under `root_path`, whether the proxy has taken that off its path or not.
 
     ASGI has the whole path in the scope, the root path at its beginning. Where a path of the application begins with

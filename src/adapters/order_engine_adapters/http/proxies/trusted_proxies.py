@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.http.proxies.forwarded import Address, Network, address_of, elements, items, plain_address
-from order_engine_adapters.http.proxies.root_path import LONGEST, RootPathProblem, put_under, read_root_path
+from order_engine_adapters.http.proxies.root_path import LONGEST, InvalidRootPath, mount_under, read_root_path
 
 Fields: TypeAlias = dict[bytes, list[bytes]]
 
@@ -25,7 +25,7 @@ UNKNOWN_PORT: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OriginalRequest:
     """What proxies say of one request, as far as it can be believed; None where nothing is said."""
 
     address: Address
@@ -66,23 +66,23 @@ class Proxies:
                 others = [header for header in scope["headers"] if header[0] != b"host"]
                 sent["headers"] = [(b"host", told.host.encode()), *others]
             root_path = _prefix(next(items(fields[b"x-forwarded-prefix"]), "")) or root_path
-        put_under(sent, root_path)
+        mount_under(sent, root_path)
         return sent
 
-    def _told(self, fields: Fields, peer: Address) -> Told:
+    def _told(self, fields: Fields, peer: Address) -> OriginalRequest:
         hops, legacy = fields[b"forwarded"], fields[b"x-forwarded-for"]
         legacy_address, legacy_depth = self._client(peer, items(legacy))
         if not hops:
             scheme = _at(fields[b"x-forwarded-proto"], legacy_depth)
             host = _at(fields[b"x-forwarded-host"], legacy_depth)
-            return Told(legacy_address, _scheme(scheme), _host(host))
+            return OriginalRequest(legacy_address, _scheme(scheme), _host(host))
         address, depth = self._client(peer, (hop.get("for", "") for hop in elements(hops)))
         if legacy and address != legacy_address:
-            return Told(peer, None, None)
+            return OriginalRequest(peer, None, None)
         said: dict[str, str] = {}
         for hop in islice(elements(hops), depth):
             said |= hop
-        return Told(address, _scheme(said.get("proto")), _host(said.get("host")))
+        return OriginalRequest(address, _scheme(said.get("proto")), _host(said.get("host")))
 
     def _client(self, peer: Address, nodes: Iterable[str]) -> tuple[Address, int]:
         """Return the farthest address that somebody who is trusted names, and how many of the nodes that took.
@@ -117,7 +117,7 @@ def _fields(scope: Scope) -> Fields:
 def _path(text: str) -> str:
     try:
         return read_root_path(text)
-    except (RootPathProblem, UnicodeDecodeError):
+    except (InvalidRootPath, UnicodeDecodeError):
         return ""
 
 

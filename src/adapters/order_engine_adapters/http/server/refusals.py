@@ -7,7 +7,7 @@ from random import Random
 
 from order_engine_adapters.http.errors import RequestRefused, problem_for
 from order_engine_adapters.http.messages.request_id import RequestIdMaker
-from order_engine_adapters.http.messages.resource import named
+from order_engine_adapters.http.messages.resource import with_request_id
 from order_engine_adapters.http.messages.responses import Response, problem_response
 from order_engine_adapters.http.server.response_head import Field
 
@@ -22,5 +22,5 @@ class Refusals:
     def answer(self, error: RequestRefused, fields: Iterable[Field]) -> Response:
         """Return the answer to a request of which these fields were read, which may be none or not all."""
         request_id = self._ids.id_for([value for name, value in fields if name == b"x-request-id"])
-        problem = named(problem_for(error), request_id.decode("ascii"))
+        problem = with_request_id(problem_for(error), request_id.decode("ascii"))
         return problem_response(problem, *error.headers, (b"x-request-id", request_id))

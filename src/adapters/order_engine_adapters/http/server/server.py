@@ -17,7 +17,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine_adapters.http.limits import ConnectionLimits
 from order_engine_adapters.http.server.connections import Connections
 from order_engine_adapters.http.server.protocol import Protocol
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
 
 BACKLOG = 2048
 LINGER_SECONDS = 3
@@ -83,9 +83,9 @@ class Server:
         )
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
-        keep_from_children(self)
+        register_fork_aware(self)
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Neither listen in a child nor keep connections open that the parent closes."""
         transports = [connection.transport for connection in self._server.server_state.connections]
         sockets = [transport.get_extra_info("socket") for transport in transports]

@@ -24,7 +24,7 @@ from order_engine_adapters.http.service.metrics_text import (
     OPEN_METRICS,
     PROMETHEUS,
     PROMETHEUS_1,
-    Figures,
+    MetricsSnapshot,
     content_type,
     metrics_text,
 )
@@ -34,7 +34,7 @@ FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
 """Of the metrics; the first is for whoever has no preference."""
 PART_OF_LIMIT: Final = 0.5
 """Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""
-SENTENCES: Final[Mapping[Readiness, str]] = {
+NOT_READY_MESSAGES: Final[Mapping[Readiness, str]] = {
     Readiness.STARTING: "The service is starting. It takes no orders yet.",
     Readiness.DRAINING: "The service is shutting down. It takes no more orders.",
     Readiness.STOPPED: "The service has stopped. It takes no more orders.",
@@ -42,7 +42,7 @@ SENTENCES: Final[Mapping[Readiness, str]] = {
 }
 
 
-class Observable(Protocol):
+class MonitoredEngine(Protocol):
     """What is asked of an engine, or of what stands for one, to tell how the service is."""
 
     @property
@@ -73,7 +73,7 @@ class Observable(Protocol):
 class HealthEndpoints:
     """What the service tells about itself."""
 
-    def __init__(self, engine: Observable, deadlines: Timeouts, streams: Sized | None = None) -> None:
+    def __init__(self, engine: MonitoredEngine, deadlines: Timeouts, streams: Sized | None = None) -> None:
         """Answer for `engine`, and for the event streams that are open, where there can be any."""
         self._engine = engine
         self._deadlines = deadlines
@@ -96,7 +96,7 @@ class HealthEndpoints:
         except (Unavailable, OutcomeUnknown, NotRunning):
             statistics = None
         streams = None if self._streams is None else len(self._streams)
-        figures = Figures(statistics, self._engine.ready, streams, self._engine.in_flight)
+        figures = MetricsSnapshot(statistics, self._engine.ready, streams, self._engine.in_flight)
         return Response(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
 
     async def alive(self, _: Scope, __: Receive) -> Response:
@@ -108,7 +108,7 @@ class HealthEndpoints:
         state = self._engine.readiness
         if state is Readiness.READY:
             return json_response(_ready(self._engine.in_flight))
-        problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(SENTENCES[state]))
+        problem = problem_of(Unavailable() if state is Readiness.UNAVAILABLE else NotRunning(NOT_READY_MESSAGES[state]))
         name = request_id(scope)
         named = {} if name is None else {"request_id": name}
         return problem_response(replace(problem, extensions={"state": state, **named}))

@@ -17,7 +17,7 @@ PROMETHEUS_1: Final = Form(b"text/plain", b"1.0.0")
 MICROSECOND_DIGITS: Final = 6
 
 
-class Figures(NamedTuple):
+class MetricsSnapshot(NamedTuple):
     """What is told: the exact counts of all orders, where the repository gives them, and how this process stands."""
 
     statistics: Statistics | None
@@ -44,7 +44,7 @@ class _Family(NamedTuple):
     samples: Iterable[_Sample]
 
 
-def metrics_text(figures: Figures, form: Form) -> bytes:
+def metrics_text(figures: MetricsSnapshot, form: Form) -> bytes:
     """Return the figures in one of the two forms."""
     is_open = form == OPEN_METRICS
     lines = [line for family in _families(figures) for line in _lines(family, is_open=is_open)]
@@ -56,7 +56,7 @@ def metrics_text(figures: Figures, form: Form) -> bytes:
 def described_metrics() -> Iterator[tuple[str, str, str]]:
     """Yield the name, the kind and the meaning of every metric that there may be."""
     nothing = Statistics(0, dict.fromkeys(Status, 0), 0)
-    everything = Figures(nothing, ready=True, event_streams=0, in_flight=InFlight(0, 0, limited=False))
+    everything = MetricsSnapshot(nothing, ready=True, event_streams=0, in_flight=InFlight(0, 0, limited=False))
     for family in _families(everything):
         suffix = "_total" if family.kind == "counter" else ""
         yield f"{family.name}{suffix}", family.kind, family.meaning
@@ -67,7 +67,7 @@ def content_type(form: Form) -> bytes:
     return b"%s; version=%s; charset=utf-8" % form
 
 
-def _families(figures: Figures) -> Iterator[_Family]:
+def _families(figures: MetricsSnapshot) -> Iterator[_Family]:
     if figures.statistics is not None:
         yield from _of_all_orders(figures.statistics)
     yield _Family(

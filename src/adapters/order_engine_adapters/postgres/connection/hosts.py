@@ -38,7 +38,7 @@ class Host(NamedTuple):
     port: int | None
 
 
-class Attempt(NamedTuple):
+class HostAttempt(NamedTuple):
     """A host to try, and what `target_session_attrs` asks of its server. None: what the URL says."""
 
     host: Host
@@ -71,7 +71,7 @@ def is_any_order(given: Mapping[str, str]) -> bool:
     return text == "random"
 
 
-def attempts(url: str, random: Random | None) -> Sequence[Attempt]:
+def host_attempts(url: str, random: Random | None) -> Sequence[HostAttempt]:
     """Return what to try, in order; in any order where `random` is given. Raises InvalidSetting.
 
     With `prefer-standby` every host is tried as a standby first, and then as whatever it is.
@@ -80,7 +80,7 @@ def attempts(url: str, random: Random | None) -> Sequence[Attempt]:
     if random is not None:
         random.shuffle(hosts)
     prefers_standby = parameters(url).get("target_session_attrs") == "prefer-standby"
-    return [Attempt(host, each) for each in (("standby", "any") if prefers_standby else (None,)) for host in hosts]
+    return [HostAttempt(host, each) for each in (("standby", "any") if prefers_standby else (None,)) for host in hosts]
 
 
 def hosts_of(url: str) -> list[Host]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
 
 if TYPE_CHECKING:
     _Connection = asyncpg.Connection[asyncpg.Record]
@@ -29,9 +29,9 @@ class OwnConnection(_Connection):
         """Pass on what the driver gives."""
         super().__init__(protocol, transport, *arguments)
         self._socket = transport.get_extra_info("socket")
-        keep_from_children(self)
+        register_fork_aware(self)
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Return the socket, as long as there is one."""
         if self.is_closed() or self._socket is None or self._socket.fileno() < 0:
             return ()

@@ -33,7 +33,7 @@ GROW_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lent:
+class PooledConnection:
     """A loan: the connection belongs to the caller until this is put back or discarded, once."""
 
     connection: Connection
@@ -41,7 +41,7 @@ class Lent:
     """Whether nobody has used it before."""
 
 
-class _Idle(NamedTuple):
+class _IdleConnection(NamedTuple):
     connection: Connection
     since: float
 
@@ -59,17 +59,17 @@ class Pool:
         self._connect = connect
         self._size = size
         self._place = place
-        self._idle: deque[_Idle] = deque()
-        self._lent: set[Lent] = set()
+        self._idle: deque[_IdleConnection] = deque()
+        self._lent: set[PooledConnection] = set()
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: deque[asyncio.Future[Lent]] = deque()
+        self._waiting: deque[asyncio.Future[PooledConnection]] = deque()
         self._suspected_at = float("-inf")
         self._grows_at = float("-inf")
         self._refusal: Exception | None = None
         self._is_closed = False
 
-    async def take(self) -> Lent:
+    async def take(self) -> PooledConnection:
         """Lend the connection that was used last, so that what is not needed grows old and is closed.
 
         Raises Unavailable where none can be had in time, and what `connect` raises where there is no other either.
@@ -84,7 +84,7 @@ class Pool:
                 return lent
         return await self._next()
 
-    def put_back(self, lent: Lent) -> None:
+    def put_back(self, lent: PooledConnection) -> None:
         """Take back a connection after a clean end. What is closed or within a transaction is not used again."""
         if lent not in self._lent:
             return
@@ -94,7 +94,7 @@ class Pool:
         self._lent.discard(lent)
         self._hand_over(lent.connection, is_new=False)
 
-    def discard(self, lent: Lent) -> None:
+    def discard(self, lent: PooledConnection) -> None:
         """Cut off a connection that was lent. One that was put back is left alone: it may be lent to another."""
         if lent in self._lent:
             self._lent.discard(lent)
@@ -121,12 +121,12 @@ class Pool:
             for each in idle:
                 each.connection.terminate()
 
-    def _lend(self, connection: Connection, *, is_new: bool) -> Lent:
-        lent = Lent(connection, is_new)
+    def _lend(self, connection: Connection, *, is_new: bool) -> PooledConnection:
+        lent = PooledConnection(connection, is_new)
         self._lent.add(lent)
         return lent
 
-    async def _answers(self, lent: Lent) -> bool:
+    async def _answers(self, lent: PooledConnection) -> bool:
         """Whether a connection that was idle is still of use; discard it if not."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
@@ -139,11 +139,11 @@ class Pool:
             raise
         return True
 
-    async def _next(self) -> Lent:
+    async def _next(self) -> PooledConnection:
         """Wait for the next connection that is opened or put back."""
         if self._is_closed:
             raise self._closed()
-        waiter: asyncio.Future[Lent] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[PooledConnection] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._open_more()
         try:
@@ -156,7 +156,7 @@ class Pool:
             self._leave(waiter)
             raise
 
-    def _leave(self, waiter: asyncio.Future[Lent]) -> None:
+    def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Forget a waiter. What it was given in the moment in which it went is for the next."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
@@ -197,7 +197,7 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(self._lend(connection, is_new=is_new))
                 return
-        self._idle.append(_Idle(connection, asyncio.get_running_loop().time()))
+        self._idle.append(_IdleConnection(connection, asyncio.get_running_loop().time()))
 
     def _refused(self, error: Exception) -> None:
         """Let those who wait do with the connections that are open; where there is none, tell them why."""

@@ -20,7 +20,7 @@ from order_engine_adapters.postgres.connection.failures import (
     is_stale,
     leaves_doubt,
 )
-from order_engine_adapters.postgres.connection.pool import Lent, Pool
+from order_engine_adapters.postgres.connection.pool import Pool, PooledConnection
 from order_engine_adapters.postgres.connection.preconditions import open_session
 from order_engine_adapters.postgres.connection.session import Answer, Session, Work
 from order_engine_adapters.postgres.connection.target import Target
@@ -32,14 +32,14 @@ WHOLE_SECONDS: Final = 9.5
 CALL_SECONDS: Final = 7.0
 """Of what is done on a connection."""
 
-MOST_RACES: Final = 10
+MAX_RACE_RETRIES: Final = 10
 RACE_SECONDS: Final = 0.02
 """The longest pause after the first of these; each further one may be longer by as much."""
 COMMITTED: Final = "COMMIT"
 """What the server answers to a COMMIT that it has carried out; ROLLBACK where it could not, without any error."""
 
 
-class _Again(Exception):
+class _RetryableFailure(Exception):
     """Nothing took effect, and the same call may well succeed: at once on another connection, or after a race."""
 
     def __init__(self, error: Exception) -> None:
@@ -92,10 +92,10 @@ class Sessions:
         while True:
             try:
                 return await call()
-            except _Again as again:
+            except _RetryableFailure as again:
                 lost_race = is_race(again.error)
                 races, stale = races + lost_race, stale + (not lost_race)
-                if races == MOST_RACES or stale > self.target.pool:
+                if races == MAX_RACE_RETRIES or stale > self.target.pool:
                     raise as_unavailable(again.error, self.target.place) or again.error from again.error
             if lost_race:
                 await self._sleep(self._random.uniform(0, RACE_SECONDS * races))
@@ -156,26 +156,26 @@ class Sessions:
             # Where it was not put back.
             self._pool.discard(lent)
 
-    async def _take(self) -> Lent:
+    async def _take(self) -> PooledConnection:
         try:
             return await self._pool.take()
         except InvalidSetting as error:
             # It was right when this process started, and may be so again.
             raise Unavailable(str(error), lasting=True) from error
 
-    async def _after_failure(self, session: Session, lent: Lent, error: Exception) -> Exception:
+    async def _after_failure(self, session: Session, lent: PooledConnection, error: Exception) -> Exception:
         """End the transaction and keep the connection, where it still can be trusted; return what to raise."""
         if leaves_doubt(error):
             failure = self._lost(session, error)
             may_repeat = not (session.may_commit or lent.is_new or isinstance(error, TimeoutError))
-            return _Again(error) if may_repeat else failure
+            return _RetryableFailure(error) if may_repeat else failure
         if not ends_session(error) and await self._is_rolled_back(lent):
             self._pool.put_back(lent)
         if is_race(error) or (is_stale(error) and not lent.is_new):
-            return _Again(error)
+            return _RetryableFailure(error)
         return as_unavailable(error, self.target.place) or error
 
-    async def _is_rolled_back(self, lent: Lent) -> bool:
+    async def _is_rolled_back(self, lent: PooledConnection) -> bool:
         """End the transaction, if there is one; return whether it has ended."""
         if lent.connection.is_in_transaction():
             try:

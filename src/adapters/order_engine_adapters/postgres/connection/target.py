@@ -21,9 +21,9 @@ from order_engine.domain.errors import InvalidSetting, OrderEngineError
 from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST
 from order_engine_adapters.postgres.connection.hosts import (
     CONNECT_SECONDS,
-    Attempt,
-    attempts,
+    HostAttempt,
     connect_timeout,
+    host_attempts,
     hosts_of,
     is_any_order,
     parameters,
@@ -179,7 +179,7 @@ async def connect(
     answers, where we are not let in, where a file that the URL names is not there, and for a server that is too old.
     """
     check_files(target.url, target.place)
-    remaining = attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)
+    remaining = host_attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)
     now = asyncio.get_running_loop().time
     ends = now() + CONNECT_SECONDS
     while True:
@@ -192,7 +192,7 @@ async def connect(
                 raise refusal(error, target.place) from error
 
 
-async def _connected(target: Target, attempt: Attempt, seconds: float, settings: Mapping[str, str]) -> Connection:
+async def _connected(target: Target, attempt: HostAttempt, seconds: float, settings: Mapping[str, str]) -> Connection:
     """Open a connection to one host. Raises as `connect` does, and what makes that try the next one."""
     wanted = attempt.session_attributes
     try:

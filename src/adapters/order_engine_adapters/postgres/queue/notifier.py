@@ -17,11 +17,11 @@ from order_engine_adapters.postgres.connection.target import Target
 from order_engine_adapters.postgres.queue.payload import LARGEST_PAYLOAD, encode
 
 NOTIFY: Final = "SELECT current_setting('transaction_read_only') FROM pg_notify($1, $2)"
-MOST_IDS: Final = LARGEST_PAYLOAD // len('"a",')
+MAX_PENDING_IDS: Final = LARGEST_PAYLOAD // len('"a",')
 """No payload holds more, so none are kept for one."""
 
 
-class _Round:
+class _NotifyBatch:
     """The ids of those calls that one notification answers."""
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class _Round:
         self.failure: str | None = "The bell was not rung: the call that should ring it was cancelled."
 
     def add(self, order_ids: Sequence[str]) -> None:
-        room = max(MOST_IDS - len(self.order_ids), 0)
+        room = max(MAX_PENDING_IDS - len(self.order_ids), 0)
         self.order_ids.update(dict.fromkeys(order_ids[:room]))
 
 
-class Ringer:
+class Notifier:
     """Notifies the channel that is named after the target's schema, over one connection, opened when it is needed.
 
     NOTIFY takes a lock of the whole server at commit, so calls that arrive while one is under way share the next.
@@ -43,7 +43,7 @@ class Ringer:
         """Ring at `target`."""
         self._target = target
         self._sessions = Sessions(replace(target, pool=1), clock)
-        self._next = _Round()
+        self._next = _NotifyBatch()
         self._turn = asyncio.Lock()
 
     async def ring(self, order_ids: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ class Ringer:
         mine.add(order_ids)
         async with self._turn:
             if mine is self._next:
-                self._next = _Round()
+                self._next = _NotifyBatch()
                 await self._send(mine)
         if mine.failure is not None:
             raise Unavailable(mine.failure)
@@ -63,7 +63,7 @@ class Ringer:
         """Close the connection; a call under way ends as Unavailable."""
         await self._sessions.close()
 
-    async def _send(self, round_: _Round) -> None:
+    async def _send(self, round_: _NotifyBatch) -> None:
         payload = encode(round_.order_ids)
         try:
             if payload is not None:

@@ -17,7 +17,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.queue import OrderQueue
 from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.queue.listener import Listener
-from order_engine_adapters.postgres.queue.notifier import Ringer
+from order_engine_adapters.postgres.queue.notifier import Notifier
 from order_engine_adapters.postgres.queue.payload import decode
 
 DEFAULT_CAPACITY: Final = 10_000
@@ -52,7 +52,7 @@ class PostgresQueue:
 
     def __init__(self, target: Target, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
         """Start silent; keep up to `capacity` ids that were heard, and drop the oldest where there are more."""
-        self._ringer = Ringer(target, clock)
+        self._ringer = Notifier(target, clock)
         self._listener = Listener(target, clock, self._heard, self._away)
         self._listening: asyncio.Task[object] | None = None
         self._capacity = capacity

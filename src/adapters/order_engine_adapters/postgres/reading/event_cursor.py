@@ -32,14 +32,14 @@ CURSOR: Final = re.compile(
 )
 
 
-class Mark(NamedTuple):
+class EventMark(NamedTuple):
     """The latest event that a snapshot has seen: its serial number, and its fingerprint."""
 
     serial: int
     fingerprint: str
 
 
-class Latest(NamedTuple):
+class LatestEvent(NamedTuple):
     """An event with the transaction that wrote it."""
 
     transaction_id: int
@@ -47,19 +47,19 @@ class Latest(NamedTuple):
     event: Event
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> EventMark:
         """Return what a cursor holds of it."""
-        return Mark(self.serial, fingerprint(self.event))
+        return EventMark(self.serial, fingerprint(self.event))
 
 
-class Seen(NamedTuple):
+class SeenSnapshot(NamedTuple):
     """A snapshot that ends with the latest event it has seen; None where it has seen none."""
 
     snapshot: str
-    mark: Mark | None
+    mark: EventMark | None
 
 
-class Place(NamedTuple):
+class StreamPosition(NamedTuple):
     """Where a reader is: what it has seen, and how far it is in what `reading` sees besides (None: it is through).
 
     `mark` is that of `reading`, else that of `seen`.
@@ -68,31 +68,31 @@ class Place(NamedTuple):
     seen: str
     reading: str | None
     serial: int
-    mark: Mark | None
+    mark: EventMark | None
 
     @property
-    def end(self) -> Seen:
+    def end(self) -> SeenSnapshot:
         """What a reader at this place has seen once it is through."""
-        return Seen(self.seen if self.reading is None else self.reading, self.mark)
+        return SeenSnapshot(self.seen if self.reading is None else self.reading, self.mark)
 
 
-def seen_by(snapshot: str, latest: Latest | None) -> Seen:
+def seen_by(snapshot: str, latest: LatestEvent | None) -> SeenSnapshot:
     """Cut a snapshot off behind the latest event that it sees."""
     if latest is None:
-        return Seen(NOTHING, None)
+        return SeenSnapshot(NOTHING, None)
     end = latest.transaction_id + 1
     _, _, under_way = snapshot.split(":")
     open_then = [each for each in under_way.split(",") if each and int(each) < end]
-    return Seen(f"{open_then[0] if open_then else end}:{end}:{','.join(open_then)}", latest.mark)
+    return SeenSnapshot(f"{open_then[0] if open_then else end}:{end}:{','.join(open_then)}", latest.mark)
 
 
-def write_cursor(history: str, place: Place) -> Cursor:
+def write_cursor(history: str, place: StreamPosition) -> Cursor:
     """Return a place as text."""
     mark = "" if place.mark is None else f"{place.mark.serial}-{place.mark.fingerprint}"
     return Cursor(f"{history}~{place.seen}~{place.reading or ''}~{place.serial}~{mark}")
 
 
-def read_cursor(cursor: Cursor, history: str, present: str) -> Place:
+def read_cursor(cursor: Cursor, history: str, present: str) -> StreamPosition:
     """Return the place in a cursor.
 
     Raises InvalidCursor for one of another history, and of a time that this one has not seen. Whether its mark is there
@@ -101,8 +101,8 @@ def read_cursor(cursor: Cursor, history: str, present: str) -> Place:
     match = CURSOR.fullmatch(cursor) if len(cursor) <= LONGEST_CURSOR and cursor.isascii() else None
     if match is None or match[1] != history:
         raise foreign()
-    mark = None if match[5] is None else Mark(int(match[5]), match[6])
-    place = Place(match[2], match[3] or None, int(match[4]), mark)
+    mark = None if match[5] is None else EventMark(int(match[5]), match[6])
+    place = StreamPosition(match[2], match[3] or None, int(match[4]), mark)
     if not all(_is_past(snapshot, present) for snapshot in (place.seen, place.reading) if snapshot is not None):
         raise foreign()
     return place
@@ -114,7 +114,7 @@ def foreign() -> InvalidCursor:
     return InvalidCursor(message + "Start without one.")
 
 
-def is_marked(place: Place, latest: Latest | None) -> bool:
+def is_marked(place: StreamPosition, latest: LatestEvent | None) -> bool:
     """Whether the event with the serial number of a place's mark, None where there is none, is the one it marks."""
     snapshot, mark = place.end
     if mark is None or latest is None:

@@ -19,9 +19,9 @@ from order_engine.ports.repository import Cursor, EventPage
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.reading.event_cursor import (
     NOTHING,
-    Latest,
-    Place,
-    Seen,
+    LatestEvent,
+    SeenSnapshot,
+    StreamPosition,
     foreign,
     is_marked,
     read_cursor,
@@ -140,7 +140,7 @@ async def _page(session: Session, after: Cursor | None, limit: int, until: Curso
     return EventPage(_events(rows), write_cursor(history, _after(place, rows, limit)), cursors)
 
 
-async def _refuse_left(session: Session, places: Sequence[Place]) -> None:
+async def _refuse_left(session: Session, places: Sequence[StreamPosition]) -> None:
     """Raise InvalidCursor for a place in a history that a restore has left: what it saw last is not there.
 
     What is there as the latest event needs not be looked for.
@@ -152,7 +152,7 @@ async def _refuse_left(session: Session, places: Sequence[Place]) -> None:
         raise foreign()
 
 
-async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequence[Any]]:
+async def _rows(session: Session, place: StreamPosition, limit: int) -> tuple[StreamPosition, Sequence[Any]]:
     """Return the next events of the snapshot that is being read, and where the search for them began."""
     if place.reading is None:
         return place, []
@@ -165,17 +165,17 @@ async def _rows(session: Session, place: Place, limit: int) -> tuple[Place, Sequ
     return place, await session.rows(BY_SERIAL, place.seen, place.reading, place.serial, limit)
 
 
-def _behind(seen: str, end: Seen) -> Place:
+def _behind(seen: str, end: SeenSnapshot) -> StreamPosition:
     """Return the place before the first event that `end` has behind it and a snapshot has not seen."""
-    return Place(seen, end.snapshot, 0, end.mark)
+    return StreamPosition(seen, end.snapshot, 0, end.mark)
 
 
-def _through(end: Seen) -> Place:
+def _through(end: SeenSnapshot) -> StreamPosition:
     """Return the place of a reader that has seen all there is up to an end."""
-    return Place(end.snapshot, None, 0, end.mark)
+    return StreamPosition(end.snapshot, None, 0, end.mark)
 
 
-def _after(place: Place, rows: Sequence[Any], limit: int) -> Place:
+def _after(place: StreamPosition, rows: Sequence[Any], limit: int) -> StreamPosition:
     """Return the place behind a page. One that is not full is the last of its snapshot."""
     if place.reading is None or len(rows) == limit:
         return place._replace(serial=rows[-1][0]) if rows else place
@@ -186,5 +186,5 @@ def _events(rows: Sequence[Any]) -> list[Event]:
     return [read_event(*row) for _, *row in rows]
 
 
-def _latest(transaction_id: int | None, serial: int, *event: Any) -> Latest | None:  # noqa: ANN401 - a row's columns
-    return None if transaction_id is None else Latest(transaction_id, serial, read_event(*event))
+def _latest(transaction_id: int | None, serial: int, *event: Any) -> LatestEvent | None:  # noqa: ANN401 - a row's columns
+    return None if transaction_id is None else LatestEvent(transaction_id, serial, read_event(*event))

@@ -37,7 +37,7 @@ LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('order_engine migra
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class PostgresMigration:
     """One step of the schema."""
 
     number: int
@@ -50,18 +50,18 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def shipped() -> Sequence[Migration]:
+def shipped() -> Sequence[PostgresMigration]:
     """Return the migrations that this version knows, by number."""
     # Read as text, so that line ends which a checkout has changed do not change the checksum.
     found = [
-        Migration(int(match[1]), match[2], file.read_text("utf-8"))
+        PostgresMigration(int(match[1]), match[2], file.read_text("utf-8"))
         for file in (files(PACKAGE) / "sql").iterdir()
         if (match := FILE_NAME.fullmatch(file.name))
     ]
     return sorted(found, key=lambda migration: migration.number)
 
 
-async def pending_migrations(url: str) -> Sequence[Migration]:
+async def pending_migrations(url: str) -> Sequence[PostgresMigration]:
     """Return the migrations that the database still lacks; it is only read.
 
     Raises InvalidSetting, and Unavailable where the database cannot be reached or is not of this version's making.
@@ -69,7 +69,7 @@ async def pending_migrations(url: str) -> Sequence[Migration]:
     return await migrate(url, dry_run=True)
 
 
-async def migrate(url: str, *, dry_run: bool = False) -> Sequence[Migration]:
+async def migrate(url: str, *, dry_run: bool = False) -> Sequence[PostgresMigration]:
     """Bring the database up to date, and return the migrations that were applied; with `dry_run`, only return them.
 
     Raises as `pending_migrations` does.
@@ -77,7 +77,7 @@ async def migrate(url: str, *, dry_run: bool = False) -> Sequence[Migration]:
     return await migrate_target(parse(url), shipped(), dry_run=dry_run)
 
 
-def refuse_pending(target: Target, missing: Sequence[Migration]) -> None:
+def refuse_pending(target: Target, missing: Sequence[PostgresMigration]) -> None:
     """Raise Unavailable for a schema that is missing, or lacks migrations."""
     where = f"The schema {target.schema} of the database at {target.place}"
     if any(each.number == 1 for each in missing):
@@ -89,7 +89,9 @@ def refuse_pending(target: Target, missing: Sequence[Migration]) -> None:
         raise Unavailable(message, lasting=True)
 
 
-async def migrate_target(target: Target, known: Sequence[Migration], *, dry_run: bool = False) -> Sequence[Migration]:
+async def migrate_target(
+    target: Target, known: Sequence[PostgresMigration], *, dry_run: bool = False
+) -> Sequence[PostgresMigration]:
     """Do what `migrate` says with the migrations that are given.
 
     Any number of processes may do so at once: each migration is one transaction that holds a lock, and looks again
@@ -127,7 +129,9 @@ async def _lacking(connection: Connection, target: Target, error: asyncpg.Postgr
     )
 
 
-async def _pending(connection: Connection, target: Target, known: Sequence[Migration]) -> Sequence[Migration]:
+async def _pending(
+    connection: Connection, target: Target, known: Sequence[PostgresMigration]
+) -> Sequence[PostgresMigration]:
     """Return what is still to be applied. Raises Unavailable for a database of a newer or another version."""
     recorded: bool = await connection.fetchval(RECORD_EXISTS, f'"{target.schema}".migrations')
     rows = await connection.fetch(within(APPLIED, target.schema)) if recorded else []
@@ -136,7 +140,9 @@ async def _pending(connection: Connection, target: Target, known: Sequence[Migra
     return known[len(applied) :]
 
 
-def _refuse_other_history(applied: Sequence[tuple[int, str]], target: Target, known: Sequence[Migration]) -> None:
+def _refuse_other_history(
+    applied: Sequence[tuple[int, str]], target: Target, known: Sequence[PostgresMigration]
+) -> None:
     where = f"The schema {target.schema} of the database at {target.place}"
     if applied and applied[-1][0] > len(known):
         message = f"{where} was written by a newer version: upgrade order_engine to open it."
@@ -150,7 +156,7 @@ def _refuse_other_history(applied: Sequence[tuple[int, str]], target: Target, kn
             raise Unavailable(message, lasting=True)
 
 
-async def _apply_next(connection: Connection, target: Target, known: Sequence[Migration]) -> None:
+async def _apply_next(connection: Connection, target: Target, known: Sequence[PostgresMigration]) -> None:
     """Apply the first migration that is still lacking when the lock is ours, if there is one."""
     async with _locked(connection, target.schema):
         if not await connection.fetchval(SCHEMA_EXISTS, f'"{target.schema}"'):

@@ -13,12 +13,12 @@ from order_engine.domain.decisions import Refusal, claim
 from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
-from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, Floor
+from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, ClaimFloor
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
-from order_engine_adapters.postgres.database_clock import PART_OF_LEASE, DatabaseClock, Reading
+from order_engine_adapters.postgres.database_clock import PART_OF_LEASE, ClockReading, DatabaseClock
 from order_engine_adapters.postgres.rows import (
     LARGEST_VERSION,
-    Kept,
+    PostgresOrder,
     bound,
     microseconds,
     read_bounded,
@@ -36,7 +36,7 @@ FIRST_OF_ORDER: Final = 6
 """Where the order begins in a row of a claim; before it stands since when it could be claimed."""
 
 
-async def claim_orders(sessions: Sessions, floor: Floor, clock: DatabaseClock, terms: ClaimTerms) -> Claimed:
+async def claim_orders(sessions: Sessions, floor: ClaimFloor, clock: DatabaseClock, terms: ClaimTerms) -> Claimed:
     """Hand out due orders, or those of the named ones that are due.
 
     `floor` and `clock` are of these sessions' database. The clock is read with each claim: that is when it matters.
@@ -47,7 +47,7 @@ async def claim_orders(sessions: Sessions, floor: Floor, clock: DatabaseClock, t
         asked = clock.seconds()
         rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at))
         is_new, others_wait, looked_until, more, now = rows[0][: FIRST_OF_ORDER - 1]
-        if clock.was_set(Reading(now, asked, clock.seconds()), terms.lease_seconds):
+        if clock.was_set(ClockReading(now, asked, clock.seconds()), terms.lease_seconds):
             await clock.correct(sessions)
         if is_new and not others_wait:
             taken = [row for row in rows if row[FIRST_OF_ORDER] is not None]
@@ -79,7 +79,7 @@ def _looked_through(taken: Sequence[Any], looked_until: datetime, *, is_all: boo
     return min(looked_until, last)
 
 
-def _in_order(orders: Iterable[Kept], terms: ClaimTerms) -> Sequence[Kept]:
+def _in_order(orders: Iterable[PostgresOrder], terms: ClaimTerms) -> Sequence[PostgresOrder]:
     """Return what was handed out as it was placed, or as it was named: the database tells it in any order."""
     if terms.order_ids is None:
         return sorted(orders)
@@ -106,7 +106,7 @@ async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetim
     if terms.limit <= 0:
         return Claimed((), ())
     take_ended_leases = terms.take_ended_leases and now <= latest and not was_corrected
-    claiming = _Claiming(replace(terms, take_ended_leases=take_ended_leases), now, token_floor)
+    claiming = _PostgresClaim(replace(terms, take_ended_leases=take_ended_leases), now, token_floor)
     if terms.order_ids is not None:
         portions = _named_portions(session, claiming, _each_once(terms.order_ids))
     else:
@@ -117,7 +117,7 @@ async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetim
     return Claimed(claiming.claimed, claiming.ended, claiming.more)
 
 
-class _Claiming:
+class _PostgresClaim:
     """One claim under way: what it took so far, and the terms for the rest."""
 
     def __init__(self, terms: ClaimTerms, now: datetime, token_floor: int) -> None:
@@ -141,7 +141,7 @@ class _Claiming:
         left = self._budget.left
         return bound(None if left is None else max(left, 0))
 
-    def take(self, candidates: Iterable[Kept]) -> None:
+    def take(self, candidates: Iterable[PostgresOrder]) -> None:
         """Claim or end candidates up to the limit, passing over those that may not be claimed."""
         for kept in candidates:
             if self.places_left == 0:
@@ -164,7 +164,9 @@ class _Claiming:
             self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
 
 
-async def _named_portions(session: Session, claiming: _Claiming, order_ids: list[str]) -> AsyncIterator[Sequence[Kept]]:
+async def _named_portions(
+    session: Session, claiming: _PostgresClaim, order_ids: list[str]
+) -> AsyncIterator[Sequence[PostgresOrder]]:
     """Go through the orders of these ids, in portions that fit into what is left of the bound."""
     while order_ids and claiming.places_left:
         candidates, more = read_bounded(await session.rows(claim_statements.NAMED, order_ids, claiming.bytes_left))
@@ -174,7 +176,9 @@ async def _named_portions(session: Session, claiming: _Claiming, order_ids: list
         del order_ids[: order_ids.index(candidates[-1].order.order_id) + 1]
 
 
-async def _portions(session: Session, claiming: _Claiming, now: datetime) -> AsyncIterator[Sequence[Kept]]:
+async def _portions(
+    session: Session, claiming: _PostgresClaim, now: datetime
+) -> AsyncIterator[Sequence[PostgresOrder]]:
     """Go through the orders that may be claimed, in portions of as many as there are places left.
 
     What is passed over in one portion is not read again in the next, for which the room is looked at anew.
@@ -191,7 +195,7 @@ async def _portions(session: Session, claiming: _Claiming, now: datetime) -> Asy
         place = _place(candidates[-1])
 
 
-def _place(candidate: Kept) -> tuple[datetime, int]:
+def _place(candidate: PostgresOrder) -> tuple[datetime, int]:
     """Return where a candidate stands in the order of the claims: since when it is due, and its serial number."""
     order = candidate.order
     return order.lease_ends or order.due or order.updated_at, candidate.serial

@@ -8,13 +8,13 @@ from typing import Final
 from order_engine.domain.commands import Placement
 from order_engine_adapters.postgres.connection.session import Session
 
-KNOWN_SECONDS: Final = 30.0
+REMEMBERED_SECONDS: Final = 30.0
 """How long a name is remembered. One that is free again by then is found free when it is asked for by itself."""
-MOST_KNOWN: Final = 10_000
+MAX_NAMES: Final = 10_000
 """Names that are remembered; beyond that the oldest are forgotten."""
-PATIENCE: Final = "250ms"
+LOCK_WAIT: Final = "250ms"
 """How long a batch waits for an id or a key: as a rule for another batch that has stored the same and just commits."""
-PATIENCE_IN_TROUBLE: Final = "10ms"
+CONTENDED_LOCK_WAIT: Final = "10ms"
 """The same while names are known to be locked: each that is new among them costs its batch this wait."""
 LONGEST_LOOK: Final = 2.0
 """Seconds for finding out which names of a batch are locked."""
@@ -44,7 +44,7 @@ class LockedNames:
     @property
     def patience(self) -> str:
         """How long a batch may wait for a name, as PostgreSQL writes it."""
-        return PATIENCE_IN_TROUBLE if self else PATIENCE
+        return CONTENDED_LOCK_WAIT if self else LOCK_WAIT
 
     def hold(self, placement: Placement) -> bool:
         """Whether the id or the key of a placement is known to be locked."""
@@ -55,7 +55,7 @@ class LockedNames:
         ids = sorted({each.order_id for each in placements})
         keys = sorted({each.idempotency_key for each in placements if each.idempotency_key is not None})
         rows = await session.rows(IN_USE, ids, keys, LONGEST_LOOK)
-        until = self._seconds() + KNOWN_SECONDS
+        until = self._seconds() + REMEMBERED_SECONDS
         _note(self._ids, ids, [row[0] for row in rows if row[0] is not None], until)
         _note(self._keys, keys, [row[1] for row in rows if row[1] is not None], until)
 
@@ -64,7 +64,7 @@ def _note(known: dict[str, float], asked: Iterable[str], locked: Iterable[str], 
     for name in asked:
         known.pop(name, None)
     known.update(dict.fromkeys(locked, until))
-    while len(known) > MOST_KNOWN:
+    while len(known) > MAX_NAMES:
         del known[next(iter(known))]
 
 

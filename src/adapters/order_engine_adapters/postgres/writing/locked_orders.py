@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-KNOWN_SECONDS: Final = 5.0
+REMEMBERED_SECONDS: Final = 5.0
 """How long an order is remembered: longer than the pause after which the engine reports on it again."""
 
 
@@ -31,7 +31,7 @@ class LockedOrders:
         for order_id in order_ids:
             self._until.pop(order_id, None)
         now = self._seconds()
-        self._until.update(dict.fromkeys(busy, now + KNOWN_SECONDS))
+        self._until.update(dict.fromkeys(busy, now + REMEMBERED_SECONDS))
         # In the order in which they were noted.
         while self._until and self._until[oldest := next(iter(self._until))] <= now:
             del self._until[oldest]

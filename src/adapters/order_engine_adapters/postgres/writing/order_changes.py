@@ -8,7 +8,7 @@ from typing import Any, Final
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order
 from order_engine_adapters.postgres.connection.sessions import Session
-from order_engine_adapters.postgres.rows import Kept
+from order_engine_adapters.postgres.rows import PostgresOrder
 
 WRITE: Final = """
 WITH step AS (
@@ -47,7 +47,7 @@ class OrderChanges:
         self._after: dict[int, Order] = {}
         self._events: list[tuple[object, ...]] = []
 
-    def take(self, before: Kept, after: Order, event: Event | None) -> None:
+    def take(self, before: PostgresOrder, after: Order, event: Event | None) -> None:
         """Take an order to its next version."""
         self._versions_before.setdefault(before.serial, before.order.version)
         self._after[before.serial] = after

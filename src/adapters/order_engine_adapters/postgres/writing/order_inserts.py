@@ -20,12 +20,12 @@ from order_engine_adapters.postgres.connection.target import Connection
 from order_engine_adapters.postgres.reading.orders import MET
 from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
 from order_engine_adapters.postgres.writing.insert_statements import BINDINGS, NOW, STORE, STORE_NEW
-from order_engine_adapters.postgres.writing.locked_names import PATIENCE_IN_TROUBLE, LockedNames
+from order_engine_adapters.postgres.writing.locked_names import CONTENDED_LOCK_WAIT, LockedNames
 from order_engine_adapters.postgres.writing.order_changes import columns
 from order_engine_adapters.postgres.writing.placement_conflicts import (
-    Batch,
+    InsertBatch,
+    InsertStamp,
     PlacementConflicts,
-    Stamp,
     all_new,
     new_order_of,
 )
@@ -33,10 +33,10 @@ from order_engine_adapters.postgres.writing.placement_conflicts import (
 PLACEMENT_COLUMNS: Final = 8
 KEY_COLUMNS: Final = 4
 
-MOST_COMPETITORS: Final = 20
+MAX_INSERT_RETRIES: Final = 20
 """So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
 
-NOTHING_STORED: Final = Stamp(BEFORE_ALL, 0)
+NOTHING_STORED: Final = InsertStamp(BEFORE_ALL, 0)
 """Where there is nothing to be stamped."""
 
 _REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
@@ -82,13 +82,15 @@ async def _add(
         return await _add_beside_locks(sessions, locked, placements, hold)
 
 
-async def _store_new(sessions: Sessions, batch: Batch, hold: ClaimTerms | None, patience: str) -> Stamp | None:
+async def _store_new(
+    sessions: Sessions, batch: InsertBatch, hold: ClaimTerms | None, patience: str
+) -> InsertStamp | None:
     """Store a batch if all of it is new, and return its stamp; None where something is not new."""
 
-    async def store(session: Session) -> Stamp | None:
+    async def store(session: Session) -> InsertStamp | None:
         async with _lock_timeouts():
             rows = await session.rows(STORE_NEW, *_arguments(batch, hold), patience)
-            return Stamp(*rows[0]) if rows else None
+            return InsertStamp(*rows[0]) if rows else None
 
     try:
         return await sessions.write(store)
@@ -106,13 +108,13 @@ async def _add_beside_locks(
 
     async def add(session: Session) -> Sequence[Added]:
         # Nothing is stored by this, but a table that is locked is waited for here, and not taken for locked names.
-        await session.rows(STORE, *_arguments(Batch(), None), *NOTHING_STORED, None)
+        await session.rows(STORE, *_arguments(InsertBatch(), None), *NOTHING_STORED, None)
         await locked.look(session, placements)
         busy = [locked.hold(placement) for placement in placements]
         if all(busy):
             return [_BUSY] * len(placements)
         free = _free(placements, busy)
-        return _with_busy(busy, await _add_patiently(session, free, hold, PATIENCE_IN_TROUBLE))
+        return _with_busy(busy, await _add_patiently(session, free, hold, CONTENDED_LOCK_WAIT))
 
     try:
         return await sessions.transact(add)
@@ -154,7 +156,7 @@ async def add_within(
 
     Waits for others' transactions for as long as `patience` says; None: as the session says.
     """
-    for _ in range(MOST_COMPETITORS):
+    for _ in range(MAX_INSERT_RETRIES):
         try:
             async with session.savepoint():
                 return await _judge(session, placements, hold, patience)
@@ -209,7 +211,7 @@ async def _judge(
     bindings = await _bindings(session, placements)
     wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
-    stamp = Stamp(*(await session.rows(NOW))[0])
+    stamp = InsertStamp(*(await session.rows(NOW))[0])
     judging = PlacementConflicts(met, bindings, hold, stamp)
     outcomes: list[Added] = []
     for placement in placements:
@@ -227,7 +229,7 @@ async def _bindings(session: Session, placements: Sequence[Placement]) -> Mappin
     return {key: KeyBinding(order_id, made, fingerprint) for key, order_id, made, fingerprint in rows}
 
 
-def _arguments(batch: Batch, hold: ClaimTerms | None) -> Sequence[Any]:
+def _arguments(batch: InsertBatch, hold: ClaimTerms | None) -> Sequence[Any]:
     """Return the arguments that both statements begin with. Sorted, so that calls that cross do not block each other.
 
     As whole calls they wait for each other at the first id that both have.

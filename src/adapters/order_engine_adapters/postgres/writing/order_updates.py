@@ -13,7 +13,14 @@ from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import Applied, Renewed
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.database_clock import DatabaseClock
-from order_engine_adapters.postgres.rows import LARGEST_INTEGER, ORDER, Kept, microseconds, read_orders, storable
+from order_engine_adapters.postgres.rows import (
+    LARGEST_INTEGER,
+    ORDER,
+    PostgresOrder,
+    microseconds,
+    read_orders,
+    storable,
+)
 from order_engine_adapters.postgres.writing.locked_orders import LockedOrders
 from order_engine_adapters.postgres.writing.order_changes import OrderChanges
 from order_engine_adapters.postgres.writing.report_statements import COMPLETE, CURRENT, RENEW, REPORT
@@ -176,7 +183,7 @@ async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Com
             continue
         if decision.event is not None:
             steps.take(kept, decision.order, decision.event)
-            orders[command.order_id] = Kept(kept.serial, decision.order)
+            orders[command.order_id] = PostgresOrder(kept.serial, decision.order)
         outcomes.append(Applied(None, decision.order))
     await steps.write(session)
     return outcomes

@@ -16,14 +16,14 @@ from order_engine.ports.repository import Added, AddOutcome
 
 
 @dataclass(slots=True)
-class Batch:
+class InsertBatch:
     """What one call stores: new orders, whether they are born claimed, and keys."""
 
     placements: list[tuple[Placement, bool]] = field(default_factory=list)
     keys: dict[str, KeyBinding] = field(default_factory=dict)
 
 
-class Stamp(NamedTuple):
+class InsertStamp(NamedTuple):
     """What the database gives to everything that one call stores: its time, and above which number tokens begin."""
 
     now: datetime
@@ -34,10 +34,14 @@ class PlacementConflicts:
     """One call of `add`: what its placements meet, the earlier ones among them included."""
 
     def __init__(
-        self, orders: Mapping[str, Order], bindings: Mapping[str, KeyBinding], hold: ClaimTerms | None, stamp: Stamp
+        self,
+        orders: Mapping[str, Order],
+        bindings: Mapping[str, KeyBinding],
+        hold: ClaimTerms | None,
+        stamp: InsertStamp,
     ) -> None:
         """Begin with the orders and the bindings that exist under the ids and keys that are asked for."""
-        self.batch = Batch()
+        self.batch = InsertBatch()
         self._orders = dict(orders)
         self._bindings = dict(bindings)
         self._hold = hold
@@ -70,14 +74,14 @@ class PlacementConflicts:
         return order
 
 
-async def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> Batch | None:
+async def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> InsertBatch | None:
     """Return what has to be stored if everything is new; None where one item meets another one of the same call."""
     keys = [placement.idempotency_key for placement in placements if placement.idempotency_key is not None]
     ids = {placement.order_id for placement in placements}
     if len(ids) < len(placements) or len(set(keys)) < len(keys):
         return None
     room = 0 if hold is None else hold.limit
-    batch = Batch([(placement, place < room) for place, placement in enumerate(placements)])
+    batch = InsertBatch([(placement, place < room) for place, placement in enumerate(placements)])
     for placement in placements:
         if placement.idempotency_key is not None:
             batch.keys[placement.idempotency_key] = binding(placement)
@@ -86,7 +90,7 @@ async def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> B
     return batch
 
 
-def new_order_of(placement: Placement, hold: ClaimTerms | None, stamp: Stamp) -> Order:
+def new_order_of(placement: Placement, hold: ClaimTerms | None, stamp: InsertStamp) -> Order:
     """Return a new order, Pending or born claimed, as the statements store it."""
     decision = place(None, placement, stamp.now)
     if isinstance(decision, Transition) and hold is not None:

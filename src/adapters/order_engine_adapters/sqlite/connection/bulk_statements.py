@@ -17,7 +17,7 @@ from functools import cache
 from itertools import chain
 from typing import Final, TypeAlias
 
-MOST_ROWS: Final = 512
+MAX_ROWS: Final = 512
 """Rows in one statement: of 20 columns these are 10,240 parameters, of the 32,766 that SQLite takes."""
 
 Statement: TypeAlias = tuple[str, Sequence[object]]
@@ -30,8 +30,8 @@ def statements(template: str, columns: int, rows: Sequence[Sequence[object]]) ->
     In the template, `{values}` stands for a VALUES of so many columns, called column1, column2 … The first of them is
     not null in any real row; rows that only fill up have nulls.
     """
-    for start in range(0, len(rows), MOST_ROWS):
-        part = rows[start : start + MOST_ROWS]
+    for start in range(0, len(rows), MAX_ROWS):
+        part = rows[start : start + MAX_ROWS]
         # Filled up to a power of two, so that a few prepared statements serve every number of rows.
         size = 1 << (len(part) - 1).bit_length()
         parameters = list(chain.from_iterable(part))

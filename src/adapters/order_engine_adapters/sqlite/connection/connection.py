@@ -12,7 +12,7 @@ from order_engine.domain.errors import Unavailable
 from order_engine_adapters.sqlite.connection.bulk_statements import Statement
 from order_engine_adapters.sqlite.connection.failures import as_outcome_unknown, as_unavailable, leaves_doubt
 from order_engine_adapters.sqlite.schema.migrations import (
-    Migration,
+    SqliteMigration,
     migrate,
     pending,
     refuse_foreign,
@@ -66,13 +66,13 @@ class Database:
         self.name = ""
         """The name that was drawn when the database was made."""
 
-    def open(self, opened_at: int, *, may_migrate: bool = True) -> Sequence[Migration]:
+    def open(self, opened_at: int, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:
         """Open the file, make it where there is none, and migrate it; return the migrations that were applied.
 
         Without `may_migrate`, a file that lacks migrations is refused. `opened_at` is in microseconds since 1970, for
         the record of migrations. Raises Unavailable.
         """
-        applied: Sequence[Migration] = ()
+        applied: Sequence[SqliteMigration] = ()
         with self._opening():
             connection = self._connection = self._connect()
             refuse_foreign(connection, self.path)
@@ -94,7 +94,7 @@ class Database:
             refuse_pending(connection, self.path, shipped())
             self._know(connection)
 
-    def pending(self) -> Sequence[Migration]:
+    def pending(self) -> Sequence[SqliteMigration]:
         """Return the migrations that a file lacks that is there, and do not change it. Raises Unavailable."""
         with self._opening():
             connection = self._connection = self._connect_to_read()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from order_engine.domain.errors import RepositoryHeld, Unavailable
-from order_engine_adapters.process.forks import keep_from_children
+from order_engine_adapters.process.forks import register_fork_aware
 from order_engine_adapters.sqlite.connection.file_lock import try_lock, try_share, unlock
 
 LONGEST_CONTENT = 4096
@@ -31,7 +31,7 @@ class FileLock:
         self._path = Path(f"{database}.lock")
         self._descriptor: int | None = None
         self._shared: int | None = None
-        keep_from_children(self)
+        register_fork_aware(self)
 
     def acquire(self) -> None:
         """Take the lock. Raises RepositoryHeld where somebody has it, Unavailable where the file cannot be opened."""
@@ -85,7 +85,7 @@ class FileLock:
         finally:
             os.close(descriptor)
 
-    def lost_by_fork(self) -> Iterable[int]:
+    def after_fork_in_child(self) -> Iterable[int]:
         """Hold nothing in a child: its copy of the descriptor alone would keep the file locked when the parent ends."""
         held = [each for each in (self._descriptor, self._shared) if each is not None]
         self._descriptor = self._shared = None

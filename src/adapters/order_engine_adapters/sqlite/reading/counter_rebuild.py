@@ -8,8 +8,8 @@ from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
 from order_engine_adapters.sqlite.connection.thread import DatabaseThread
 from order_engine_adapters.sqlite.file_url import database_path
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.reading.orders import statistics
-from order_engine_adapters.sqlite.store import Store
 
 COUNT: Final = """
 UPDATE statistics SET (total_orders, pending, processing, completed, failed, cancelled, processing_microseconds) = (
@@ -31,7 +31,7 @@ async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statisti
     opened or written.
     """
     path = database_path(url)
-    store, thread = Store(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
+    store, thread = OrderTables(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
     try:
         await thread.call(store.open, clock.now(), may_migrate=False)
         return await thread.call(_rebuild, store)
@@ -39,7 +39,7 @@ async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statisti
         await thread.end(store.close)
 
 
-def _rebuild(store: Store) -> tuple[Statistics, Statistics]:
+def _rebuild(store: OrderTables) -> tuple[Statistics, Statistics]:
     before = statistics(store)
     store.database.transact([(COUNT, ())])
     return before, statistics(store)

@@ -6,9 +6,9 @@ from typing import Final
 
 from order_engine.domain.order import Status
 from order_engine.ports.repository import OrderPage, OrderQuery, PageKey
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.reading.orders import statistics
 from order_engine_adapters.sqlite.rows import STATUS_TEXT, bound, bounded_orders, microseconds, read_bounded_orders
-from order_engine_adapters.sqlite.store import Store
 
 FEW_ORDERS: Final = 10_000
 """So many orders of a status are looked through for those of one user in some ms."""
@@ -17,7 +17,7 @@ _UNSUCCESSFUL: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _OPEN: Final = frozenset({Status.PENDING, Status.PROCESSING})
 
 
-def list_orders(store: Store, query: OrderQuery) -> OrderPage:
+def list_orders(store: OrderTables, query: OrderQuery) -> OrderPage:
     """Return one page, and one order more is read to know whether another follows."""
     index = _index(store, query)
     conditions, parameters = _conditions(query)
@@ -30,7 +30,7 @@ def list_orders(store: Store, query: OrderQuery) -> OrderPage:
     return OrderPage(orders, PageKey(orders[-1].created_at, orders[-1].order_id))
 
 
-def _index(store: Store, query: OrderQuery) -> str:
+def _index(store: OrderTables, query: OrderQuery) -> str:
     """Return the index to walk along.
 
     A user's orders of one status: the unsuccessful ones have an index of their own, which successful orders never

@@ -13,8 +13,8 @@ from order_engine.domain.events import Event, fingerprint
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import Cursor, EventPage
+from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.rows import EVENTS_AS_JSON, LARGEST_INTEGER, read_events
-from order_engine_adapters.sqlite.store import Store
 
 HISTORY: Final = f"""
 SELECT {EVENTS_AS_JSON} FROM (
@@ -39,14 +39,14 @@ STATISTICS: Final = (
 CURSOR: Final = re.compile("([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):([0-9a-f]*)")
 
 
-def history(store: Store, order_id: str, after: int, limit: int) -> Sequence[Event]:
+def history(store: OrderTables, order_id: str, after: int, limit: int) -> Sequence[Event]:
     """Return events of one order."""
     return read_events(
         store.database.ask(HISTORY, (order_id, min(after, LARGEST_INTEGER), min(limit, LARGEST_INTEGER)))
     )[0]
 
 
-def events(store: Store, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
+def events(store: OrderTables, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
     """Return events of all orders; the cursor holds the serial number of the last one, and its fingerprint."""
     end = store.database.ask(LAST_EVENT) if until is None else _place(store, until)
     start = 0 if after is None else _place(store, after)
@@ -57,14 +57,14 @@ def events(store: Store, after: Cursor | None, limit: int, until: Cursor | None)
     return EventPage(found, cursors[-1] if cursors else _cursor(store, start, _event(store, start)), cursors)
 
 
-def statistics(store: Store) -> Statistics:
+def statistics(store: OrderTables) -> Statistics:
     """Return the counters."""
     total_orders, counts, processing_microseconds = json.loads(store.database.ask(STATISTICS))
     status_counts = MappingProxyType(dict(zip(Status, counts, strict=True)))
     return Statistics(total_orders, status_counts, processing_microseconds)
 
 
-def _place(store: Store, cursor: Cursor) -> int:
+def _place(store: OrderTables, cursor: Cursor) -> int:
     """Return the serial number in a cursor.
 
     A file that was restored has the name of the one it is a copy of, and gives its serial numbers again: whether the
@@ -80,10 +80,10 @@ def _place(store: Store, cursor: Cursor) -> int:
     raise InvalidCursor(message + "Start without one.")
 
 
-def _event(store: Store, serial: int) -> Event | None:
+def _event(store: OrderTables, serial: int) -> Event | None:
     found, _ = read_events(store.database.ask(EVENTS, (serial - 1, serial, 1)))
     return found[0] if found else None
 
 
-def _cursor(store: Store, serial: int, event: Event | None) -> Cursor:
+def _cursor(store: OrderTables, serial: int, event: Event | None) -> Cursor:
     return Cursor(f"{store.database.name}:{serial}:{fingerprint(event) if event is not None else ''}")

@@ -22,7 +22,7 @@ FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class SqliteMigration:
     """One step of the schema."""
 
     number: int
@@ -44,11 +44,11 @@ class Migration:
                 statement = ""
 
 
-def shipped() -> Sequence[Migration]:
+def shipped() -> Sequence[SqliteMigration]:
     """Return the migrations that this version knows, by number."""
     # Read as text, so that line ends which a checkout has changed do not change the checksum.
     found = [
-        Migration(int(match[1]), match[2], file.read_text("utf-8"))
+        SqliteMigration(int(match[1]), match[2], file.read_text("utf-8"))
         for file in (files(PACKAGE) / "sql").iterdir()
         if (match := FILE_NAME.fullmatch(file.name))
     ]
@@ -56,8 +56,8 @@ def shipped() -> Sequence[Migration]:
 
 
 def migrate(
-    connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[Migration]
-) -> Sequence[Migration]:
+    connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[SqliteMigration]
+) -> Sequence[SqliteMigration]:
     """Bring the database up to date, each migration in a transaction of its own; return those that were applied.
 
     `applied_at` is in microseconds since 1970. Raises as `pending` does.
@@ -68,7 +68,7 @@ def migrate(
     return missing
 
 
-def pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> Sequence[Migration]:
+def pending(connection: sqlite3.Connection, path: Path, known: Sequence[SqliteMigration]) -> Sequence[SqliteMigration]:
     """Return the migrations that the database lacks.
 
     Raises Unavailable for a database of a newer version, or whose recorded migrations are not the known ones.
@@ -78,7 +78,7 @@ def pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migratio
     return known[len(applied) :]
 
 
-def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
+def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[SqliteMigration]) -> None:
     """Raise Unavailable for a database that lacks migrations. Raises as `pending` does, too."""
     missing = pending(connection, path, known)
     if missing and missing[0].number == 1:
@@ -109,7 +109,7 @@ def _applied(connection: sqlite3.Connection) -> Sequence[tuple[int, str]]:
     return connection.execute("SELECT number, checksum FROM migrations ORDER BY number").fetchall() if exists else []
 
 
-def _refuse_other_history(applied: Sequence[tuple[int, str]], path: Path, known: Sequence[Migration]) -> None:
+def _refuse_other_history(applied: Sequence[tuple[int, str]], path: Path, known: Sequence[SqliteMigration]) -> None:
     if applied and applied[-1][0] > len(known):
         message = f"The database {path} was written by a newer version: upgrade order_engine to open it."
         raise Unavailable(message)
@@ -122,7 +122,7 @@ def _refuse_other_history(applied: Sequence[tuple[int, str]], path: Path, known:
             raise Unavailable(message)
 
 
-def _apply(connection: sqlite3.Connection, migration: Migration, applied_at: int) -> None:
+def _apply(connection: sqlite3.Connection, migration: SqliteMigration, applied_at: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if migration.number == 1:

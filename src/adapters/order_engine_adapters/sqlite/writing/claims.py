@@ -14,8 +14,15 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.rows import Kept, bound, bounded_orders, microseconds, moment, read_bounded_orders
-from order_engine_adapters.sqlite.store import ENDED_BY_PROOF, Store
+from order_engine_adapters.sqlite.order_tables import DEAD_HOLDER_LEASE_END, OrderTables
+from order_engine_adapters.sqlite.rows import (
+    SqliteOrder,
+    bound,
+    bounded_orders,
+    microseconds,
+    moment,
+    read_bounded_orders,
+)
 
 DISTINCT_COMPANIES: Final = 22
 """From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
@@ -26,7 +33,8 @@ CANDIDATES: Final = f"""
 WITH candidate (since, serial) AS (
     SELECT * FROM (
         SELECT lease_ends, serial FROM orders INDEXED BY orders_held
-        WHERE (:take_ended_leases OR lease_ends = {ENDED_BY_PROOF}) AND lease_ends IS NOT NULL AND lease_ends <= :now
+        WHERE (:take_ended_leases OR lease_ends = {DEAD_HOLDER_LEASE_END})
+          AND lease_ends IS NOT NULL AND lease_ends <= :now
           AND (lease_ends, serial) > (:since, :serial)
           AND (cancel_requested OR vanished + 1 >= :cap OR vanished + 1 <= :most_vanished)
         ORDER BY lease_ends, serial LIMIT :limit)
@@ -60,14 +68,14 @@ again and again. Every branch goes on behind the same place (since, serial).
 """
 
 
-def claim_orders(store: Store, terms: ClaimTerms, now: datetime) -> Claimed:
+def claim_orders(store: OrderTables, terms: ClaimTerms, now: datetime) -> Claimed:
     """Hand out due orders, or those of the named ones that are due."""
     already = store.held_by(terms)
     if already.orders:
         return Claimed([kept.order for kept in already.orders], (), already.more)
     if terms.limit <= 0:
         return Claimed((), ())
-    claiming = _Claiming(terms, now)
+    claiming = _SqliteClaim(terms, now)
     if terms.order_ids is not None:
         claiming.take(_named(store, claiming, list(dict.fromkeys(terms.order_ids))))
     else:
@@ -76,7 +84,7 @@ def claim_orders(store: Store, terms: ClaimTerms, now: datetime) -> Claimed:
     return Claimed(claiming.claimed, claiming.ended, claiming.more)
 
 
-class _Claiming:
+class _SqliteClaim:
     """One claim under way: what it took so far, and the terms for the rest."""
 
     def __init__(self, terms: ClaimTerms, now: datetime) -> None:
@@ -99,7 +107,7 @@ class _Claiming:
         """How many more orders may be claimed or ended."""
         return self.terms.limit - len(self.claimed) - len(self.ended)
 
-    def take(self, candidates: Iterable[Kept]) -> None:
+    def take(self, candidates: Iterable[SqliteOrder]) -> None:
         """Claim or end candidates up to the limit, passing over those that may not be claimed."""
         for kept in candidates:
             decision = claim(kept.order, self._terms_for(kept.order), self._now)
@@ -108,14 +116,14 @@ class _Claiming:
             if not self._budget.admits(kept.order.size):
                 self.more = True
                 break
-            self.changes.move(Kept(kept.serial, decision.order), decision.event)
+            self.changes.move(SqliteOrder(kept.serial, decision.order), decision.event)
             self._note(decision.order)
             if self.places_left == 0:
                 break
 
     def _terms_for(self, order: Order) -> ClaimTerms:
         """Return the terms for one order: where its holder is known to be dead, nobody has to be waited for."""
-        if self.terms.take_ended_leases or order.lease_ends != moment(ENDED_BY_PROOF):
+        if self.terms.take_ended_leases or order.lease_ends != moment(DEAD_HOLDER_LEASE_END):
             return self.terms
         return replace(self.terms, take_ended_leases=True)
 
@@ -128,7 +136,7 @@ class _Claiming:
             self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
 
 
-def _named(store: Store, claiming: _Claiming, order_ids: list[str]) -> Iterator[Kept]:
+def _named(store: OrderTables, claiming: _SqliteClaim, order_ids: list[str]) -> Iterator[SqliteOrder]:
     """Go through the orders of these ids that exist, in portions that fit into what is left of the bound."""
     while order_ids:
         found, more = store.find_some(order_ids, claiming.bytes_left)
@@ -138,7 +146,7 @@ def _named(store: Store, claiming: _Claiming, order_ids: list[str]) -> Iterator[
         del order_ids[: order_ids.index(found[-1].order.order_id) + 1]
 
 
-def _due(store: Store, claiming: _Claiming, now: datetime) -> Iterator[Kept]:
+def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[SqliteOrder]:
     """Go through the orders that may be claimed, in portions of as many as there are places left.
 
     What is passed over in one portion is not read again in the next, for which the room is looked at anew.
@@ -164,7 +172,7 @@ def _due(store: Store, claiming: _Claiming, now: datetime) -> Iterator[Kept]:
         place = _place(candidates[-1])
 
 
-def _place(candidate: Kept) -> tuple[int, int]:
+def _place(candidate: SqliteOrder) -> tuple[int, int]:
     """Return where a candidate stands in the order of the claims: since when it is due, and its serial number."""
     order = candidate.order
     return microseconds(order.lease_ends or order.due or order.updated_at), candidate.serial

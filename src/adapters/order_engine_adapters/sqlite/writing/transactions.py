@@ -11,19 +11,19 @@ from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
 from order_engine.ports.repository import Added, AddOutcome, Applied, Renewed
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.rows import Kept
-from order_engine_adapters.sqlite.store import Store
+from order_engine_adapters.sqlite.order_tables import OrderTables
+from order_engine_adapters.sqlite.rows import SqliteOrder
 
 
-def add(store: Store, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime) -> Sequence[Added]:
+def add(store: OrderTables, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime) -> Sequence[Added]:
     """Store new orders, the first of them held on the terms of `hold`."""
-    adding = _Adding(store, placements, hold, now)
+    adding = _PlacementBatch(store, placements, hold, now)
     outcomes = list(map(adding.add_one, placements))
     store.commit(adding.changes)
     return outcomes
 
 
-def renew_leases(store: Store, leases: Sequence[Lease], seconds: float, now: datetime) -> Sequence[Renewed]:
+def renew_leases(store: OrderTables, leases: Sequence[Lease], seconds: float, now: datetime) -> Sequence[Renewed]:
     """Extend the leases whose token is current."""
     orders = store.find([lease.order_id for lease in leases])
     changes = Changes()
@@ -34,14 +34,14 @@ def renew_leases(store: Store, leases: Sequence[Lease], seconds: float, now: dat
         if kept is None or isinstance(decision, Refusal):
             outcomes.append(Renewed.LOST)
             continue
-        after = orders[lease.order_id] = Kept(kept.serial, decision.order)
+        after = orders[lease.order_id] = SqliteOrder(kept.serial, decision.order)
         changes.move(after, None)
         outcomes.append(Renewed.CANCEL_REQUESTED if decision.order.cancel_requested else Renewed.HELD)
     store.commit(changes)
     return outcomes
 
 
-def apply(store: Store, commands: Sequence[Command], now: datetime) -> Sequence[Applied]:
+def apply(store: OrderTables, commands: Sequence[Command], now: datetime) -> Sequence[Applied]:
     """Apply reports and clients' actions."""
     if not commands:
         store.try_writing()
@@ -57,17 +57,19 @@ def apply(store: Store, commands: Sequence[Command], now: datetime) -> Sequence[
             outcomes.append(Applied(decision.reason, before))
             continue
         if kept is not None and decision.event is not None:
-            after = orders[command.order_id] = Kept(kept.serial, decision.order)
+            after = orders[command.order_id] = SqliteOrder(kept.serial, decision.order)
             changes.move(after, decision.event)
         outcomes.append(Applied(None, decision.order))
     store.commit(changes)
     return outcomes
 
 
-class _Adding:
+class _PlacementBatch:
     """One call of `add`: what its placements meet, the earlier ones among them included."""
 
-    def __init__(self, store: Store, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime) -> None:
+    def __init__(
+        self, store: OrderTables, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime
+    ) -> None:
         self.changes = Changes()
         self._store = store
         self._hold = hold
@@ -108,7 +110,7 @@ class _Adding:
             claimed = claim(order, self._hold, self._now)
             if not isinstance(claimed, Refusal):
                 order = claimed.order
-        self.changes.place(Kept(self._store.next_serial(), order))
+        self.changes.place(SqliteOrder(self._store.next_serial(), order))
         self._orders[order.order_id] = order
         return order
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from order_engine.application.runtime import Readiness
 from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.wire.problems import TYPE_PREFIX
-from order_engine_adapters.http.openapi.problems import known_problems
+from order_engine_adapters.http.openapi.known_problems import known_problems
 from order_engine_adapters.http.openapi.schemas.shapes import TEXT, Schema, open_set, received, reference
 
 

@@ -12,10 +12,10 @@ from order_engine_adapters.service.description import access_text, processor_tex
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
 from order_engine_adapters.wiring.settings import Settings
 
-Say: TypeAlias = Callable[[str], None]
+PrintLine: TypeAlias = Callable[[str], None]
 
 
-class Told(Protocol):
+class Announcer(Protocol):
     """Hears of the life of a process, or of several as if they were one."""
 
     def waits(self, reason: str, /) -> None:
@@ -35,10 +35,10 @@ class Told(Protocol):
         ...
 
 
-class Teller:
+class ConsoleAnnouncer:
     """Tells the operator, line by line."""
 
-    def __init__(self, settings: Settings, bound: socket.socket | None, say: Say, *, processes: int = 1) -> None:
+    def __init__(self, settings: Settings, bound: socket.socket | None, say: PrintLine, *, processes: int = 1) -> None:
         """Tell it by `say`."""
         self._settings = settings
         self._bound = bound
@@ -77,7 +77,7 @@ class Teller:
         self._say("order-engine: drained")
 
 
-class Quiet:
+class MemberAnnouncer:
     """Stands for one process of several: that it waits and that it listens is all that is of interest."""
 
     def __init__(self, waits: Callable[[str], None], listens: Callable[[], None]) -> None:

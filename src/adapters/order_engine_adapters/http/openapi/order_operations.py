@@ -61,7 +61,7 @@ _PLACED: Final[Schema] = {
     "links": _links("$request.body#/order_id") | _links("$response.body#/order_id", made=True),
 }
 
-ORDERS: Final[Mapping[tuple[str, str], Operation]] = {
+ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/orders", "POST"): Operation(
         name="placeOrder",
         tag=TAG,

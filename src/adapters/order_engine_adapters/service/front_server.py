@@ -12,12 +12,12 @@ from starlette.types import ASGIApp
 from order_engine.ports.clock import Clock
 from order_engine_adapters.http import ConnectionLimits
 from order_engine_adapters.http.server.server import Server
-from order_engine_adapters.http.service.starting import SwitchableApp
+from order_engine_adapters.http.service.starting_app import SwitchableApp
 from order_engine_adapters.service.process import until_first
 from order_engine_adapters.service.siblings import Siblings
 
 
-class Front:
+class FrontServer:
     """Answers with one application while the process starts, and with another from `switch` on.
 
     Of several processes at one address those that start answer only as long as nobody serves: a client shall not be
@@ -73,14 +73,14 @@ class Front:
 
 
 @asynccontextmanager
-async def answering(
+async def answering_at(
     bound: socket.socket | None, app: ASGIApp, limits: ConnectionLimits, clock: Clock, siblings: Siblings | None
-) -> AsyncIterator[Front | None]:
+) -> AsyncIterator[FrontServer | None]:
     """Answer with `app` at an address until the answers are switched; None where there is no address."""
     if bound is None:
         yield None
         return
-    front = Front(bound, app, limits, clock, siblings)
+    front = FrontServer(bound, app, limits, clock, siblings)
     try:
         await front.start()
         yield front

@@ -13,12 +13,12 @@ from order_engine.domain.errors import NotRunning
 from order_engine.domain.metrics import Statistics
 from order_engine_adapters.http.messages.resource import refusal
 from order_engine_adapters.http.messages.responses import send_response
-from order_engine_adapters.http.service.health import SENTENCES
+from order_engine_adapters.http.service.health import NOT_READY_MESSAGES
 
-STARTING: Final = SENTENCES[Readiness.STARTING]
+STARTING: Final = NOT_READY_MESSAGES[Readiness.STARTING]
 
 
-class NoEngineYet:
+class StartingEngine:
     """Stands for the engine in what is told of a service while its repository is waited for, or brought up to date."""
 
     options = EngineOptions()
@@ -43,7 +43,7 @@ class SwitchableApp:
         return self.app(scope, receive, send)
 
 
-async def not_yet(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
+async def service_starting(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
     """Answer any path with 503; a WebSocket is closed."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})

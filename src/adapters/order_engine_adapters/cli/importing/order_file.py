@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from order_engine_adapters.cli.failures import Ending
-from order_engine_adapters.cli.target.outcomes import Line
+from order_engine_adapters.cli.failures import CommandExit
+from order_engine_adapters.cli.target.outcomes import InputLine
 
 GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -25,14 +25,14 @@ SKIPPED_AT_ONCE = 64 * 1024
 LINE_END = len(b"\r\n")
 
 
-class TooLong(NamedTuple):
+class TruncatedLine(NamedTuple):
     """A line over the limit, of which only the beginning is here."""
 
     number: int
     beginning: bytes
 
 
-class Damaged(Exception):
+class DamagedArchive(Exception):
     """The packed file breaks off or is corrupt."""
 
     def __init__(self, error: Exception, consequence: str = "") -> None:
@@ -81,10 +81,10 @@ class OrderFile:
                 with self._path.open("rb") as file:
                     self._digest = hashlib.file_digest(_unpacked(file), "sha256").hexdigest()
             except DAMAGE as error:
-                raise Damaged(error) from error
+                raise DamagedArchive(error) from error
         return self._digest
 
-    def lines(self) -> Iterator[Line | TooLong]:
+    def lines(self) -> Iterator[InputLine | TruncatedLine]:
         """Yield the lines that are not blank. Raises Damaged."""
         number = 0
         try:
@@ -93,17 +93,17 @@ class OrderFile:
                 whole = text.endswith(b"\n") or len(text) < self._longest + LINE_END
                 if not whole or len(text.rstrip(b"\r\n")) > self._longest:
                     self._skip_line(text)
-                    yield TooLong(number, text.rstrip(b"\r\n")[:BEGINNING])
+                    yield TruncatedLine(number, text.rstrip(b"\r\n")[:BEGINNING])
                 elif text.strip(BLANK):
-                    yield Line(number, text.removesuffix(b"\n").removesuffix(b"\r"))
+                    yield InputLine(number, text.removesuffix(b"\n").removesuffix(b"\r"))
         except DAMAGE as error:
-            raise Damaged(error, f" after line {number}") from error
+            raise DamagedArchive(error, f" after line {number}") from error
 
     def _checked_size(self) -> int:
         status = os.fstat(self._file.fileno())
         if not stat.S_ISREG(status.st_mode):
             sentence = f"{self._path} is no regular file: an import may have to read it a second time."
-            raise Ending(sentence)
+            raise CommandExit(sentence)
         return status.st_size
 
     def _skip_line(self, read: bytes) -> None:
@@ -116,9 +116,11 @@ def _unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
     return gzip.GzipFile(fileobj=file) if packed else file
 
 
-def in_chunks(lines: Iterable[Line | TooLong], most_lines: int, most_bytes: int) -> Iterator[Sequence[Line | TooLong]]:
+def in_chunks(
+    lines: Iterable[InputLine | TruncatedLine], most_lines: int, most_bytes: int
+) -> Iterator[Sequence[InputLine | TruncatedLine]]:
     """Yield lines by the chunk. What came before an error of `lines` is yielded before the error is raised."""
-    chunk: list[Line | TooLong] = []
+    chunk: list[InputLine | TruncatedLine] = []
     size = 0
     try:
         for line in lines:
@@ -128,7 +130,7 @@ def in_chunks(lines: Iterable[Line | TooLong], most_lines: int, most_bytes: int)
                 chunk, size = [], 0
             chunk.append(line)
             size += length
-    except Damaged:
+    except DamagedArchive:
         if chunk:
             yield chunk
         raise

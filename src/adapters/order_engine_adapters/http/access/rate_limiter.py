@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-MOST_CLIENTS: Final = 10_000
+MAX_CLIENTS: Final = 10_000
 ROUNDING: Final = 0.01
 """The part of a request by which sums of intervals may be off."""
 
@@ -18,7 +18,7 @@ class Rates:
     clients that have not been seen for longest, those over the limit are forgotten: their buckets are full again.
     """
 
-    def __init__(self, per_second: float, monotonic: Callable[[], float], most_clients: int = MOST_CLIENTS) -> None:
+    def __init__(self, per_second: float, monotonic: Callable[[], float], most_clients: int = MAX_CLIENTS) -> None:
         """Let each client send `per_second` requests a second, by the seconds that `monotonic` tells."""
         self._interval = 1 / per_second
         # A request is let through when the bucket holds a whole one, which is a second less one interval from full.

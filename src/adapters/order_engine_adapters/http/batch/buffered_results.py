@@ -11,7 +11,7 @@ from typing import IO, Final, Self
 
 from starlette.types import Message, Send
 
-from order_engine_adapters.http.batch.formats import Form
+from order_engine_adapters.http.batch.formats import BatchFormat
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED, PART_BYTES, Header
@@ -23,14 +23,14 @@ IN_MEMORY_BYTES: Final = 1024 * 1024
 _logger = logging.getLogger("order_engine.http")
 
 
-class KeptResults:
+class BufferedResults:
     """Begins the response after the last answer.
 
     Proxies and clients that do not send and read at the same time end a request with the first byte of its answer, and
     lose what they had still to send. So the answers wait, in memory and then in a temporary file without a name.
     """
 
-    def __init__(self, send: Send, form: Form, limits: HttpLimits, deadlines: Timeouts) -> None:
+    def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits, deadlines: Timeouts) -> None:
         """Keep up to `limits.kept_answer_bytes`; what is put beyond it is kept too, and is to be the last."""
         self._send = send
         self._form = form

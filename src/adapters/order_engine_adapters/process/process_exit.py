@@ -13,14 +13,14 @@ from typing import NoReturn
 
 FLUSH_SECONDS = 1.0
 """How long the standard streams may take to be flushed, which for a pipe that nobody reads is without end."""
-FAREWELL_SECONDS = 2.0
+EXIT_HOOK_SECONDS = 2.0
 """How long the functions that were registered to run at the end may take."""
 SILENT_SECONDS = 3.0
 """How long an event loop may give no sign of life, once it has no more work to finish, before it counts as blocked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class ExitDeadline:
     """When a process ends by itself that has not ended in order; times are of `time.monotonic`."""
 
     blocked: float
@@ -34,7 +34,7 @@ class Deadline:
         return min(self.latest, max(self.blocked, heard + SILENT_SECONDS))
 
 
-class _Farewell:
+class _ExitHooks:
     """Knows whether the functions that were registered to run at the end have begun to run."""
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class _Farewell:
         self.has_begun = True
 
 
-_farewell = _Farewell()
+_farewell = _ExitHooks()
 expect_farewell: Callable[[], None] = _farewell.expect
 
 
-def end_at_once(code: int, *, farewell: bool) -> NoReturn:
+def exit_now(code: int, *, farewell: bool) -> NoReturn:
     """End the process from any thread, within moments, without waiting for another thread.
 
     Processes of `multiprocessing` that still run are terminated, so that no work goes on in them, and the standard
@@ -63,7 +63,7 @@ def end_at_once(code: int, *, farewell: bool) -> NoReturn:
         if farewell and not _farewell.has_begun:
             _farewell.has_begun = True
             # What the interpreter calls at its end; there is no other way to it from here.
-            _within(FAREWELL_SECONDS, atexit._run_exitfuncs)  # noqa: SLF001 - see above
+            _within(EXIT_HOOK_SECONDS, atexit._run_exitfuncs)  # noqa: SLF001 - see above
         _within(FLUSH_SECONDS, _flush)
     finally:
         os._exit(code)

@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from order_engine.domain.order import Order
-from order_engine_adapters.sqlite.rows import Kept
+from order_engine_adapters.sqlite.rows import SqliteOrder
 
-MOST_ORDERS: Final = 16_384
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_ORDERS: Final = 16_384
+MAX_BYTES: Final = 64 * 1024 * 1024
 """Both bound the memory: most orders take 2 to 4 KiB, and a single one may have 256 KiB of attributes."""
 
 BYTES_OF_AN_ORDER: Final = 2_000
@@ -19,11 +19,11 @@ BYTES_OF_AN_ITEM: Final = 60
 
 
 class _Entry(NamedTuple):
-    kept: Kept
+    kept: SqliteOrder
     size: int
 
 
-class Recent:
+class RecentOrders:
     """Orders as they are in the database, at their last commit.
 
     The process holds the file alone, so nobody else changes them. Completing an order that is found here takes 24 µs,
@@ -39,12 +39,12 @@ class Recent:
         self._bytes = 0
         self._lock = Lock()
 
-    def keep(self, orders: Iterable[Kept]) -> None:
+    def keep(self, orders: Iterable[SqliteOrder]) -> None:
         """Keep orders of one commit, and forget those that were written longest ago."""
         with self._lock:
             for kept in orders:
                 self._keep(kept)
-            while len(self._entries) > MOST_ORDERS or self._bytes > MOST_BYTES:
+            while len(self._entries) > MAX_ORDERS or self._bytes > MAX_BYTES:
                 _, (_, size) = self._entries.popitem(last=False)
                 self._bytes -= size
 
@@ -54,7 +54,7 @@ class Recent:
             self._entries.clear()
             self._bytes = 0
 
-    def find(self, order_ids: Iterable[str]) -> dict[str, Kept]:
+    def find(self, order_ids: Iterable[str]) -> dict[str, SqliteOrder]:
         """Return those of the orders that are here."""
         with self._lock:
             entries = self._entries
@@ -68,7 +68,7 @@ class Recent:
             except KeyError:
                 return None
 
-    def _keep(self, kept: Kept) -> None:
+    def _keep(self, kept: SqliteOrder) -> None:
         order_id = kept.order.order_id
         before = self._entries.get(order_id)
         if before is None:

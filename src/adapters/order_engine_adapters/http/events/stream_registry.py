@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 from order_engine.application.engine import OrderEngine
 from order_engine.domain.errors import NotRunning, OrderEngineError, Overloaded
 from order_engine_adapters.http.events.feed import EventFeed
+from order_engine_adapters.http.events.order_watch import OrderWatch
 from order_engine_adapters.http.events.sse import DRAINING, INTERRUPTED
 from order_engine_adapters.http.events.stream import Stream
-from order_engine_adapters.http.events.watch import OrderWatch
 from order_engine_adapters.http.limits import HttpLimits
 
 AnyStream = TypeVar("AnyStream", bound=Stream)

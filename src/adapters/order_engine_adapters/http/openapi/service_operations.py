@@ -14,7 +14,7 @@ from order_engine_adapters.http.openapi.operation import (
     other_answer,
     text_content,
 )
-from order_engine_adapters.http.openapi.orders import ABOUT_ONE, ASKING
+from order_engine_adapters.http.openapi.order_operations import ABOUT_ONE, ASKING
 from order_engine_adapters.http.openapi.schemas import Schema, reference
 
 EVENTS: Final = "Events"
@@ -38,7 +38,7 @@ _STREAM: Final[Schema] = other_answer(
     },
 )
 
-WATCHING: Final[Mapping[tuple[str, str], Operation]] = {
+SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/events", "GET"): Operation(
         name="streamEvents",
         tag=EVENTS,

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from order_engine_adapters.cli.failures import Ending
+from order_engine_adapters.cli.failures import CommandExit
 
 
-class RefusedLines:
+class RefusedLinesFile:
     """Lines with the reason of each, as JSON lines beside the file they came from.
 
     Written under another name and moved into place by `keep`, so that there is never half a file under that name.
@@ -63,5 +63,5 @@ class RefusedLines:
         except OSError as error:
             raise self._ending(error) from error
 
-    def _ending(self, error: OSError) -> Ending:
-        return Ending(f"The refused lines cannot be written to {self.path}: {error.strerror}.")
+    def _ending(self, error: OSError) -> CommandExit:
+        return CommandExit(f"The refused lines cannot be written to {self.path}: {error.strerror}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 
-class FellBehind(Exception):
+class ReaderTooSlow(Exception):
     """What a reader has to read next is kept no longer."""
 
 
@@ -41,9 +41,9 @@ class EventLog:
         return position < self._first
 
     def at(self, position: int) -> bytes | None:
-        """Return the chunk at a position, None at the end. Raises FellBehind."""
+        """Return the chunk at a position, None at the end. Raises ReaderTooSlow."""
         if self.has_lost(position):
-            raise FellBehind
+            raise ReaderTooSlow
         return self._chunks[position - self._first] if position < self.end else None
 
     def _forget_oldest(self) -> None:

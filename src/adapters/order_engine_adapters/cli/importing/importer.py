@@ -7,29 +7,37 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from order_engine_adapters.cli.failures import Ending
-from order_engine_adapters.cli.importing.lines import Damaged, OrderFile, TooLong
-from order_engine_adapters.cli.importing.progress import Tally
-from order_engine_adapters.cli.importing.refused import RefusedLines
-from order_engine_adapters.cli.target.outcomes import Busy, KeyedLine, Line, Outcome, Placed, Refused, Trouble
-from order_engine_adapters.cli.target.targets import Target
+from order_engine_adapters.cli.failures import CommandExit
+from order_engine_adapters.cli.importing.order_file import DamagedArchive, OrderFile, TruncatedLine
+from order_engine_adapters.cli.importing.progress import ImportCounts
+from order_engine_adapters.cli.importing.refused_lines_file import RefusedLinesFile
+from order_engine_adapters.cli.target.outcomes import (
+    DeferredLine,
+    InputLine,
+    KeyedLine,
+    LineOutcome,
+    PlacedLine,
+    RefusedLine,
+    TargetUnavailable,
+)
+from order_engine_adapters.cli.target.targets import CommandTarget
 
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 2.0
 
-Sent = TypeVar("Sent", Line, KeyedLine)
+Sent = TypeVar("Sent", InputLine, KeyedLine)
 
 
-class Carrier:
+class Importer:
     """Brings the lines of one file to one target, and writes down what becomes of each."""
 
     def __init__(  # noqa: PLR0913 - the parts of one import, by name
         self,
         *,
-        target: Target,
+        target: CommandTarget,
         file: OrderFile,
-        refused: RefusedLines,
-        tally: Tally,
+        refused: RefusedLinesFile,
+        tally: ImportCounts,
         longest_line: int,
         patience_seconds: float,
         monotonic: Callable[[], float],
@@ -43,12 +51,12 @@ class Carrier:
         self._patience = patience_seconds
         self._monotonic = monotonic
 
-    async def carry(self, chunk: Sequence[Line | TooLong]) -> None:
+    async def carry(self, chunk: Sequence[InputLine | TruncatedLine]) -> None:
         """Bring a chunk of lines to its end. Raises Ending where the target stays away."""
-        named: list[Line] = []
-        nameless: list[Line] = []
+        named: list[InputLine] = []
+        nameless: list[InputLine] = []
         for line in chunk:
-            if isinstance(line, TooLong):
+            if isinstance(line, TruncatedLine):
                 self._refuse(line.number, line.beginning, _too_long(self._longest_line))
             elif _lacks_order_id(line.text):
                 nameless.append(line)
@@ -57,25 +65,25 @@ class Carrier:
         await self._bring(named, self._target.place, lambda line: line)
         await self._bring([self._keyed(line) for line in nameless], self._target.place_under_keys, attrgetter("line"))
 
-    def _keyed(self, line: Line) -> KeyedLine:
+    def _keyed(self, line: InputLine) -> KeyedLine:
         # The same in every run over the same content, packed or not, so that no run doubles an order of another.
         try:
             return KeyedLine(line, f"import-{self._file.digest()}-{line.number}")
-        except Damaged as damage:
+        except DamagedArchive as damage:
             consequence = f", so that a second run might double line {line.number}, which has no order_id"
-            raise Damaged(damage.error, consequence) from damage
+            raise DamagedArchive(damage.error, consequence) from damage
 
     async def _bring(
         self,
         lines: Sequence[Sent],
-        place: Callable[[Sequence[Sent]], Awaitable[Sequence[Outcome]]],
-        line_of: Callable[[Sent], Line],
+        place: Callable[[Sequence[Sent]], Awaitable[Sequence[LineOutcome]]],
+        line_of: Callable[[Sent], InputLine],
     ) -> None:
         wait, given_up_at = FIRST_WAIT_SECONDS, None
         while lines:
             try:
-                outcomes, trouble = await place(lines), Trouble("The service broke off its answer.")
-            except Trouble as met:
+                outcomes, trouble = await place(lines), TargetUnavailable("The service broke off its answer.")
+            except TargetUnavailable as met:
                 outcomes, trouble = (), met
             left, busy = self._note_all(lines, outcomes, line_of)
             if not left:
@@ -88,13 +96,13 @@ class Carrier:
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
     def _note_all(
-        self, lines: Sequence[Sent], outcomes: Sequence[Outcome], line_of: Callable[[Sent], Line]
-    ) -> tuple[Sequence[Sent], Trouble | None]:
+        self, lines: Sequence[Sent], outcomes: Sequence[LineOutcome], line_of: Callable[[Sent], InputLine]
+    ) -> tuple[Sequence[Sent], TargetUnavailable | None]:
         """Write down what became of each line; return those that are to be sent again, and why."""
         left: list[Sent] = []
-        trouble: Trouble | None = None
+        trouble: TargetUnavailable | None = None
         for sent, outcome in zip(lines, outcomes, strict=False):
-            if isinstance(outcome, Busy):
+            if isinstance(outcome, DeferredLine):
                 left.append(sent)
                 trouble = outcome.trouble
             else:
@@ -102,14 +110,14 @@ class Carrier:
         left.extend(lines[len(outcomes) :])
         return left, trouble
 
-    async def _wait(self, seconds: float, given_up_at: float, trouble: Trouble) -> None:
+    async def _wait(self, seconds: float, given_up_at: float, trouble: TargetUnavailable) -> None:
         if self._monotonic() + seconds > given_up_at:
             sentence = f"{trouble} So far {self._tally}; run the same command again to go on."
-            raise Ending(sentence) from trouble
+            raise CommandExit(sentence) from trouble
         await self._target.sleep(seconds)
 
-    def _note(self, line: Line, outcome: Placed | Refused) -> None:
-        if isinstance(outcome, Refused):
+    def _note(self, line: InputLine, outcome: PlacedLine | RefusedLine) -> None:
+        if isinstance(outcome, RefusedLine):
             self._refuse(line.number, line.text, outcome.problem)
         elif outcome.replayed:
             self._tally.already_there += 1

@@ -33,13 +33,13 @@ from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, No
 from order_engine_adapters.http.limits import MEBIBYTE
 from order_engine_adapters.http.openapi import examples
 from order_engine_adapters.http.openapi.fields import FIELDS_OF_PROBLEMS, FIELDS_OF_REFUSALS, headers
-from order_engine_adapters.http.openapi.problems import KnownProblem, known_problems
+from order_engine_adapters.http.openapi.known_problems import KnownProblem, known_problems
 from order_engine_adapters.http.openapi.schemas import Schema, reference
 
 PROBLEM_TYPE: Final = "application/problem+json"
 ORDER_ID: Final = examples.NEW["order_id"]
 
-OCCURRENCES: Final[Sequence[OrderEngineError]] = (
+EXAMPLE_ERRORS: Final[Sequence[OrderEngineError]] = (
     MalformedJson("Malformed JSON: Expecting value at line 1, column 1."),
     InvalidOrder((FieldError("/total_amount", NEGATIVE), FieldError("/item_ids", "is required"))),
     OrderNotFound(ORDER_ID),
@@ -104,5 +104,5 @@ def _example(known: KnownProblem) -> Mapping[str, object]:
 
 @cache
 def _occurrences() -> Mapping[str, Problem]:
-    told = map(problem_for, OCCURRENCES)
+    told = map(problem_for, EXAMPLE_ERRORS)
     return {problem.code: problem for problem in told}

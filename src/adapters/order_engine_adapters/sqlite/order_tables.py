@@ -18,11 +18,11 @@ from order_engine.ports.repository import OrderState, Portion
 from order_engine_adapters.sqlite.changes import Changes
 from order_engine_adapters.sqlite.connection.connection import Database
 from order_engine_adapters.sqlite.connection.lock_file import FileLock
-from order_engine_adapters.sqlite.reading.recent import Recent
+from order_engine_adapters.sqlite.reading.recent_orders import RecentOrders
 from order_engine_adapters.sqlite.rows import (
     ORDERS_AS_JSON,
-    Bounded,
-    Kept,
+    SqliteOrder,
+    SqliteOrderPage,
     bound,
     bounded_orders,
     microseconds,
@@ -30,7 +30,7 @@ from order_engine_adapters.sqlite.rows import (
     read_bounded_orders,
     read_orders,
 )
-from order_engine_adapters.sqlite.schema.migrations import Migration, shipped
+from order_engine_adapters.sqlite.schema.migrations import SqliteMigration, shipped
 
 LAST_SERIAL: Final = "SELECT coalesce(max(serial), 0) FROM orders"
 
@@ -40,7 +40,7 @@ ROOM_BYTES: Final = 1024 * 1024
 TAKE_ROOM: Final = "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))"
 GIVE_ROOM_BACK: Final = "DELETE FROM room"
 
-ENDED_BY_PROOF: Final = 0
+DEAD_HOLDER_LEASE_END: Final = 0
 """The end of a lease whose holder is known to be dead, in microseconds since the epoch: before any that just ended."""
 END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends IS NOT NULL"
 
@@ -70,7 +70,7 @@ KEY_BINDINGS: Final = (
 )
 
 
-class Store:
+class OrderTables:
     """Everything behind the repository that belongs to the database's thread."""
 
     def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"]) -> None:
@@ -78,10 +78,10 @@ class Store:
         path = Path(os.path.realpath(path))
         self.database = Database(path, synchronous)
         self.lock = FileLock(path)
-        self.recent = Recent()
+        self.recent = RecentOrders()
         self._last_serial = 0
 
-    def open(self, now: datetime, *, may_migrate: bool = True) -> Sequence[Migration]:
+    def open(self, now: datetime, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:
         """Take the lock and open the database; return the migrations that were applied. Raises Unavailable.
 
         Without `may_migrate` the database has to be there, and up to date.
@@ -100,7 +100,7 @@ class Store:
         self._share()
         self.database.open_to_read()
 
-    def pending(self) -> Sequence[Migration]:
+    def pending(self) -> Sequence[SqliteMigration]:
         """Return the migrations that the database lacks, all of them where there is none. Raises Unavailable."""
         self.database.check_surroundings()
         if not self.database.path.exists():
@@ -129,7 +129,7 @@ class Store:
         """
         # On a disk that is full at this moment, leases end in their own time.
         with suppress(Unavailable, OutcomeUnknown):
-            self.database.transact([(END_LEASES, (ENDED_BY_PROOF,))])
+            self.database.transact([(END_LEASES, (DEAD_HOLDER_LEASE_END,))])
 
     def last_time(self) -> datetime | None:
         """Return the time of the last event that was written; None where there is none."""
@@ -143,7 +143,7 @@ class Store:
 
     # Reading
 
-    def find(self, order_ids: Sequence[str]) -> dict[str, Kept]:
+    def find(self, order_ids: Sequence[str]) -> dict[str, SqliteOrder]:
         """Return the orders that exist among the ids."""
         found = self.recent.find(order_ids)
         missing = [order_id for order_id in order_ids if order_id not in found]
@@ -166,7 +166,7 @@ class Store:
             return Portion(orders, ())
         return Portion(orders, unique[unique.index(found.orders[-1].order.order_id) + 1 :])
 
-    def find_some(self, order_ids: Sequence[str], max_bytes: int | None) -> Bounded:
+    def find_some(self, order_ids: Sequence[str], max_bytes: int | None) -> SqliteOrderPage:
         """Return the orders that exist among the first ids, each once, up to so many bytes."""
         wanted = {"order_ids": json.dumps(order_ids), "max_bytes": bound(max_bytes)}
         return read_bounded_orders(self.database.ask(SOME_NAMED_ORDERS, wanted))
@@ -176,7 +176,7 @@ class Store:
         rows = json.loads(self.database.ask(STATES, (json.dumps(list(order_ids)),)))
         return {order_id: OrderState(version, Status(status)) for order_id, version, status in rows}
 
-    def held_by(self, terms: ClaimTerms) -> Bounded:
+    def held_by(self, terms: ClaimTerms) -> SqliteOrderPage:
         """Return the orders that a claim holds already, those that its terms ask for."""
         after = "" if terms.after is None else terms.after
         wanted = {"claim_id": terms.claim_id, "after": after, "max_bytes": bound(terms.max_bytes)}
