@@ -18,7 +18,7 @@ from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import fold_statistics
 from order_engine.domain.order import Status
 from order_engine.domain.replay import replay
-from order_engine.wire import order_json, read_order, statistics_json
+from order_engine.wire import metrics_json, order_json, read_order
 from tests.integration.conversation import Request, ask_all
 from tests.integration.service import ask, wait_until
 
@@ -54,7 +54,7 @@ async def inspect(address: str, posted: Mapping[str, bytes]) -> Findings:
         histories |= await _inspect_each(address, some)
     events = [event for history in histories.values() for event in history]
     statistics = fold_statistics(events)
-    expect_equal(ask(address, "GET", "/metrics").body, statistics_json(statistics), "the metrics, folded from history")
+    expect_equal(ask(address, "GET", "/metrics").body, metrics_json(statistics), "the metrics, folded from history")
     claims = sum(event.type is EventType.CLAIMED for event in events)
     return Findings(len(listed), claims, histories)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from order_engine.application.calls.calls import one_each
+from order_engine.application.calls.calls import require_count
 from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.domain.commands import Action, Command
@@ -21,14 +21,14 @@ from order_engine.domain.lifecycle import RULES, allowed
 from order_engine.domain.order import Order
 from order_engine.ports.repository import Applied
 
-TELLS = {
+EVENTS_OF = {
     Action.CANCEL: frozenset({EventType.CANCELLED, EventType.CANCEL_REQUESTED}),
     Action.REDRIVE: frozenset({EventType.REDRIVEN}),
 }
 """Which events tell that an action took effect."""
 
 
-REFUSED_AGAIN = frozenset({RefusalReason.STALE, RefusalReason.ILLEGAL})
+REPEAT_REFUSALS = frozenset({RefusalReason.STALE, RefusalReason.ILLEGAL})
 """How an action that took effect is refused when it is asked for again."""
 
 
@@ -97,18 +97,18 @@ class Actions:
     async def _apply(self, command: Command) -> Applied:
         """Apply a command once. Raises OrderBusy where another transaction has locked the order."""
         call = self._context.repository.apply([command])
-        (applied,) = one_each(await self._context.calls.once("apply", 1, call), 1)
+        (applied,) = require_count(await self._context.calls.once("apply", 1, call), 1)
         if applied.refusal is RefusalReason.BUSY:
             raise OrderBusy(command.order_id)
         return applied
 
     async def _took_effect(self, command: Command, applied: Applied) -> bool:
         """Whether a repetition is refused because the first try, whose answer got lost, took effect."""
-        if applied.refusal not in REFUSED_AGAIN or command.expected_version is None:
+        if applied.refusal not in REPEAT_REFUSALS or command.expected_version is None:
             return False
         call = self._context.repository.history(command.order_id, command.expected_version, 1)
         events = await self._context.calls.ask("history", 1, call)
-        return bool(events) and events[0].type in TELLS[command.action]
+        return bool(events) and events[0].type in EVENTS_OF[command.action]
 
     async def _get(self, order_id: str) -> Order:
         orders = await self._context.calls.ask("get", 1, self._context.repository.get([order_id]))

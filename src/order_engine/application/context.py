@@ -42,13 +42,13 @@ class EngineContext:
         return self.options.lease_seconds / RENEWALS_PER_LEASE
 
     @property
-    def seconds_to_be_heard(self) -> float:
+    def lease_call_seconds(self) -> float:
         """How long a call may take that keeps or finds leases, before it is made again.
 
         Half a renewal interval at most, so that one that hangs leaves time for another: after an outage others wait
         for an interval before they take leases that have ended.
         """
-        return _seconds_to_be_heard(self.options)
+        return _lease_call_seconds(self.options)
 
     def backoff(self) -> Backoff:
         """Return pauses for calls of the repository on which leases depend.
@@ -63,7 +63,7 @@ class EngineContext:
         return Backoff(self.random, cap=min(LONGEST_BUSY_PAUSE, self.renewal_seconds / 2))
 
 
-def surround(  # noqa: PLR0913 - what an engine is made of, by name
+def build_context(  # noqa: PLR0913 - what an engine is made of, by name
     *,
     repository: OrderRepository,
     queue: OrderQueue,
@@ -75,12 +75,12 @@ def surround(  # noqa: PLR0913 - what an engine is made of, by name
     """Build the context of one engine from its adapters."""
     guarded = GuardedObserver(observer, clock)
     availability = Availability(clock, guarded, options.lease_seconds / RENEWALS_PER_LEASE)
-    limits = CallLimits(options.request_seconds, _seconds_to_be_heard(options))
+    limits = CallLimits(options.request_seconds, _lease_call_seconds(options))
     changes = ChangeNotifier()
     calls = RepositoryCalls(clock, guarded, availability, random, limits, changes)
     reading = BoundedReads(repository, calls, clock, options)
     return EngineContext(repository, queue, clock, guarded, random, options, availability, calls, changes, reading)
 
 
-def _seconds_to_be_heard(options: EngineOptions) -> float:
+def _lease_call_seconds(options: EngineOptions) -> float:
     return min(options.request_seconds, options.lease_seconds / RENEWALS_PER_LEASE / 2)

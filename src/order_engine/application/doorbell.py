@@ -10,7 +10,7 @@ from typing import NoReturn
 from order_engine.application.calls.calls import is_cancelled
 from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
-from order_engine.ports.observer import BellDropped, QueueAway
+from order_engine.ports.observer import HintsDropped, QueueUnavailable
 
 ORDERS_PER_RING = 1000
 
@@ -31,7 +31,7 @@ class Doorbell:
         room = max(self._context.options.bell_orders - len(self._order_ids), 0)
         self._order_ids.extend(wanted[:room])
         if len(wanted) > room:
-            self._context.observer.observe(BellDropped(len(wanted) - room))
+            self._context.observer.observe(HintsDropped(len(wanted) - room))
         if self._order_ids:
             self._rung.set()
 
@@ -50,7 +50,7 @@ class Doorbell:
                 # A doorbell may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
-                self._context.observer.observe(QueueAway(error))
+                self._context.observer.observe(QueueUnavailable(error))
                 await self._context.clock.sleep(self._backoff.pause())
             else:
                 self._backoff.reset()

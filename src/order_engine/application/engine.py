@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from order_engine.application.actions import Actions
-from order_engine.application.context import surround
+from order_engine.application.context import build_context
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.list_cursor import OrderList, decode_cursor, encode_cursor
 from order_engine.application.log.observer import LogObserver
@@ -68,7 +68,7 @@ class OrderEngine:
         if processor is not None:
             check_processor(processor)
         self._options = options or EngineOptions()
-        self._context = surround(
+        self._context = build_context(
             repository=repository,
             queue=queue,
             clock=clock,
@@ -81,15 +81,15 @@ class OrderEngine:
         self._worker: Worker | None = None
         if processor is not None:
             self._worker = Worker(self._context, self._waiters, self._doorbell, processor)
-        self._placing = Placer(self._context, self._worker, self._doorbell)
-        self._acting = Actions(self._context)
-        self._life = Runtime(self._context, self._placing, self._doorbell, self._waiters, self._worker)
+        self._placer = Placer(self._context, self._worker, self._doorbell)
+        self._actions = Actions(self._context)
+        self._runtime = Runtime(self._context, self._placer, self._doorbell, self._waiters, self._worker)
 
     # Lifetime
 
     async def __aenter__(self) -> Self:
         """Start the worker and everything around it."""
-        self._life.start()
+        self._runtime.start()
         return self
 
     async def __aexit__(
@@ -99,7 +99,7 @@ class OrderEngine:
         try:
             await self.drain()
         finally:
-            await self._life.stop()
+            await self._runtime.stop()
 
     @property
     def options(self) -> EngineOptions:
@@ -112,26 +112,26 @@ class OrderEngine:
 
         The engine runs, will not drain soon, its repository answered last time, and attempts can be started.
         """
-        return self._life.readiness is Readiness.READY
+        return self._runtime.readiness is Readiness.READY
 
     @property
     def readiness(self) -> Readiness:
         """Whether to send orders here, and if not, why."""
-        return self._life.readiness
+        return self._runtime.readiness
 
     @property
     def takes_work(self) -> bool:
         """Whether the engine takes new work: it runs and does not drain, be its repository there or not."""
-        return self._life.runs
+        return self._runtime.runs
 
     @property
     def is_drained(self) -> bool:
         """Whether nothing is left to do here: the engine has drained, or has stopped."""
-        return self._life.is_drained
+        return self._runtime.is_drained
 
     def retire(self) -> None:
         """Be not ready from now on, and go on with everything until `drain`: so others stop sending orders first."""
-        self._life.retire()
+        self._runtime.retire()
 
     @property
     def in_flight(self) -> InFlight | None:
@@ -147,11 +147,11 @@ class OrderEngine:
         May be called any number of times, also at once; each call returns when the engine is drained. Reading,
         cancelling and redriving go on until the end of `async with`.
         """
-        await self._life.drain()
+        await self._runtime.drain()
 
     async def ended(self) -> None:
         """Return when the engine has stopped. Raises what it died of, where that was an error of its own."""
-        await self._life.ended()
+        await self._runtime.ended()
 
     # Placing and acting
 
@@ -161,8 +161,8 @@ class OrderEngine:
         The same order id with the same content again gives the order as it is now, `replayed` (P4). Raises
         InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
         """
-        self._life.refuse_unless_running()
-        placement, outcome = self._placing.begin(order, idempotency_key)
+        self._runtime.require_running()
+        placement, outcome = self._placer.begin(order, idempotency_key)
         return placed(placement, await outcome)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
@@ -170,8 +170,8 @@ class OrderEngine:
 
         More orders than may wait are taken more slowly, not refused.
         """
-        self._life.refuse_unless_running()
-        return await self._placing.place_many(orders)
+        self._runtime.require_running()
+        return await self._placer.place_many(orders)
 
     async def cancel(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Cancel an order and return it: Cancelled, or Processing with `cancel_requested` while a processor runs.
@@ -180,22 +180,22 @@ class OrderEngine:
         outcome wins. Cancelling a Cancelled order again changes nothing. Raises OrderNotFound, ActionRefused after
         another end, VersionMismatch where `expected_version` is given and not the order's.
         """
-        self._life.refuse_unless_started()
-        _refuse_impossible(order_id)
-        self._context.availability.refuse_changes()
-        order = await self._acting.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
+        self._runtime.require_started()
+        _check_order_id(order_id)
+        self._context.availability.require_writable()
+        order = await self._actions.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
-            self._waiters.look_at(order_id)
+            self._waiters.check_soon(order_id)
         elif self._worker is not None:
             self._worker.cancel_requested(order)
         return order
 
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
-        self._life.refuse_unless_started()
-        _refuse_impossible(order_id)
-        self._context.availability.refuse_changes()
-        order = await self._acting.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
+        self._runtime.require_started()
+        _check_order_id(order_id)
+        self._context.availability.require_writable()
+        order = await self._actions.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
         if self._worker is not None:
             self._worker.note_backlog()
@@ -205,7 +205,7 @@ class OrderEngine:
 
     async def get(self, order_id: str) -> Order:
         """Return the order as it is now. Raises OrderNotFound."""
-        _refuse_impossible(order_id)
+        _check_order_id(order_id)
         orders = await self._ask("get", 1, lambda: self._context.repository.get([order_id]))
         if order_id not in orders:
             raise OrderNotFound(order_id)
@@ -214,13 +214,13 @@ class OrderEngine:
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
         self._check_limit(len(order_ids), lowest=0)
-        self._refuse_reading()
+        self._require_readable()
         return await self._context.reading.all_of(order_ids)
 
     async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
         """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
         self._check_limit(len(order_ids), lowest=0)
-        self._refuse_reading()
+        self._require_readable()
         return await self._context.reading.states(order_ids)
 
     async def status(self, order_id: str) -> Status:
@@ -229,7 +229,7 @@ class OrderEngine:
 
     async def state(self, order_id: str) -> OrderState:
         """Return the order's version and status. Raises OrderNotFound."""
-        _refuse_impossible(order_id)
+        _check_order_id(order_id)
         states = await self.states([order_id])
         if order_id not in states:
             raise OrderNotFound(order_id)
@@ -254,7 +254,7 @@ class OrderEngine:
             message = f"user_id {problem}."
             raise InvalidQuery(message)
         query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
-        self._refuse_reading()
+        self._require_readable()
         page = await self._context.reading.page(query)
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
 
@@ -262,7 +262,7 @@ class OrderEngine:
         """Return the order's events with a version over `after`, oldest first. Raises OrderNotFound."""
         most = self._options.page_limit if limit is None else limit
         self._check_limit(most, lowest=1)
-        _refuse_impossible(order_id)
+        _check_order_id(order_id)
         events = await self._ask("history", most, lambda: self._context.repository.history(order_id, after, most))
         if not events:
             await self.state(order_id)
@@ -301,9 +301,9 @@ class OrderEngine:
         drain, has drained, and stops. A reader who begins with 0, which is never the latest, and looks after every
         number misses nothing. Raises NotRunning.
         """
-        self._life.refuse_unless_started()
+        self._runtime.require_started()
         number = await self._context.changes.since(since)
-        self._life.refuse_unless_started()
+        self._runtime.require_started()
         return number
 
     async def metrics(self) -> Statistics:
@@ -315,19 +315,19 @@ class OrderEngine:
 
         Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
         """
-        self._life.refuse_unless_started()
-        _refuse_impossible(order_id)
+        self._runtime.require_started()
+        _check_order_id(order_id)
         return await self._waiters.wait(order_id, seconds)
 
     # Inside
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        self._refuse_reading()
+        self._require_readable()
         return await self._context.calls.ask(operation, orders, call())
 
-    def _refuse_reading(self) -> None:
-        self._life.refuse_unless_started()
-        self._context.availability.refuse_reading()
+    def _require_readable(self) -> None:
+        self._runtime.require_started()
+        self._context.availability.require_readable()
 
     def _check_limit(self, limit: int, *, lowest: int) -> None:
         if not lowest <= limit <= self._options.page_limit:
@@ -335,7 +335,7 @@ class OrderEngine:
             raise InvalidQuery(message)
 
 
-def _refuse_impossible(order_id: str) -> None:
+def _check_order_id(order_id: str) -> None:
     """Raise OrderNotFound for an id that no order can have: not every store could so much as look for it."""
     if stored_order_id_problem(order_id):
         raise OrderNotFound(order_id)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from order_engine.application.calls.calls import one_each
+from order_engine.application.calls.calls import require_count
 from order_engine.application.calls.group_commit import GroupCommit, batch_limits
 from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
@@ -62,7 +62,7 @@ class Placer:
     def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
         """Send an order on its way; `placed` makes the answer of what the future gets."""
         placement = self._validated(order, idempotency_key)
-        self._context.availability.refuse_changes()
+        self._context.availability.require_writable()
         return placement, self.batcher.submit(placement, placement.size)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
@@ -86,7 +86,7 @@ class Placer:
             while pending:
                 outcomes.append(await _settled(pending.popleft()))
         finally:
-            _let_go(pending)
+            _cancel_pending(pending)
         return outcomes
 
     def _begin(self, order: NewOrder) -> _Pending:
@@ -105,7 +105,7 @@ class Placer:
         """Add one batch; as many orders as the worker has slots for are born claimed."""
         context = self._context
         asked = context.clock.monotonic()
-        hold = self._worker.offer(len(placements)) if self._worker is not None else None
+        hold = self._worker.reserve_slots(len(placements)) if self._worker is not None else None
         tries = 0
 
         def add() -> Awaitable[Sequence[Added]]:
@@ -115,11 +115,11 @@ class Placer:
 
         try:
             answers = await context.calls.until_known("add", len(placements), add)
-            added = one_each(answers, len(placements))
+            added = require_count(answers, len(placements))
         except BaseException as error:
             if self._worker is not None and hold is not None:
                 unknown = isinstance(error, OutcomeUnknown | AdapterFault)
-                self._worker.withdraw(hold, asked, unknown=unknown)
+                self._worker.cancel_reservation(hold, asked, unknown=unknown)
             raise
         in_doubt = tries > 1
         busy = self._hand_over(added, hold, asked, in_doubt=in_doubt)
@@ -145,9 +145,9 @@ class Placer:
                 waiting.append(order.order_id)
         if self._worker is not None and hold is not None:
             if busy and in_doubt:
-                self._worker.withdraw(hold, asked, unknown=True)
+                self._worker.cancel_reservation(hold, asked, unknown=True)
             else:
-                self._worker.accept(hold, held, asked)
+                self._worker.start_reserved(hold, held, asked)
         if waiting:
             self._doorbell.ring(waiting)
             if self._worker is not None:
@@ -170,7 +170,7 @@ def _busy(order_id: str, *, in_doubt: bool) -> OrderEngineError:
     return OutcomeUnknown(f"A previous try may have taken effect. {busy}") if in_doubt else busy
 
 
-def _let_go(pending: Iterable[_Pending]) -> None:
+def _cancel_pending(pending: Iterable[_Pending]) -> None:
     """Leave out what has not begun: the caller was cancelled and waits for no more outcomes."""
     for each in pending:
         if not isinstance(each, OrderEngineError):

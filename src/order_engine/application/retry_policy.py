@@ -16,7 +16,7 @@ LONGEST_BUSY_PAUSE = 0.25
 """Seconds between two calls for an order that is locked by another transaction."""
 LARGEST_EXPONENT = 64
 """Beyond it any backoff has long met its cap, and the power would overflow a float."""
-MAX_ERRORS_TOLD = 10
+MAX_ERRORS_IN_REASON = 10
 """Errors of a group that a reason repeats. Far more do not fit into one."""
 
 
@@ -81,10 +81,10 @@ def failure_reason(error: BaseException) -> str:
 
     For a group they are followed by those of the errors in it, those first that decided what became of the order.
     """
-    words = _words(error)
+    words = _describe(error)
     if isinstance(error, BaseExceptionGroup):
         errors = sorted(_errors_in(error), key=_rank)
-        words += " [" + "; ".join(map(_words, errors[:MAX_ERRORS_TOLD])) + "]"
+        words += " [" + "; ".join(map(_describe, errors[:MAX_ERRORS_IN_REASON])) + "]"
     return storable_reason(words)
 
 
@@ -94,7 +94,7 @@ def _rank(error: BaseException) -> int:
     return 1 if isinstance(error, RetryLater) else 2
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     try:
         # Joined: a class of text that the user made may fail in a later step.
         text = "".join([str(error)])

@@ -49,37 +49,37 @@ class Runtime:
     """Owns every task that lasts as long as the engine."""
 
     def __init__(
-        self, context: EngineContext, placing: Placer, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
+        self, context: EngineContext, placer: Placer, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
     ) -> None:
         """Begin with an engine that is not started."""
         self._context = context
-        self._placing = placing
+        self._placer = placer
         self._doorbell = doorbell
         self._waiters = waiters
         self._worker = worker
         self._state = State.NEW
-        self._home: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._retired = False
-        self._loops: asyncio.Task[None] | None = None
+        self._tasks: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
 
     @property
     def runs(self) -> bool:
         """Whether the engine takes new work."""
-        return self._state is State.RUNNING and self._loops is not None and not self._loops.done()
+        return self._state is State.RUNNING and self._tasks is not None and not self._tasks.done()
 
     @property
     def readiness(self) -> Readiness:
         """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
         if self.runs and not self._retired:
-            if self._context.availability.away:
+            if self._context.availability.unavailable:
                 return Readiness.UNAVAILABLE
             can_start = self._worker is None or self._worker.can_start
             return Readiness.READY if can_start else Readiness.EXHAUSTED
         if self._state is State.NEW:
             return Readiness.STARTING
-        has_died = self._loops is not None and self._loops.done()
+        has_died = self._tasks is not None and self._tasks.done()
         return Readiness.STOPPED if self._state is State.STOPPED or has_died else Readiness.DRAINING
 
     @property
@@ -91,24 +91,24 @@ class Runtime:
         """Announce that the engine will drain soon, so that nobody should begin to send it orders."""
         self._retired = True
 
-    def refuse_unless_running(self) -> None:
+    def require_running(self) -> None:
         """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""
-        if self.runs and self._is_at_home():
+        if self.runs and self._is_in_own_loop():
             return
-        self.refuse_unless_started()
+        self.require_started()
         message = f"The engine {self._state.value} and accepts no orders. Nothing was stored; use another process."
         raise NotRunning(message)
 
-    def refuse_unless_started(self) -> None:
+    def require_started(self) -> None:
         """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`.
 
         Only callers in its event loop are answered: what a call waits for in another one would never come.
         """
-        if self._state in {State.NEW, State.STOPPED} or self._loops is None:
+        if self._state in {State.NEW, State.STOPPED} or self._tasks is None:
             message = f"The engine {self._state.value}."
             raise NotRunning(message)
-        self._refuse_foreign_loop()
-        if self._loops.done():
+        self._require_own_loop()
+        if self._tasks.done():
             message = "The engine has stopped after an internal error, which leaving `async with` raises."
             raise NotRunning(message)
 
@@ -117,19 +117,19 @@ class Runtime:
         if self._state is not State.NEW:
             message = f"The engine {self._state.value}. An engine can be started only once: create a new one."
             raise NotRunning(message)
-        self._home = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
-        self._loops = asyncio.create_task(self._run_loops(), name="order_engine")
+        self._tasks = asyncio.create_task(self._run_tasks(), name="order_engine")
         self._state = State.RUNNING
 
     async def drain(self) -> None:
         """Drain, or wait until the drain that is under way is done. A caller that is cancelled does not end it."""
         if self._state is State.NEW:
-            self.refuse_unless_started()
-        self._refuse_foreign_loop()
+            self.require_started()
+        self._require_own_loop()
         if self._draining is None:
             self._state = State.DRAINING
-            self._context.changes.ring()
+            self._context.changes.notify()
             self._draining = asyncio.create_task(self._drain(), name="order_engine drain")
         await asyncio.wait([self._draining])
         if self._draining.cancelled():
@@ -139,20 +139,20 @@ class Runtime:
 
     async def ended(self) -> None:
         """Return when no task runs any more; raise what they died of. A caller that is cancelled does not end them."""
-        self.refuse_unless_started()
-        if self._loops is not None:
-            await asyncio.wait([self._loops])
-            if not self._loops.cancelled():
-                self._loops.result()
+        self.require_started()
+        if self._tasks is not None:
+            await asyncio.wait([self._tasks])
+            if not self._tasks.cancelled():
+                self._tasks.result()
 
     async def stop(self) -> None:
         """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
-        self._refuse_foreign_loop()
+        self._require_own_loop()
         self._state = State.STOPPED
-        tasks = [task for task in (self._draining, self._loops) if task is not None]
+        tasks = [task for task in (self._draining, self._tasks) if task is not None]
         try:
             if self._worker is not None:
-                await self._worker.let_go()
+                await self._worker.abandon()
         finally:
             # Also where this exit is itself cancelled in the middle.
             for task in tasks:
@@ -161,20 +161,20 @@ class Runtime:
             if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
                 raise outcome
 
-    def _is_at_home(self) -> bool:
+    def _is_in_own_loop(self) -> bool:
         """Whether the caller runs in the event loop that the engine was started in."""
         try:
-            return asyncio.get_running_loop() is self._home
+            return asyncio.get_running_loop() is self._loop
         except RuntimeError:
             return False
 
-    def _refuse_foreign_loop(self) -> None:
+    def _require_own_loop(self) -> None:
         """Raise WrongEventLoop unless the caller runs in the event loop that the engine was started in."""
-        if self._home is None or self._is_at_home():
+        if self._loop is None or self._is_in_own_loop():
             return
         if os.getpid() != self._process:
             what = "was started in the parent process, before a fork: create an engine in this process"
-        elif not self._home.is_running():
+        elif not self._loop.is_running():
             what = "was started in an event loop that has stopped: create a new engine in the current event loop"
         else:
             what = (
@@ -184,12 +184,12 @@ class Runtime:
         message = f"The engine {what}."
         raise WrongEventLoop(message)
 
-    async def _run_loops(self) -> None:
+    async def _run_tasks(self) -> None:
         """Run all of them: if one dies, all end, and the engine with them."""
         loops: list[Coroutine[object, object, object]] = [
             self._context.calls.limits.watch(),
-            self._placing.batcher.run(),
-            self._placing.batcher.busy.run(),
+            self._placer.batcher.run(),
+            self._placer.batcher.busy.run(),
             self._doorbell.run(),
             self._waiters.run(),
             self._waiters.poll(),
@@ -229,9 +229,9 @@ class Runtime:
         poll_seconds = context.options.poll_seconds
         while True:
             await context.clock.sleep(poll_seconds)
-            if availability.away:
+            if availability.unavailable:
                 await asyncio.gather(self._ask_to_change(), self._ask_to_read())
-            elif availability.silent_seconds >= poll_seconds * SILENT_POLLS:
+            elif availability.seconds_since_answer >= poll_seconds * SILENT_POLLS:
                 await self._ask_to_read()
 
     async def _ask_to_change(self) -> None:
@@ -246,8 +246,8 @@ class Runtime:
         options = self._context.options
         if self._worker is not None:
             self._worker.stop_claiming()
-        await ended_within(self._context.clock, options.request_seconds, self._placing.batcher.idle())
+        await ended_within(self._context.clock, options.request_seconds, self._placer.batcher.idle())
         if self._worker is not None:
             await self._worker.drain(options.grace_seconds)
         self._state = State.DRAINED
-        self._context.changes.ring()
+        self._context.changes.notify()

@@ -10,7 +10,7 @@ from order_engine.application.context import EngineContext
 from order_engine.domain.errors import NotRunning, OrderEngineError, OrderNotFound, WaitTimedOut
 from order_engine.domain.order import Order
 
-ORDERS_PER_LOOK = 1000
+ORDERS_PER_CHECK = 1000
 
 
 class Waiters:
@@ -20,26 +20,26 @@ class Waiters:
         """Start with nobody."""
         self._context = context
         self._waiting: dict[str, set[asyncio.Future[Order]]] = {}
-        self._to_look_at: dict[str, None] = {}
+        self._to_check: dict[str, None] = {}
         self._wake = asyncio.Event()
 
     async def wait(self, order_id: str, seconds: float | None) -> Order:
         """Return the order at its end. Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit)."""
         ended: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(order_id, set()).add(ended)
-        self.look_at(order_id)
+        self.check_soon(order_id)
         timer = None if seconds is None else asyncio.create_task(self._expire(order_id, ended, seconds))
         try:
             return await ended
         finally:
             if timer is not None:
                 timer.cancel()
-            self._leave(order_id, ended)
+            self._remove(order_id, ended)
 
-    def look_at(self, order_id: str) -> None:
+    def check_soon(self, order_id: str) -> None:
         """Look at this order soon: it has probably ended. Costs nothing where nobody waits for it."""
         if order_id in self._waiting:
-            self._to_look_at[order_id] = None
+            self._to_check[order_id] = None
             self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -48,10 +48,10 @@ class Waiters:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while order_ids := list(self._to_look_at)[:ORDERS_PER_LOOK]:
+                while order_ids := list(self._to_check)[:ORDERS_PER_CHECK]:
                     for order_id in order_ids:
-                        del self._to_look_at[order_id]
-                    await self._look(order_ids)
+                        del self._to_check[order_id]
+                    await self._check(order_ids)
         finally:
             self._close()
 
@@ -59,12 +59,12 @@ class Waiters:
         """Look at every order that is waited for, once per poll: it may end in another process."""
         while True:
             await self._context.clock.sleep(self._context.options.poll_seconds)
-            self._context.changes.ring()
+            self._context.changes.notify()
             order_ids = list(self._waiting)
-            for start in range(0, len(order_ids), ORDERS_PER_LOOK):
-                await self._look_for_ends(order_ids[start : start + ORDERS_PER_LOOK])
+            for start in range(0, len(order_ids), ORDERS_PER_CHECK):
+                await self._check_for_ends(order_ids[start : start + ORDERS_PER_CHECK])
 
-    async def _look_for_ends(self, order_ids: Sequence[str]) -> None:
+    async def _check_for_ends(self, order_ids: Sequence[str]) -> None:
         """Look at those that have ended or that nobody knows. Of all others the content is of no interest."""
         try:
             states = await self._context.reading.states(order_ids)
@@ -73,9 +73,9 @@ class Waiters:
             return
         for order_id in order_ids:
             if order_id not in states or states[order_id].status.ended:
-                self.look_at(order_id)
+                self.check_soon(order_id)
 
-    async def _look(self, order_ids: Sequence[str]) -> None:
+    async def _check(self, order_ids: Sequence[str]) -> None:
         unknown = dict.fromkeys(order_ids)
         try:
             async for orders in self._context.reading.portions(order_ids):
@@ -103,7 +103,7 @@ class Waiters:
         if not ended.done():
             ended.set_exception(WaitTimedOut(f"Order {order_id!r} did not end within {seconds:g} s."))
 
-    def _leave(self, order_id: str, ended: asyncio.Future[Order]) -> None:
+    def _remove(self, order_id: str, ended: asyncio.Future[Order]) -> None:
         waiting = self._waiting[order_id]
         waiting.discard(ended)
         if not waiting:

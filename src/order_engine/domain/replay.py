@@ -26,7 +26,7 @@ def replay(placement: Placement, history: Iterable[Event]) -> Order:
     return order
 
 
-def told(order: Order) -> Order:
+def recorded_state(order: Order) -> Order:
     """Return the order without what the history does not tell, to be compared with a replayed one."""
     return evolve(order, {"claim_id": None, "lease_ends": None, "due": None})
 

@@ -14,7 +14,7 @@ SHRINKAGE_BITS = 3
 """Each crash divides the company by 2^3."""
 
 
-def company(concurrency: int, vanished: int) -> int:
+def max_suspects(concurrency: int, vanished: int) -> int:
     """Return how many suspects may run in one process beside an order that vanished so often, itself included."""
     return max(1, concurrency >> SHRINKAGE_BITS * vanished)
 
@@ -35,9 +35,9 @@ class SuspectRoom:
         """Whether an order with so many vanished attempts may start here now. One that is no suspect always may."""
         if vanished == 0:
             return True
-        return self.running + 1 <= company(self.concurrency, max(vanished, self.most_vanished))
+        return self.running + 1 <= max_suspects(self.concurrency, max(vanished, self.most_vanished))
 
-    def joined_by(self, vanished: int) -> SuspectRoom:
+    def with_suspect(self, vanished: int) -> SuspectRoom:
         """Return the room after an order with so many vanished attempts has started."""
         if vanished == 0:
             return self

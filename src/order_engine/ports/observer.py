@@ -87,7 +87,7 @@ class AttemptsNotStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptsStartAgain:
+class AttemptStartsRecovered:
     """Attempts can be started again: as many as there are slots, or some where there were none."""
 
 
@@ -107,7 +107,7 @@ class OrderLocked:
 
 
 @dataclass(frozen=True, slots=True)
-class RenewalsLimitOrders:
+class RenewalsTooSlow:
     """Leases are renewed so slowly that only `orders` can be worked on at once, less than `concurrency`.
 
     Reported once, and again where it is less than half of what was reported last.
@@ -118,7 +118,7 @@ class RenewalsLimitOrders:
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryAway:
+class RepositoryUnavailable:
     """A call of the repository failed; it will be made again where that is the engine's to do."""
 
     operation: str
@@ -126,19 +126,19 @@ class RepositoryAway:
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryBack:
+class RepositoryRecovered:
     """The repository answered again."""
 
 
 @dataclass(frozen=True, slots=True)
-class QueueAway:
+class QueueUnavailable:
     """The queue failed. Orders are found by the poll meanwhile."""
 
     error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
-class BellDropped:
+class HintsDropped:
     """So many ids did not reach the queue because it was slow. Their orders are found by the poll."""
 
     orders: int
@@ -153,14 +153,14 @@ Fact: TypeAlias = (
     | AttemptSuperseded
     | ProcessorStuck
     | AttemptsNotStarted
-    | AttemptsStartAgain
+    | AttemptStartsRecovered
     | LoopBlocked
     | OrderLocked
-    | RenewalsLimitOrders
-    | RepositoryAway
-    | RepositoryBack
-    | QueueAway
-    | BellDropped
+    | RenewalsTooSlow
+    | RepositoryUnavailable
+    | RepositoryRecovered
+    | QueueUnavailable
+    | HintsDropped
 )
 
 
@@ -173,7 +173,7 @@ class Observer(Protocol):
 
 
 @runtime_checkable
-class Summarizing(Protocol):
+class Summarizer(Protocol):
     """An observer that holds back what comes too often, and sums it up."""
 
     def summarize(self, *, last: bool) -> None:

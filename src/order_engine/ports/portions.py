@@ -15,7 +15,7 @@ FEW_ORDERS: Final = 16
 """Orders in one question to a repository that cannot say how large they are."""
 
 
-def asked_again(held: Iterable[Order], terms: ClaimTerms) -> Claimed:
+def repeated_claim(held: Iterable[Order], terms: ClaimTerms) -> Claimed:
     """Return the answer to a claim that holds these orders already: those that its terms still ask for."""
     wanted = sorted(
         (order for order in held if terms.after is None or order.order_id > terms.after),

@@ -9,12 +9,12 @@ from order_engine.wire.problems import Problem, problem_of
 from order_engine.wire.writing import (
     event_json,
     history_json,
+    metrics_json,
     order_json,
     orders_json,
     page_json,
-    statistics_json,
+    stream_event_json,
     time_text,
-    told_event_json,
 )
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "checked_order",
     "event_json",
     "history_json",
+    "metrics_json",
     "new_order",
     "order_id_in",
     "order_json",
@@ -30,7 +31,6 @@ __all__ = [
     "problem_of",
     "read_json",
     "read_order",
-    "statistics_json",
+    "stream_event_json",
     "time_text",
-    "told_event_json",
 ]

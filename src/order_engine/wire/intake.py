@@ -16,12 +16,12 @@ from order_engine.wire.i_json import read_json
 from order_engine.wire.problems import MOST_ERRORS
 
 REQUIRED = ("user_id", "item_ids", "total_amount")
-MADE = "made"
+PLACEHOLDER_ID = "made"
 """Stands for the id that the engine makes."""
 LONGEST_QUOTED_NAME = 100
 """Characters of an unknown field's name that are told back to the client."""
 FIELDS = frozenset({"order_id", *REQUIRED, "currency", "attributes"})
-MEANT: Final[Mapping[str, str]] = {
+SYNONYMS: Final[Mapping[str, str]] = {
     other: name
     for name, others in {
         "order_id": "orderid id ordernumber ordername",
@@ -49,7 +49,7 @@ def new_order(value: JsonValue, limits: ContentLimits, trace_parent: str | None 
     """
     if not isinstance(value, dict):
         raise InvalidOrder((FieldError("", "must be a JSON object"),))
-    order = _carried(value, trace_parent)
+    order = _new_order(value, trace_parent)
     if value.keys() <= FIELDS and all(value.get(name) is not None for name in REQUIRED):
         return order
     raise InvalidOrder((*_shape_errors(value), *_other_errors(order, value, limits)))
@@ -60,7 +60,7 @@ def checked_order(order: NewOrder, limits: ContentLimits) -> NewOrder:
 
     Of a large order that is nearly all of the work, and it may be done elsewhere. Raises InvalidOrder as placing does.
     """
-    return replace(order, attributes=validate(order, MADE, limits).attributes)
+    return replace(order, attributes=validate(order, PLACEHOLDER_ID, limits).attributes)
 
 
 def order_id_in(value: JsonValue) -> str | None:
@@ -69,7 +69,7 @@ def order_id_in(value: JsonValue) -> str | None:
     return order_id if isinstance(order_id, str) else None
 
 
-def _carried(fields: Mapping[str, Any], trace_parent: str | None) -> NewOrder:
+def _new_order(fields: Mapping[str, Any], trace_parent: str | None) -> NewOrder:
     """Carry the fields as they are: `NewOrder` checks nothing, the engine's validation checks every type."""
     get = fields.get
     return NewOrder(
@@ -96,14 +96,14 @@ def _unknown(name: str) -> FieldError:
     if len(name) > LONGEST_QUOTED_NAME:
         return FieldError("", f"has an unknown field, whose name is {len(name)} characters long")
     escaped = name.replace("~", "~0").replace("/", "~1")
-    meant = MEANT.get(name.lower().replace("_", "").replace("-", ""))
+    meant = SYNONYMS.get(name.lower().replace("_", "").replace("-", ""))
     advice = f'did you mean "{meant}"?' if meant else 'put data for the processor into "attributes"'
     return FieldError(f"/{escaped}", f"is not a field of an order: {advice}")
 
 
 def _other_errors(order: NewOrder, fields: Mapping[str, JsonValue], limits: ContentLimits) -> Iterator[FieldError]:
     try:
-        validate(order, MADE, limits)
+        validate(order, PLACEHOLDER_ID, limits)
     except InvalidOrder as invalid:
         for error in invalid.errors:
             if fields.get(error.pointer.split("/")[1]) is not None:

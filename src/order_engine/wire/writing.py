@@ -70,7 +70,7 @@ def event_json(event: Event) -> str:
     return _encode(fields)
 
 
-def told_event_json(event: Event) -> str:
+def stream_event_json(event: Event) -> str:
     """Return one event as it is told apart from its history: with the order's id."""
     return f'{{"order_id":{_encode(event.order_id)},{event_json(event)[1:]}'
 
@@ -80,7 +80,7 @@ def history_json(events: Iterable[Event]) -> str:
     return f'{{"events":[{",".join(map(event_json, events))}]}}'
 
 
-def statistics_json(statistics: Statistics) -> str:
+def metrics_json(statistics: Statistics) -> str:
     """Return the metrics."""
     return _encode(
         {

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypedDict, TypeVar, Unpack
 from order_engine import ContentLimits, EngineOptions, Event, NewOrder, Order, OrderEngine, Status
 from order_engine.domain.content.validation import validate
 from order_engine.domain.metrics import Statistics, fold_statistics
-from order_engine.domain.replay import replay, told
+from order_engine.domain.replay import recorded_state, replay
 from order_engine.ports.observer import Fact, Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue
@@ -279,7 +279,7 @@ class Bench:
         for order_id in {event.order_id for event in events}:
             placement = validate(new_order(order_id), "")
             order = await self.order(order_id)
-            assert replay(placement, await self.history(order_id)) == told(order), order_id
+            assert replay(placement, await self.history(order_id)) == recorded_state(order), order_id
             tokens = [event.token for event in await self.history(order_id) if event.type == "claimed"]
             assert tokens == list(range(1, len(tokens) + 1)), order_id
         statistics = await self.store.statistics()

@@ -103,7 +103,7 @@ class FaultyRepository:
         self._always: dict[str, Fault] = {}
         self._numbers: Counter[str] = Counter()
         self._guard: Callable[[Sequence[object]], BaseException | None] = lambda _: None
-        self.away = False
+        self.unavailable = False
         self.locks = Locks()
         """The orders that somebody else has locked."""
         self.asked: list[Asked] = []
@@ -121,7 +121,7 @@ class FaultyRepository:
         """Forget every fault that is planned, and be there."""
         self._planned.clear()
         self._always.clear()
-        self.away = False
+        self.unavailable = False
 
     def lead_to(self, store: OrderRepository) -> None:
         """Pass every call on to another store from now on, as after a restore or a fail-over."""
@@ -210,7 +210,7 @@ class FaultyRepository:
         return await self._after(fault, answer, shorten)
 
     async def _before(self, fault: Fault | None, items: Sequence[object]) -> None:
-        if self.away or isinstance(fault, Fails):
+        if self.unavailable or isinstance(fault, Fails):
             message = "the repository is away"
             raise Unavailable(message)
         if (refusal := self._guard(items)) is not None:

@@ -166,7 +166,7 @@ def guesses_unknown_outcomes(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_failed_placings_give_their_slots_back)
 def promised_slots_are_lost(patch: pytest.MonkeyPatch) -> None:
     """Keep the slots promised to a placing that failed."""
-    patch.setattr(Worker, "withdraw", lambda *_, **__: None)
+    patch.setattr(Worker, "cancel_reservation", lambda *_, **__: None)
 
 
 @noticed_by(test_claiming.test_new_orders_do_not_overtake_a_known_backlog)
@@ -178,7 +178,7 @@ def new_orders_overtake(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_place_many_that_is_cancelled_leaves_out_what_has_not_begun)
 def place_many_goes_on_without_its_caller(patch: pytest.MonkeyPatch) -> None:
     """Place what a cancelled `place_many` had handed in."""
-    patch.setattr("order_engine.application.placer._let_go", lambda _: None)
+    patch.setattr("order_engine.application.placer._cancel_pending", lambda _: None)
 
 
 # Claiming
@@ -211,13 +211,13 @@ def nobody_listens(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_claiming.test_a_lost_claim_is_asked_for_again)
 def lost_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Forget a claim that was not answered, and its orders with it."""
-    patch.setattr(Claimer, "unanswered", lambda self, terms, _: self._attempts.redeem(terms.limit))
+    patch.setattr(Claimer, "unanswered", lambda self, terms, _: self._attempts.unreserve(terms.limit))
 
 
 @noticed_by(test_claiming.test_asking_again_for_a_claim_does_not_wait_as_long_as_a_claim)
 def lost_claims_are_asked_for_with_patience(patch: pytest.MonkeyPatch) -> None:
     """Wait as long for the answer to a claim that is asked for again as for any other."""
-    patch.setattr(EngineContext, "seconds_to_be_heard", property(lambda self: self.options.request_seconds))
+    patch.setattr(EngineContext, "lease_call_seconds", property(lambda self: self.options.request_seconds))
 
 
 @noticed_by(test_claiming.test_an_outage_longer_than_a_lease_counts_against_no_order)
@@ -230,7 +230,7 @@ def late_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
             await ask_again(self, unanswered)
             return
         self._unanswered.popleft()
-        self._attempts.redeem(unanswered.terms.limit)
+        self._attempts.unreserve(unanswered.terms.limit)
 
     patch.setattr(Claimer, "_ask_again", let_go_late)
 
@@ -247,7 +247,7 @@ def never_takes_leases_after_an_outage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Availability,
         "may_take_ended_leases",
-        property(lambda self: not self.away and self._back_since is None),
+        property(lambda self: not self.unavailable and self._back_since is None),
     )
 
 
@@ -319,7 +319,7 @@ def attempts_without_time_limit(patch: pytest.MonkeyPatch) -> None:
     stop = Attempt.stop
 
     def deaf(self: Attempt, reason: StopReason, now: float) -> None:
-        if reason is not StopReason.TIME_IS_UP:
+        if reason is not StopReason.TIMED_OUT:
             stop(self, reason, now)
 
     patch.setattr(Attempt, "stop", deaf)
@@ -373,7 +373,7 @@ def own_leases_are_taken(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_capacity.test_an_order_that_is_handed_out_again_goes_on_where_it_runs)
 def an_order_runs_twice_in_one_process(patch: pytest.MonkeyPatch) -> None:
     """Begin a second attempt beside the one that runs."""
-    patch.setattr(Attempts, "_goes_on", lambda *_: False)
+    patch.setattr(Attempts, "_continues", lambda *_: False)
 
 
 @noticed_by(test_claim_bounds.test_an_answer_that_is_too_large_is_fetched_in_portions)
@@ -520,21 +520,21 @@ def waiters_do_not_poll(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_waiting.test_an_order_that_ends_later_is_returned_then)
 def waiters_only_poll(patch: pytest.MonkeyPatch) -> None:
     """Notice an end in the same process by the poll only."""
-    look_at = Waiters.look_at
+    check_soon = Waiters.check_soon
 
     def look_once(self: Waiters, order_id: str) -> None:
         if not any(future.done() for future in self._waiting.get(order_id, ())) and order_id not in seen:
             seen.add(order_id)
-            look_at(self, order_id)
+            check_soon(self, order_id)
 
     seen: set[str] = set()
-    patch.setattr(Waiters, "look_at", look_once)
+    patch.setattr(Waiters, "check_soon", look_once)
 
 
 @noticed_by(test_waiting.test_all_who_wait_share_one_question)
 def one_question_for_each_waiter(patch: pytest.MonkeyPatch) -> None:
     """Ask about each order that is waited for by itself."""
-    patch.setattr(waiters, "ORDERS_PER_LOOK", 1)
+    patch.setattr(waiters, "ORDERS_PER_CHECK", 1)
 
 
 @noticed_by(test_draining.test_who_waits_for_an_order_is_told_when_the_engine_ends)
@@ -585,7 +585,7 @@ def waits_for_stubborn_processors(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_draining.test_a_killed_engine_leaves_no_task_either)
 def swallows_the_engines_cancellation(patch: pytest.MonkeyPatch) -> None:
     """Swallow the engine's own cancellation of an attempt, and report it."""
-    patch.setattr(Worker, "_has_let_go", property(lambda _: False, lambda *_: None), raising=False)
+    patch.setattr(Worker, "_is_abandoned", property(lambda _: False, lambda *_: None), raising=False)
 
 
 @noticed_by(test_draining.test_placings_under_way_are_finished)
@@ -614,7 +614,7 @@ def stops_before_it_asks(patch: pytest.MonkeyPatch) -> None:
     async def go_on(_self: Leases, _seconds: float) -> None:
         await asyncio.sleep(0)
 
-    patch.setattr(Leases, "_go_on_after_a_block", go_on)
+    patch.setattr(Leases, "_resume_after_block", go_on)
 
 
 @noticed_by(test_starting.test_a_cancel_reaches_an_attempt_that_has_not_begun)

@@ -216,11 +216,11 @@ async def test_an_attempt_that_has_not_begun_is_told_as_well() -> None:
         worker = engine._worker  # noqa: SLF001 - no call of ours comes at that very moment
         assert worker is not None
         await bench.store.add([validate(new_order("order1"), "")])
-        terms = worker.offer(1)
+        terms = worker.reserve_slots(1)
         assert terms is not None
         (order,) = (await bench.store.claim(terms)).orders
         await bench.store.apply([Command("order1", Action.CANCEL)])
-        worker.accept(terms, [order], at(bench))
+        worker.start_reserved(terms, [order], at(bench))
         worker.cancel_requested(order)
         await bench.settle()
         assert work.started == []

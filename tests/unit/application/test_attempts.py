@@ -19,7 +19,7 @@ from tests.unit.application.bench import new_order
 SLOTS = 6
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["begin", "leave", "promise", "redeem"]), st.integers(0, 5), st.integers(0, 3)),
+    st.tuples(st.sampled_from(["begin", "leave", "reserve", "unreserve"]), st.integers(0, 5), st.integers(0, 3)),
     max_size=40,
 )
 """What happens to which order, and how often its attempts vanished before."""
@@ -42,11 +42,11 @@ async def count_exactly(happened: list[tuple[str, int, int]]) -> None:
         elif what == "leave" and number in running:
             attempts.leave([each for each in attempts if each.order.order_id == f"order{number}"])
             del running[number]
-        elif what == "promise" and attempts.free > 0:
-            attempts.promise(1)
+        elif what == "reserve" and attempts.free > 0:
+            attempts.reserve(1)
             promised += 1
-        elif what == "redeem" and promised:
-            attempts.redeem(1)
+        elif what == "unreserve" and promised:
+            attempts.unreserve(1)
             promised -= 1
         suspects = [each for each in running.values() if each]
         assert attempts.free == SLOTS - promised - len(running)

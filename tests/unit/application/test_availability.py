@@ -9,7 +9,7 @@ import pytest
 
 from order_engine import InvalidOrder, OutcomeUnknown, Unavailable
 from order_engine.application.calls.availability import PROBE, Availability
-from order_engine.ports.observer import RepositoryAway, RepositoryBack
+from order_engine.ports.observer import RepositoryRecovered, RepositoryUnavailable
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, Facts, Work, hangs, new_order, ready
 from tests.unit.application.faults import Fails, NeverAnswers
@@ -17,7 +17,7 @@ from tests.unit.application.faults import Fails, NeverAnswers
 
 def is_away(availability: Availability) -> bool:
     """Whether it is away now."""
-    return availability.away
+    return availability.unavailable
 
 
 def may_take(availability: Availability) -> bool:
@@ -63,17 +63,17 @@ async def test_ended_leases_are_not_taken_for_one_interval_after_the_process_sto
     """A process that runs says so again and again; a pause of more than an interval counts like an outage."""
     clock = ManualClock()
     availability = Availability(clock, Facts(), renewal_seconds=10)
-    availability.beat()
+    availability.heartbeat()
     await clock.advance(9)
     for _ in range(5):
-        availability.beat()
+        availability.heartbeat()
         await clock.advance(9)
         assert may_take(availability)
     await clock.advance(11)
     for _ in range(3):
         assert not may_take(availability)
         await clock.advance(3.3)
-    availability.beat()
+    availability.heartbeat()
     await clock.advance(0.2)
     assert may_take(availability)
 
@@ -105,8 +105,8 @@ def test_the_observer_is_told_of_each_failure_and_of_each_return_once() -> None:
     availability.answered("add")
     availability.answered("add")
     assert not is_away(availability)
-    assert [fact.operation for fact in facts.of(RepositoryAway)] == ["add", "claim"]
-    assert len(facts.of(RepositoryBack)) == 1
+    assert [fact.operation for fact in facts.of(RepositoryUnavailable)] == ["add", "claim"]
+    assert len(facts.of(RepositoryRecovered)) == 1
 
 
 async def test_an_engine_is_ready_as_long_as_its_repository_answers() -> None:
@@ -115,10 +115,10 @@ async def test_an_engine_is_ready_as_long_as_its_repository_answers() -> None:
     async with bench.engine(Work(hangs), concurrency=1, grace_seconds=0) as engine:
         await bench.place(engine, "order1")
         assert ready(engine)
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(15)
         assert not ready(engine)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(5)
         assert ready(engine)
 
@@ -148,10 +148,10 @@ async def test_an_engine_that_nobody_asks_notices_an_outage() -> None:
     async with bench.engine(poll_seconds=1) as engine:
         await bench.advance(10)
         assert ready(engine)
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(5)
         assert not ready(engine)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(2)
         assert ready(engine)
 
@@ -220,7 +220,7 @@ async def test_orders_are_refused_one_by_one_in_a_known_outage() -> None:
     """Those of `place_many` too; what is not valid is told so all the same."""
     bench = Bench()
     async with bench.engine(poll_seconds=1) as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(5)
         asked = len(bench.repository.asked)
         outcomes = await engine.place_many([new_order("order1"), new_order("")])
@@ -244,9 +244,9 @@ async def test_an_outage_is_over_within_a_poll() -> None:
     """The engine asks by itself, so that nobody has to try in vain."""
     bench = Bench()
     async with bench.engine(poll_seconds=1) as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(10)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         with pytest.raises(Unavailable):
             await engine.place(new_order("order1"))
         await bench.advance(1.1)

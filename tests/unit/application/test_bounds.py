@@ -10,7 +10,7 @@ import pytest
 from order_engine import Order, Overloaded, Status, Unavailable
 from order_engine.application import waiters as waiting_module
 from order_engine.application.calls.group_commit import GroupCommit
-from order_engine.ports.observer import BellDropped
+from order_engine.ports.observer import HintsDropped
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, Work, order_ids
 from tests.unit.application.test_batching import OVERDUE_SECONDS, Press, limits_of
@@ -106,7 +106,7 @@ async def test_one_failed_transaction_fails_nobody_who_came_just_now() -> None:
 
 async def test_more_orders_are_looked_at_than_fit_into_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody who waits is answered at once, in several questions."""
-    monkeypatch.setattr(waiting_module, "ORDERS_PER_LOOK", 2)
+    monkeypatch.setattr(waiting_module, "ORDERS_PER_CHECK", 2)
     bench, done = Bench(), asyncio.Event()
 
     async def deed(_order: Order) -> None:
@@ -150,7 +150,7 @@ async def test_as_many_bells_wait_as_may_and_the_rest_is_counted() -> None:
     queue.seconds = 5
     async with bench.engine(queue=queue, bell_orders=3) as engine:
         await bench.place(engine, "first", *order_ids(10))
-        dropped = sum(fact.orders for fact in bench.facts.of(BellDropped))
+        dropped = sum(fact.orders for fact in bench.facts.of(HintsDropped))
         await bench.advance(30)
         assert queue.rung == ["first", *order_ids(3)]
         assert dropped == 7

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from order_engine import Order, OrderBusy, OutcomeUnknown, Status
-from order_engine.ports.observer import AttemptSuperseded, OrderLocked, Reported, RepositoryAway
+from order_engine.ports.observer import AttemptSuperseded, OrderLocked, Reported, RepositoryUnavailable
 from tests.unit.application.bench import Bench, Work, at, first_then, hangs, new_order, order_ids, ready, takes
 from tests.unit.application.faults import LosesAnswer
 
@@ -28,7 +28,7 @@ async def test_a_locked_id_waits_alone_and_is_placed_when_it_is_free() -> None:
         assert not (await bench.within(0.5, placing[1])).replayed
         await bench.advance(1)
         assert await bench.story("locked") == ["placed", "claimed", "completed"]
-    assert bench.facts.of(RepositoryAway) == []
+    assert bench.facts.of(RepositoryUnavailable) == []
 
 
 async def test_a_placing_that_stays_locked_is_answered_in_time() -> None:
@@ -113,7 +113,7 @@ async def test_a_report_on_a_locked_order_is_made_when_it_is_free() -> None:
         await bench.advance(0.3)
         assert await bench.story("order2") == ["placed", "claimed", "completed"]
         assert engine.ready
-    assert bench.facts.of(RepositoryAway) == []
+    assert bench.facts.of(RepositoryUnavailable) == []
     assert [fact.order_id for fact in bench.facts.of(OrderLocked)] == ["order2"]
     reported = [each.order_id for fact in bench.facts.of(Reported) for each in fact.commands]
     assert sorted(reported) == sorted([*order_ids(3), *"abcd"])

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from order_engine import Order, OrderEngine, Status
-from order_engine.application.worker.renewal_capacity import UNPROVEN, InFlight
+from order_engine.application.worker.renewal_capacity import INITIAL_LIMIT, InFlight
 from order_engine.domain.commands import ClaimTerms, Lease
-from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, RenewalsLimitOrders
+from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, RenewalsTooSlow
 from order_engine.ports.repository import Claimed, Renewed
 from order_engine_adapters.memory import MemoryRepository
 from tests.unit.application.bench import Bench, Options, Work, new_order, order_ids, takes
@@ -45,14 +45,14 @@ async def test_slow_renewals_bound_the_orders_in_flight(batch_orders: int) -> No
         await bench.advance(700)
         completed, claims = await _events(bench, "completed"), await _events(bench, "claimed")
         assert completed >= 1000
-        assert await _events(bench, "released") <= 2 * UNPROVEN
-        assert claims <= completed + 3 * UNPROVEN
+        assert await _events(bench, "released") <= 2 * INITIAL_LIMIT
+        assert claims <= completed + 3 * INITIAL_LIMIT
         in_flight = engine.in_flight
         assert in_flight is not None
         assert in_flight.limited
-        assert 200 <= in_flight.limit <= UNPROVEN
+        assert 200 <= in_flight.limit <= INITIAL_LIMIT
         assert engine.ready
-        assert 1 <= len(bench.facts.of(RenewalsLimitOrders)) <= 3
+        assert 1 <= len(bench.facts.of(RenewalsTooSlow)) <= 3
         assert bench.facts.of(AttemptSuperseded) == []
 
 
@@ -67,25 +67,25 @@ async def test_fast_renewals_bound_nothing() -> None:
         await bench.advance(100)
         assert await _events(bench, "completed") == MANY
         assert await _events(bench, "released") == 0
-    assert bench.facts.of(RenewalsLimitOrders) == []
+    assert bench.facts.of(RenewalsTooSlow) == []
 
 
 async def test_a_repository_that_recovers_is_used_again() -> None:
     """The bound follows what is measured, in both directions."""
     bench = Bench()
     bench.repository.plan(TakesItsTime(0.02), "renew")
-    async with bench.engine(Work(takes(bench, 60)), concurrency=2 * UNPROVEN, grace_seconds=0) as engine:
-        await _place(engine, bench, 4 * UNPROVEN)
+    async with bench.engine(Work(takes(bench, 60)), concurrency=2 * INITIAL_LIMIT, grace_seconds=0) as engine:
+        await _place(engine, bench, 4 * INITIAL_LIMIT)
         await bench.advance(60)
         in_flight = engine.in_flight
         assert in_flight is not None
         assert in_flight.limited
-        assert in_flight.orders <= UNPROVEN
+        assert in_flight.orders <= INITIAL_LIMIT
         bench.repository.heal()
         await bench.advance(30)
         in_flight = engine.in_flight
         assert in_flight is not None
-        assert (in_flight.limit, in_flight.limited) == (2 * UNPROVEN, False)
+        assert (in_flight.limit, in_flight.limited) == (2 * INITIAL_LIMIT, False)
 
 
 async def test_one_slow_renewal_of_few_leases_bounds_nothing_for_long() -> None:

@@ -76,7 +76,7 @@ async def test_an_engine_without_its_repository_still_takes_work() -> None:
     """Not ready, but not ending either."""
     bench = Bench()
     async with bench.engine() as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(5)
         assert (engine.ready, engine.takes_work) == (False, True)
         bench.repository.heal()

@@ -10,7 +10,7 @@ import pytest
 from order_engine import Order, OrderEngine, Status, Unavailable
 from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.content.validation import validate
-from order_engine.ports.observer import QueueAway
+from order_engine.ports.observer import QueueUnavailable
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, SilentQueue, Work, at, first_then, hangs, new_order, order_ids, takes
 from tests.unit.application.faults import AnswersShort, Fails, Forgets, IsSlow, LosesAnswer, NeverAnswers, Raises
@@ -116,7 +116,7 @@ async def test_a_broken_queue_costs_at_most_a_poll(error: BaseException) -> None
         await bench.place(front, "order1")
         await bench.advance(3.5)
         assert await bench.status("order1") is Status.COMPLETED
-        assert bench.facts.of(QueueAway)
+        assert bench.facts.of(QueueUnavailable)
         await bench.advance(20)
         assert engine.ready
         while at(bench) % 3 < 1:
@@ -266,7 +266,7 @@ async def test_an_outage_longer_than_a_lease_counts_against_no_order() -> None:
         await bench.store.add(placements(order_ids(5)))
         await bench.advance(1)
         assert await bench.story("order1") == ["placed", "claimed"]
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(100)
         bench.repository.heal()
         await bench.advance(20)
@@ -284,12 +284,12 @@ async def test_ended_leases_are_left_alone_for_one_renewal_after_an_outage() -> 
     async with bench.engine(work, repository=holder, lease_seconds=30) as first:
         await bench.place(first, "order1")
         async with bench.engine(other, repository=taker):
-            holder.away = taker.away = True
+            holder.unavailable = taker.unavailable = True
             await bench.advance(40)
-            taker.away = False
+            taker.unavailable = False
             await bench.advance(9)
             assert await bench.story("order1") == ["placed", "claimed"]
-            holder.away = False
+            holder.unavailable = False
             await bench.advance(3)
             assert "released" in await bench.story("order1")
             order = await bench.order("order1")
@@ -304,9 +304,9 @@ async def test_ended_leases_are_taken_once_the_holders_had_their_chance() -> Non
     async with bench.engine(work, repository=holder, grace_seconds=0) as first:
         await bench.place(first, "order1")
         async with bench.engine(other, repository=taker):
-            holder.away = taker.away = True
+            holder.unavailable = taker.unavailable = True
             await bench.advance(40)
-            taker.away = False
+            taker.unavailable = False
             await bench.advance(12)
             assert await bench.status("order1") is Status.COMPLETED
             assert (await bench.order("order1")).vanished == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from order_engine import Status
-from order_engine.ports.observer import BellDropped, QueueAway
+from order_engine.ports.observer import HintsDropped, QueueUnavailable
 from order_engine_adapters.memory import MemoryQueue
 from tests.unit.application.bench import Bench, Work, hangs, new_order, order_ids
 
@@ -33,7 +33,7 @@ async def test_nobody_waits_for_a_queue_that_hangs() -> None:
     async with bench.engine(queue=SlowQueue(bench, 1e9)) as engine:
         await bench.place(engine, *order_ids(5))
         await bench.advance(12)
-        assert bench.facts.of(QueueAway)
+        assert bench.facts.of(QueueUnavailable)
         assert engine.ready
 
 
@@ -54,7 +54,7 @@ async def test_what_a_slow_queue_does_not_take_is_left_to_the_poll() -> None:
     async with bench.engine(queue=queue, bell_orders=3) as engine:
         await bench.place(engine, "first")
         await bench.now(engine.place_many([new_order(order_id) for order_id in order_ids(10)]))
-        assert sum(fact.orders for fact in bench.facts.of(BellDropped)) == 7
+        assert sum(fact.orders for fact in bench.facts.of(HintsDropped)) == 7
         async with bench.engine(Work(), repository=bench.connect(), queue=queue):
             await bench.advance(2)
             assert await bench.statuses() == {Status.COMPLETED}

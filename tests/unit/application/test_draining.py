@@ -271,11 +271,11 @@ async def test_an_outage_during_the_drain_does_not_lose_what_was_done() -> None:
     work = Work(takes(bench, 5))
     async with bench.engine(work) as engine:
         await bench.place(engine, "order1")
-        bench.repository.away = True
+        bench.repository.unavailable = True
         draining = asyncio.ensure_future(engine.drain())
         await bench.advance(15)
         assert not draining.done()
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(2)
         assert draining.done()
         assert await bench.story("order1") == ["placed", "claimed", "completed"]

@@ -271,7 +271,7 @@ async def test_nothing_is_said_about_errors_that_nobody_fetched() -> None:
     said: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
     async with bench.engine(Work(takes(bench, 2)), max_waiting=20, batch_orders=5) as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         placings = [asyncio.ensure_future(engine.place(new_order(order_id))) for order_id in order_ids(5)]
         many = asyncio.ensure_future(engine.place_many([new_order(order_id) for order_id in order_ids(50, "many")]))
         waiting = asyncio.ensure_future(engine.wait_for("order1"))
@@ -281,7 +281,7 @@ async def test_nothing_is_said_about_errors_that_nobody_fetched() -> None:
         await bench.advance(3)
         waiting.cancel()
         await asyncio.gather(*placings, many, waiting, return_exceptions=True)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(1.1)
         await bench.place(engine, "order1")
     del placings, many, waiting, engine

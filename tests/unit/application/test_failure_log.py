@@ -17,15 +17,15 @@ from order_engine.domain.decisions import RefusalReason
 from order_engine.ports.observer import (
     AttemptFailed,
     AttemptsVanished,
-    BellDropped,
     Fact,
+    HintsDropped,
     OrderLocked,
     ProcessorStuck,
-    QueueAway,
+    QueueUnavailable,
     Reported,
     ReportFailed,
-    RepositoryAway,
-    RepositoryBack,
+    RepositoryRecovered,
+    RepositoryUnavailable,
 )
 from order_engine.ports.processor import PlainProcessor
 from order_engine.ports.repository import Applied
@@ -254,10 +254,10 @@ async def test_whatever_may_come_once_an_order_is_a_few_lines(caplog: pytest.Log
         ProcessorStuck("order1", 3),
         OrderLocked("order1", "place"),
         ReportFailed(command, ValueError()),
-        QueueAway(away),
-        BellDropped(5),
-        RepositoryAway("claim", away),
-        RepositoryBack(),
+        QueueUnavailable(away),
+        HintsDropped(5),
+        RepositoryUnavailable("claim", away),
+        RepositoryRecovered(),
     ]
     for _ in range(1000):
         for fact in facts:

@@ -93,11 +93,11 @@ async def test_a_worker_stops_before_a_lease_that_it_could_not_renew_ends() -> N
 
     async with bench.engine(Work(first_then(deed))) as engine:
         await bench.place(engine, "order1")
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(100)
         assert len(stopped_at) == 1
         assert 20 <= stopped_at[0] < 30
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(5)
     order = await bench.order("order1")
     assert await bench.story("order1") == ["placed", "claimed", "released", "claimed", "completed"]
@@ -143,9 +143,9 @@ async def test_a_late_renewal_holds_where_nobody_took_the_order() -> None:
     work = Work(takes(bench, 60))
     async with bench.engine(work) as engine:
         await bench.place(engine, "order1")
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(22)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(45)
     assert await bench.story("order1") == ["placed", "claimed", "completed"]
     assert work.cancelled == []
@@ -159,14 +159,14 @@ async def test_a_superseded_attempt_is_refused_and_the_other_counts() -> None:
     async with bench.engine(paused, repository=cut_off) as first:
         await bench.place(first, "order1")
         await bench.settle()
-        cut_off.away = True
+        cut_off.unavailable = True
         async with bench.engine(work):
             await bench.advance(50)
             assert await bench.status("order1") is Status.COMPLETED
             assert work.started_ids == ["order1"]
             told = len(bench.facts.of(Reported))
             freed.set()
-            cut_off.away = False
+            cut_off.unavailable = False
             await bench.advance(5)
             refusals = [
                 answer.refusal for fact in bench.facts.of(Reported)[told:] for answer in fact.answers if answer.refusal
@@ -185,12 +185,12 @@ async def test_a_paused_attempt_cannot_complete_what_another_is_working_on() -> 
     async with bench.engine(paused, repository=cut_off, stop_seconds=1000) as first:
         await bench.place(first, "order1")
         await bench.settle()
-        cut_off.away = True
+        cut_off.unavailable = True
         async with bench.engine(work):
             await bench.advance(50)
             assert work.running == ["order1"]
             freed.set()
-            cut_off.away = False
+            cut_off.unavailable = False
             await bench.advance(5)
             assert await bench.story("order1") == ["placed", "claimed", "claimed"]
             await bench.advance(100)
@@ -226,10 +226,10 @@ async def test_a_stubborn_processor_at_the_end_of_its_lease_is_given_up() -> Non
     work = Work(first_then(bench.stubborn(freed)))
     async with bench.engine(work, stop_seconds=2) as engine:
         await bench.place(engine, "order1")
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(40)
         assert [fact.order_id for fact in bench.facts.of(ProcessorStuck)] == ["order1"]
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(5)
         assert await bench.story("order1") == ["placed", "claimed", "released", "claimed", "completed"]
         freed.set()

@@ -16,16 +16,16 @@ from order_engine.ports.observer import (
     AttemptFailed,
     AttemptSuperseded,
     AttemptsVanished,
-    BellDropped,
     Committed,
     Fact,
+    HintsDropped,
     OrderLocked,
     ProcessorStuck,
-    QueueAway,
+    QueueUnavailable,
     Reported,
     ReportFailed,
-    RepositoryAway,
-    RepositoryBack,
+    RepositoryRecovered,
+    RepositoryUnavailable,
 )
 from order_engine.ports.repository import Applied
 from order_engine_adapters.clocks import ManualClock
@@ -48,11 +48,15 @@ class Unreadable(Exception):
 @pytest.mark.parametrize(
     ("fact", "level", "words"),
     [
-        (RepositoryAway("claim", Unavailable("no route")), logging.WARNING, "repository unavailable (claim): no route"),
-        (RepositoryBack(), logging.WARNING, "repository available again"),
-        (QueueAway(Unavailable("no route")), logging.WARNING, "queue unavailable"),
+        (
+            RepositoryUnavailable("claim", Unavailable("no route")),
+            logging.WARNING,
+            "repository unavailable (claim): no route",
+        ),
+        (RepositoryRecovered(), logging.WARNING, "repository available again"),
+        (QueueUnavailable(Unavailable("no route")), logging.WARNING, "queue unavailable"),
         (OrderLocked("order1", "complete"), logging.WARNING, "order order1 is locked"),
-        (BellDropped(7), logging.WARNING, "left 7 orders to the poll"),
+        (HintsDropped(7), logging.WARNING, "left 7 orders to the poll"),
         (ReportFailed(COMMAND, ValueError("x")), logging.WARNING, "report on order order1"),
         (AttemptSuperseded("order1", 3), logging.WARNING, "attempt on order order1 with token 3 superseded"),
         (ProcessorStuck("order1", 3), logging.WARNING, "ignores cancellation"),
@@ -105,7 +109,11 @@ def test_a_superseded_attempt_is_logged_with_its_trace(caplog: pytest.LogCapture
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Its first failure is a warning and the others are details, until the repository is back."""
     observer = LogObserver(ManualClock())
-    outage: list[Fact] = [RepositoryAway("add", Unavailable()), RepositoryAway("add", Unavailable()), RepositoryBack()]
+    outage: list[Fact] = [
+        RepositoryUnavailable("add", Unavailable()),
+        RepositoryUnavailable("add", Unavailable()),
+        RepositoryRecovered(),
+    ]
     with caplog.at_level(logging.DEBUG, logger="order_engine"):
         for fact in outage * 2:
             observer.observe(fact)
@@ -132,7 +140,7 @@ def test_an_observer_that_raises_is_kept_away_from_the_engine(caplog: pytest.Log
             """Fail."""
             raise RuntimeError(fact)
 
-    GuardedObserver(Broken(), ManualClock()).observe(RepositoryBack())
+    GuardedObserver(Broken(), ManualClock()).observe(RepositoryRecovered())
     assert "observer raised" in caplog.text
 
 
@@ -194,7 +202,7 @@ async def test_an_error_that_cannot_tell_itself_is_told_all_the_same() -> None:
     bench.repository.refuse_batches(lambda _: Unreadable())
     async with bench.engine(Work()) as engine:
         await bench.advance(5)
-        assert bench.facts.of(RepositoryAway)
+        assert bench.facts.of(RepositoryUnavailable)
         bench.repository.refuse_batches(lambda _: None)
         await bench.advance(1.5)
         await bench.place(engine, "order1")

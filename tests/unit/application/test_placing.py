@@ -233,11 +233,11 @@ async def test_an_outage_is_unavailable_and_heals() -> None:
     """Nothing took effect: the caller may place the same again, and then it is placed. Readiness follows."""
     bench, work = Bench(), Work()
     async with bench.engine(work) as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         with pytest.raises(Unavailable):
             await bench.now(engine.place(new_order("order1")))
         assert not ready(engine)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         assert not (await bench.now(engine.place(new_order("order1")))).replayed
         assert ready(engine)
         await bench.advance(2)
@@ -301,12 +301,12 @@ async def test_the_engine_becomes_ready_again_although_nobody_asks() -> None:
     """Without a worker and without traffic, which a proxy keeps away while it is not ready, an outage still ends."""
     bench = Bench()
     async with bench.engine() as engine:
-        bench.repository.away = True
+        bench.repository.unavailable = True
         with pytest.raises(Unavailable):
             await bench.now(engine.place(new_order("order1")))
         await bench.advance(10)
         assert not ready(engine)
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(1)
         assert ready(engine)
 

@@ -182,7 +182,7 @@ class World:
             case Break(process, operation, fault):
                 self.ways[process].plan(fault, operation, 1)
             case CutOff(process, away):
-                self.ways[process].away = away
+                self.ways[process].unavailable = away
             case Die(process, in_order):
                 await (self.bench.end if in_order else self.bench.kill)(self.engines[process])
                 await self.start(process)

@@ -27,11 +27,11 @@ async def test_a_report_is_repeated_until_it_is_accepted() -> None:
     async with bench.engine(work, concurrency=1) as engine:
         await bench.place(engine, "order1", "order2")
         await bench.advance(4)
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(60)
         assert work.started_ids == ["order1"]
         assert bench.repository.count("apply") > 10
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(20)
     for order_id in ["order1", "order2"]:
         assert await bench.story(order_id) == ["placed", "claimed", "completed"]
@@ -199,9 +199,9 @@ async def test_after_an_outage_a_report_is_heard_before_others_may_take_the_orde
     bench = Bench()
     async with bench.engine(Work(takes(bench, 0.1)), lease_seconds=1.2) as engine:
         await bench.place(engine, "order1")
-        bench.repository.away = True
+        bench.repository.unavailable = True
         await bench.advance(outage)
         assert await bench.story("order1") == ["placed", "claimed"]
-        bench.repository.away = False
+        bench.repository.unavailable = False
         await bench.advance(0.2)
         assert await bench.status("order1") is Status.COMPLETED

@@ -13,7 +13,7 @@ import pytest
 from order_engine import Order, OrderEngine, Status
 from order_engine.application.log.observer import LogObserver
 from order_engine.application.worker.start_failures import MAX_PAUSE_SECONDS
-from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
+from order_engine.ports.observer import AttemptsNotStarted, AttemptStartsRecovered
 from order_engine_adapters.clocks import ManualClock
 from tests.unit.application.bench import Bench, Work, new_order, order_ids, ready, takes
 from tests.unit.application.test_worker import completed, status_is, threads_catch_up
@@ -79,11 +79,11 @@ async def test_a_process_that_cannot_start_attempts_is_not_ready_and_says_so_onc
             await bench.advance(1)
             assert not ready(engine)
         assert len(bench.facts.of(AttemptsNotStarted)) == 1
-        assert bench.facts.of(AttemptsStartAgain) == []
+        assert bench.facts.of(AttemptStartsRecovered) == []
         lack.present = False
         await threads_catch_up(bench, lambda: completed(bench, 50))
         assert ready(engine)
-        assert len(bench.facts.of(AttemptsStartAgain)) == 1
+        assert len(bench.facts.of(AttemptStartsRecovered)) == 1
 
 
 async def test_claims_are_not_repeated_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ async def test_a_lasting_shortage_is_settled_with(monkeypatch: pytest.MonkeyPatc
         assert ready(engine)
         assert await releases(bench) == 5
     assert [fact.at_once for fact in bench.facts.of(AttemptsNotStarted)] == [3]
-    assert bench.facts.of(AttemptsStartAgain) == []
+    assert bench.facts.of(AttemptStartsRecovered) == []
     assert lack.started == 3
     assert lack.refused <= 5 + 60 / (MAX_PAUSE_SECONDS / 2) + 5
 
@@ -150,11 +150,11 @@ async def test_more_is_tried_now_and_then_without_an_order(monkeypatch: pytest.M
         lack.most = 6
         await bench.advance(4 * MAX_PAUSE_SECONDS)
         assert limit_of(engine) == 6
-        assert bench.facts.of(AttemptsStartAgain) == []
+        assert bench.facts.of(AttemptStartsRecovered) == []
         lack.present = False
         await bench.advance(4 * MAX_PAUSE_SECONDS)
         assert limit_of(engine) == 8
-        assert len(bench.facts.of(AttemptsStartAgain)) == 1
+        assert len(bench.facts.of(AttemptStartsRecovered)) == 1
         assert await releases(bench) == 5
         gate.set()
         await threads_catch_up(bench, lambda: completed(bench, 40))
@@ -189,7 +189,7 @@ async def test_a_shortage_that_becomes_worse_is_said_again(monkeypatch: pytest.M
         most = 1000
         await bench.advance(200)
         assert len(work.finished) == 20
-        assert len(bench.facts.of(AttemptsStartAgain)) == 1
+        assert len(bench.facts.of(AttemptStartsRecovered)) == 1
 
 
 async def test_an_order_that_is_cancelled_while_nothing_can_start_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_the_log_says_what_is_lacking(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "order_engine"):
         observer.observe(AttemptsNotStarted(NO_THREAD, 0))
         observer.observe(AttemptsNotStarted(NO_THREAD, 7))
-        observer.observe(AttemptsStartAgain())
+        observer.observe(AttemptStartsRecovered())
     assert "can't start new thread" in caplog.messages[0]
     assert "not ready" in caplog.messages[0]
     assert "more than 7" in caplog.messages[1]

@@ -13,11 +13,11 @@ import pytest
 from order_engine import Order, OrderEngine
 from order_engine.application.worker.attempts import Attempts, Bound
 from order_engine.application.worker.thread_limit import (
+    INITIAL_LIMIT,
     LATE_SECONDS,
-    LOOK_SECONDS,
-    LOOKS,
     ON_TIME_SECONDS,
-    UNPROVEN,
+    SAMPLE_SECONDS,
+    SAMPLES,
     ThreadLimit,
 )
 from order_engine_adapters.clocks import ManualClock
@@ -64,7 +64,7 @@ async def late_loop(bench: Bench) -> AsyncIterator[None]:
 
     async def delay() -> None:
         while True:
-            await bench.clock.sleep(LOOK_SECONDS / 2)
+            await bench.clock.sleep(SAMPLE_SECONDS / 2)
             bench.block(2 * LATE_SECONDS)
 
     delaying = asyncio.create_task(delay())
@@ -89,7 +89,7 @@ async def test_threads_that_wait_are_as_many_as_are_allowed() -> None:
     """The first are few; more are started as long as the event loop is on time, within seconds."""
     bench, work = Bench(), Waits()
     async with at_work(bench, work):
-        await threads_catch_up(bench, lambda: boolean(work.running == UNPROVEN))
+        await threads_catch_up(bench, lambda: boolean(work.running == INITIAL_LIMIT))
         await bench.advance(5)
         await threads_catch_up(bench, lambda: boolean(work.running == MANY))
 
@@ -99,8 +99,8 @@ async def test_no_more_threads_are_started_beside_a_loop_that_is_late() -> None:
     bench, work = Bench(), Waits()
     async with late_loop(bench), at_work(bench, work) as engine:
         await bench.advance(60)
-        await threads_catch_up(bench, lambda: boolean(work.running == UNPROVEN))
-        assert limit_of(engine) == UNPROVEN
+        await threads_catch_up(bench, lambda: boolean(work.running == INITIAL_LIMIT))
+        assert limit_of(engine) == INITIAL_LIMIT
 
 
 async def test_fewer_threads_work_when_the_loop_turns_late() -> None:
@@ -111,11 +111,11 @@ async def test_fewer_threads_work_when_the_loop_turns_late() -> None:
         await threads_catch_up(bench, lambda: boolean(work.running == MANY))
         async with late_loop(bench):
             await bench.advance(10)
-            assert limit_of(engine) == UNPROVEN
+            assert limit_of(engine) == INITIAL_LIMIT
             work.gate.release(MANY - 10)
             await threads_catch_up(bench, lambda: completed(bench, MANY - 10))
             await bench.within(5, engine.place_many([new_order(order_id) for order_id in order_ids(MANY, "more")]))
-            await threads_catch_up(bench, lambda: boolean(work.running == UNPROVEN))
+            await threads_catch_up(bench, lambda: boolean(work.running == INITIAL_LIMIT))
         await bench.advance(60)
         await threads_catch_up(bench, lambda: boolean(work.running == MANY))
 
@@ -134,9 +134,9 @@ async def test_one_delay_is_no_sign() -> None:
 async def test_few_threads_are_never_bounded() -> None:
     """The default has shown to leave the event loop its turn, however late another program makes it."""
     bench = Bench()
-    async with late_loop(bench), bench.engine(lambda _: None, threads=UNPROVEN) as engine:
+    async with late_loop(bench), bench.engine(lambda _: None, threads=INITIAL_LIMIT) as engine:
         await bench.advance(10)
-        assert limit_of(engine) == UNPROVEN
+        assert limit_of(engine) == INITIAL_LIMIT
 
 
 class LateClock(ManualClock):
@@ -161,21 +161,21 @@ class LateClock(ManualClock):
 
 @pytest.mark.parametrize(
     ("late", "limit"),
-    [(0.0, MANY), (ON_TIME_SECONDS, MANY), (0.02, 48), (LATE_SECONDS * 1.01, UNPROVEN), (9.0, UNPROVEN)],
+    [(0.0, MANY), (ON_TIME_SECONDS, MANY), (0.02, 48), (LATE_SECONDS * 1.01, INITIAL_LIMIT), (9.0, INITIAL_LIMIT)],
 )
 async def test_a_loop_that_is_a_little_late_has_as_many_as_it_can_bear(late: float, limit: int) -> None:
     """There are neither more nor fewer; a loop that is on time has more, and one that is late has fewer."""
-    assert (await followed(lambda _: late, 10 * LOOKS)).limit == limit
+    assert (await followed(lambda _: late, 10 * SAMPLES)).limit == limit
 
 
 async def test_a_long_delay_is_judged_at_once() -> None:
     """Ten looks of half a second each would be five in which ever more threads are started."""
-    assert (await followed(lambda _: LOOKS * LOOK_SECONDS, 1)).limit == UNPROVEN
+    assert (await followed(lambda _: SAMPLES * SAMPLE_SECONDS, 1)).limit == INITIAL_LIMIT
 
 
 async def test_more_are_tried_more_rarely_where_they_were_too_many() -> None:
     """In a minute in which 33 threads are too many that is found out a few times, not at each second judgement."""
-    late = await followed(lambda attempts: 2 * LATE_SECONDS if attempts.limit > UNPROVEN else 0.0, 1200)
+    late = await followed(lambda attempts: 2 * LATE_SECONDS if attempts.limit > INITIAL_LIMIT else 0.0, 1200)
     assert 1 <= late.grown <= 10
 
 
@@ -189,7 +189,7 @@ class Followed(NamedTuple):
 async def followed(late: Callable[[Attempts], float], looks: int) -> Followed:
     """Bound many attempts that wait, beside an event loop that is so late, for so many looks."""
     attempts, grown = Attempts(MANY), list[int]()
-    attempts.promise(MANY)
+    attempts.reserve(MANY)
     limit = ThreadLimit(attempts, LateClock(lambda: late(attempts), looks), lambda: grown.append(attempts.limit))
     attempts.set_bound(Bound.LOOP, 48)
     with pytest.raises(TimeoutError):

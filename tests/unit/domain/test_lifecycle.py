@@ -243,7 +243,7 @@ def stale(trial: Trial) -> bool:
     return trial.order is not None and expected is not None and expected != trial.order.version
 
 
-def asked_again(trial: Trial) -> bool:
+def repeated_claim(trial: Trial) -> bool:
     """Whether a placing or a claim repeats what is so already: the same content, or the claim that holds the order."""
     order, request = trial.order, trial.request
     if order is None:
@@ -287,7 +287,7 @@ def test_nothing_else_happens() -> None:
     """Without a rule, or with a stale version, or without room: a refusal, or the answer of what is so already."""
     for trial in TRIALS:
         rule = trial.rule
-        if asked_again(trial) and not isinstance(trial.request, Command):
+        if repeated_claim(trial) and not isinstance(trial.request, Command):
             assert trial.decision == Transition(trial.order, None), trial  # type: ignore[arg-type]
         elif rule is None or stale(trial) or crowded(trial, rule):
             assert isinstance(trial.decision, Refusal), trial

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from order_engine.domain.commands import Action
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Status
-from order_engine.domain.replay import replay, told
+from order_engine.domain.replay import recorded_state, replay
 from tests.unit.domain.strategies import (
     LEASE_SECONDS,
     PLACEMENT,
@@ -36,17 +36,17 @@ def test_the_history_replays_to_the_order(life: Life) -> None:
         if step.event is not None:
             events.append(step.event)
         assert step.after is not None
-        assert replay(life.placement, events) == told(step.after)
+        assert replay(life.placement, events) == recorded_state(step.after)
 
 
 @thorough
 @given(lives)
 def test_told_leaves_out_the_lease_the_due_time_and_the_claim(life: Life) -> None:
     """Nothing else; leaving it out twice is leaving it out once."""
-    order = told(life.order)
+    order = recorded_state(life.order)
     untold = {"lease_ends": None, "due": None, "claim_id": None}
     assert vars(order) == vars(life.order) | untold
-    assert told(order) == order
+    assert recorded_state(order) == order
 
 
 def test_a_history_with_everything_in_it() -> None:
@@ -73,7 +73,7 @@ def test_a_history_with_everything_in_it() -> None:
         Event("order1", 9, EventType.CANCEL_REQUESTED, processing, after(43), 4, 1, "changed my mind"),
         Event("order1", 10, EventType.CANCELLED, Status.CANCELLED, after(43 + LEASE_SECONDS), 4, 1, "vanished"),
     ]
-    assert replay(PLACEMENT, history) == told(cancelled)
+    assert replay(PLACEMENT, history) == recorded_state(cancelled)
     assert (cancelled.vanished, cancelled.round, cancelled.token) == (1, 2, 4)
 
 
@@ -89,7 +89,7 @@ def test_completion_forgets_the_failure_of_an_earlier_attempt() -> None:
         Event("order1", 5, EventType.COMPLETED, Status.COMPLETED, after(4), 2, 2),
     ]
     assert replay(PLACEMENT, history[:3]).failure == "broken"
-    assert replay(PLACEMENT, history) == told(completed)
+    assert replay(PLACEMENT, history) == recorded_state(completed)
 
 
 def test_an_empty_history_is_none() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.decisions import Transition, decide
 from order_engine.domain.order import Order, Status
-from order_engine.domain.suspects import SuspectRoom, company
+from order_engine.domain.suspects import SuspectRoom, max_suspects
 from tests.unit.domain.strategies import LEASE_SECONDS, PLACEMENT, after, must, placed, terms, thorough, usual
 
 CONCURRENCY = 1000
@@ -26,15 +26,15 @@ GUILTY = "guilty"
 )
 def test_each_crash_divides_the_company_by_eight(vanished: int, expected: int) -> None:
     """1,000 orders, then 125, then 15, then one alone."""
-    assert company(CONCURRENCY, vanished) == expected
+    assert max_suspects(CONCURRENCY, vanished) == expected
 
 
 @usual
 @given(st.integers(1, 10**6), st.integers(0, 50))
 def test_company_shrinks_and_never_ends(concurrency: int, vanished: int) -> None:
     """One suspect at least may always run; the company is the concurrency over 8 to the crashes, rounded down."""
-    assert company(concurrency, vanished) == max(1, concurrency // 8**vanished)
-    assert 1 <= company(concurrency, vanished + 1) <= company(concurrency, vanished) <= concurrency
+    assert max_suspects(concurrency, vanished) == max(1, concurrency // 8**vanished)
+    assert 1 <= max_suspects(concurrency, vanished + 1) <= max_suspects(concurrency, vanished) <= concurrency
 
 
 @usual
@@ -43,7 +43,7 @@ def test_an_order_that_is_no_suspect_may_always_start(concurrency: int, running:
     """It neither asks for company nor takes any."""
     room = SuspectRoom(concurrency, running, most_vanished)
     assert room.admits(0)
-    assert room.joined_by(0) == room
+    assert room.with_suspect(0) == room
 
 
 @usual
@@ -60,11 +60,11 @@ def test_all_suspects_of_a_process_keep_to_the_smallest_company_among_them(concu
     room, running = SuspectRoom(concurrency), list[int]()
     for vanished in asking:
         if room.admits(vanished):
-            room = room.joined_by(vanished)
+            room = room.with_suspect(vanished)
             running.append(vanished)
         assert room.running == len(running)
         assert room.most_vanished == max(running, default=0)
-        assert len(running) <= company(concurrency, max(running, default=0))
+        assert len(running) <= max_suspects(concurrency, max(running, default=0))
 
 
 # Crashes
@@ -108,7 +108,7 @@ class Process:
             if isinstance(decision, Transition):
                 self.orders[order_id] = decision.order
                 if decision.order.held:
-                    room = room.joined_by(decision.order.vanished)
+                    room = room.with_suspect(decision.order.vanished)
                     running.append(order_id)
             if len(running) == CONCURRENCY:
                 break

@@ -190,8 +190,8 @@ def checked(method: str, messages: Sequence[Message]) -> Response:
         assert body == b""
     elif (length := response.header("content-length")) is not None:
         assert int(length) == len(body)
-    asked_again = response.status in {200, 304} and response.header("etag") is not None
-    assert response.header("cache-control") in ({"no-store", "no-cache"} if asked_again else {"no-store"})
+    repeated_claim = response.status in {200, 304} and response.header("etag") is not None
+    assert response.header("cache-control") in ({"no-store", "no-cache"} if repeated_claim else {"no-store"})
     assert response.header("x-content-type-options") == "nosniff"
     assert response.header("x-request-id")
     if response.status >= 400:

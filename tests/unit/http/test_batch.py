@@ -204,9 +204,9 @@ async def test_a_batch_meets_a_repository_that_is_away_and_one_that_is_full() ->
     """503 for each order; the same batch again later places what is missing."""
     async with serving(bench=Bench(capacity=2)) as service:
         elements = [text("a"), b"x", text("b"), text("c")]
-        service.bench.repository.away = True
+        service.bench.repository.unavailable = True
         assert codes(await send_batch(service.client, LINES, elements)) == [503, 400, 503, 503]
-        service.bench.repository.away = False
+        service.bench.repository.unavailable = False
         answers = await send_batch(service.client, LINES, elements)
         assert codes(answers) == [201, 400, 201, 503]
         assert answers[3]["problem"]["code"] == "overloaded"

@@ -129,12 +129,12 @@ async def test_an_outage_loses_nothing() -> None:
             await follower.begun()
             await service.place("order1")
             await follower.events(1)
-            service.bench.repository.away = True
+            service.bench.repository.unavailable = True
             beats = len(follower.parser.comments)
             await service.bench.advance(3)
             await follower.until(lambda parser: len(parser.comments) > beats + 5)
             assert (await service.client.get("/events", EVENT_STREAM)).status == 503
-            service.bench.repository.away = False
+            service.bench.repository.unavailable = False
             await service.bench.advance(1)
             await service.place("order2")
             parser = await follower.events(2)

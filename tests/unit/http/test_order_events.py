@@ -163,9 +163,9 @@ async def test_an_outage_loses_nothing() -> None:
         await service.place("order1")
         async with following(service.client, "/orders/order1/events") as follower:
             await follower.events(1)
-            service.bench.repository.away = True
+            service.bench.repository.unavailable = True
             await service.bench.advance(3)
-            service.bench.repository.away = False
+            service.bench.repository.unavailable = False
             await service.bench.advance(1)
             await service.client.post("/orders/order1/cancel")
             assert versions(await follower.to_the_end()) == [1, 2]

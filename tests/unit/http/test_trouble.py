@@ -72,7 +72,7 @@ async def test_a_repository_that_is_away_is_answered_with_503() -> None:
     """With Retry-After, not ready, alive; and it heals without a restart."""
     async with serving() as service:
         await service.place("order1")
-        service.bench.repository.away = True
+        service.bench.repository.unavailable = True
         for target in READS:
             response = await service.client.get(target)
             assert (response.status, response.code, response.header("retry-after")) == (503, "unavailable", "1")
@@ -81,7 +81,7 @@ async def test_a_repository_that_is_away_is_answered_with_503() -> None:
             assert (await service.client.post(f"/orders/order1/{action}")).code == "unavailable"
         assert (await service.client.get("/readyz")).status == 503
         assert (await service.client.get("/livez")).body == b'{"status":"alive"}'
-        service.bench.repository.away = False
+        service.bench.repository.unavailable = False
         await service.bench.advance(2)
         assert (await service.client.get("/readyz")).status == 200
         assert (await service.client.place(order("order2"))).body == CREATED
@@ -111,7 +111,7 @@ async def test_the_figures_of_a_process_are_told_without_its_repository() -> Non
     """In the forms for those who watch it: the counts are left out, and a figure says that they are."""
     async with serving() as service:
         await service.place("order1")
-        service.bench.repository.away = True
+        service.bench.repository.unavailable = True
         for accepted in ("application/openmetrics-text", "text/plain"):
             response = await service.client.get("/metrics", ("accept", accepted))
             lines = response.body.decode().splitlines()
@@ -121,7 +121,7 @@ async def test_the_figures_of_a_process_are_told_without_its_repository() -> Non
             )
             assert not [line for line in lines if "orders" in line and not line.startswith("# HELP")]
         assert (await service.client.get("/metrics")).code == "unavailable"
-        service.bench.repository.away = False
+        service.bench.repository.unavailable = False
         await service.bench.advance(2)
         response = await service.client.get("/metrics", ("accept", "text/plain"))
         assert "order_engine_repository_up 1" in response.body.decode()
@@ -149,10 +149,10 @@ async def test_readiness_says_why() -> None:
     assert await told() == (503, "not_running", "starting")
     await engine.__aenter__()
     assert (await client.get("/readyz")).body == b'{"status":"ready"}'
-    bench.repository.away = True
+    bench.repository.unavailable = True
     await client.get("/orders/order1")
     assert await told() == (503, "unavailable", "unavailable")
-    bench.repository.away = False
+    bench.repository.unavailable = False
     await bench.advance(2)
     await bench.within(5, engine.drain())
     assert await told() == (503, "not_running", "draining")

@@ -111,7 +111,7 @@ def suspicious_orders_are_released(patch: pytest.MonkeyPatch) -> None:
         begun = begin(self, orders, now, lease_until)
         for attempt in begun:
             if attempt.order.failures == 1 and attempt.order.token % 2 == 0:
-                attempt.stop(StopReason.LEASE_ENDS, now)
+                attempt.stop(StopReason.LEASE_EXPIRING, now)
         return begun
 
     patch.setattr(Attempts, "begin", wary)

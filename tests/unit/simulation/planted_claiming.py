@@ -62,7 +62,7 @@ def asks_again_under_another_name(patch: pytest.MonkeyPatch) -> None:
 
     async def anew(self: Claimer, unanswered: UnansweredClaim) -> None:
         self._unanswered.popleft()
-        self._attempts.redeem(unanswered.terms.limit)
+        self._attempts.unreserve(unanswered.terms.limit)
         await self._claim(self.terms(unanswered.terms.limit))
 
     patch.setattr(Claimer, "_ask_again", anew)

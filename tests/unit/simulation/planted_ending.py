@@ -19,7 +19,7 @@ found("every call is answered", within=60, where=ENDS_IN_TROUBLE)(others.waiters
 @found("P9", within=20, where=ENDS)
 def stays_ready(patch: pytest.MonkeyPatch) -> None:
     """Say that the engine is ready although it drains."""
-    patch.setattr(OrderEngine, "ready", property(lambda self: not self._context.availability.away))
+    patch.setattr(OrderEngine, "ready", property(lambda self: not self._context.availability.unavailable))
 
 
 @found("P9", within=20, where=ENDS_AMONG_CANCELS)
@@ -28,11 +28,11 @@ def refuses_actions_while_draining(patch: pytest.MonkeyPatch) -> None:
     cancel, redrive = OrderEngine.cancel, OrderEngine.redrive
 
     async def cancel_late(self: OrderEngine, order_id: str, *, expected_version: int | None = None) -> Order:
-        self._life.refuse_unless_running()
+        self._runtime.require_running()
         return await cancel(self, order_id, expected_version=expected_version)
 
     async def redrive_late(self: OrderEngine, order_id: str, *, expected_version: int | None = None) -> Order:
-        self._life.refuse_unless_running()
+        self._runtime.require_running()
         return await redrive(self, order_id, expected_version=expected_version)
 
     patch.setattr(OrderEngine, "cancel", cancel_late)

@@ -150,7 +150,7 @@ def waiters_do_not_wait(patch: pytest.MonkeyPatch) -> None:
         for order_id, order in (await self._context.repository.get(order_ids)).items():
             self._answer(order_id, order)
 
-    patch.setattr(Waiters, "_look", hasty)
+    patch.setattr(Waiters, "_check", hasty)
 
 
 @found("cancel", within=40, where=CALLS)

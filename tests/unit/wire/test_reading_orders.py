@@ -12,7 +12,7 @@ from order_engine.domain.content.money import amount_text
 from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import InvalidOrder, MalformedJson
 from order_engine.wire import order_id_in, read_json, read_order
-from order_engine.wire.intake import FIELDS, MEANT
+from order_engine.wire.intake import FIELDS, SYNONYMS
 from order_engine.wire.problems import MOST_ERRORS
 from tests.unit.domain.strategies import label
 
@@ -142,8 +142,8 @@ def test_of_very_many_unknown_fields_the_first_ones_are_told() -> None:
 
 def test_every_name_that_is_meant_is_a_field() -> None:
     """The table names no field that the reader would refuse, and explains none that it takes."""
-    assert set(MEANT.values()) == FIELDS
-    assert not FIELDS & MEANT.keys()
+    assert set(SYNONYMS.values()) == FIELDS
+    assert not FIELDS & SYNONYMS.keys()
 
 
 @pytest.mark.parametrize("name", ["order_id", "user_id", "item_ids", "currency", "total_amount", "attributes"])

@@ -14,7 +14,7 @@ from order_engine.domain.content.attributes import Attributes
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order, Status
-from order_engine.wire import event_json, history_json, order_json, orders_json, statistics_json, time_text
+from order_engine.wire import event_json, history_json, metrics_json, order_json, orders_json, time_text
 
 AT = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
 LATER = AT + timedelta(seconds=90)
@@ -134,9 +134,9 @@ def test_every_type_of_event_has_its_name(kind: EventType) -> None:
 def test_metrics() -> None:
     """Three fields, all five statuses, seconds as a number."""
     counts = dict.fromkeys(Status, 0) | {Status.COMPLETED: 4, Status.PENDING: 2}
-    assert json.loads(statistics_json(Statistics(6, counts, 10_000_001))) == {
+    assert json.loads(metrics_json(Statistics(6, counts, 10_000_001))) == {
         "total_orders": 6,
         "average_processing_time": 2.50000025,
         "status_counts": {"Pending": 2, "Processing": 0, "Completed": 4, "Failed": 0, "Cancelled": 0},
     }
-    assert json.loads(statistics_json(Statistics(0, dict.fromkeys(Status, 0), 0)))["average_processing_time"] == 0
+    assert json.loads(metrics_json(Statistics(0, dict.fromkeys(Status, 0), 0)))["average_processing_time"] == 0

@@ -35,7 +35,7 @@ class Lifetimes:
         self.fails_to_close = ""
 
     @asynccontextmanager
-    async def _life(self, name: str, url: str) -> AsyncIterator[None]:
+    async def _runtime(self, name: str, url: str) -> AsyncIterator[None]:
         self.urls.append(url)
         if name == self.fails_to_open:
             raise Unavailable(name)
@@ -50,14 +50,14 @@ class Lifetimes:
     @asynccontextmanager
     async def repository(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
         """Open a repository."""
-        async with self._life("repository", url):
+        async with self._runtime("repository", url):
             yield MemoryRepository(clock)
 
     @asynccontextmanager
     async def queue(self, url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:
         """Open a queue."""
         del clock
-        async with self._life("queue", url):
+        async with self._runtime("queue", url):
             yield MemoryQueue()
 
     def container(self) -> Container:

@@ -24,7 +24,7 @@ from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
 from order_engine.ports.clock import Clock
-from order_engine.ports.portions import asked_again, first_portion
+from order_engine.ports.portions import first_portion, repeated_claim
 from order_engine.ports.repository import (
     Added,
     AddOutcome,
@@ -84,7 +84,7 @@ class MemoryRepository:
     async def claim(self, terms: ClaimTerms) -> Claimed:
         """Hand out due orders, or those of the named ones that are due."""
         if already := self._schedule.held_by(terms.claim_id):
-            return asked_again(already, terms)
+            return repeated_claim(already, terms)
         now = self._clock.now()
         if terms.order_ids is not None:
             return self._claim_from(self._named(terms.order_ids), terms, now)[0]
@@ -225,7 +225,7 @@ class MemoryRepository:
             else:
                 claimed.append(decision.order)
                 if decision.order.vanished:
-                    terms = replace(terms, suspects=terms.suspects.joined_by(decision.order.vanished))
+                    terms = replace(terms, suspects=terms.suspects.with_suspect(decision.order.vanished))
             if len(claimed) + len(ended) == terms.limit:
                 break
         return Claimed(claimed, ended), passed_over

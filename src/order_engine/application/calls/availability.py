@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from order_engine.domain.errors import Unavailable
 from order_engine.ports.clock import Clock
-from order_engine.ports.observer import Observer, RepositoryAway, RepositoryBack
+from order_engine.ports.observer import Observer, RepositoryRecovered, RepositoryUnavailable
 
 PROBE = "probe"
 """The operation that finds out whether the repository is back: a transaction that changes nothing."""
@@ -36,24 +36,24 @@ class Availability:
         self._writes_fail = False
         self._last_answer = clock.monotonic()
         self._known_to_fail: set[str] = set()
-        self.away = False
+        self.unavailable = False
 
-    def refuse_changes(self) -> None:
+    def require_writable(self) -> None:
         """Raise Unavailable where the repository is known to take no changes: it would be waited for in vain."""
         if PROBE in self._known_to_fail:
             raise Unavailable(KNOWN)
 
-    def refuse_reading(self) -> None:
+    def require_readable(self) -> None:
         """Raise Unavailable where the repository is known not to be readable."""
         if READING_PROBE in self._known_to_fail:
             raise Unavailable(KNOWN)
 
     @property
-    def silent_seconds(self) -> float:
+    def seconds_since_answer(self) -> float:
         """For how long nothing has been heard of the repository, be it because nobody asked."""
         return self._clock.monotonic() - self._last_answer
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Note that this process runs. Once this was called, it is to be called several times in a renewal interval."""
         now = self._clock.monotonic()
         if self._last_beat is not None and now - self._last_beat > self._renewal_seconds:
@@ -62,29 +62,29 @@ class Availability:
 
     def failed(self, operation: str, error: BaseException) -> None:
         """Note that a call failed. One failure may be a moment's; a probe that fails after it is the outage known."""
-        if self.away and operation in PROBES:
+        if self.unavailable and operation in PROBES:
             self._known_to_fail.add(operation)
-        self.away = True
+        self.unavailable = True
         self._writes_fail = self._writes_fail or operation not in READING
-        self._observer.observe(RepositoryAway(operation, error))
+        self._observer.observe(RepositoryUnavailable(operation, error))
 
     def answered(self, operation: str) -> None:
         """Note that a call was answered."""
         self._last_answer = self._clock.monotonic()
         self._known_to_fail.discard(READING_PROBE)
-        if self.away and not (self._writes_fail and operation in MAY_CHANGE_NOTHING):
-            self.away = self._writes_fail = False
+        if self.unavailable and not (self._writes_fail and operation in MAY_CHANGE_NOTHING):
+            self.unavailable = self._writes_fail = False
             self._known_to_fail.clear()
             self._back_since = self._clock.monotonic()
-            self._observer.observe(RepositoryBack())
+            self._observer.observe(RepositoryRecovered())
 
     @property
     def may_take_ended_leases(self) -> bool:
         """Whether holders have had their chance since the repository, or this process, came back."""
-        if self.away:
+        if self.unavailable:
             return False
         if self._last_beat is not None:
-            self.beat()
+            self.heartbeat()
         if self._back_since is not None and self._clock.monotonic() - self._back_since < self._renewal_seconds:
             return False
         self._back_since = None

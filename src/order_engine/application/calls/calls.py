@@ -108,7 +108,7 @@ class RepositoryCalls:
         return self.limits.has_ended or self._clock.monotonic() >= deadline
 
 
-def one_each(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
+def require_count(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
     """Return the answers to so many items. Raises AdapterFault where they are more or fewer."""
     if len(answers) != items:
         message = f"The repository returned {len(answers)} outcomes for {items} items."

@@ -10,7 +10,7 @@ from math import inf
 from typing import Generic, NoReturn
 
 from order_engine.application.calls.busy_items import BusyItems, BusyLimits
-from order_engine.application.calls.calls import one_each
+from order_engine.application.calls.calls import require_count
 from order_engine.application.calls.outcomes import (
     Batch,
     Item,
@@ -209,7 +209,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
     async def _outcomes(self, batch: Batch[Item, Outcome]) -> Outcomes[Outcome]:
         try:
-            return one_each(await self._commit([item for item, _, _, _ in batch]), len(batch))
+            return require_count(await self._commit([item for item, _, _, _ in batch]), len(batch))
         except AdapterFault as error:
             if len(batch) == 1:
                 return [error]

@@ -34,7 +34,7 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     return traceback
 
 
-def user_place(error: BaseException) -> ErrorLocation | None:
+def user_location(error: BaseException) -> ErrorLocation | None:
     """Return the innermost place of the user's code in the error's traceback; None where there is none.
 
     Files that were not installed are the user's. Where there are none, the processor itself was installed: then those

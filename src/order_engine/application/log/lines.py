@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from order_engine.application.log.error_location import user_place
+from order_engine.application.log.error_location import user_location
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.content.tracing import trace_id_of
 from order_engine.domain.errors import OrderEngineError, OutcomeUnknown, Unavailable
@@ -14,25 +14,27 @@ from order_engine.domain.order import Order
 from order_engine.ports.observer import (
     AttemptFailed,
     AttemptsNotStarted,
-    AttemptsStartAgain,
+    AttemptStartsRecovered,
     AttemptSuperseded,
     AttemptsVanished,
-    BellDropped,
+    HintsDropped,
     LoopBlocked,
     OrderLocked,
     ProcessorStuck,
-    QueueAway,
-    RenewalsLimitOrders,
+    QueueUnavailable,
+    RenewalsTooSlow,
     ReportFailed,
-    RepositoryAway,
-    RepositoryBack,
+    RepositoryRecovered,
+    RepositoryUnavailable,
 )
 
-OrderTrouble: TypeAlias = (
+OrderFact: TypeAlias = (
     AttemptFailed | AttemptsVanished | AttemptSuperseded | ProcessorStuck | OrderLocked | ReportFailed
 )
-ProcessTrouble: TypeAlias = AttemptsNotStarted | AttemptsStartAgain | LoopBlocked | RenewalsLimitOrders
-Trouble: TypeAlias = OrderTrouble | ProcessTrouble | RepositoryAway | RepositoryBack | QueueAway | BellDropped
+ProcessFact: TypeAlias = AttemptsNotStarted | AttemptStartsRecovered | LoopBlocked | RenewalsTooSlow
+LoggedFact: TypeAlias = (
+    OrderFact | ProcessFact | RepositoryUnavailable | RepositoryRecovered | QueueUnavailable | HintsDropped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +52,26 @@ class LogLine:
     error: BaseException | None = None
 
 
-def line_of(fact: Trouble) -> LogLine:
+def line_of(fact: LoggedFact) -> LogLine:
     """Return the line for a fact that is trouble, or the end of it."""
     match fact:
-        case RepositoryAway(operation, error):
+        case RepositoryUnavailable(operation, error):
             message = "repository unavailable (%s): %s"
             return LogLine("repository failures", message, (operation, error), error=_unexpected(error))
-        case RepositoryBack():
+        case RepositoryRecovered():
             return LogLine("repository recoveries", "repository available again")
-        case QueueAway(error):
+        case QueueUnavailable(error):
             message = "queue unavailable, polling continues: %s"
             return LogLine("queue failures", message, (error,), error=_unexpected(error))
-        case BellDropped(orders):
+        case HintsDropped(orders):
             return LogLine("queue drops", "queue is slow: left %d orders to the poll", (orders,))
-        case AttemptsNotStarted() | AttemptsStartAgain() | LoopBlocked() | RenewalsLimitOrders():
-            return _of_the_process(fact)
+        case AttemptsNotStarted() | AttemptStartsRecovered() | LoopBlocked() | RenewalsTooSlow():
+            return _process_line(fact)
         case _:
-            return _of_an_order(fact)
+            return _order_line(fact)
 
 
-def _of_the_process(fact: ProcessTrouble) -> LogLine:
+def _process_line(fact: ProcessFact) -> LogLine:
     match fact:
         case AttemptsNotStarted(error, at_once):
             if not at_once:
@@ -77,7 +79,7 @@ def _of_the_process(fact: ProcessTrouble) -> LogLine:
                 return LogLine("failures to start attempts", message, (error,))
             message = "Cannot start more than %d attempts at once. %s Other orders wait. Retrying with more later."
             return LogLine("failures to start attempts", message, (at_once, error))
-        case AttemptsStartAgain():
+        case AttemptStartsRecovered():
             return LogLine("recoveries in starting attempts", "Attempts can start again.")
         case LoopBlocked(seconds):
             message = (
@@ -86,7 +88,7 @@ def _of_the_process(fact: ProcessTrouble) -> LogLine:
                 "function."
             )
             return LogLine("event loop blocks", message, (seconds,))
-        case RenewalsLimitOrders(orders, concurrency):
+        case RenewalsTooSlow(orders, concurrency):
             message = (
                 "lease renewals too slow for %d orders at once: limited to %d. "
                 "Increase lease_seconds, decrease concurrency, or use a faster database."
@@ -94,10 +96,10 @@ def _of_the_process(fact: ProcessTrouble) -> LogLine:
             return LogLine("limits due to slow renewals", message, (concurrency, orders))
 
 
-def _of_an_order(fact: OrderTrouble) -> LogLine:
+def _order_line(fact: OrderFact) -> LogLine:
     match fact:
         case AttemptFailed():
-            return _of_failure(fact)
+            return _failure_line(fact)
         case AttemptsVanished(order):
             message = "order %s failed: %d attempts vanished (ended without a report), the last being attempt %d"
             arguments = (order.order_id, order.vanished, order.attempt)
@@ -131,9 +133,9 @@ def _fields_of(order: Order) -> Mapping[str, object]:
     return {**_fields(order.order_id, order.token, order.trace_parent), "attempt": order.attempt}
 
 
-def _of_failure(fact: AttemptFailed) -> LogLine:
+def _failure_line(fact: AttemptFailed) -> LogLine:
     order, command = fact.order, fact.command
-    place = None if fact.error is None else user_place(fact.error)
+    place = None if fact.error is None else user_location(fact.error)
     reason = " ".join((command.reason or "").split())
     where = "" if place is None else f" ({place})"
     name = reason.partition(":")[0]

@@ -7,16 +7,16 @@ from typing import Final
 
 from order_engine.application.log.error_location import user_traceback
 from order_engine.application.log.lines import LogLine, line_of, superseded
-from order_engine.application.log.quota import LogQuota, Summary
+from order_engine.application.log.quota import LogQuota, LogSummary
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import (
     Committed,
     Fact,
     Observer,
     Reported,
-    RepositoryAway,
-    RepositoryBack,
-    Summarizing,
+    RepositoryRecovered,
+    RepositoryUnavailable,
+    Summarizer,
 )
 
 KINDS_IN_A_SUMMARY: Final = 5
@@ -34,7 +34,7 @@ class LogObserver:
     def __init__(self, clock: Clock) -> None:
         """Start with a repository that is there."""
         self._quota = LogQuota(clock)
-        self._repository_is_away = False
+        self._repository_is_unavailable = False
 
     def observe(self, fact: Fact) -> None:
         """Log trouble, and the end of it, as warnings.
@@ -47,12 +47,12 @@ class LogObserver:
             for command, answer in zip(fact.commands, fact.answers, strict=True):
                 if answer.refusal is not None:
                     self._write(superseded(command, fact.trace_parents.get(command.order_id)))
-        elif isinstance(fact, RepositoryAway) and self._repository_is_away:
+        elif isinstance(fact, RepositoryUnavailable) and self._repository_is_unavailable:
             line = line_of(fact)
             _logger.debug(line.message, *line.arguments)
         else:
-            if isinstance(fact, RepositoryAway | RepositoryBack):
-                self._repository_is_away = isinstance(fact, RepositoryAway)
+            if isinstance(fact, RepositoryUnavailable | RepositoryRecovered):
+                self._repository_is_unavailable = isinstance(fact, RepositoryUnavailable)
             self._write(line_of(fact))
 
     def summarize(self, *, last: bool) -> None:
@@ -67,7 +67,7 @@ class LogObserver:
             _logger.warning(line.message, *line.arguments, exc_info=info, extra=dict(line.fields))
 
 
-def _sentence(summary: Summary) -> str:
+def _sentence(summary: LogSummary) -> str:
     kinds = [f"{kind} ({count:,})" for kind, count in summary.kinds.most_common(KINDS_IN_A_SUMMARY) if kind]
     if rest := len(summary.kinds) - KINDS_IN_A_SUMMARY:
         kinds += [f"and {rest} other kinds"] if rest > 0 else []
@@ -86,7 +86,7 @@ class GuardedObserver:
     @property
     def summarizes(self) -> bool:
         """Whether the observer wants to be asked for summaries."""
-        return isinstance(self._observer, Summarizing)
+        return isinstance(self._observer, Summarizer)
 
     def observe(self, fact: Fact) -> None:
         """Pass the fact on; an error of the observer is logged and goes no further."""
@@ -98,7 +98,7 @@ class GuardedObserver:
     def summarize(self, *, last: bool) -> None:
         """Let the observer sum up, if it does; an error of its own is logged and goes no further."""
         try:
-            if isinstance(self._observer, Summarizing):
+            if isinstance(self._observer, Summarizer):
                 self._observer.summarize(last=last)
         except Exception as error:  # noqa: BLE001 - likewise
             self._log(error, "summarize")

@@ -20,7 +20,7 @@ KINDS: Final = 50
 OTHER_KINDS: Final = "others"
 
 
-class Summary(NamedTuple):
+class LogSummary(NamedTuple):
     """What was held back of one group of lines: how many within how many seconds, and of each kind how many."""
 
     group: str
@@ -57,7 +57,7 @@ class LogQuota:
         kinds[kind if kind in kinds or len(kinds) < KINDS else OTHER_KINDS] += 1
         return False
 
-    def summaries(self, *, last: bool) -> Iterator[Summary]:
+    def summaries(self, *, last: bool) -> Iterator[LogSummary]:
         """Go through what was held back since the last time, once the time for it has come, or for the `last` time."""
         seconds = self._clock.monotonic() - self._summed_up
         if not last and seconds < SUMMARY_SECONDS:
@@ -65,4 +65,4 @@ class LogQuota:
         self._summed_up += seconds
         held_back, self._held_back = self._held_back, {}
         for group, kinds in held_back.items():
-            yield Summary(group, seconds, kinds)
+            yield LogSummary(group, seconds, kinds)

@@ -17,11 +17,11 @@ BUSY_FOR_LONG = 3
 class StopReason(Enum):
     """Why the worker stops an attempt before its processor ends by itself."""
 
-    TIME_IS_UP = auto()
+    TIMED_OUT = auto()
     """It took longer than an attempt may."""
     CANCEL_REQUESTED = auto()
     """The client cancelled the order."""
-    LEASE_ENDS = auto()
+    LEASE_EXPIRING = auto()
     """The lease could not be renewed."""
     DRAINING = auto()
     """The engine shuts down and the grace time is over."""
@@ -71,7 +71,7 @@ class Attempt:
         except RuntimeError:
             return True
 
-    def found_busy(self) -> bool:
+    def note_busy(self) -> bool:
         """Note that its order is locked; return whether that is worth a word: it was already, some time ago."""
         self.busy += 1
         return self.busy == BUSY_FOR_LONG
@@ -127,11 +127,11 @@ class Attempts:
         self.limit = slots
         """How many attempts may be under way now: as many as there are slots, or less."""
         self._renewals_bound = False
-        self._promised = 0
+        self._reserved = 0
         self._running: dict[tuple[str, int], Attempt] = {}
         self.own_leases = OwnLeases(self._running)
         self._suspects: Counter[int] = Counter()
-        self._kept_by_renewals = asyncio.Event()
+        self._limited_by_renewals = asyncio.Event()
         self._has_free_slot = asyncio.Event()
         self._has_free_slot.set()
         self._has_none = asyncio.Event()
@@ -140,7 +140,7 @@ class Attempts:
     @property
     def free(self) -> int:
         """The number of orders that may be claimed now."""
-        return self.limit - self._promised - len(self._running)
+        return self.limit - self._reserved - len(self._running)
 
     def bound(self, by: Bound) -> int:
         """Return how many attempts one bound allows; as many as there are slots where it was not set."""
@@ -153,13 +153,13 @@ class Attempts:
         self._renewals_bound = self.bound(Bound.RENEWALS) == self.limit < self.slots
         self._update()
 
-    def is_kept_by(self, bound: Bound) -> bool:
+    def is_limited_by(self, bound: Bound) -> bool:
         """Whether it is this bound that keeps orders from being claimed."""
         return self.free <= 0 and self.bound(bound) == self.limit < self.slots
 
-    async def kept_by_renewals(self) -> None:
+    async def limited_by_renewals(self) -> None:
         """Wait until the bound by renewals keeps orders from being claimed."""
-        await self._kept_by_renewals.wait()
+        await self._limited_by_renewals.wait()
 
     def __len__(self) -> int:
         """Return the number of attempts."""
@@ -178,14 +178,14 @@ class Attempts:
         """What a claim may add to the suspects that run here."""
         return SuspectRoom(self.slots, self._suspects.total(), max(self._suspects, default=0))
 
-    def promise(self, slots: int) -> None:
+    def reserve(self, slots: int) -> None:
         """Keep free slots for a claim under way."""
-        self._promised += slots
+        self._reserved += slots
         self._update()
 
-    def redeem(self, slots: int) -> None:
+    def unreserve(self, slots: int) -> None:
         """Give promised slots back: what was claimed has joined."""
-        self._promised -= slots
+        self._reserved -= slots
         self._update()
 
     def begin(self, orders: Iterable[Order], started: float, lease_until: float) -> list[Attempt]:
@@ -193,7 +193,7 @@ class Attempts:
         begun: list[Attempt] = []
         for order in orders:
             key = (order.order_id, order.token)
-            if order.vanished and self._goes_on(order, lease_until):
+            if order.vanished and self._continues(order, lease_until):
                 continue
             if key not in self._running:
                 attempt = self._running[key] = Attempt(order, started, lease_until)
@@ -203,7 +203,7 @@ class Attempts:
         self._update()
         return begun
 
-    def _goes_on(self, order: Order, lease_until: float) -> bool:
+    def _continues(self, order: Order, lease_until: float) -> bool:
         """Give an attempt that works on this order under the token before the new one; return whether there is one.
 
         A repository that knows nothing of own leases takes orders from the process that runs them, where its clock was
@@ -237,7 +237,7 @@ class Attempts:
 
     async def none(self) -> None:
         """Wait until no attempt is under way, and none is promised."""
-        while self._promised or self._running:
+        while self._reserved or self._running:
             # Asked again: a claim's promise is redeemed the moment before its orders begin.
             await self._has_none.wait()
 
@@ -246,8 +246,8 @@ class Attempts:
         if free is not self._has_free_slot.is_set():
             (self._has_free_slot.set if free else self._has_free_slot.clear)()
         kept = not free and self._renewals_bound
-        if kept is not self._kept_by_renewals.is_set():
-            (self._kept_by_renewals.set if kept else self._kept_by_renewals.clear)()
-        none = not self._promised and not self._running
+        if kept is not self._limited_by_renewals.is_set():
+            (self._limited_by_renewals.set if kept else self._limited_by_renewals.clear)()
+        none = not self._reserved and not self._running
         if none is not self._has_none.is_set():
             (self._has_none.set if none else self._has_none.clear)()

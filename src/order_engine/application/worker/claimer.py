@@ -16,7 +16,7 @@ from order_engine.application.retry_policy import Backoff
 from order_engine.application.worker.attempts import Attempts
 from order_engine.domain.commands import ClaimTerms
 from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown
-from order_engine.ports.observer import QueueAway
+from order_engine.ports.observer import QueueUnavailable
 from order_engine.ports.repository import Claimed
 
 CLAIM_ID_BITS = 96
@@ -140,7 +140,7 @@ class Claimer:
                 # A doorbell may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
-                self._context.observer.observe(QueueAway(error))
+                self._context.observer.observe(QueueUnavailable(error))
                 await self._context.clock.sleep(backoff.pause())
                 continue
             backoff.reset()
@@ -193,7 +193,7 @@ class Claimer:
         context = self._context
         again = replace(terms, limit=0, order_ids=(), max_bytes=self._most_bytes.value, after=unanswered.after)
         try:
-            claimed = await self._adapting(again, terms.limit, context.seconds_to_be_heard)
+            claimed = await self._adapting(again, terms.limit, context.lease_call_seconds)
         except AdapterFault:
             if context.clock.monotonic() < asked + terms.lease_seconds:
                 raise
@@ -204,20 +204,20 @@ class Claimer:
                 self._unanswered[0] = replace(unanswered, after=last)
                 return
         self._unanswered.popleft()
-        self._attempts.redeem(terms.limit)
+        self._attempts.unreserve(terms.limit)
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
         asked = self._context.clock.monotonic()
-        self._attempts.promise(terms.limit)
+        self._attempts.reserve(terms.limit)
         try:
             claimed = await self._adapting(terms, terms.limit)
         except (OutcomeUnknown, AdapterFault):
             self.unanswered(terms, asked)
             raise
         except BaseException:
-            self._attempts.redeem(terms.limit)
+            self._attempts.unreserve(terms.limit)
             raise
-        self._attempts.redeem(terms.limit)
+        self._attempts.unreserve(terms.limit)
         self._start(claimed, asked)
         return claimed
 

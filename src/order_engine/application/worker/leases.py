@@ -7,7 +7,7 @@ from math import inf
 from typing import NoReturn
 
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
-from order_engine.application.calls.calls import one_each
+from order_engine.application.calls.calls import require_count
 from order_engine.application.calls.timeouts import ended_within
 from order_engine.application.context import EngineContext
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
@@ -39,7 +39,7 @@ class Leases:
         self._attempts = attempts
         self._give_up = give_up
         self._capacity = capacity
-        self._batch = AdaptiveLimit(context.options.batch_orders, context.seconds_to_be_heard / 2)
+        self._batch = AdaptiveLimit(context.options.batch_orders, context.lease_call_seconds / 2)
         self._busy: list[Attempt] = []
         options = context.options
         limits = [options.lease_seconds, options.attempt_seconds]
@@ -57,7 +57,7 @@ class Leases:
                 await self._context.clock.sleep(soon)
                 pauses -= 1
                 await self._renew_all(self._still_busy())
-            await ended_within(self._context.clock, pauses * soon, self._capacity.wanted())
+            await ended_within(self._context.clock, pauses * soon, self._capacity.early_round_due())
             await self._renew_round(soon)
 
     async def _renew_round(self, soon: float) -> None:
@@ -65,26 +65,26 @@ class Leases:
         context = self._context
         renewed_until = context.clock.monotonic() + context.options.lease_seconds
         wanted = list(self._attempts)
-        self._capacity.round_begins()
+        self._capacity.begin_round()
         while not await self._renew_all(wanted):
             await context.clock.sleep(soon)
             wanted = sorted((each for each in self._attempts if each.lease_until < renewed_until), key=_end)
-        self._capacity.round_ends()
+        self._capacity.end_round()
 
     async def watch(self) -> NoReturn:
         """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
         interval = self._watch_seconds
         while True:
-            self._context.availability.beat()
+            self._context.availability.heartbeat()
             self._watched = self._context.clock.monotonic()
             await self._context.clock.sleep(interval)
             late = self._context.clock.monotonic() - self._watched - interval
             if late > interval:
-                await self._go_on_after_a_block(late)
+                await self._resume_after_block(late)
             for attempt in self._attempts:
                 self._check(attempt, self._context.clock.monotonic())
 
-    async def _go_on_after_a_block(self, seconds: float) -> None:
+    async def _resume_after_block(self, seconds: float) -> None:
         """Renew what could not be renewed for so long, and stop nobody before it is known whose the orders are.
 
         The time of the block is not the attempts': no processor could do anything.
@@ -117,8 +117,8 @@ class Leases:
                 self._batch.failed(self._context.clock.monotonic() - began)
                 return False
             now = self._context.clock.monotonic()
-            if self._has_stood_still:
-                self._capacity.disturbed()
+            if self._was_blocked:
+                self._capacity.note_blocked()
             else:
                 self._batch.answered(now - began)
                 self._capacity.renewed(len(attempts[start : start + size]), now - before)
@@ -129,7 +129,7 @@ class Leases:
         return True
 
     @property
-    def _has_stood_still(self) -> bool:
+    def _was_blocked(self) -> bool:
         """Whether this process stood still until just now: what came meanwhile says nothing about the repository.
 
         What was received is seen before the watch has its turn.
@@ -142,8 +142,8 @@ class Leases:
         leases = [Lease(attempt.order.order_id, attempt.order.token) for attempt in attempts]
         asked = context.clock.monotonic()
         call = context.repository.renew(leases, lease_seconds)
-        renewing = context.calls.once("renew", len(leases), call, context.seconds_to_be_heard)
-        answers = one_each(await renewing, len(leases))
+        renewing = context.calls.once("renew", len(leases), call, context.lease_call_seconds)
+        answers = require_count(await renewing, len(leases))
         now = context.clock.monotonic()
         for attempt, lease, answer in zip(attempts, leases, answers, strict=True):
             if answer is Renewed.LOST:
@@ -162,7 +162,7 @@ class Leases:
     def _note_busy(self, attempt: Attempt) -> None:
         """Ask again soon. The lease is as long as it was: the processor is stopped in time if it is not renewed."""
         self._busy.append(attempt)
-        if attempt.found_busy():
+        if attempt.note_busy():
             self._context.observer.observe(OrderLocked(attempt.order.order_id, Action.RENEW))
 
     def _superseded(self, attempt: Attempt, now: float) -> None:
@@ -178,9 +178,9 @@ class Leases:
         options = self._context.options
         if attempt.stop_reason is None:
             if self.ends_soon(attempt.lease_until, now):
-                attempt.stop(StopReason.LEASE_ENDS, now)
+                attempt.stop(StopReason.LEASE_EXPIRING, now)
             elif options.attempt_seconds and attempt.begun and now - attempt.started >= options.attempt_seconds:
-                attempt.stop(StopReason.TIME_IS_UP, now)
+                attempt.stop(StopReason.TIMED_OUT, now)
         elif not attempt.given_up and now - attempt.stopped >= options.stop_seconds:
             self._give_up(attempt)
 

@@ -18,7 +18,7 @@ from order_engine.domain.errors import AttemptNotStarted
 from order_engine.domain.order import Order
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 
-POLITE_CANCELLATIONS = 1
+IGNORED_CANCELLATIONS = 1
 
 AwaitableProcessor: TypeAlias = Callable[[Order], Awaitable[object]]
 
@@ -87,7 +87,7 @@ class ThreadedProcessor:
         ended: asyncio.Future[_Ending] = loop.create_future()
         context = copy_context()
 
-        def tell(ending: _Ending) -> None:
+        def notify(ending: _Ending) -> None:
             # The loop is closed when the process did not wait for a function that hung.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, ended, ending)
@@ -99,7 +99,7 @@ class ThreadedProcessor:
                 result = context.run(self._function, order)
             except BaseException as raised:  # noqa: BLE001 - whatever the user's function raises is its outcome
                 error = raised
-            return partial(tell, (result, error))
+            return partial(notify, (result, error))
 
         try:
             self._threads.run(run, f"order_engine-{order.order_id}")
@@ -112,7 +112,7 @@ class ThreadedProcessor:
                 await asyncio.wait([ended])
             except asyncio.CancelledError:
                 cancellations += 1
-                if cancellations > POLITE_CANCELLATIONS:
+                if cancellations > IGNORED_CANCELLATIONS:
                     raise
         return ended.result()
 

@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 
 from order_engine.application.worker.attempts import Attempts, Bound
 from order_engine.ports.clock import Clock
-from order_engine.ports.observer import Observer, RenewalsLimitOrders
+from order_engine.ports.observer import Observer, RenewalsTooSlow
 
-UNPROVEN: Final = 1000
+INITIAL_LIMIT: Final = 1000
 """Orders that may be in flight before renewals have shown that they can carry more: each round allows twice its own."""
 EVIDENCE: Final = 1.5
 """A round that begins early has to renew this many times the leases of the last one, or it would show nothing new."""
-PART_BETWEEN_LOOKS: Final = 1 / 20
+CHECK_INTERVAL_PART: Final = 1 / 20
 """The part of the interval between two looks whether there is something new to show."""
 
 
@@ -32,10 +32,10 @@ class RenewalCapacity:
     """Bounds the orders in flight by what a round of renewals can carry within its interval."""
 
     def __init__(
-        self, attempts: Attempts, clock: Clock, observer: Observer, interval: float, grown: Callable[[], None]
+        self, attempts: Attempts, clock: Clock, observer: Observer, interval: float, on_growth: Callable[[], None]
     ) -> None:
-        """Bound `attempts`, each of which is renewed every `interval` seconds; `grown` hears that more may be there."""
-        self._grown = grown
+        """Limit `attempts`, which are renewed every `interval` seconds. `on_growth` is called when it may grow."""
+        self._on_growth = on_growth
         self._attempts = attempts
         self._clock = clock
         self._observer = observer
@@ -44,30 +44,30 @@ class RenewalCapacity:
         self._renewed = 0
         self._renewed_before = 0
         self._without_lease = 0
-        self._disturbed = False
+        self._was_blocked = False
         self._reported = attempts.slots + 1
         self._limited = False
-        self._attempts.set_bound(Bound.RENEWALS, UNPROVEN)
+        self._attempts.set_bound(Bound.RENEWALS, INITIAL_LIMIT)
 
     @property
     def in_flight(self) -> InFlight:
         """How many orders are worked on now, and how many may be."""
         return InFlight(len(self._attempts), self._attempts.limit, self._limited)
 
-    async def wanted(self) -> None:
+    async def early_round_due(self) -> None:
         """Wait until a round of renewals before its time would show that more orders may be claimed."""
         while True:
             # First, so that rounds which show nothing do not follow each other without a pause.
-            await self._clock.sleep(self._interval * PART_BETWEEN_LOOKS)
-            await self._attempts.kept_by_renewals()
+            await self._clock.sleep(self._interval * CHECK_INTERVAL_PART)
+            await self._attempts.limited_by_renewals()
             if not self._limited and len(self._attempts) >= self._renewed_before * EVIDENCE:
                 return
 
-    def round_begins(self) -> None:
+    def begin_round(self) -> None:
         """Measure a round from now on."""
         self._seconds = 0.0
         self._renewed = 0
-        self._disturbed = False
+        self._was_blocked = False
         # Those that were given up keep a slot and have no lease: they take no other order's place here.
         self._without_lease = sum(attempt.given_up for attempt in self._attempts)
 
@@ -79,21 +79,21 @@ class RenewalCapacity:
         self._renewed += leases
         self._seconds += seconds
         if self._seconds > self._interval / 2:
-            self._set(min(self._attempts.bound(Bound.RENEWALS), self._carried + self._without_lease))
+            self._set(min(self._attempts.bound(Bound.RENEWALS), self._renewable + self._without_lease))
 
-    def disturbed(self) -> None:
+    def note_blocked(self) -> None:
         """Note that this process stood still in this round, which shows nothing then: the limit stays as it is."""
-        self._disturbed = True
+        self._was_blocked = True
 
-    def round_ends(self) -> None:
+    def end_round(self) -> None:
         """Adapt to a whole round."""
-        if self._disturbed:
+        if self._was_blocked:
             return
         self._renewed_before = self._renewed
-        self._set(min(self._carried, max(UNPROVEN, 2 * self._renewed)) + self._without_lease)
+        self._set(min(self._renewable, max(INITIAL_LIMIT, 2 * self._renewed)) + self._without_lease)
 
     @property
-    def _carried(self) -> int:
+    def _renewable(self) -> int:
         """How many leases are renewed in an interval, at the speed of this round."""
         if self._seconds <= 0:
             return self._attempts.slots
@@ -102,7 +102,7 @@ class RenewalCapacity:
     def _set(self, limit: int) -> None:
         self._limited = limit < self._attempts.slots and self._seconds > self._interval / 2
         self._attempts.set_bound(Bound.RENEWALS, limit)
-        self._grown()
+        self._on_growth()
         if self._limited and 2 * limit < self._reported:
             self._reported = limit
-            self._observer.observe(RenewalsLimitOrders(limit, self._attempts.slots))
+            self._observer.observe(RenewalsTooSlow(limit, self._attempts.slots))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from order_engine.application.calls.calls import one_each
+from order_engine.application.calls.calls import require_count
 from order_engine.application.calls.group_commit import GroupCommit, batch_limits
 from order_engine.application.context import EngineContext
 from order_engine.application.worker.attempts import Attempt
@@ -52,7 +52,7 @@ class Reporter:
         while True:
             try:
                 call = self._context.repository.apply(commands)
-                answers = one_each(await self._context.calls.once("apply", len(commands), call), len(commands))
+                answers = require_count(await self._context.calls.once("apply", len(commands), call), len(commands))
             except (Unavailable, OutcomeUnknown):
                 await self._context.clock.sleep(backoff.pause())
             else:
@@ -79,7 +79,7 @@ class Reporter:
                 outcomes.append(answer)
                 continue
             outcomes.append(OrderBusy(report.command.order_id))
-            if report.attempt.found_busy():
+            if report.attempt.note_busy():
                 self._context.observer.observe(OrderLocked(report.command.order_id, report.command.action))
         if heard:
             self._take([report for report, _ in heard], [answer for _, answer in heard])

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeAlias
 from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.application.worker.attempts import Attempts, Bound
-from order_engine.ports.observer import AttemptsNotStarted, AttemptsStartAgain
+from order_engine.ports.observer import AttemptsNotStarted, AttemptStartsRecovered
 
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 10.0
@@ -72,7 +72,7 @@ class StartFailures:
             self._note_some()
             more *= 2
         if not self._recovery_is_reported:
-            self._context.observer.observe(AttemptsStartAgain())
+            self._context.observer.observe(AttemptStartsRecovered())
         self._reported, self._recovery_is_reported = None, False
         return True
 
@@ -97,7 +97,7 @@ class StartFailures:
             self.exhausted = False
             self._reported = self._attempts.bound(Bound.STARTS)
             self._recovery_is_reported = True
-            self._context.observer.observe(AttemptsStartAgain())
+            self._context.observer.observe(AttemptStartsRecovered())
 
     @property
     def _running(self) -> int:

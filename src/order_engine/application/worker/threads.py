@@ -72,13 +72,13 @@ class Threads:
         job = job or self._next()
         while job is not None:
             thread.name = job.name
-            tell = job.run()
+            notify = job.run()
             # An idle thread keeps no order in memory.
             del job
             self._idle.release()
-            if tell is not None:
-                tell()
-            del tell
+            if notify is not None:
+                notify()
+            del notify
             job = self._next()
 
     def _next(self) -> Job | None:

@@ -19,7 +19,7 @@ from order_engine.application.worker.renewal_capacity import InFlight, RenewalCa
 from order_engine.application.worker.reporter import Report, Reporter
 from order_engine.application.worker.start_failures import StartFailures
 from order_engine.application.worker.starter import Starter
-from order_engine.application.worker.thread_limit import UNPROVEN as UNPROVEN_THREADS
+from order_engine.application.worker.thread_limit import INITIAL_LIMIT as INITIAL_THREAD_LIMIT
 from order_engine.application.worker.thread_limit import ThreadLimit
 from order_engine.application.worker.threads import Threads
 from order_engine.domain.commands import Action, ClaimTerms, Command
@@ -59,12 +59,12 @@ class Worker:
         self._claimer = Claimer(context, self._attempts, self._start_claimed)
         self._starter = Starter(context.clock, self._run, self._not_started)
         reserve = self._threads.reserve if is_threaded else None
-        self._start_trouble = StartFailures(context, self._attempts, reserve, self._claimer.slot_freed)
+        self._start_failures = StartFailures(context, self._attempts, reserve, self._claimer.slot_freed)
         self._thread_limit: ThreadLimit | None = None
-        if is_threaded and slots > UNPROVEN_THREADS:
+        if is_threaded and slots > INITIAL_THREAD_LIMIT:
             self._thread_limit = ThreadLimit(self._attempts, context.clock, self._claimer.slot_freed)
         self._grace_is_over = False
-        self._has_let_go = False
+        self._is_abandoned = False
         self._capacity = RenewalCapacity(
             self._attempts,
             context.clock,
@@ -84,7 +84,7 @@ class Worker:
             self._claimer.listen(),
             self._leases.renew(),
             self._leases.watch(),
-            self._start_trouble.run(),
+            self._start_failures.run(),
         ]
         if self._thread_limit is not None:
             loops.append(self._thread_limit.run())
@@ -98,36 +98,36 @@ class Worker:
     @property
     def can_start(self) -> bool:
         """Whether attempts can be started here, as far as is known."""
-        return not self._start_trouble.exhausted
+        return not self._start_failures.exhausted
 
     # Orders that are born claimed
 
-    def offer(self, orders: int) -> ClaimTerms | None:
+    def reserve_slots(self, orders: int) -> ClaimTerms | None:
         """Promise slots to orders that are about to be placed; None: there are none to give.
 
         While older orders wait, the slots of a whole claim are kept for them. Keeping all of them would keep every
         order waiting under a load without a pause: those that are placed meanwhile are the next to wait.
-        Every offer is followed by `accept` or `withdraw`.
+        Every offer is followed by `start_reserved` or `cancel_reservation`.
         """
         kept = self._context.options.batch_orders if self._claimer.backlog else 0
         slots = min(orders, self._attempts.free - kept)
         if slots <= 0 or self._claimer.stopped:
             return None
-        self._attempts.promise(slots)
+        self._attempts.reserve(slots)
         return self._claimer.terms(slots)
 
-    def accept(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
+    def start_reserved(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
         """Start the orders that were born claimed on `terms`, which were asked for at `asked`."""
-        self._attempts.redeem(terms.limit)
+        self._attempts.unreserve(terms.limit)
         self._start(orders, asked)
         self._claimer.slot_freed()
 
-    def withdraw(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
+    def cancel_reservation(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
         """Take an offer back: the placing failed, or its outcome is `unknown` and may hold orders all the same."""
         if unknown:
             self._claimer.unanswered(terms, asked)
         else:
-            self._attempts.redeem(terms.limit)
+            self._attempts.unreserve(terms.limit)
             self._claimer.slot_freed()
 
     def note_backlog(self) -> None:
@@ -167,12 +167,12 @@ class Worker:
 
     def cancel_attempts(self) -> None:
         """Cancel every attempt that is still here; none of them reports any more."""
-        self._has_let_go = True
+        self._is_abandoned = True
         for attempt in self._attempts:
             if attempt.task is not None:
                 attempt.task.cancel()
 
-    async def let_go(self) -> None:
+    async def abandon(self) -> None:
         """Cancel what is still here once more: the engine ends now.
 
         A task that heeds its cancellation ends in the next turns of the loop; for others nothing can be done.
@@ -189,7 +189,7 @@ class Worker:
 
     def _start_claimed(self, claimed: Claimed, asked: float) -> None:
         for order in claimed.ended:
-            self._waiters.look_at(order.order_id)
+            self._waiters.check_soon(order.order_id)
             if order.status is Status.FAILED:
                 self._context.observer.observe(AttemptsVanished(order))
         self._start(claimed.orders, asked)
@@ -208,7 +208,7 @@ class Worker:
         """Return why a claim was answered so late that its orders are released, and no processor sees them."""
         if self._grace_is_over:
             return StopReason.DRAINING
-        return StopReason.LEASE_ENDS if self._leases.ends_soon(lease_until, now) else None
+        return StopReason.LEASE_EXPIRING if self._leases.ends_soon(lease_until, now) else None
 
     async def _run(self, attempt: Attempt) -> None:
         """Run the processor to its end. Whatever it raises is the attempt's outcome."""
@@ -224,7 +224,7 @@ class Worker:
             else:
                 error = asyncio.CancelledError()
         except BaseException as raised:
-            if self._has_let_go or attempt.is_being_closed:
+            if self._is_abandoned or attempt.is_being_closed:
                 # Nobody is there to report to, and the cancellation is not ours to judge.
                 self._leave([attempt])
                 raise
@@ -253,7 +253,7 @@ class Worker:
             command = report.command
             order = applied.order if applied is not None else None
             if order is None or order.status.ended:
-                self._waiters.look_at(command.order_id)
+                self._waiters.check_soon(command.order_id)
             if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
                 self._doorbell.ring([command.order_id])
 
@@ -270,7 +270,7 @@ class Worker:
         if error is None:
             return Command(order.order_id, Action.COMPLETE, token=order.token)
         if isinstance(error, AttemptNotStarted):
-            self._start_trouble.note(error)
+            self._start_failures.note(error)
             return Command(order.order_id, Action.RELEASE, token=order.token)
         if attempt.stop_reason is None:
             return self._policy.after_failure(order, error, self._context.random)
@@ -279,7 +279,7 @@ class Worker:
     def _report_on_stopped(self, attempt: Attempt) -> Command:
         """Return what to say of an attempt that we stopped: only running out of time is a failure of its own."""
         order = attempt.order
-        if attempt.stop_reason is StopReason.TIME_IS_UP:
+        if attempt.stop_reason is StopReason.TIMED_OUT:
             limit = self._context.options.attempt_seconds
             overdue = TimeoutError(f"the attempt took longer than {limit:g} s")
             return self._policy.after_failure(order, overdue, self._context.random)

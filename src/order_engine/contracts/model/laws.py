@@ -9,7 +9,7 @@ from order_engine.domain.commands import Placement
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.lifecycle import LIFECYCLE
 from order_engine.domain.order import Order, Standing
-from order_engine.domain.replay import replay, told
+from order_engine.domain.replay import recorded_state, replay
 
 STANDING_AFTER: Mapping[EventType, Standing] = {
     EventType.PLACED: Standing.PENDING,
@@ -80,7 +80,7 @@ def check_replay(placement: Placement, history: Sequence[Event], order: Order) -
     except ValueError as error:
         message = f"the history of {order.order_id!r} replays to the order, but: {error}"
         raise ContractBroken(message) from error
-    expect_equal(replayed, told(order), f"the order {order.order_id!r} replayed from its history")
+    expect_equal(replayed, recorded_state(order), f"the order {order.order_id!r} replayed from its history")
 
 
 class StreamReader:

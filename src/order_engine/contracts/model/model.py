@@ -13,7 +13,7 @@ from order_engine.domain.decisions import Decision, Refusal, Transition, act, cl
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
-from order_engine.domain.suspects import SuspectRoom, company
+from order_engine.domain.suspects import SuspectRoom, max_suspects
 from order_engine.ports.repository import Added, AddOutcome, Applied, Claimed, Renewed
 
 
@@ -167,9 +167,9 @@ def _room_after(terms: ClaimTerms, claimed: Sequence[Order]) -> SuspectRoom:
     """Return the room after a claim, whose suspects all have to fit beside each other, in whatever order they came."""
     room = terms.suspects
     for order in claimed:
-        room = room.joined_by(order.vanished)
+        room = room.with_suspect(order.vanished)
     if room.running > terms.suspects.running:
-        most = company(room.concurrency, room.most_vanished)
+        most = max_suspects(room.concurrency, room.most_vanished)
         expect(room.running <= most, f"{room.running} suspects run where {most} may, after {terms}")
     return room
 

@@ -48,7 +48,7 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 def identifier_problem(value: object, longest: int) -> str | None:
     """Say what is wrong with the id of a new order, user or item, or None."""
     if not isinstance(value, str):
-        return not_text(value)
+        return not_a_string(value)
     if not value:
         return "must not be empty"
     if len(value) > longest:
@@ -61,7 +61,7 @@ def identifier_problem(value: object, longest: int) -> str | None:
     return None
 
 
-def not_text(value: object) -> str:
+def not_a_string(value: object) -> str:
     """Say that a value is no string. Shops number their customers and goods: a number is shown as a string."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return "must be a string"

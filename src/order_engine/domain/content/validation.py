@@ -10,7 +10,7 @@ from order_engine.domain.commands import Placement
 from order_engine.domain.content.attributes import Attributes, AttributesProblem, encode_attributes
 from order_engine.domain.content.limits import DEFAULT_LIMITS, ContentLimits
 from order_engine.domain.content.money import ZERO, AmountProblem, parse_amount
-from order_engine.domain.content.text import are_plain_identifiers, identifier_problem, not_text, order_id_problem
+from order_engine.domain.content.text import are_plain_identifiers, identifier_problem, not_a_string, order_id_problem
 from order_engine.domain.content.tracing import read_trace_parent
 from order_engine.domain.errors import FieldError, InvalidOrder
 from order_engine.domain.order import NewOrder
@@ -81,7 +81,7 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
 def _currency(given: object, errors: list[FieldError]) -> str | None:
     """Return the currency in upper case, which is how it is compared and kept."""
     if not isinstance(given, str):
-        errors.append(FieldError("/currency", f'{not_text(given)}, for example "GBP"'))
+        errors.append(FieldError("/currency", f'{not_a_string(given)}, for example "GBP"'))
         return None
     if len(given) != CURRENCY_LETTERS or not given.isascii() or not given.isalpha():
         errors.append(FieldError("/currency", OTHER_CURRENCY))

@@ -9,7 +9,7 @@ from order_engine.domain.commands import Placement
 from order_engine.domain.events import VANISHED, Event, EventType
 from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import same_content
-from order_engine.domain.replay import replay, told
+from order_engine.domain.replay import recorded_state, replay
 from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.checks.record import Told
 from order_engine.simulation.checks.rounds import Rounds
@@ -65,7 +65,7 @@ class Verdicts:
             self._violate("P3", order.order_id, f"has a history that does not replay: {error}")
             return
         # The dictionaries are compared, which is quicker than two tuples of all fields.
-        if vars(rebuilt) != vars(told(order)):
+        if vars(rebuilt) != vars(recorded_state(order)):
             self._violate("P3", order.order_id, f"is {order}, and its history says {rebuilt}")
         if known.version > order.version:
             self._violate("P1", order.order_id, f"was told at version {known.version} and is at {order.version}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from order_engine.domain.order import Order, Status
-from order_engine.domain.suspects import company
+from order_engine.domain.suspects import max_suspects
 from order_engine.simulation.checks.record import Claimant, Ending, Run
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.loop.owners import Owner
@@ -108,7 +108,7 @@ class Witness:
     def _check_company(self, order: Order) -> None:
         """Check that suspects run in the company that they may, as far as it is seen from outside."""
         most_vanished = max(run.order.vanished for run in self.running.values())
-        most = company(self._world.plan.options.concurrency, most_vanished)
+        most = max_suspects(self._world.plan.options.concurrency, most_vanished)
         if self._suspects > most:
             what = f"{self._suspects} suspects run at once where {most} may, {order.order_id} among them"
             self._violate("P7", what, order)

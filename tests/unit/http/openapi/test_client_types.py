@@ -14,7 +14,7 @@ from order_engine.application.runtime import Readiness
 from order_engine.domain.commands import CLIENT_ACTIONS
 from order_engine.domain.errors import ActionRefused, FieldError, InvalidOrder
 from order_engine.domain.events import Event
-from order_engine.wire import problem_of, told_event_json
+from order_engine.wire import problem_of, stream_event_json
 from order_engine_adapters.http.openapi.known_problems import known_problems
 from tests.unit.http.openapi.documents import made, operations, parts, validator
 from tests.unit.http.serving import order, serving
@@ -159,7 +159,7 @@ def test_what_is_streamed_is_described() -> None:
         order_id="order1", version=2, type=EventType.RETRIED, status=Status.PROCESSING,
         at=datetime(2026, 1, 5, tzinfo=UTC), token=1, attempt=1, reason="boom",
     )  # fmt: skip
-    told = json.loads(told_event_json(event))
+    told = json.loads(stream_event_json(event))
     expect_described("StreamedEvent", told)
     assert set(told) == members("StreamedEvent")[0]
 

@@ -135,7 +135,7 @@ async def test_what_is_wrong_behind_the_service_is_told(place: Place) -> None:
     """While its repository is away, and before its engine is started: nothing but what the document names."""
     async with serving() as service:
         await service.place("order1")
-        service.bench.repository.away = True
+        service.bench.repository.unavailable = True
         seen = await codes(service.client, place, [Attempt()])
     seen |= await codes(Client(create_app(Bench().build())), place, [Attempt()])
     assert seen <= told()[place] & OF_THE_SURROUNDINGS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from order_engine.wire import statistics_json
+from order_engine.wire import metrics_json
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import Column, table
 from order_engine_adapters.cli.output import print_json, print_lines
@@ -31,7 +31,7 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     before, now = run_interruptible(repository_url.rebuild_counters(seconds))
     if as_json:
         changed = json.dumps(before != now)
-        told, right = statistics_json(before), statistics_json(now)
+        told, right = metrics_json(before), metrics_json(now)
         print_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
     elif now == before:
         click.echo(f"The counters were right: {now.total_orders:,} orders.")

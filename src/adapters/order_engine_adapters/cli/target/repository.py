@@ -18,7 +18,7 @@ from order_engine import (
     Status,
     Unavailable,
 )
-from order_engine.wire import history_json, order_json, orders_json, problem_of, read_order, statistics_json
+from order_engine.wire import history_json, metrics_json, order_json, orders_json, problem_of, read_order
 from order_engine_adapters.cli.target import outcomes
 from order_engine_adapters.cli.target.outcomes import (
     PERMANENT_STATUSES,
@@ -71,7 +71,7 @@ class RepositoryTarget:
 
     async def metrics(self) -> str:
         """Return the counts."""
-        return statistics_json(await self._engine.metrics())
+        return metrics_json(await self._engine.metrics())
 
     async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines with an id of their own."""

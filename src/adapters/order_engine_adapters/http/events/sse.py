@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from order_engine.domain.events import Event, fingerprint
-from order_engine.wire import told_event_json
+from order_engine.wire import stream_event_json
 
 EVENT_STREAM: Final = b"text/event-stream"
 READY: Final = "ready"
@@ -69,7 +69,7 @@ def ready_text(event_id: str | Position, *, resumed: bool, heartbeat_seconds: fl
 
 def event_text(event: Event, event_id: str | Position) -> bytes:
     """Return one event, with the id to go on from."""
-    return f"event: {event.type}\ndata: {told_event_json(event)}\nid: {event_id}\n\n".encode()
+    return f"event: {event.type}\ndata: {stream_event_json(event)}\nid: {event_id}\n\n".encode()
 
 
 def chunks(texts: Iterable[bytes]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from order_engine.application.worker.renewal_capacity import InFlight
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
-from order_engine.wire import event_json, statistics_json
+from order_engine.wire import event_json, metrics_json
 from order_engine_adapters.http.events.sse import HEARTBEAT, event_text, ready_text
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.service.metrics_text import OPEN_METRICS, PROMETHEUS, MetricsSnapshot, metrics_text
@@ -76,7 +76,7 @@ _STATISTICS: Final = Statistics(
     1708, {**dict.fromkeys(Status, 0), Status.PENDING: 8, Status.COMPLETED: 1700}, 3_404_617_200
 )
 _FIGURES: Final = MetricsSnapshot(_STATISTICS, ready=True, event_streams=2, in_flight=InFlight(8, 1000, limited=False))
-STATISTICS: Final = json.loads(statistics_json(_STATISTICS))
+STATISTICS: Final = json.loads(metrics_json(_STATISTICS))
 OPEN_METRICS_TEXT: Final = metrics_text(_FIGURES, OPEN_METRICS).decode()
 PROMETHEUS_TEXT: Final = metrics_text(_FIGURES, PROMETHEUS).decode()
 BATCH: Final = (

@@ -13,7 +13,7 @@ from order_engine.application.runtime import Readiness
 from order_engine.application.worker.renewal_capacity import InFlight
 from order_engine.domain.errors import NotRunning, OutcomeUnknown, Unavailable
 from order_engine.domain.metrics import Statistics
-from order_engine.wire import problem_of, statistics_json
+from order_engine.wire import metrics_json, problem_of
 from order_engine_adapters.http.messages.accept import Form, check_json_accepted, preferred_form
 from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.request_id import request_id
@@ -90,7 +90,7 @@ class HealthEndpoints:
             check_json_accepted(scope)
         seconds = self._engine.options.request_seconds
         if form is None or form.media_type == JSON_TYPE:
-            return json_response(statistics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
+            return json_response(metrics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
         try:
             statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
         except (Unavailable, OutcomeUnknown, NotRunning):

@@ -161,7 +161,7 @@ class _PostgresClaim:
             return
         self.claimed.append(order)
         if order.vanished:
-            self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
+            self.terms = replace(self.terms, suspects=self.terms.suspects.with_suspect(order.vanished))
 
 
 async def _named_portions(

@@ -133,7 +133,7 @@ class _SqliteClaim:
             return
         self.claimed.append(order)
         if order.vanished:
-            self.terms = replace(self.terms, suspects=self.terms.suspects.joined_by(order.vanished))
+            self.terms = replace(self.terms, suspects=self.terms.suspects.with_suspect(order.vanished))
 
 
 def _named(store: OrderTables, claiming: _SqliteClaim, order_ids: list[str]) -> Iterator[SqliteOrder]:
