@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from order_engine.exports import *  # noqa: F403 - the list of public names is kept there
 
+    __version__: str
+
 
 def __getattr__(name: str) -> object:
-    """Import the public names when the first one is used."""
+    """Import the public names when the first one is used, and read the version that is installed."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("order-engine")
     if name == "__all__" or not name.startswith("_"):
         exports = import_module("order_engine.exports")
         if name == "__all__" or name in exports.__all__:

@@ -4,11 +4,14 @@ from order_engine.application.engine import OrderEngine
 from order_engine.application.list_cursor import OrderList
 from order_engine.application.options import EngineOptions
 from order_engine.application.placer import Placed
-from order_engine.domain.content.attributes import Attributes
+from order_engine.application.runtime import Readiness
+from order_engine.application.worker.renewal_capacity import InFlight
+from order_engine.domain.content.attributes import Attributes, JsonInput, JsonValue
 from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import (
     ActionRefused,
     AdapterFault,
+    AttemptNotStarted,
     FieldError,
     IdempotencyKeyReused,
     InvalidCursor,
@@ -35,21 +38,29 @@ from order_engine.domain.errors import (
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
+from order_engine.ports.processor import OrderProcessor, PlainProcessor
+from order_engine.ports.repository import Cursor, EventPage, OrderState
 
 __all__ = [
     "ActionRefused",
     "AdapterFault",
+    "AttemptNotStarted",
     "Attributes",
     "ContentLimits",
+    "Cursor",
     "EngineOptions",
     "Event",
+    "EventPage",
     "EventType",
     "FieldError",
     "IdempotencyKeyReused",
+    "InFlight",
     "InvalidCursor",
     "InvalidOrder",
     "InvalidQuery",
     "InvalidSetting",
+    "JsonInput",
+    "JsonValue",
     "MalformedJson",
     "NewOrder",
     "NotRunning",
@@ -60,9 +71,13 @@ __all__ = [
     "OrderEngineError",
     "OrderList",
     "OrderNotFound",
+    "OrderProcessor",
+    "OrderState",
     "OutcomeUnknown",
     "Overloaded",
     "Placed",
+    "PlainProcessor",
+    "Readiness",
     "Rejected",
     "RepositoryHeld",
     "RetryLater",

@@ -61,7 +61,7 @@ class Event(NamedTuple):
     reason: str | None = None
 
 
-def fingerprint(event: Event) -> str:
+def event_fingerprint(event: Event) -> str:
     """Return 16 hexadecimal digits that no other event has.
 
     After a restore or a promotion, versions and serial numbers are given a second time. A position in a history is

@@ -7,20 +7,26 @@ holds in the end is held against the promises.
 
 from order_engine.simulation.campaigns import Finding, PromiseBroken, Summary, expect_promises_kept, run_seeds
 from order_engine.simulation.checks.record import Violation
-from order_engine.simulation.faults.kinds import Fault
+from order_engine.simulation.faults.kinds import Fault, Likelihood, Tally
 from order_engine.simulation.network.blocking import blocking
-from order_engine.simulation.plan import Sizes
+from order_engine.simulation.plan import Plan, Sizes
 from order_engine.simulation.report import tell
 from order_engine.simulation.simulation import Outcome, Scenario, run_seed
+from order_engine.simulation.story import Line, Story
 
 __all__ = [
     "Fault",
     "Finding",
+    "Likelihood",
+    "Line",
     "Outcome",
+    "Plan",
     "PromiseBroken",
     "Scenario",
     "Sizes",
+    "Story",
     "Summary",
+    "Tally",
     "Violation",
     "blocking",
     "expect_promises_kept",

@@ -19,7 +19,7 @@ from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement, 
 from order_engine.domain.content.sizes import ByteBudget
 from order_engine.domain.decisions import Refusal, act, claim, place, renew
 from order_engine.domain.errors import InvalidCursor
-from order_engine.domain.events import Event, fingerprint
+from order_engine.domain.events import Event, event_fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
@@ -282,4 +282,4 @@ class MemoryRepository:
 
     def _cursor(self, place: int, event: Event | None) -> Cursor:
         """Return the cursor of a place, which names the last event that its reader has seen."""
-        return Cursor(f"{self._name}:{place}:{fingerprint(event) if event is not None else ''}")
+        return Cursor(f"{self._name}:{place}:{event_fingerprint(event) if event is not None else ''}")

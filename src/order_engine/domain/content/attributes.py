@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-if TYPE_CHECKING:
-    from order_engine.domain.content.limits import ContentLimits
+from order_engine.domain.content.limits import ContentLimits
 
 JsonValue: TypeAlias = "bool | int | str | Decimal | list[JsonValue] | dict[str, JsonValue] | None"
 JsonInput: TypeAlias = "bool | float | str | Decimal | Sequence[JsonInput] | Mapping[str, JsonInput] | None"

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from order_engine.domain.events import Event, fingerprint
+from order_engine.domain.events import Event, event_fingerprint
 from order_engine.wire import stream_event_json
 
 EVENT_STREAM: Final = b"text/event-stream"
@@ -50,7 +50,7 @@ class Position(NamedTuple):
     @classmethod
     def of(cls, event: Event) -> Position:
         """Return the position behind an event."""
-        return cls(event.version, fingerprint(event))
+        return cls(event.version, event_fingerprint(event))
 
 
 BEGINNING: Final = Position(0, "0" * 16)

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from order_engine.domain.errors import InvalidCursor
-from order_engine.domain.events import Event, fingerprint
+from order_engine.domain.events import Event, event_fingerprint
 from order_engine.ports.repository import Cursor
 
 NOTHING: Final = "1:1:"
@@ -49,7 +49,7 @@ class LatestEvent(NamedTuple):
     @property
     def mark(self) -> EventMark:
         """Return what a cursor holds of it."""
-        return EventMark(self.serial, fingerprint(self.event))
+        return EventMark(self.serial, event_fingerprint(self.event))
 
 
 class SeenSnapshot(NamedTuple):

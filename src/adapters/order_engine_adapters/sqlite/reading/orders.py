@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from order_engine.domain.errors import InvalidCursor
-from order_engine.domain.events import Event, fingerprint
+from order_engine.domain.events import Event, event_fingerprint
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import Cursor, EventPage
@@ -86,4 +86,4 @@ def _event(store: OrderTables, serial: int) -> Event | None:
 
 
 def _cursor(store: OrderTables, serial: int, event: Event | None) -> Cursor:
-    return Cursor(f"{store.database.name}:{serial}:{fingerprint(event) if event is not None else ''}")
+    return Cursor(f"{store.database.name}:{serial}:{event_fingerprint(event) if event is not None else ''}")
