@@ -73,15 +73,28 @@ def event_table() -> str:
     return _table(("event", "status after it"), ((f"`{event}`", status) for event, status in STATUS_AFTER.items()))
 
 
-def error_table() -> str:
-    """Return the tree of errors, flat, in the order of the code."""
+def error_tables() -> str:
+    """Return the tree of errors in the order of the code: what to retry, what to change, and the rest."""
     found = [error for error in vars(errors).values() if isinstance(error, type)]
-    rows = (
-        (f"`{error.code}`", f"`{error.__name__}`", " ".join((getdoc(error) or "").split()))
-        for error in found
-        if issubclass(error, errors.OrderEngineError)
+    known = [error for error in found if issubclass(error, errors.OrderEngineError)]
+    bases = (errors.TransientError, errors.CallerError)
+    parts = [
+        f"### {base.__name__}\n\n{_doc_of(base)}\n\n"
+        + _error_table(error for error in known if issubclass(error, base) and error is not base)
+        for base in bases
+    ]
+    rest = (error for error in known if not issubclass(error, bases) and error is not errors.OrderEngineError)
+    return "\n\n".join([*parts, f"### Neither of the two\n\n{_error_table(rest)}"])
+
+
+def _error_table(found: Iterable[type[errors.OrderEngineError]]) -> str:
+    return _table(
+        ("code", "class", "meaning"), ((f"`{error.code}`", f"`{error.__name__}`", _doc_of(error)) for error in found)
     )
-    return _table(("code", "class", "meaning"), rows)
+
+
+def _doc_of(value: object) -> str:
+    return " ".join((getdoc(value) or "").split())
 
 
 def setting_table() -> str:
@@ -133,7 +146,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "lifecycle-diagram": lifecycle_diagram,
     "lifecycle-table": lifecycle_table,
     "event-table": event_table,
-    "error-table": error_table,
+    "error-tables": error_tables,
     "setting-table": setting_table,
     "problem-table": problem_table,
     "metric-table": metric_table,

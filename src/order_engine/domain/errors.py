@@ -1,6 +1,11 @@
 """The one tree of errors: every error this project raises on purpose is an `OrderEngineError`.
 
 Each class has a stable `code`. Programs may compare codes; the sentences are for people and may improve.
+
+Users catch two bases: `TransientError` for what may be retried as it is, `CallerError` for what they have to change.
+Under neither are the errors that no retry and no change of the call helps against: `AdapterFault`, which is a bug of an
+adapter; `AttemptNotStarted`, which observers see and no caller meets; `Rejected` and `RetryLater`, which processors
+raise.
 """
 
 from __future__ import annotations
@@ -31,6 +36,21 @@ def _restored(
     return error
 
 
+class TransientError(OrderEngineError):
+    """The call may be made again as it is: placing and acting are idempotent, so nothing happens twice.
+
+    Wait before that: `retry_after` seconds after Overloaded, with growing pauses after the others.
+    """
+
+    code = "transient_error"
+
+
+class CallerError(OrderEngineError):
+    """The caller has to change the call first. The same call would meet the same error. Nothing was changed by it."""
+
+    code = "caller_error"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """What is wrong with one field: `pointer` is a JSON Pointer (RFC 6901) into the order."""
@@ -43,7 +63,7 @@ class FieldError:
         return f"{self.pointer}: {self.detail}" if self.pointer else f"the order {self.detail}"
 
 
-class InvalidOrder(OrderEngineError):
+class InvalidOrder(CallerError):
     """The order breaks a rule of its fields; nothing was stored. `errors` names each field that is wrong."""
 
     code = "invalid_order"
@@ -54,31 +74,31 @@ class InvalidOrder(OrderEngineError):
         super().__init__("; ".join(map(str, errors[:5])))
 
 
-class MalformedJson(OrderEngineError):
+class MalformedJson(CallerError):
     """The text is not I-JSON (RFC 8259, RFC 7493), so nothing in it can be trusted; nothing was stored."""
 
     code = "malformed_json"
 
 
-class InvalidQuery(OrderEngineError):
+class InvalidQuery(CallerError):
     """A question to the engine is out of its range, for example a page limit of 0."""
 
     code = "invalid_query"
 
 
-class InvalidCursor(OrderEngineError):
+class InvalidCursor(CallerError):
     """The cursor is foreign, too old, or was made for another question. Start again without one."""
 
     code = "invalid_cursor"
 
 
-class InvalidSetting(OrderEngineError):
+class InvalidSetting(CallerError):
     """A setting is unknown or out of its range; the message names it and says what it takes."""
 
     code = "invalid_setting"
 
 
-class OrderNotFound(OrderEngineError):
+class OrderNotFound(CallerError):
     """No order has this id."""
 
     code = "order_not_found"
@@ -89,7 +109,7 @@ class OrderNotFound(OrderEngineError):
         super().__init__(f"Order {order_id!r} not found.")
 
 
-class OrderConflict(OrderEngineError):
+class OrderConflict(CallerError):
     """The id is taken by an order with other content; nothing was changed (promise P4)."""
 
     code = "order_conflict"
@@ -102,7 +122,7 @@ class OrderConflict(OrderEngineError):
         )
 
 
-class IdempotencyKeyReused(OrderEngineError):
+class IdempotencyKeyReused(CallerError):
     """The idempotency key was used before with other content; nothing was stored."""
 
     code = "idempotency_key_reused"
@@ -113,7 +133,7 @@ class IdempotencyKeyReused(OrderEngineError):
         super().__init__(f"Idempotency key {key!r} was already used with different content. Use a new key.")
 
 
-class ActionRefused(OrderEngineError):
+class ActionRefused(CallerError):
     """The action is not open in the order's status; `allowed` lists the client's actions that are."""
 
     code = "action_refused"
@@ -128,7 +148,7 @@ class ActionRefused(OrderEngineError):
         super().__init__(f"Cannot {action} order {order_id!r}: its status is {status}. {instead}")
 
 
-class VersionMismatch(OrderEngineError):
+class VersionMismatch(CallerError):
     """The order has changed since the caller read it: its version is not the expected one."""
 
     code = "version_mismatch"
@@ -144,7 +164,7 @@ class VersionMismatch(OrderEngineError):
         )
 
 
-class Overloaded(OrderEngineError):
+class Overloaded(TransientError):
     """A limit of memory is reached; nothing was stored. Try again after `retry_after` seconds."""
 
     code = "overloaded"
@@ -155,19 +175,19 @@ class Overloaded(OrderEngineError):
         super().__init__(f"{detail} Retry after {retry_after:g} s.")
 
 
-class NotRunning(OrderEngineError):
+class NotRunning(TransientError):
     """The engine is not started, is draining, or has ended; nothing was stored."""
 
     code = "not_running"
 
 
-class WrongEventLoop(NotRunning):
+class WrongEventLoop(CallerError):
     """The engine runs in another event loop than the caller, or in none; nothing was stored."""
 
     code = "wrong_event_loop"
 
 
-class Unavailable(OrderEngineError):
+class Unavailable(TransientError):
     """The repository or queue cannot be reached; nothing took effect. The same call may be made again.
 
     `lasting`: somebody has to do something first, so that no start waits for it.
@@ -216,19 +236,19 @@ class RepositoryHeld(Unavailable):
         )
 
 
-class OutcomeUnknown(OrderEngineError):
+class OutcomeUnknown(TransientError):
     """The repository did not answer: the call may have taken effect. The same call may be made again."""
 
     code = "outcome_unknown"
 
 
-class StoreRefused(OrderEngineError):
+class StoreRefused(CallerError):
     """The repository cannot keep this one order, for a reason of its own; nothing was stored."""
 
     code = "store_refused"
 
 
-class WaitTimedOut(OrderEngineError):
+class WaitTimedOut(TransientError):
     """The order did not end within the time the caller was ready to wait. It goes on all the same."""
 
     code = "wait_timed_out"

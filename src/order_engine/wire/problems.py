@@ -28,6 +28,7 @@ from order_engine.domain.errors import (
     StoreRefused,
     Unavailable,
     VersionMismatch,
+    WrongEventLoop,
 )
 
 TYPE_PREFIX: Final = "urn:order-engine:problem:"
@@ -109,7 +110,9 @@ class Problem:
 
 def problem_of(error: OrderEngineError) -> Problem:
     """Return the problem document of an error."""
-    known = next((base for base in type(error).__mro__ if base in TITLES), OrderEngineError)
+    # The host called from another event loop: to its client, the engine does not run.
+    kind = NotRunning if isinstance(error, WrongEventLoop) else type(error)
+    known = next((base for base in kind.__mro__ if base in TITLES), OrderEngineError)
     status, title = TITLES.get(known, INTERNAL)
     told = InvalidOrder(tuple(map(_shortened, error.errors))) if isinstance(error, InvalidOrder) else None
     return Problem(

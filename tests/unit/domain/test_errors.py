@@ -15,6 +15,9 @@ from order_engine.domain import errors
 from order_engine.domain.errors import (
     LONGEST_RETRY_LATER_SECONDS,
     ActionRefused,
+    AdapterFault,
+    AttemptNotStarted,
+    CallerError,
     FieldError,
     IdempotencyKeyReused,
     InvalidOrder,
@@ -26,6 +29,7 @@ from order_engine.domain.errors import (
     Rejected,
     RepositoryHeld,
     RetryLater,
+    TransientError,
     Unavailable,
     VersionMismatch,
 )
@@ -33,6 +37,8 @@ from tests.unit.domain.strategies import usual
 
 CODES = {
     "OrderEngineError": "order_engine_error",
+    "TransientError": "transient_error",
+    "CallerError": "caller_error",
     "InvalidOrder": "invalid_order",
     "InvalidQuery": "invalid_query",
     "InvalidCursor": "invalid_cursor",
@@ -125,6 +131,27 @@ def test_the_codes_are_pinned() -> None:
 def test_codes_are_unique() -> None:
     """A code tells its class."""
     assert len({error.code for error in CLASSES}) == len(CLASSES)
+
+
+NEITHER = {
+    OrderEngineError: "the root",
+    AdapterFault: "a bug of an adapter: neither waiting nor another call helps",
+    AttemptNotStarted: "observers see it, and no caller meets it",
+    Rejected: "processors raise it",
+    RetryLater: "processors raise it",
+}
+
+
+@pytest.mark.parametrize("error", [error for error in CLASSES if error not in NEITHER])
+def test_an_error_says_whether_to_retry_or_to_change_the_call(error: type[OrderEngineError]) -> None:
+    """It is one of the two that users catch, and never both."""
+    assert issubclass(error, TransientError) != issubclass(error, CallerError)
+
+
+@pytest.mark.parametrize("error", NEITHER, ids=lambda error: error.__name__)
+def test_what_is_neither_is_named_here(error: type[OrderEngineError]) -> None:
+    """With its reason."""
+    assert not issubclass(error, TransientError | CallerError)
 
 
 def test_there_is_one_root() -> None:

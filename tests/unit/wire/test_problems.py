@@ -14,6 +14,7 @@ from order_engine.domain.errors import (
     ActionRefused,
     AdapterFault,
     AttemptNotStarted,
+    CallerError,
     FieldError,
     IdempotencyKeyReused,
     InvalidCursor,
@@ -32,6 +33,7 @@ from order_engine.domain.errors import (
     RepositoryHeld,
     RetryLater,
     StoreRefused,
+    TransientError,
     Unavailable,
     VersionMismatch,
     WaitTimedOut,
@@ -62,6 +64,8 @@ PINNED: list[tuple[OrderEngineError, int, str]] = [
     (RepositoryHeld("r", 1, None), 503, "repository_held"),
     # These are for callers in the same program, and reach no client: meeting one would be our own error.
     (OrderEngineError("m"), 500, "order_engine_error"),
+    (TransientError("m"), 500, "transient_error"),
+    (CallerError("m"), 500, "caller_error"),
     (InvalidSetting("m"), 500, "invalid_setting"),
     (WaitTimedOut("m"), 500, "wait_timed_out"),
     (AttemptNotStarted("m"), 500, "attempt_not_started"),
@@ -90,6 +94,15 @@ def test_every_error_has_its_document(error: OrderEngineError, status: int, code
     assert document["title"]
     assert document == problem.document()
     assert (problem.retry_after is not None) == (status == 503)
+
+
+@pytest.mark.parametrize(("error", "status", "code"), PINNED, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_client_is_asked_to_retry_what_may_be_retried(error: OrderEngineError, status: int, code: str) -> None:
+    """503 belongs to TransientError and 4xx to CallerError; a call in the wrong event loop is the host's own."""
+    if status == 503:
+        assert isinstance(error, TransientError) or code == "wrong_event_loop"
+    if status < 500:
+        assert isinstance(error, CallerError)
 
 
 def test_no_error_is_left_out() -> None:
