@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.server.connections import Connections
-from order_engine_adapters.http.server.protocol import Protocol
+from order_engine_adapters.http.server.connection import HttpConnection
+from order_engine_adapters.http.server.connection_state import ConnectionState
+from order_engine_adapters.http.server.open_connections import OpenConnections
 
 DATE = (b"date", b"Sun, 22 Nov 2026 19:00:00 GMT")
 GET = b"GET /orders/x%20y?limit=1 HTTP/1.1\r\nHost: shop\r\nX-Y: z \r\n\r\n"
@@ -72,20 +73,36 @@ class Wire(asyncio.Transport):
         self.reading = True
 
 
+class RecordedConnection(HttpConnection):
+    """Keeps the states that it was in."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Append each state."""
+        if name == "state":
+            self.__dict__.setdefault("states", []).append(value)
+        super().__setattr__(name, value)
+
+
 class Line:
     """A connection to an application."""
 
-    def __init__(self, app: ASGIApp, watch: Connections | None = None) -> None:
+    def __init__(self, app: ASGIApp, watch: OpenConnections | None = None) -> None:
         """Connect."""
         config = uvicorn.Config(app, ws="none", lifespan="off", interface="asgi3", log_config=None)
         state = ServerState()
         state.default_headers = [DATE]
         self.wire = Wire()
         self.tasks = state.tasks
-        self.protocol = Protocol(
-            watch or Connections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop()
+        self.protocol = RecordedConnection(
+            watch or OpenConnections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop()
         )
         self.protocol.connection_made(self.wire)
+
+    @property
+    def states(self) -> list[ConnectionState]:
+        """The states so far, the current one last."""
+        states: list[ConnectionState] = self.protocol.__dict__["states"]
+        return states
 
     async def send(self, data: bytes) -> None:
         """Send bytes, and let the application do what it can."""
@@ -99,7 +116,7 @@ class Line:
 
 
 @asynccontextmanager
-async def connected(app: ASGIApp, watch: Connections | None = None) -> AsyncIterator[Line]:
+async def connected(app: ASGIApp, watch: OpenConnections | None = None) -> AsyncIterator[Line]:
     """Give a connection; afterwards nothing of the application may run on."""
     line = Line(app, watch)
     yield line

@@ -15,7 +15,7 @@ from order_engine_adapters.http.errors import BodyTooLarge
 from order_engine_adapters.http.messages.accept import Form, preferred_form
 from order_engine_adapters.http.messages.requests import DISCARDED_BYTES, read_body
 from order_engine_adapters.http.messages.timeouts import CHECKS_PER_SECOND, Timeouts
-from order_engine_adapters.http.server import protocol
+from order_engine_adapters.http.server import connection
 from tests.unit.http.client import JSON_BODY
 from tests.unit.http.following import following
 from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
@@ -157,7 +157,7 @@ async def test_time_limits_that_are_kept_leave_no_timer() -> None:
 
 async def test_so_many_requests_may_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more pipelined requests those within the limit are answered, and then the connection ends."""
-    monkeypatch.setattr(protocol, "MOST_PIPELINED", 3)
+    monkeypatch.setattr(connection, "MAX_PIPELINED", 3)
     go_on = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

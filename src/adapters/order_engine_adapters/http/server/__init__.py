@@ -1,1 +1,1 @@
-"""The HTTP/1.1 server: sockets, connections and ASGI. It knows nothing of orders."""
+"""The HTTP/1.1 server: sockets, connections and ASGI, without any knowledge of orders."""

@@ -1,4 +1,4 @@
-"""The scope of a request, as ASGI 3.0 has it."""
+"""The ASGI 3.0 scope of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 def connection_scope(transport: asyncio.Transport) -> Scope:
-    """Return what the scopes of all requests on one connection have in common."""
+    """Return the part of the scope that all requests on one connection share."""
     return {
         "type": "http",
         "asgi": ASGI,
@@ -27,7 +27,7 @@ def connection_scope(transport: asyncio.Transport) -> Scope:
 
 
 def request_scope(connection: Scope, head: RequestParser, state: Mapping[str, Any]) -> Scope:
-    """Return the scope of the request whose head was read last."""
+    """Return the scope of the request whose head was parsed last."""
     return {
         **connection,
         "http_version": head.version,

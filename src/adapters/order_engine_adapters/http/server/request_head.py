@@ -1,4 +1,4 @@
-"""What the head of a request says, by the rules of RFC 9112: its target, its host, how its body is framed."""
+"""The rules of RFC 9112 for the head of a request: target, host, version, transfer encoding."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ HOST: Final = re.compile(
     rb"(?:\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]"
     rb"|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
 )
-"""`uri-host [ ":" port ]` of RFC 3986, section 3.2; a client whose target has no authority sends an empty one."""
+"""`uri-host [ ":" port ]` of RFC 3986, section 3.2; empty for a target without an authority."""
 ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 VERSIONS: Final = frozenset({"1.1", "1.0"})
 
 
 def check_host(value: bytes) -> None:
-    """Raise MalformedRequest for a host that is none."""
+    """Raise MalformedRequest for an invalid Host field."""
     if not HOST.fullmatch(value):
         message = "Invalid Host field. Expected host or host:port (RFC 9112, section 3.2)."
         raise MalformedRequest(message)
 
 
 def check_transfer_encoding(value: bytes) -> None:
-    """Raise MalformedRequest for any but `chunked`: bodies are taken as they are."""
+    """Raise MalformedRequest for any encoding but `chunked`."""
     if value.lower() != b"chunked":
         message = "Unsupported Transfer-Encoding. Only chunked is allowed (RFC 9112, section 6.1)."
         raise MalformedRequest(message)
 
 
 def check_version(version: str, *, has_host: bool, is_chunked: bool) -> None:
-    """Raise MalformedRequest for a version that is not spoken here, and for what does not go with it."""
+    """Raise MalformedRequest for an unsupported version, and for fields that do not fit the version."""
     if version not in VERSIONS:
         message = "Unsupported HTTP version. Use HTTP/1.1 or HTTP/1.0."
     elif version == "1.1" and not has_host:
@@ -47,7 +47,7 @@ def check_version(version: str, *, has_host: bool, is_chunked: bool) -> None:
 def split_target(method: str, target: bytes) -> tuple[str, bytes, bytes]:
     """Return the path, the path as it was sent, and the query. Raises MalformedRequest.
 
-    In absolute form the authority stands for the Host field (RFC 9112, section 3.2.2), and this service answers by any.
+    The authority of an absolute target replaces the Host field (RFC 9112, section 3.2.2); the service answers for any.
     """
     if not target.startswith(b"/"):
         target = b"*" if target == b"*" and method == "OPTIONS" else _origin_form(target)

@@ -1,4 +1,4 @@
-"""Reading requests off a connection: httptools parses, and what RFC 9112 asks beyond it is checked here."""
+"""The requests on a connection: httptools parses them, and this checks what RFC 9112 requires beyond that."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from order_engine_adapters.http.server.request_head import (
 from order_engine_adapters.http.server.response_head import Field
 
 AROUND_TARGET: Final = "  HTTP/1.1"
-LONGEST_AROUND_TARGET: Final = 32
-"""With the longest method that httptools knows."""
+MAX_AROUND_TARGET: Final = 32
+"""The same with the longest method that httptools knows."""
 AROUND_FIELD: Final = len(":\r\n")
 REQUEST_LINE: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,24}) [!-~]+ HTTP/1\.[01]\r\n")
 UNSERVED: Final = b"PUT"
-"""A method that httptools knows, and that nothing here serves."""
+"""A method that httptools knows and that no route has."""
 FRAMING_PER_BYTE: Final = 16
-"""How many bytes of framing a byte in chunks may cost: a chunk of one byte takes five."""
+"""Bytes of chunk framing that are allowed per byte of content; a chunk of one byte has five."""
 
 
-class Sink(Protocol):
-    """Who is told of requests."""
+class RequestHandler(Protocol):
+    """Receives the parsed requests."""
 
-    def begun(self, head: RequestParser) -> None:
-        """Take note of a complete head, which the parser holds until the next one begins."""
+    def request_started(self, head: RequestParser) -> None:
+        """Receive a complete head; the parser keeps it until the next one begins."""
 
-    def part(self, part: bytes) -> None:
-        """Take more of the body of the request that began last."""
+    def body_received(self, part: bytes) -> None:
+        """Receive a part of the body of the last request."""
 
-    def ended(self) -> None:
-        """Take note that the request that began last is complete."""
+    def request_complete(self) -> None:
+        """Receive the end of the last request."""
 
 
 class RequestParser:
-    """The requests of one connection, in their order."""
+    """Parses the requests of one connection, one after the other."""
 
-    def __init__(self, sink: Sink, limits: ConnectionLimits) -> None:
-        """Tell `sink` of them."""
-        self._sink = sink
+    def __init__(self, handler: RequestHandler, limits: ConnectionLimits) -> None:
+        """Pass them to `handler`."""
+        self._handler = handler
         self._limits = limits
         self._parser = _parser(self)
         self.in_head = False
-        """Whether a head has begun and is not complete."""
+        """Whether a head has begun and is incomplete."""
         self.method = ""
         """The method of the request, once its head is complete."""
         self.version = "1.1"
@@ -63,7 +63,7 @@ class RequestParser:
         self.query = b""
         self.fields: list[Field] = []
         self.keep_alive = True
-        self.waits_for_continue = False
+        self.expects_continue = False
         self._fed = 0
         self._head_bytes = 0
         self._body_bytes = 0
@@ -71,8 +71,8 @@ class RequestParser:
         self._in_body = False
         self._upgrade = False
         self._body_after_upgrade = False
-        self._method_given = b""
-        """What the client calls the method, where httptools was told another."""
+        self._unknown_method = b""
+        """The method of the client, where httptools parses UNSERVED instead."""
         self._begin()
 
     def _begin(self) -> None:
@@ -84,17 +84,17 @@ class RequestParser:
         self._expects = False
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises RequestRefused; after that the connection has no further request."""
+        """Parse bytes. Raises RequestRefused; after that nothing more can be parsed."""
         was_in_head, was_in_body, body_bytes = self.in_head, self._in_body, self._body_bytes
         self._fed = len(data)
         while data:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as pause:
-                # Nothing is upgraded to. llhttp takes the body for the other protocol: it is read by another parser.
+                # Upgrades are ignored. llhttp takes the body for the new protocol, so another parser reads it.
                 data = data[pause.args[0] :]
                 if self._body_after_upgrade:
-                    self._read_body_anew()
+                    self._parse_body_after_upgrade()
             except httptools.HttpParserInvalidMethodError as error:
                 data = self._with_known_method(data)
                 if not data:
@@ -109,8 +109,8 @@ class RequestParser:
             self._check_framing(self._fed - (self._body_bytes - body_bytes))
 
     def close(self) -> None:
-        """Let go of what refers back to this: otherwise only the garbage collector would find it."""
-        del self._parser, self._sink
+        """Break the reference cycles, so that the memory is freed without the garbage collector."""
+        del self._parser, self._handler
 
     def _check_growing_head(self) -> None:
         self._head_bytes += self._fed
@@ -118,37 +118,37 @@ class RequestParser:
             raise HeaderTooLarge(self._limits.header_bytes, self._limits.fields)
 
     def _check_framing(self, framing_bytes: int) -> None:
-        """Refuse bodies that are all framing: extensions of chunks and trailers are read and thrown away."""
+        """Refuse bodies that are mostly framing: chunk extensions and trailers are discarded, and cost time."""
         self._framing_bytes += framing_bytes
         if self._framing_bytes > self._limits.header_bytes + FRAMING_PER_BYTE * self._body_bytes:
             message = f"Chunk framing exceeds {FRAMING_PER_BYTE} bytes per byte of content. Send larger chunks."
             raise MalformedRequest(message)
 
     def _with_known_method(self, data: bytes) -> bytes:
-        """Return what is to be read instead, by another parser; nothing where more than the method is wrong.
+        """Return the data with a method that httptools knows, for a new parser; empty if more is malformed.
 
-        A method is any token (RFC 9110, section 9.1), and httptools knows a list of them: the others are the
-        application's to refuse, which knows what may be done with the resource. httptools does not say where it
-        stopped, so only a request line that came first in its piece, and whole, is told from what is no request.
+        A method is any token (RFC 9110, section 9.1), but httptools knows only a list. The application refuses the
+        others: it knows the allowed methods of the resource. httptools does not say where it stopped, so this works
+        only for a whole request line at the start of the data; any other is malformed.
         """
         line = REQUEST_LINE.match(data)
         if line is None or _is_known(line[1]):
             return b""
         self._parser = _parser(self)
-        self._method_given = line[1]
+        self._unknown_method = line[1]
         return data[: line.start(1)] + UNSERVED + data[line.end(1) :]
 
-    def _read_body_anew(self) -> None:
+    def _parse_body_after_upgrade(self) -> None:
         framing = b"transfer-encoding: chunked" if self._chunked else b"content-length: " + self._length
         connection = b"keep-alive" if self.keep_alive else b"close"
         self._body_after_upgrade = False
         self._parser = _parser(_AfterOwnHead(self))
         self._parser.feed_data(b"POST / HTTP/1.1\r\nconnection: " + connection + b"\r\n" + framing + b"\r\n\r\n")
 
-    # What httptools calls
+    # Called by httptools
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self.in_head = True
         self._head_bytes = 0
         self._upgrade = False
@@ -156,10 +156,10 @@ class RequestParser:
         self._begin()
 
     def on_url(self, part: bytes) -> None:
-        """Take a part of the target."""
+        """Append a part of the target."""
         self._target += part
         most = self._limits.request_line_bytes
-        if len(self._target) + LONGEST_AROUND_TARGET > most:
+        if len(self._target) + MAX_AROUND_TARGET > most:
             self._check_request_line(most)
 
     def _check_request_line(self, most: int) -> None:
@@ -167,7 +167,7 @@ class RequestParser:
             raise RequestLineTooLong(most)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field. Those after a body in chunks are thrown away: nothing here reads them."""
+        """Append a header field; discard trailer fields, which nothing here uses."""
         if not self.in_head:
             return
         name, value = name.lower(), value.rstrip(b" \t")
@@ -177,21 +177,21 @@ class RequestParser:
         self.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Check the head, and tell of it."""
+        """Check the head, and pass it on."""
         parser = self._parser
         self.in_head = False
-        self.method = (self._method_given or parser.get_method()).decode("ascii")
-        self._method_given = b""
+        self.method = (self._unknown_method or parser.get_method()).decode("ascii")
+        self._unknown_method = b""
         self._check_size()
         version = self.version = parser.get_http_version()
         check_version(version, has_host=self._host is not None, is_chunked=self._chunked)
         self.path, self.raw_path, self.query = split_target(self.method, self._target)
         self.keep_alive = parser.should_keep_alive()
-        self.waits_for_continue = self._expects and version == "1.1"
+        self.expects_continue = self._expects and version == "1.1"
         self._in_body, self._body_bytes, self._framing_bytes = True, 0, 0
         if self._upgrade and parser.should_upgrade():
             self._body_after_upgrade = self._chunked or self._length.strip(b"0") != b""
-        self._sink.begun(self)
+        self._handler.request_started(self)
 
     def _check_size(self) -> None:
         limits, fields = self._limits, self.fields
@@ -202,17 +202,17 @@ class RequestParser:
             raise HeaderTooLarge(limits.header_bytes, limits.fields)
 
     def on_body(self, part: bytes) -> None:
-        """Take a part of the body."""
+        """Pass a part of the body on."""
         self._body_bytes += len(part)
-        self._sink.part(part)
+        self._handler.body_received(part)
 
     def on_message_complete(self) -> None:
-        """Tell that the request is complete."""
+        """Pass the end of the request on."""
         if not self._body_after_upgrade:
             self._in_body = False
-            self._sink.ended()
+            self._handler.request_complete()
 
-    # What the fields say that concern the connection
+    # Header fields that concern the connection
 
     def _read_host(self, value: bytes) -> None:
         if self._host is not None:
@@ -245,35 +245,35 @@ FRAMING: Final = {
 
 
 class _AfterOwnHead:
-    """Hides the first head from a RequestParser, which has made it up to have a body read."""
+    """Hides the first head from a RequestParser: the parser made it up to parse a body."""
 
     def __init__(self, requests: RequestParser) -> None:
         self._requests = requests
-        self._hides = True
+        self._hidden = True
         self.on_body = requests.on_body
         self.on_message_complete = requests.on_message_complete
 
     def on_message_begin(self) -> None:
-        if not self._hides:
+        if not self._hidden:
             self._requests.on_message_begin()
 
     def on_url(self, part: bytes) -> None:
-        if not self._hides:
+        if not self._hidden:
             self._requests.on_url(part)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._hides:
+        if not self._hidden:
             self._requests.on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if not self._hides:
+        if not self._hidden:
             self._requests.on_headers_complete()
-        self._hides = False
+        self._hidden = False
 
 
 def _parser(callbacks: object) -> httptools.HttpRequestParser:
     parser = httptools.HttpRequestParser(callbacks)
-    # What follows a request that closes the connection is passed over, not an error of that request.
+    # What follows a request with Connection: close is ignored, and no error of that request.
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
 
@@ -287,7 +287,7 @@ def _is_known(method: bytes) -> bool:
 
 
 def _reason(error: httptools.HttpParserError) -> Exception:
-    """Return why a request is refused: what a callback raised, or what httptools says."""
+    """Return the error that a callback raised, or one with the reason of httptools."""
     raised = error.__context__
     if isinstance(error, httptools.HttpParserCallbackError) and isinstance(raised, Exception):
         return raised

@@ -1,4 +1,4 @@
-"""The head of an answer, as bytes."""
+"""The head of a response, as bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ STATUSES: Final = range(LOWEST_STATUS, 600)
 DELETE: Final = 0x7F
 TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 ALLOWED: Final = bytes(code for code in range(256) if code == ord("\t") or (code >= ord(" ") and code != DELETE))
-"""What a field may hold (RFC 9110, section 5.5): deleting it from a head leaves the ends of its lines."""
-MOST_NAMES: Final = 1000
-"""How many names of fields are kept as checked: an application uses a few, again and again."""
+"""The characters of a field (RFC 9110, section 5.5): without them only the line ends of a head are left."""
+MAX_NAMES: Final = 1000
+"""Field names that are cached as valid: an application uses the same few for every response."""
 
 
 def _phrase(status: int) -> str:
@@ -34,12 +34,12 @@ _names: dict[bytes, bytes] = {}
 
 
 class ResponseHead:
-    """The head of one answer: what its fields say about its body and its connection, and its bytes."""
+    """The head of one response: the framing of its body, whether it ends the connection, and its bytes."""
 
     __slots__ = ("_ends", "_lines", "chunked", "closes", "length")
 
     def __init__(self, status: int, fields: Iterable[Field], date: Iterable[Field]) -> None:
-        """Read the fields. Raises ValueError for those that cannot be sent."""
+        """Read the fields. Raises ValueError for an invalid name or length."""
         self.length: int | None = None
         self.chunked = False
         self.closes = False
@@ -51,7 +51,7 @@ class ResponseHead:
             if name == b"content-length":
                 self.length = int(value)
             elif name == b"transfer-encoding":
-                # How the body is framed is not for the application to say.
+                # The server frames the body, not the application.
                 continue
             elif name == b"connection":
                 self.closes = self.closes or b"close" in value.lower()
@@ -62,12 +62,12 @@ class ResponseHead:
         self._ends = 2 + len(lines) // 4
 
     def frame(self, version: str, *, with_body: bool, keep_alive: bool) -> bool:
-        """Decide how the body ends; return whether the connection can be kept after it."""
+        """Choose the framing of the body; return whether the connection stays open after it."""
         if self.closes:
             keep_alive = False
         if self.length is None and with_body:
             if version == "1.0":
-                # Chunks are not known there (RFC 9112, section 6.1): such a body ends with its connection.
+                # HTTP/1.0 has no chunks (RFC 9112, section 6.1): the body ends with the connection.
                 keep_alive = False
             else:
                 self.chunked = True
@@ -79,11 +79,11 @@ class ResponseHead:
         return keep_alive
 
     def content(self) -> bytes:
-        """Return the head. Raises ValueError where a field holds what would end it early."""
+        """Return the head. Raises ValueError for a control character in a field: it could end the head early."""
         self._lines.append(b"\r\n")
         head = b"".join(self._lines)
         if head.translate(None, ALLOWED) != b"\r\n" * self._ends:
-            message = "A header field of the answer holds a control character."
+            message = "A response header field contains a control character."
             raise ValueError(message)
         return head
 
@@ -92,18 +92,18 @@ class ResponseHead:
         self._ends += 1
 
 
-def last_answer(answer: Response, date: Iterable[Field], *, with_body: bool) -> bytes:
-    """Return an answer after which the connection is closed."""
-    head = ResponseHead(answer.status, [*answer.headers, (b"content-length", b"%d" % len(answer.body))], date)
+def closing_response(response: Response, date: Iterable[Field], *, with_body: bool) -> bytes:
+    """Return a whole response with `Connection: close`."""
+    head = ResponseHead(response.status, [*response.headers, (b"content-length", b"%d" % len(response.body))], date)
     head.frame("1.1", with_body=with_body, keep_alive=False)
-    return head.content() + (answer.body if with_body else b"")
+    return head.content() + (response.body if with_body else b"")
 
 
 def _checked_name(name: bytes) -> bytes:
     if not TOKEN.fullmatch(name):
-        message = "A header field of the answer has no valid name."
+        message = "A response header field has an invalid name."
         raise ValueError(message)
     lower = name.lower()
-    if len(_names) < MOST_NAMES:
+    if len(_names) < MAX_NAMES:
         _names[name] = lower
     return lower

@@ -1,4 +1,4 @@
-"""The server that runs an application: uvicorn, with signals, log and shutdown in our own hands."""
+"""The server of an ASGI application: uvicorn, with its own handling of signals, logs and shutdown."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from starlette.types import ASGIApp
 
 from order_engine.domain.errors import Unavailable
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.server.connections import Connections
-from order_engine_adapters.http.server.protocol import Protocol
+from order_engine_adapters.http.server.connection import HttpConnection
+from order_engine_adapters.http.server.open_connections import OpenConnections
 from order_engine_adapters.process.forks import register_fork_aware
 
 BACKLOG = 2048
-LINGER_SECONDS = 3
-"""How long answers under way may take when the server stops; the engine is drained by then."""
-LEAVING_SECONDS = 2
-"""How long requests may take to end once their connections are cut off."""
+GRACE_SECONDS = 3
+"""Time for unfinished responses when the server stops; the engine is drained by then."""
+ABORT_SECONDS = 2
+"""Time for the application to return once the remaining connections are aborted."""
 
 
 class AddressUnavailable(Unavailable):
-    """The address cannot be bound: another process listens there, or it is not this machine's."""
+    """The address cannot be bound: another process listens on it, or it is not an address of this machine."""
 
     code = "address_unavailable"
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to the address and does not listen yet. Raises AddressUnavailable."""
+    """Return a bound socket that does not listen yet. Raises AddressUnavailable."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
@@ -49,7 +49,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 def url_of(bound: socket.socket) -> str:
-    """Return the URL that the server behind this socket answers at, as seen from this machine."""
+    """Return the URL of the server on this socket, as seen from this machine."""
     host, port = bound.getsockname()[:2]
     if ip_address(host).is_unspecified:
         host = "::1" if bound.family is socket.AF_INET6 else "127.0.0.1"
@@ -62,14 +62,14 @@ class Server:
     def __init__(
         self, app: ASGIApp, bound: socket.socket, *, limits: ConnectionLimits | None = None, backlog: int = BACKLOG
     ) -> None:
-        """Prepare; nothing listens yet. `bound` is closed when the server stops."""
+        """Create a server that does not listen yet. `bound` is closed when the server stops."""
         self._socket = bound
         self._address: tuple[str, int] = bound.getsockname()[:2]
-        watch = Connections(limits or ConnectionLimits())
+        connections = OpenConnections(limits or ConnectionLimits())
         config = uvicorn.Config(
             app,
-            # uvicorn calls it as it would call the class.
-            http=cast("type[Protocol]", partial(Protocol, watch)),
+            # uvicorn calls it like the class.
+            http=cast("type[HttpConnection]", partial(HttpConnection, connections)),
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -79,21 +79,21 @@ class Server:
             server_header=False,
             proxy_headers=False,
             backlog=backlog,
-            timeout_graceful_shutdown=LINGER_SECONDS + LEAVING_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS + ABORT_SECONDS,
         )
         self._server = _Uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
         register_fork_aware(self)
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Neither listen in a child nor keep connections open that the parent closes."""
+        """Return the sockets that a child must close: it neither listens nor keeps connections of the parent open."""
         transports = [connection.transport for connection in self._server.server_state.connections]
         sockets = [transport.get_extra_info("socket") for transport in transports]
-        # One that the loop has closed meanwhile has the number -1.
+        # A socket that is already closed has the number -1.
         return [each.fileno() for each in (self._socket, *sockets) if each is not None and each.fileno() >= 0]
 
     async def start(self) -> None:
-        """Listen. Returns when requests are answered. Raises AddressUnavailable where another process listens there."""
+        """Listen, and return once requests are answered. Raises AddressUnavailable if another process listens."""
         self._serving = asyncio.create_task(self._server.serve([self._socket]), name="order_engine http")
         listening = asyncio.create_task(self._server.listening.wait())
         try:
@@ -107,45 +107,45 @@ class Server:
             except OSError as error:
                 raise _unavailable(*self._address, error) from error
 
-    async def stop(self, linger_seconds: float = LINGER_SECONDS) -> None:
-        """Take no more connections, let answers under way end for so long, and return. May be called again."""
-        self._server.linger_seconds = linger_seconds
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Accept no more connections, wait that long for unfinished responses, and return. May be called again."""
+        self._server.grace_seconds = grace_seconds
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
-        # Also where it never listened.
+        # Also if it never listened.
         self._socket.close()
 
     async def ended(self) -> None:
-        """Return when the server has ended, asked or not; raise what it ended of."""
+        """Wait until the server has ended, for whatever reason; raise the error that ended it."""
         if self._serving is not None:
             await asyncio.wait([self._serving])
             self._serving.result()
 
 
 class _Uvicorn(uvicorn.Server):
-    """Leaves the signals to the service: uvicorn would end the process by the signal, with its exit code."""
+    """Leaves signals to the service: uvicorn would let the signal end the process, with the exit code of the signal."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
-        self.linger_seconds: float = LINGER_SECONDS
+        self.grace_seconds: float = GRACE_SECONDS
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        cut = asyncio.get_running_loop().call_later(self.linger_seconds, self._cut_off)
+        aborting = asyncio.get_running_loop().call_later(self.grace_seconds, self._abort_connections)
         try:
             await super().shutdown(sockets)
         finally:
-            cut.cancel()
+            aborting.cancel()
 
-    def _cut_off(self) -> None:
-        """Close what is still open, such as half-sent requests: each finds that its client is gone, and ends.
+    def _abort_connections(self) -> None:
+        """Abort what is still open, such as incomplete requests: each application sees that its client is gone.
 
-        uvicorn would cancel them, and log every one with a traceback as an error.
+        uvicorn would cancel the applications, and log each with a traceback as an error.
         """
         for connection in list(self.server_state.connections):
             connection.transport.abort()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from order_engine_adapters.http.server.outgoing import MOST_JOINED_BYTES, SENT_AT_ONCE, Outgoing, Turn
+from order_engine_adapters.http.server.write_buffer import MAX_BUFFERED_BYTES, MAX_FLUSHES, FlushQueue, WriteBuffer
 
 
 class Wire(asyncio.Transport):
@@ -47,8 +47,8 @@ async def turn_over() -> None:
 async def test_what_is_written_in_one_turn_leaves_at_its_end_with_one_write_for_each_connection() -> None:
     """So that the answers of a turn wake their clients together."""
     record: list[tuple[str, str]] = []
-    turn, loop = Turn(), asyncio.get_running_loop()
-    one, other = (Outgoing(Wire(name, record), turn, loop) for name in ("one", "other"))
+    flushes, loop = FlushQueue(), asyncio.get_running_loop()
+    one, other = (WriteBuffer(Wire(name, record), flushes, loop) for name in ("one", "other"))
     one.write(b"a")
     other.write(b"b")
     one.write(b"c")
@@ -63,8 +63,8 @@ async def test_what_is_written_in_one_turn_leaves_at_its_end_with_one_write_for_
 async def test_what_was_written_leaves_before_the_end_and_nothing_after_it() -> None:
     """An answer is not lost because its connection ends in the same turn."""
     record: list[tuple[str, str]] = []
-    turn, loop = Turn(), asyncio.get_running_loop()
-    closed, ended = (Outgoing(Wire(name, record), turn, loop) for name in ("closed", "ended"))
+    flushes, loop = FlushQueue(), asyncio.get_running_loop()
+    closed, ended = (WriteBuffer(Wire(name, record), flushes, loop) for name in ("closed", "ended"))
     closed.write(b"a")
     closed.close()
     closed.write(b"too late")
@@ -77,11 +77,11 @@ async def test_what_was_written_leaves_before_the_end_and_nothing_after_it() -> 
 async def test_much_is_written_at_once() -> None:
     """Who writes on and on within one turn hears from the transport that the client does not read."""
     record: list[tuple[str, str]] = []
-    outgoing = Outgoing(Wire("one", record), Turn(), asyncio.get_running_loop())
-    outgoing.write(b"x" * MOST_JOINED_BYTES)
+    outgoing = WriteBuffer(Wire("one", record), FlushQueue(), asyncio.get_running_loop())
+    outgoing.write(b"x" * MAX_BUFFERED_BYTES)
     assert record == []
     outgoing.write(b"y")
-    assert record == [("one", "x" * MOST_JOINED_BYTES + "y")]
+    assert record == [("one", "x" * MAX_BUFFERED_BYTES + "y")]
     await turn_over()
     assert len(record) == 1
 
@@ -89,7 +89,7 @@ async def test_much_is_written_at_once() -> None:
 async def test_asking_how_much_is_unsent_counts_what_waits() -> None:
     """A deadline that looks at a connection must not take it for one that has sent everything."""
     record: list[tuple[str, str]] = []
-    outgoing = Outgoing(Wire("one", record), Turn(), asyncio.get_running_loop())
+    outgoing = WriteBuffer(Wire("one", record), FlushQueue(), asyncio.get_running_loop())
     outgoing.write(b"a")
     assert outgoing.unsent_bytes() == 0
     assert record == [("one", "a")]
@@ -98,13 +98,13 @@ async def test_asking_how_much_is_unsent_counts_what_waits() -> None:
 async def test_many_connections_send_over_several_turns() -> None:
     """An event for thousands of streams lets others have their turn in between; each gets what is its own, in order."""
     record: list[tuple[str, str]] = []
-    turn, loop = Turn(), asyncio.get_running_loop()
-    names = [str(number) for number in range(2 * SENT_AT_ONCE + 1)]
-    lines = [Outgoing(Wire(name, record), turn, loop) for name in names]
+    flushes, loop = FlushQueue(), asyncio.get_running_loop()
+    names = [str(number) for number in range(2 * MAX_FLUSHES + 1)]
+    lines = [WriteBuffer(Wire(name, record), flushes, loop) for name in names]
     for line in lines:
         line.write(b"a")
     await turn_over()
-    assert len(record) == SENT_AT_ONCE
+    assert len(record) == MAX_FLUSHES
     lines[-1].write(b"b")
     lines[0].write(b"b")
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Answering what never gets to an application: too large, too slow, too many, or no request at all."""
+"""The responses of the server itself, to requests that never reach the application."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from order_engine_adapters.http.messages.responses import Response, problem_resp
 from order_engine_adapters.http.server.response_head import Field
 
 
-class Refusals:
-    """Gives each refusal the id of its request, as an application does."""
+class ErrorResponses:
+    """Makes problem documents with a request id, as the application does."""
 
     def __init__(self, random: Random) -> None:
-        """Make ids that begin where `random` says."""
+        """Make request ids with a prefix from `random`."""
         self._ids = RequestIdMaker(random)
 
-    def answer(self, error: RequestRefused, fields: Iterable[Field]) -> Response:
-        """Return the answer to a request of which these fields were read, which may be none or not all."""
+    def response(self, error: RequestRefused, fields: Iterable[Field]) -> Response:
+        """Return the response to a request of which these header fields were read; possibly not all."""
         request_id = self._ids.id_for([value for name, value in fields if name == b"x-request-id"])
         problem = with_request_id(problem_for(error), request_id.decode("ascii"))
         return problem_response(problem, *error.headers, (b"x-request-id", request_id))

@@ -8,13 +8,13 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from order_engine_adapters.http.server.protocol import Protocol
+from order_engine_adapters.http.server.connection import HttpConnection
 from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
 
 
 async def test_it_is_uvicorns_protocol() -> None:
     """So uvicorn's server can run it."""
-    assert issubclass(Protocol, HttpToolsProtocol)
+    assert issubclass(HttpConnection, HttpToolsProtocol)
 
 
 async def test_the_scope_is_that_of_asgi() -> None:
