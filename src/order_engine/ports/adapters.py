@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
@@ -79,6 +79,22 @@ class DurabilityChecker(Protocol):
 
     def durable_url(self, url: str) -> str:
         """Return the URL that opens the repository only if a crash loses nothing that was acknowledged (P1)."""
+        ...
+
+
+@runtime_checkable
+class TimeLimited(Protocol):
+    """A driver, of repositories or queues, whose calls can keep to the time limit of a request.
+
+    Without it a call may take longer. The engine stops waiting for it at the limit, and does not know what it did.
+    """
+
+    def within(self, request_seconds: float) -> Self:
+        """Return a driver of the same kind.
+
+        What it opens answers each call, or raises Unavailable or OutcomeUnknown, in less than `request_seconds`: waits
+        for connections, locks and statements are parts of it.
+        """
         ...
 
 

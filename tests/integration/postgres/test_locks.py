@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.errors import Unavailable
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import AddOutcome, Renewed
-from order_engine_adapters.postgres.connection import target as connection_target
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
 from order_engine_adapters.postgres.connection.target import Connection, Target, within
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -34,9 +35,11 @@ AT_ONCE = 2.0
 
 
 @asynccontextmanager
-async def _beside() -> AsyncIterator[tuple[Target, PostgresRepository, Connection]]:
+async def _beside(
+    budget: RequestBudget = DEFAULT_BUDGET,
+) -> AsyncIterator[tuple[Target, PostgresRepository, Connection]]:
     """Open a repository, and a connection of somebody else with a transaction open, which is rolled back."""
-    target = await new_schema()
+    target = replace(await new_schema(), budget=budget)
     connection = await asyncpg.connect(target.url)
     try:
         async with open_target(target) as repository:
@@ -244,7 +247,7 @@ async def test_rows_that_all_writers_share_are_waited_for_by_none() -> None:
         assert (counts[Status.PENDING], counts[Status.COMPLETED]) == (1, 1)
 
 
-async def test_a_table_that_is_locked_is_no_order_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_table_that_is_locked_is_no_order_that_is() -> None:
     """A short lock on a whole table, as a change of the schema takes it, is waited for; a long one is an outage."""
     async with _beside() as (target, repository, somebody):
         await repository.add([placement("a")])
@@ -254,8 +257,7 @@ async def test_a_table_that_is_locked_is_no_order_that_is(monkeypatch: pytest.Mo
         assert not adding.done()
         await somebody.execute("ROLLBACK")
         assert [added.outcome for added in await adding] == [ADDED]
-    monkeypatch.setattr(connection_target, "SESSION", {**connection_target.SESSION, "lock_timeout": "200ms"})
-    async with _beside() as (target, repository, somebody):
+    async with _beside(RequestBudget(1)) as (target, repository, somebody):
         await somebody.execute(f"LOCK TABLE {target.schema}.contents")
         with pytest.raises(Unavailable, match="kept a lock"):
             await repository.add([placement("b")])

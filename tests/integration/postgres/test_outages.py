@@ -12,10 +12,9 @@ import pytest
 
 from order_engine.contracts.samples import placement, terms
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
-from order_engine_adapters.postgres.connection import pool as pool_module
-from order_engine_adapters.postgres.connection import sessions as sessions_module
-from order_engine_adapters.postgres.connection.sessions import Sessions
-from order_engine_adapters.postgres.connection.target import Target, connect, parse
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
+from order_engine_adapters.postgres.connection.sessions import Session, Sessions
+from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
@@ -36,8 +35,10 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def _opened(server: Server) -> AsyncIterator[tuple[Target, PostgresRepository]]:
-    target = replace(parse(server.url), pool=3)
+async def _opened(
+    server: Server, budget: RequestBudget = DEFAULT_BUDGET
+) -> AsyncIterator[tuple[Target, PostgresRepository]]:
+    target = replace(parse(server.url, budget), pool=3)
     await migrate_target(target, shipped())
     async with open_target(target) as repository:
         yield target, repository
@@ -117,11 +118,9 @@ async def test_acknowledged_orders_survive_a_crash(server: Server) -> None:
         assert len(await repository.get(names)) == 200
 
 
-async def test_server_that_answers_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_server_that_answers_nothing(server: Server) -> None:
     """A network that swallows everything makes calls fail within their limit, and heals when it is over."""
-    monkeypatch.setattr(sessions_module, "CALL_SECONDS", 1.0)
-    monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.5)
-    async with _opened(server) as (_, repository):
+    async with _opened(server, RequestBudget(1.5)) as (_, repository):
         await repository.add([placement("held")])
         server.pause()
         try:
@@ -171,21 +170,22 @@ async def test_database_that_takes_no_changes() -> None:
         await sessions.close()
 
 
-async def test_all_connections_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that gets no connection in time is Unavailable; the number of connections is bounded."""
-    target = replace(await new_schema(), pool=1)
-    async with open_target(target) as repository:
-        await repository.add([placement("order-1")])
-        connection = await connect(target)
-        try:
-            async with connection.transaction():
-                await connection.execute(f"LOCK TABLE {target.schema}.contents")
-                waiting = asyncio.create_task(repository.add([placement("order-2")]))
-                await asyncio.sleep(0.1)
-                monkeypatch.setattr(pool_module, "TAKE_SECONDS", 0.3)
-                with pytest.raises(Unavailable, match="in use"):
-                    await repository.get(["order-1"])
-            ((added),) = await waiting
-            assert added.outcome == "added"
-        finally:
-            await connection.close()
+async def test_all_connections_in_use() -> None:
+    """A call that gets no connection in time is Unavailable; who has it goes on."""
+    sessions = Sessions(replace(await new_schema(), pool=1, budget=RequestBudget(2)))
+    repository, is_over = PostgresRepository(sessions), asyncio.Event()
+
+    async def occupy(session: Session) -> str:
+        await is_over.wait()
+        return str(await session.value("SELECT 'done'"))
+
+    try:
+        occupying = asyncio.create_task(sessions.transact(occupy))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="in use"):
+            await repository.get(["order-1"])
+        is_over.set()
+        assert await occupying == "done"
+        assert not await repository.get(["order-1"])
+    finally:
+        await sessions.close()

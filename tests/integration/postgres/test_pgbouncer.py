@@ -13,7 +13,7 @@ from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.domain.order import Status
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
-from order_engine_adapters.postgres.connection.target import SESSION, Connection, connect, parse, within
+from order_engine_adapters.postgres.connection.target import Connection, connect, parse, within
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 from tests.integration.postgres.bells import PATIENCE_SECONDS, new_channel, opened, ring_until_heard, told_unavailable
@@ -87,7 +87,7 @@ async def test_plans_are_the_same(pooler: Pooler) -> None:
 async def test_settings_stay_within_the_transaction(pooler: Pooler) -> None:
     """Each of our settings holds in our transactions, and none is left to whoever gets the session next."""
     target = pooler.target((await new_schema()).schema)
-    names = [name for name in SESSION if "isolation" not in name]
+    names = list(target.settings)
     async with open_target(target) as repository:
         await repository.add([placement("order-1")])
         connection = await connect(target)
@@ -101,7 +101,9 @@ async def test_settings_stay_within_the_transaction(pooler: Pooler) -> None:
                 after = [await _shown(connection, name) for name in names]
         finally:
             await connection.close()
-    assert within_it == [SESSION[name] for name in names]
+    limits = {"statement_timeout": "7s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "15s"}
+    wanted = {**target.settings, **limits}
+    assert within_it == [wanted[name] for name in names]
     assert after == before
     assert after[names.index("enable_seqscan")] == "on"
 

@@ -46,7 +46,7 @@ HOT = {
     "renew": (RENEW, (TEXTS, [1, 1], 1), ("contents_order_id", "orders_pkey")),
     "claim due": (
         claim_statements.CLAIM_DUE,
-        ("claim", 1, 100, True, 5, 3, NOW, 1_000_000),
+        ("claim", 1, 100, True, 5, 3, NOW, 1_000_000, 10.0),
         ("orders_ready", "orders_later", "orders_held", "orders_suspect"),
     ),
     "claim named": (

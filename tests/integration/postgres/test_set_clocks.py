@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
@@ -12,7 +13,7 @@ import pytest
 from order_engine.contracts.samples import LEASE_SECONDS, placement, terms
 from order_engine.domain.commands import Action, Command, Lease
 from order_engine.ports.repository import Renewed
-from order_engine_adapters.postgres.connection import target as connection_target
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
 from order_engine_adapters.postgres.connection.target import Target, connect
 from order_engine_adapters.postgres.driver import open_target
 from order_engine_adapters.postgres.repository import PostgresRepository
@@ -66,9 +67,9 @@ class Processes:
 
 
 @asynccontextmanager
-async def processes() -> AsyncIterator[Processes]:
+async def processes(budget: RequestBudget = DEFAULT_BUDGET) -> AsyncIterator[Processes]:
     """Make a schema for some processes."""
-    target = await new_schema(manual_time=True)
+    target = replace(await new_schema(manual_time=True), budget=budget)
     async with AsyncExitStack() as stack:
         connection = await connect(target)
         stack.push_async_callback(connection.close)
@@ -192,10 +193,9 @@ async def test_a_step_of_more_than_a_day_is_followed() -> None:
 
 
 @pytest.mark.parametrize("step", [-2 * HOUR, 2 * HOUR])
-async def test_a_correction_that_fails_is_made_again(step: float, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_correction_that_fails_is_made_again(step: float) -> None:
     """Where the time cannot be corrected, claims are answered all the same, take nothing that runs, and try again."""
-    monkeypatch.setattr(connection_target, "SESSION", {**connection_target.SESSION, "lock_timeout": "100ms"})
-    async with processes() as those:
+    async with processes(RequestBudget(1)) as those:
         holder, other = await those.start(), await those.start()
         await holder.add([placement("order-1")], terms("held", limit=1))
         await those.pass_time(2, other)

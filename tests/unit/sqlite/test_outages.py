@@ -13,7 +13,7 @@ from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.sqlite import SqliteRepository
+from order_engine_adapters.sqlite import SqliteRepository, open_repository
 from order_engine_adapters.sqlite.connection.connection import TRANSACTIONS_BETWEEN_LOOKS
 from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.order_tables import OrderTables
@@ -217,6 +217,24 @@ async def test_a_short_lock_of_another_program_is_waited_for(tmp_path: Path) -> 
         other.execute("ROLLBACK")
         assert [added.outcome for (added,) in await asyncio.gather(*adding)] == [AddOutcome.ADDED] * 3
         other.close()
+
+
+@pytest.mark.parametrize(("request_seconds", "is_placed"), [(0.5, False), (60.0, True)])
+async def test_the_wait_for_another_program_is_a_part_of_a_request(
+    tmp_path: Path, request_seconds: float, *, is_placed: bool
+) -> None:
+    """A short request gives it up sooner, and a long one waits for longer than the default."""
+    path = tmp_path / "orders.db"
+    async with open_repository.within(request_seconds)(f"sqlite:///{path}", clock=ManualClock()) as repository:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        adding = asyncio.ensure_future(repository.add([placement("order-1")]))
+        await asyncio.wait([adding], timeout=1.5)
+        assert adding.done() is not is_placed
+        other.execute("ROLLBACK")
+        other.close()
+        outcomes = await asyncio.gather(adding, return_exceptions=True)
+        assert isinstance(outcomes[0], Unavailable) is not is_placed
 
 
 async def test_a_reader_of_another_program_is_in_nobodys_way(tmp_path: Path) -> None:

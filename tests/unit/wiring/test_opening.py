@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -92,7 +92,7 @@ async def test_an_engine_opened_with_settings_comes_with_its_repository() -> Non
     async with open_with(settings, processor=None, container=lifetimes.container()) as opened:
         await opened.engine.place(ORDER)
         assert list(await opened.repository.get(["order1"])) == ["order1"]
-        with pytest.raises(Exception, match="1 to 7"):
+        with pytest.raises(Exception, match="1 and 7"):
             await opened.engine.list(limit=8)
     assert lifetimes.urls[0] == "memory://?capacity=7"
     assert lifetimes.story[-1] == "repository closes"
@@ -108,7 +108,7 @@ async def test_without_a_processor_orders_are_only_taken() -> None:
 async def test_settings_are_given_by_name_and_reach_the_engine() -> None:
     """A wrong one is an error before anything is opened."""
     async with open_engine("memory://", processor=None, page_limit=7) as engine:
-        with pytest.raises(Exception, match="1 to 7"):
+        with pytest.raises(Exception, match="1 and 7"):
             await engine.list(limit=8)
     lifetimes = Lifetimes()
     wrong: Any
@@ -208,6 +208,49 @@ async def test_the_urls_are_those_of_the_settings() -> None:
         pass
     assert lifetimes.urls == ["memory://?capacity=7", "memory://?capacity=7", "memory://", "memory://?capacity=9"]
     assert queue_url(Settings.given(database_url="nowhere://x")) == FALLBACK_QUEUE
+
+
+class TimeLimitedOpeners(Lifetimes):
+    """Openers that take the time limit of a request, if they are asked to."""
+
+    def __init__(self) -> None:
+        """Know no limit yet."""
+        super().__init__()
+        self.limits: list[float] = []
+
+    def container(self) -> Container:
+        """Return a container that opens these."""
+        container = super().container()
+        container.repository_opener.override(providers.Object(TimeLimitedOpener(self.repository, self.limits)))
+        container.queue_opener.override(providers.Object(TimeLimitedOpener(self.queue, self.limits)))
+        return container
+
+
+class TimeLimitedOpener:
+    """An opener that writes down which limit it was given."""
+
+    def __init__(self, opener: Callable[..., object], limits: list[float]) -> None:
+        """Open as `opener` does."""
+        self._opener = opener
+        self._limits = limits
+
+    def __call__(self, url: str, *, clock: Clock) -> object:
+        """Open."""
+        return self._opener(url, clock=clock)
+
+    def within(self, request_seconds: float) -> TimeLimitedOpener:
+        """Take the limit."""
+        self._limits.append(request_seconds)
+        return self
+
+
+async def test_drivers_get_the_time_limit_of_a_request() -> None:
+    """That of the settings, for the repository and for the queue; a plain opener is opened as ever."""
+    openers = TimeLimitedOpeners()
+    async with open_engine("memory://", processor=None, container=openers.container(), request_seconds=3):
+        pass
+    assert openers.limits == [3, 3]
+    assert openers.story[:2] == ["repository opens", "queue opens"]
 
 
 async def test_two_engines_share_nothing() -> None:

@@ -32,8 +32,6 @@ PART_OF_LEASE: Final = 1 / 2
 are taken that seem to have ended when the clock was set: whoever holds them renews them meanwhile."""
 LARGEST_STEP_HOURS: Final = 24
 """A step back of more is followed, as `correct_time` does: the time before was plainly wrong."""
-CALL_SECONDS: Final = 10.0
-"""Longer than a correction may be on its way."""
 
 
 class ClockReading(NamedTuple):
@@ -81,7 +79,8 @@ class DatabaseClock:
             return
         asked = self.seconds()
         earliest = _earliest(self._last, asked)
-        latest = self._latest(asked, CALL_SECONDS)
+        # For longer no correction is on its way.
+        latest = self._latest(asked, sessions.target.budget.request_seconds)
         with suppress(OrderEngineError):
             now = await sessions.write(lambda session: session.value(CORRECT, earliest, latest))
             self._last = ClockReading(now, asked, self.seconds())

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from order_engine.domain.metrics import Statistics
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.postgres.connection.durability import check_durability
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
 from order_engine_adapters.postgres.connection.sessions import Sessions
 from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.database_clock import DatabaseClock, last_event
-from order_engine_adapters.postgres.reading.counter_rebuild import rebuild_counters
+from order_engine_adapters.postgres.reading.counter_rebuild import rebuild_counters_of
 from order_engine_adapters.postgres.reading.event_stream import adopt_events
 from order_engine_adapters.postgres.repository import PostgresRepository
 from order_engine_adapters.postgres.schema.check import refuse_schema
-from order_engine_adapters.postgres.schema.migrations import migrate, migrate_target, refuse_pending, shipped
+from order_engine_adapters.postgres.schema.migrations import migrate_target, refuse_pending, shipped
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresDriver:
     """Opens the database that a URL names: `postgresql://user@host:5432/database`.
 
@@ -29,12 +33,17 @@ class PostgresDriver:
     or is of a newer version, and where its server is too old.
     """
 
-    several_processes = True
+    request_seconds: float = DEFAULT_BUDGET.request_seconds
+    several_processes: ClassVar[bool] = True
+
+    def within(self, request_seconds: float) -> PostgresDriver:
+        """Return a driver whose calls end within the time limit of a request."""
+        return replace(self, request_seconds=request_seconds)
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
         """Make the schema where there is none, and bring it up to date."""
-        target = parse(url)
+        target = self._target(url)
         await migrate_target(target, shipped())
         async with open_target(target, clock) as repository:
             yield repository
@@ -42,7 +51,7 @@ class PostgresDriver:
     @asynccontextmanager
     async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
         """Open a schema that is there and up to date, without `writes` to read it alone."""
-        target = parse(url)
+        target = self._target(url)
         refuse_pending(target, await migrate_target(target, shipped(), dry_run=True))
         if writes:
             async with open_target(target, clock) as repository:
@@ -57,17 +66,20 @@ class PostgresDriver:
 
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:  # noqa: ARG002 - the server's
         """Bring the schema up to date, and make it where there is none; with `dry_run` change nothing."""
-        migrations = await migrate(url, dry_run=dry_run)
+        migrations = await migrate_target(self._target(url), shipped(), dry_run=dry_run)
         return [f"{each.number:04} {each.name}" for each in migrations]
 
     async def rebuild_counters(self, url: str, *, clock: Clock, seconds: float) -> tuple[Statistics, Statistics]:  # noqa: ARG002 - the server's
         """Count all orders of the database; return the metrics before and after."""
-        return await rebuild_counters(url, seconds)
+        return await rebuild_counters_of(self._target(url), seconds)
 
     def durable_url(self, url: str) -> str:
         """Return the URL by which the server's settings are checked when it is opened."""
         # The last one counts, so that nothing in the URL takes back what is demanded here.
         return f"{url}{'&' if '?' in url else '?'}require_durable=true"
+
+    def _target(self, url: str) -> Target:
+        return parse(url, RequestBudget(self.request_seconds))
 
 
 open_repository = PostgresDriver()

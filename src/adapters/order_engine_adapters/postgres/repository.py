@@ -42,7 +42,7 @@ class PostgresRepository:
         self._sessions = sessions
         self._clock = clock or DatabaseClock(time.monotonic)
         self._floor = ClaimFloor(time.monotonic)
-        self._locked_names = LockedNames(time.monotonic)
+        self._locked_names = LockedNames(time.monotonic, sessions.target.budget.looking)
         self._locked_orders = LockedOrders(time.monotonic)
 
     # Writing

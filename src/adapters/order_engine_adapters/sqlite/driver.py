@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Final, Literal
 
 from order_engine.domain.errors import Unavailable
 from order_engine.domain.metrics import Statistics
@@ -17,7 +18,13 @@ from order_engine_adapters.sqlite.order_tables import OrderTables
 from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters
 from order_engine_adapters.sqlite.repository import SqliteRepository
 
+REQUEST_SECONDS: Final = 10.0
+BUSY_PART: Final = 0.1
+"""The part of a request for which each call waits for another program that locks the file, to back it up for example.
+Calls wait one behind the other on one thread, so several such waits have to fit into a request."""
 
+
+@dataclass(frozen=True, slots=True)
 class SqliteDriver:
     """Opens the database file that a URL names: `sqlite:///orders.db`.
 
@@ -25,38 +32,43 @@ class SqliteDriver:
     where the file cannot be opened or is none of ours.
     """
 
-    several_processes = False
+    request_seconds: float = REQUEST_SECONDS
+    several_processes: ClassVar[bool] = False
+
+    def within(self, request_seconds: float) -> SqliteDriver:
+        """Return a driver whose calls end within the time limit of a request."""
+        return replace(self, request_seconds=request_seconds)
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
         """Make the file where there is none, and bring it up to date."""
-        async with _opened(url, clock, lambda store: store.open(clock.now())) as repository:
+        async with _opened(self._tables(url), clock, lambda tables: tables.open(clock.now())) as repository:
             yield repository
 
     @asynccontextmanager
     async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
         """Open a file that is there and up to date, without `writes` to read it alone."""
 
-        def open_it(store: OrderTables) -> None:
+        def open_it(tables: OrderTables) -> None:
             if writes:
-                store.open(clock.now(), may_migrate=False)
+                tables.open(clock.now(), may_migrate=False)
             else:
-                store.open_to_read()
+                tables.open_to_read()
 
-        async with _opened(url, clock, open_it) as repository:
+        async with _opened(self._tables(url), clock, open_it) as repository:
             yield repository
 
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
         """Bring the file up to date, and make it where there is none; with `dry_run` change nothing."""
-        path = database_path(url)
-        store, thread = OrderTables(path, "FULL"), DatabaseThread(f"sqlite {path.name}")
+        tables = self._tables(url)
+        thread = _thread_of(tables)
         try:
             if dry_run:
-                migrations = await thread.call(store.pending)
+                migrations = await thread.call(tables.pending)
             else:
-                migrations = await thread.call(store.open, clock.now())
+                migrations = await thread.call(tables.open, clock.now())
         finally:
-            await thread.end(store.close)
+            await thread.end(tables.close)
         return [f"{each.number:04} {each.name}" for each in migrations]
 
     async def rebuild_counters(self, url: str, *, clock: Clock, seconds: float) -> tuple[Statistics, Statistics]:  # noqa: ARG002 - nobody else uses the file meanwhile
@@ -71,15 +83,20 @@ class SqliteDriver:
         """Return the database file."""
         return database_path(url)
 
+    def _tables(self, url: str) -> OrderTables:
+        return OrderTables(database_path(url), "FULL", BUSY_PART * self.request_seconds)
+
 
 open_repository = SqliteDriver()
 
 
 @asynccontextmanager
-async def _opened(url: str, clock: Clock, open_it: Callable[[OrderTables], object]) -> AsyncIterator[OrderRepository]:
+async def _opened(
+    tables: OrderTables, clock: Clock, open_it: Callable[[OrderTables], object]
+) -> AsyncIterator[OrderRepository]:
     async with AsyncExitStack() as opened:
         try:
-            repository = await opened.enter_async_context(_file(database_path(url), clock, "FULL", open_it))
+            repository = await opened.enter_async_context(_served(tables, clock, open_it))
         except Unavailable as error:
             # A file is here or it is not: who starts does not wait for it.
             error.lasting = True
@@ -92,20 +109,23 @@ async def open_file(
     path: Path, *, clock: Clock, synchronous: Literal["FULL", "OFF"] = "FULL"
 ) -> AsyncIterator[SqliteRepository]:
     """Open the database at `path`. `synchronous="OFF"` is for tests: a power failure loses orders then."""
-    async with _file(path, clock, synchronous, lambda store: store.open(clock.now())) as repository:
+    async with _served(OrderTables(path, synchronous), clock, lambda tables: tables.open(clock.now())) as repository:
         yield repository
 
 
 @asynccontextmanager
-async def _file(
-    path: Path, clock: Clock, synchronous: Literal["FULL", "OFF"], open_it: Callable[[OrderTables], object]
+async def _served(
+    tables: OrderTables, clock: Clock, open_it: Callable[[OrderTables], object]
 ) -> AsyncIterator[SqliteRepository]:
-    store = OrderTables(path, synchronous)
-    thread = DatabaseThread(f"sqlite {path.name}")
+    thread = _thread_of(tables)
     try:
-        await thread.call(open_it, store)
-        if isinstance(clock, ResumableClock) and (last := await thread.call(store.last_time)) is not None:
+        await thread.call(open_it, tables)
+        if isinstance(clock, ResumableClock) and (last := await thread.call(tables.last_time)) is not None:
             clock.not_before(last)
-        yield SqliteRepository(store, thread, clock)
+        yield SqliteRepository(tables, thread, clock)
     finally:
-        await thread.end(store.close)
+        await thread.end(tables.close)
+
+
+def _thread_of(tables: OrderTables) -> DatabaseThread:
+    return DatabaseThread(f"sqlite {tables.database.path.name}")

@@ -16,7 +16,7 @@ from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import KeyBinding
 from order_engine.ports.repository import OrderState, Portion
 from order_engine_adapters.sqlite.changes import Changes
-from order_engine_adapters.sqlite.connection.connection import Database
+from order_engine_adapters.sqlite.connection.connection import BUSY_SECONDS, Database
 from order_engine_adapters.sqlite.connection.lock_file import FileLock
 from order_engine_adapters.sqlite.reading.recent_orders import RecentOrders
 from order_engine_adapters.sqlite.rows import (
@@ -73,10 +73,10 @@ KEY_BINDINGS: Final = (
 class OrderTables:
     """Everything behind the repository that belongs to the database's thread."""
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"]) -> None:
+    def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"], busy_seconds: float = BUSY_SECONDS) -> None:
         """Keep what `open` needs. Symbolic links are followed, so that two names of one file share its lock."""
         path = Path(os.path.realpath(path))
-        self.database = Database(path, synchronous)
+        self.database = Database(path, synchronous, busy_seconds)
         self.lock = FileLock(path)
         self.recent = RecentOrders()
         self._last_serial = 0

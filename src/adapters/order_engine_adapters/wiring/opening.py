@@ -15,7 +15,7 @@ from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, Container
 from order_engine_adapters.wiring.engine_settings import EngineSettings
-from order_engine_adapters.wiring.plugins import queue_opener
+from order_engine_adapters.wiring.plugins import limited, queue_opener
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 from order_engine_adapters.wiring.settings import Settings
 
@@ -67,7 +67,8 @@ async def open_with(
     container = container or Container()
     container.settings.override(settings)
     container.processor.override(providers.Object(processor))
-    repository_url = RepositoryUrl(settings.database_url, container.repository_opener())
+    seconds = settings.request_seconds
+    repository_url = RepositoryUrl(settings.database_url, container.repository_opener()).within(seconds)
     if settings.require_durable:
         repository_url = repository_url.durable()
     async with AsyncExitStack() as lifetimes:
@@ -76,7 +77,7 @@ async def open_with(
         queue_url = FALLBACK_QUEUE if schema is Schema.READ else container.queue_url()
         open_queue = queue_opener(queue_url) if schema is Schema.READ else container.queue_opener()
         repository = await lifetimes.enter_async_context(repository_url.open(clock, schema))
-        queue = await lifetimes.enter_async_context(open_queue(queue_url, clock=clock))
+        queue = await lifetimes.enter_async_context(limited(open_queue, seconds)(queue_url, clock=clock))
         engine = await lifetimes.enter_async_context(container.engine(repository=repository, queue=queue))
         yield Opened(engine, repository)
 

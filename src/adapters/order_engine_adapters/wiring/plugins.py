@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TypeVar, cast
 
 from order_engine import InvalidSetting
-from order_engine.ports.adapters import QUEUES, REPOSITORIES, QueueOpener, RepositoryOpener
+from order_engine.ports.adapters import QUEUES, REPOSITORIES, QueueOpener, RepositoryOpener, TimeLimited
 
 SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*):")
 """As in RFC 3986, section 3.1."""
+
+Opener = TypeVar("Opener", RepositoryOpener, QueueOpener)
 
 
 def repository_opener(url: str) -> RepositoryOpener:
@@ -21,6 +23,11 @@ def repository_opener(url: str) -> RepositoryOpener:
 def queue_opener(url: str) -> QueueOpener:
     """Return what opens the queue of this URL. Raises InvalidSetting where no package brings its scheme."""
     return cast("QueueOpener", _load(QUEUES, url, "queue"))
+
+
+def limited(opener: Opener, request_seconds: float) -> Opener:
+    """Return an opener whose calls end within the time limit of a request, where it can do that."""
+    return opener.within(request_seconds) if isinstance(opener, TimeLimited) else opener
 
 
 def has_queue(url: str) -> bool:

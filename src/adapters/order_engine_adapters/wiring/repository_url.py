@@ -25,7 +25,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.wiring.masking import masked_url
-from order_engine_adapters.wiring.plugins import repository_opener
+from order_engine_adapters.wiring.plugins import limited, repository_opener
 
 ADVICE: Final = "Name a PostgreSQL database with --database-url, or leave --workers out."
 
@@ -51,6 +51,10 @@ class RepositoryUrl:
     def of(cls, url: str) -> RepositoryUrl:
         """Find the driver of a URL. Raises InvalidSetting where no package brings its scheme."""
         return cls(url, repository_opener(url))
+
+    def within(self, request_seconds: float) -> RepositoryUrl:
+        """Return the same with calls that end within the time limit of a request, where the driver can do that."""
+        return replace(self, driver=limited(self.driver, request_seconds))
 
     @property
     def ends_with_process(self) -> bool:

@@ -14,7 +14,7 @@ from order_engine_adapters.wiring.settings import Settings
 def bring_up_to_date(flags: Flags, *, dry_run: bool) -> None:
     """Apply the migrations that the repository lacks, or with `dry_run` say which they are."""
     settings = Settings.from_environment(**flags)
-    repository_url = RepositoryUrl.of(settings.database_url)
+    repository_url = RepositoryUrl.of(settings.database_url).within(settings.request_seconds)
     if repository_url.ends_with_process:
         click.echo(f"{masked_url(repository_url.url)} keeps orders in one process: there is nothing to migrate")
         return

@@ -26,7 +26,7 @@ COLUMNS = (Column("COUNTER"), Column("BEFORE", right=True), Column("NOW", right=
 def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     """Count the orders of the repository anew, and say what was wrong."""
     settings = Settings.from_environment(**flags)
-    repository_url = RepositoryUrl.of(settings.database_url)
+    repository_url = RepositoryUrl.of(settings.database_url).within(settings.request_seconds)
     refuse_missing_file(repository_url)
     before, now = run_interruptible(repository_url.rebuild_counters(seconds))
     if as_json:

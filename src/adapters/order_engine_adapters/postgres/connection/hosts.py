@@ -26,9 +26,6 @@ VARIABLES: Final[Mapping[str, str]] = {
 DEFAULT_PORT: Final = 5432
 LARGEST_PORT: Final = 65_535
 LONGEST_TIMEOUT: Final = 3_600
-CONNECT_SECONDS: Final = 4.5
-"""Of all attempts together, where there is no `connect_timeout`: less than a call waits for a connection, so that it
-still gets one from the last host."""
 
 
 class Host(NamedTuple):

@@ -19,15 +19,12 @@ import asyncpg
 
 from order_engine.domain.errors import OrderEngineError, Unavailable
 from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST
+from order_engine_adapters.postgres.connection.request_budget import RequestBudget
 from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection
 
-TAKE_SECONDS: Final = 5.0
-"""Of waiting for a connection while all are in use and no more can be had."""
 IDLE_SECONDS: Final = 240.0
 """A connection that was idle for longer is not used again: something on the way may have forgotten it in silence."""
 CHECK: Final = "SELECT 1"
-CHECK_SECONDS: Final = 1.0
-"""Of the answer of a connection that is checked."""
 GROW_SECONDS: Final = 1.0
 """After a connection was refused, so long those that are open have to do before another is asked for."""
 
@@ -54,11 +51,14 @@ class Pool:
     does not answer) those that are open do the work.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, place: str) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], size: int, place: str, budget: RequestBudget
+    ) -> None:
         """Have up to `size` connections at once. `connect` opens one within its own time limit."""
         self._connect = connect
         self._size = size
         self._place = place
+        self._budget = budget
         self._idle: deque[_IdleConnection] = deque()
         self._lent: set[PooledConnection] = set()
         self._opening = 0
@@ -129,7 +129,7 @@ class Pool:
     async def _answers(self, lent: PooledConnection) -> bool:
         """Whether a connection that was idle is still of use; discard it if not."""
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
+            async with asyncio.timeout(self._budget.checking):
                 await lent.connection.execute(CHECK)
         except (asyncpg.PostgresError, *CONNECTION_LOST):
             self.discard(lent)
@@ -147,7 +147,7 @@ class Pool:
         self._waiting.append(waiter)
         self._open_more()
         try:
-            async with asyncio.timeout(TAKE_SECONDS):
+            async with asyncio.timeout(self._budget.taking):
                 return await waiter
         except TimeoutError as error:
             self._leave(waiter)

@@ -27,11 +27,6 @@ from order_engine_adapters.postgres.connection.target import Target
 
 __all__ = ["Session", "Sessions"]
 
-WHOLE_SECONDS: Final = 9.5
-"""Of a whole call, the waiting for a connection included: under the ten seconds that the engine gives it."""
-CALL_SECONDS: Final = 7.0
-"""Of what is done on a connection."""
-
 MAX_RACE_RETRIES: Final = 10
 RACE_SECONDS: Final = 0.02
 """The longest pause after the first of these; each further one may be longer by as much."""
@@ -59,7 +54,7 @@ class Sessions:
         self.target = target
         self._sleep = asyncio.sleep if clock is None else clock.sleep
         self._random = random or SystemRandom()
-        self._pool = Pool(lambda: open_session(target, self._random), target.pool, target.place)
+        self._pool = Pool(lambda: open_session(target, self._random), target.pool, target.place, target.budget)
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what `work` reads. Raises Unavailable."""
@@ -137,11 +132,11 @@ class Sessions:
         what it cancelled; a connection that is cut off waits for nothing.
         """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + WHOLE_SECONDS
+        ends = loop.time() + self.target.budget.call
         lent = await self._take()
         session = Session(lent.connection, self.target.schema)
         try:
-            async with asyncio.timeout_at(min(ends, loop.time() + CALL_SECONDS)):
+            async with asyncio.timeout_at(min(ends, loop.time() + self.target.budget.working)):
                 try:
                     yield session
                 except Exception as error:

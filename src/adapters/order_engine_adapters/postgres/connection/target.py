@@ -20,7 +20,6 @@ from asyncpg.connect_utils import SessionAttribute
 from order_engine.domain.errors import InvalidSetting, OrderEngineError
 from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST
 from order_engine_adapters.postgres.connection.hosts import (
-    CONNECT_SECONDS,
     HostAttempt,
     connect_timeout,
     host_attempts,
@@ -31,6 +30,7 @@ from order_engine_adapters.postgres.connection.hosts import (
 from order_engine_adapters.postgres.connection.named_files import check_files
 from order_engine_adapters.postgres.connection.own_connection import OwnConnection
 from order_engine_adapters.postgres.connection.refusals import misread, refusal, refuse_encoding, refuse_old_server
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -46,9 +46,6 @@ IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
 LARGEST_NUMBER: Final = 10_000
 """Of connections, and of prepared statements."""
 
-COMMAND_SECONDS: Final = 6.5
-"""Of one statement. A few seconds less than the ten that the engine gives a call by default, so that the adapter,
-which knows what was under way, answers first."""
 CLOSE_SECONDS: Final = 2.0
 
 OF_THE_DRIVER: Final = frozenset({
@@ -61,11 +58,8 @@ OF_THE_DRIVER: Final = frozenset({
 OF_LIBPQ_ALONE: Final = ("connect_timeout", "load_balance_hosts")
 """Those of them that the driver does not know."""
 
-SESSION: Final[Mapping[str, str]] = {
-    "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "15s",
-    "statement_timeout": "7s",
-    "lock_timeout": "3s",
+ISOLATION: Final[Mapping[str, str]] = {"default_transaction_isolation": "read committed"}
+PLANNER: Final[Mapping[str, str]] = {
     "jit": "off",
     "join_collapse_limit": "1",
     "enable_seqscan": "off",
@@ -73,15 +67,8 @@ SESSION: Final[Mapping[str, str]] = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""What every session is told when it starts.
-
-The time limits bound what a client that is gone leaves behind on the server, and for how long a host's transaction that
-stays open holds those up who place the same order. The plans: every statement walks along
-indexes and nothing else, in the order it is written in, and a plan that was prepared while the tables were empty must
-not read them from end to end when they are full.
-Where something on the way hands sessions around, as PgBouncer does, they cannot be set when a session starts: there
-every transaction sets them for itself, in the round trip that begins it.
-"""
+"""Every statement walks along indexes and nothing else, in the order it is written in: a plan that was prepared while
+the tables were empty must not read them from end to end when they are full."""
 
 NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -91,9 +78,6 @@ SHORTEST_SECONDS: Final = 0.1
 """For a host, where those before it took longer than they should."""
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-BEGIN_WITH_SETTINGS: Final = "; ".join([
-    BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in SESSION.items() if "transaction_isolation" not in name)
-])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +93,11 @@ class Target:
     """0: nothing of a session is relied upon, as PgBouncer in transaction mode wants it."""
     require_durable: bool = False
     connect_timeout: int | None = None
-    """Seconds that each host gets; None: all of them together get what a call has for connecting."""
+    """Seconds that each host gets; None: all of them together get what the budget has for connecting."""
     is_any_order: bool = False
     """Whether the hosts are tried in any order."""
+    budget: RequestBudget = DEFAULT_BUDGET
+    """The time limits of a call."""
 
     def __repr__(self) -> str:
         """Show the place, never the URL."""
@@ -129,17 +115,28 @@ class Target:
         return self.statement_cache_size == 0
 
     @property
+    def settings(self) -> Mapping[str, str]:
+        """What a transaction of ours needs of its session: time limits, and plans along indexes."""
+        return {**self.budget.session, **PLANNER}
+
+    @property
     def begin(self) -> str:
-        """What begins a transaction of ours, in one round trip."""
-        return BEGIN_WITH_SETTINGS if self.pooled_elsewhere else BEGIN
+        """What begins a transaction of ours, in one round trip.
+
+        Where something on the way hands sessions around, as PgBouncer does, settings cannot be made when a session
+        starts: there every transaction makes them for itself.
+        """
+        if not self.pooled_elsewhere:
+            return BEGIN
+        return "; ".join([BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in self.settings.items())])
 
 
-def parse(url: str) -> Target:
+def parse(url: str, budget: RequestBudget = DEFAULT_BUDGET) -> Target:
     """Read a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
 
     Ours are `schema` (default order_engine), `pool` (connections, default 8), `statement_cache_size` (default 100; 0
     behind PgBouncer in transaction mode) and `require_durable` (refuse a server that may lose what it acknowledged);
-    the others are libpq's. Raises InvalidSetting for anything else.
+    the others are libpq's. `budget` limits its calls. Raises InvalidSetting for anything else.
     """
     parts = _split(url)
     given = parse_qsl(parts.query, keep_blank_values=True)
@@ -156,6 +153,7 @@ def parse(url: str) -> Target:
         _truth("require_durable", ours.pop("require_durable", "false")),
         connect_timeout(for_hosts),
         is_any_order(for_hosts),
+        budget,
     )
     hosts_of(target.url)
     # The queue's own, which has the same URL unless it is given another.
@@ -181,7 +179,7 @@ async def connect(
     check_files(target.url, target.place)
     remaining = host_attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)
     now = asyncio.get_running_loop().time
-    ends = now() + CONNECT_SECONDS
+    ends = now() + target.budget.connecting
     while True:
         attempt, *remaining = remaining
         seconds = target.connect_timeout or (ends - now()) / (1 + len(remaining))
@@ -203,9 +201,9 @@ async def _connected(target: Target, attempt: HostAttempt, seconds: float, setti
             connection_class=OwnConnection,
             target_session_attrs=None if wanted is None else SessionAttribute(wanted),
             timeout=seconds,
-            command_timeout=COMMAND_SECONDS,
+            command_timeout=target.budget.statement,
             statement_cache_size=target.statement_cache_size,
-            server_settings={} if target.pooled_elsewhere else {**SESSION, **settings},
+            server_settings={} if target.pooled_elsewhere else {**ISOLATION, **target.settings, **settings},
         )
     except asyncpg.exceptions.ClientConfigurationError as error:
         # Not as its cause: its message may repeat the URL.

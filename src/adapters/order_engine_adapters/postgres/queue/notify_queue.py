@@ -10,11 +10,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 from order_engine.domain.errors import InvalidSetting, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.queue import OrderQueue
+from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUDGET, RequestBudget
 from order_engine_adapters.postgres.connection.target import Target, parse
 from order_engine_adapters.postgres.queue.listener import Listener
 from order_engine_adapters.postgres.queue.notifier import Notifier
@@ -26,22 +28,35 @@ DEFAULT_CAPACITY: Final = 10_000
 SWITCH: Final = "notify"
 
 
-@asynccontextmanager
-async def open_queue(url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:
-    """Open the queue of a database: the repository's URL, with `notify=off` where notifications do not work.
+@dataclass(frozen=True, slots=True)
+class PostgresQueueDriver:
+    """Opens the queue of a database: the repository's URL, with `notify=off` where notifications do not work.
 
     They do not behind PgBouncer in transaction mode, so where `statement_cache_size=0` says that something of the kind
     is there, they are off unless `notify=on` is given. Connections are made when they are needed first.
     """
-    target, is_on = _parse(url)
-    if not is_on:
-        yield SilentQueue()
-        return
-    queue = PostgresQueue(target, clock)
-    try:
-        yield queue
-    finally:
-        await queue.close()
+
+    request_seconds: float = DEFAULT_BUDGET.request_seconds
+
+    def within(self, request_seconds: float) -> PostgresQueueDriver:
+        """Return a driver whose calls end within the time limit of a request."""
+        return replace(self, request_seconds=request_seconds)
+
+    @asynccontextmanager
+    async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderQueue]:
+        """Ring and listen for as long as the context lasts."""
+        target, is_on = _parse(url, RequestBudget(self.request_seconds))
+        if not is_on:
+            yield SilentQueue()
+            return
+        queue = PostgresQueue(target, clock)
+        try:
+            yield queue
+        finally:
+            await queue.close()
+
+
+open_queue = PostgresQueueDriver()
 
 
 class PostgresQueue:
@@ -121,11 +136,11 @@ class SilentQueue:
         return await never
 
 
-def _parse(url: str) -> tuple[Target, bool]:
+def _parse(url: str, budget: RequestBudget) -> tuple[Target, bool]:
     """Return where the queue is, and whether it is switched on. Raises InvalidSetting."""
     address, _, query = url.partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
-    target = parse(f"{address}?{'&'.join(''.join(pair) for pair in pairs if pair[0] != SWITCH)}")
+    target = parse(f"{address}?{'&'.join(''.join(pair) for pair in pairs if pair[0] != SWITCH)}", budget)
     given = [value for name, _, value in pairs if name == SWITCH]
     switch = given[-1] if given else "off" if target.pooled_elsewhere else "on"
     if switch not in {"on", "off"}:

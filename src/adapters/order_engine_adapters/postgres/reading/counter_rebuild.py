@@ -12,7 +12,7 @@ from order_engine.domain.metrics import Statistics
 from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST, as_unavailable
 from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection, Target, connect, parse, within
 from order_engine_adapters.postgres.reading.orders import SUMS, read_statistics
-from order_engine_adapters.postgres.schema.migrations import pending_migrations
+from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 
 COUNT_SECONDS: Final = 3_600.0
 """Of the whole, where nobody says another limit."""
@@ -55,8 +55,12 @@ async def rebuild_counters(url: str, seconds: float = COUNT_SECONDS) -> tuple[St
 
     Raises InvalidSetting; Unavailable where nothing took effect, OutcomeUnknown where it may have.
     """
-    target = parse(url)
-    if await pending_migrations(url):
+    return await rebuild_counters_of(parse(url), seconds)
+
+
+async def rebuild_counters_of(target: Target, seconds: float) -> tuple[Statistics, Statistics]:
+    """Do as `rebuild_counters` does, with a database that is parsed."""
+    if await migrate_target(target, shipped(), dry_run=True):
         message = f"The schema {target.schema} at {target.place} is not up to date: run `order-engine migrate` first."
         raise Unavailable(message)
     connection = await connect(target)

@@ -13,9 +13,6 @@ from typing import Final
 from order_engine_adapters.postgres.rows import CONTENT, CONTENT_SIZE, ORDER_OF_ONE_ROW, upto
 from order_engine_adapters.postgres.token_floor import TOKEN_FLOOR
 
-MARGIN: Final = "interval '10 seconds'"
-"""Longer than the seven seconds that a call of ours may take from the time it stamps to its commit."""
-
 _GATE: Final = f"""
 WITH gate AS MATERIALIZED (
     SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now, {TOKEN_FLOOR} AS token_floor
@@ -49,8 +46,8 @@ SELECT gate.is_new, others.found, least(others.oldest, gate.now),
 FROM gate CROSS JOIN others LEFT JOIN moved AS o ON true
 """  # noqa: S608 - constants
 
-_DUE: Final = f"""
-begins AS MATERIALIZED (SELECT least($7, gate.now) - {MARGIN} AS at FROM gate),
+_DUE: Final = """
+begins AS MATERIALIZED (SELECT least($7, gate.now) - $9::float8 * interval '1 second' AS at FROM gate),
 others AS MATERIALIZED (
     SELECT (
         SELECT lease_ends FROM order_engine.orders
@@ -78,7 +75,7 @@ others AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     SELECT serial, since FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds
     ORDER BY since, serial LIMIT $3
-)"""  # noqa: S608 - constants
+)"""
 
 
 def _handed_out(order: str, bound: str) -> str:
@@ -89,7 +86,7 @@ def _handed_out(order: str, bound: str) -> str:
 
 CLAIM_DUE: Final = _GATE + _DUE + _handed_out("picked.since, picked.serial", "$8::bigint")
 """Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room, floor,
-bound in bytes.
+bound in bytes, seconds to look back before the floor.
 
 Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
 whether the bound left something out, the time, and of each order since when it could be claimed.

@@ -14,6 +14,7 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, ClaimFloor
+from order_engine_adapters.postgres.connection.request_budget import RequestBudget
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.database_clock import PART_OF_LEASE, ClockReading, DatabaseClock
 from order_engine_adapters.postgres.rows import (
@@ -45,7 +46,7 @@ async def claim_orders(sessions: Sessions, floor: ClaimFloor, clock: DatabaseClo
     if terms.limit > 0:
         begins_at = floor.to_begin_at(terms.lease_seconds) if terms.order_ids is None else BEFORE_ALL
         asked = clock.seconds()
-        rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at))
+        rows = await sessions.write(lambda session: _claim_plainly(session, terms, begins_at, sessions.target.budget))
         is_new, others_wait, looked_until, more, now = rows[0][: FIRST_OF_ORDER - 1]
         if clock.was_set(ClockReading(now, asked, clock.seconds()), terms.lease_seconds):
             await clock.correct(sessions)
@@ -61,14 +62,17 @@ async def claim_orders(sessions: Sessions, floor: ClaimFloor, clock: DatabaseClo
     return await sessions.transact(lambda session: _claim_one_by_one(session, terms, latest))
 
 
-async def _claim_plainly(session: Session, terms: ClaimTerms, begins_at: datetime) -> Sequence[Any]:
+async def _claim_plainly(
+    session: Session, terms: ClaimTerms, begins_at: datetime, budget: RequestBudget
+) -> Sequence[Any]:
     most_bytes = bound(terms.max_bytes)
     plain = (terms.claim_id, microseconds(terms.lease_seconds), terms.limit, terms.take_ended_leases)
     if terms.order_ids is not None:
         return await session.rows(claim_statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids), most_bytes)
     cap = min(terms.max_deliveries, LARGEST_VERSION)
     most_vanished = _most_vanished(terms.suspects)
-    return await session.rows(claim_statements.CLAIM_DUE, *plain, cap, most_vanished, begins_at, most_bytes)
+    where = (begins_at, most_bytes, budget.looking_back)
+    return await session.rows(claim_statements.CLAIM_DUE, *plain, cap, most_vanished, *where)
 
 
 def _looked_through(taken: Sequence[Any], looked_until: datetime, *, is_all: bool) -> datetime:

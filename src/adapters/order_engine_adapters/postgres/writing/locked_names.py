@@ -16,8 +16,6 @@ LOCK_WAIT: Final = "250ms"
 """How long a batch waits for an id or a key: as a rule for another batch that has stored the same and just commits."""
 CONTENDED_LOCK_WAIT: Final = "10ms"
 """The same while names are known to be locked: each that is new among them costs its batch this wait."""
-LONGEST_LOOK: Final = 2.0
-"""Seconds for finding out which names of a batch are locked."""
 
 IN_USE: Final = (
     "SELECT * FROM order_engine.names_in_use($1::text[], $2::text[], $3::float8 * interval '1 second') AS used"
@@ -27,9 +25,10 @@ IN_USE: Final = (
 class LockedNames:
     """What this process knows of them, so that a name that was in a batch's way once is not let into another one."""
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        """Know of none. `seconds` is a monotonic clock."""
+    def __init__(self, seconds: Callable[[], float], looking_seconds: float) -> None:
+        """Know of none. `seconds` is a monotonic clock; `looking_seconds` limit a look."""
         self._seconds = seconds
+        self._looking_seconds = looking_seconds
         self._ids: dict[str, float] = {}
         self._keys: dict[str, float] = {}
 
@@ -54,7 +53,7 @@ class LockedNames:
         """Find out, within the transaction that is open, which names of these placements are locked now."""
         ids = sorted({each.order_id for each in placements})
         keys = sorted({each.idempotency_key for each in placements if each.idempotency_key is not None})
-        rows = await session.rows(IN_USE, ids, keys, LONGEST_LOOK)
+        rows = await session.rows(IN_USE, ids, keys, self._looking_seconds)
         until = self._seconds() + REMEMBERED_SECONDS
         _note(self._ids, ids, [row[0] for row in rows if row[0] is not None], until)
         _note(self._keys, keys, [row[1] for row in rows if row[1] is not None], until)

@@ -24,7 +24,7 @@ OLDEST_SQLITE: Final = (3, 38, 0)
 """The first with JSON functions always built in; STRICT tables are from 3.37."""
 
 BUSY_SECONDS: Final = 1.0
-"""How long another program may lock the file, for example to back it up, before a call is Unavailable."""
+"""How long another program may lock the file, for example to back it up, before a call is Unavailable; the default."""
 
 STATEMENTS_KEPT: Final = 64
 """Prepared statements that are kept: three that write rows, in ten sizes each, and those that read."""
@@ -55,9 +55,10 @@ class Database:
     heals without a restart.
     """
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"]) -> None:
-        """Keep the path; `open` opens."""
+    def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"], busy_seconds: float = BUSY_SECONDS) -> None:
+        """Keep the path; `open` opens. `busy_seconds` limit each wait for another program that locks the file."""
         self.path = path
+        self._busy_seconds = busy_seconds
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] = (0, 0)
@@ -187,7 +188,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         # No URI, so that no character of a path means anything but itself.
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS_KEPT
+            self.path, timeout=self._busy_seconds, isolation_level=None, cached_statements=STATEMENTS_KEPT
         )
         return _set_up(connection, (*PRAGMAS, f"PRAGMA synchronous = {self._synchronous}"))
 
@@ -202,7 +203,7 @@ class Database:
         # As a URI, in which every character of the path that means anything is encoded.
         uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_whole else ''}"
         connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS_KEPT
+            uri, uri=True, timeout=self._busy_seconds, isolation_level=None, cached_statements=STATEMENTS_KEPT
         )
         return _set_up(connection, PRAGMAS_OF_READING)
 
