@@ -72,7 +72,7 @@ class Run:
         while (first := next(self._firsts)) < self._orders:
             placements = [_placement(number) for number in range(first, min(first + BATCH, self._orders))]
             added = await self._repository.add(placements, self._terms(BATCH // 2))
-            await self._report(each.order for each in added if each.order is not None and each.order.held)
+            await self._report(each.order for each in added if each.order is not None and each.order.leased)
             await self.claim()
         while await self.claim():
             pass

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from order_engine.domain import errors
 from order_engine.domain.events import STATUS_AFTER
 from order_engine.domain.lifecycle import LIFECYCLE, Rule
-from order_engine.domain.order import Standing
+from order_engine.domain.order import LifecycleState
 from order_engine.wire.problems import TITLES
 from order_engine_adapters.cli.flags import FLAGS
 from order_engine_adapters.cli.program import program
@@ -32,7 +32,7 @@ SETTINGS = {**program.context_settings, "terminal_width": 110}
 MARKED = re.compile(
     r"(?P<start><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of generated -->)", re.DOTALL
 )
-ROUND_ENDS = tuple(standing for standing in Standing if standing.status is not None and standing.status.ended)
+ROUND_ENDS = tuple(state for state in LifecycleState if state.status is not None and state.status.ended)
 
 
 def fresh(page: str) -> str:
@@ -50,16 +50,16 @@ def stale_pages(folder: Path = DOCS) -> Iterator[tuple[Path, str]]:
 
 def lifecycle_diagram() -> str:
     """Return the steps that change an order as a Mermaid state diagram."""
-    edges: dict[tuple[Standing, Standing], list[str]] = {}
+    edges: dict[tuple[LifecycleState, LifecycleState], list[str]] = {}
     for rule in LIFECYCLE:
         if rule.event is not None:
-            actions = edges.setdefault((rule.standing, rule.becomes), [])
+            actions = edges.setdefault((rule.state, rule.becomes), [])
             if rule.action not in actions:
                 actions.append(rule.action)
     lines = ["```mermaid", "stateDiagram-v2"]
-    lines += [f'    state "{standing}" as {standing.name}' for standing in Standing if standing is not Standing.ABSENT]
+    lines += [f'    state "{state}" as {state.name}' for state in LifecycleState if state is not LifecycleState.ABSENT]
     lines += [f"    {_node(start)} --> {_node(end)}: {' / '.join(actions)}" for (start, end), actions in edges.items()]
-    lines += [f"    {_node(standing)} --> [*]" for standing in ROUND_ENDS]
+    lines += [f"    {_node(state)} --> [*]" for state in ROUND_ENDS]
     return "\n".join([*lines, "```"])
 
 
@@ -167,13 +167,13 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _node(standing: Standing) -> str:
-    return "[*]" if standing is Standing.ABSENT else standing.name
+def _node(state: LifecycleState) -> str:
+    return "[*]" if state is LifecycleState.ABSENT else state.name
 
 
 def _rule_row(rule: Rule) -> Sequence[str]:
     event = "none: no new version" if rule.event is None else f"`{rule.event}`"
-    return (rule.action, rule.standing, rule.becomes, event, rule.actor, rule.guard)
+    return (rule.action, rule.state, rule.becomes, event, rule.actor, rule.guard)
 
 
 def _flag(name: str) -> str:

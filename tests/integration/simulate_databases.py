@@ -19,7 +19,7 @@ from typing import Final
 
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
-from order_engine.simulation import Scenario, Sizes, Summary, blocking, run_seed, tell
+from order_engine.simulation import Scenario, Sizes, Summary, blocking, report_lines, run_seed
 from order_engine.simulation.simulation import Store
 from order_engine_adapters.clocks import SteadyClock
 from order_engine_adapters.postgres.connection.target import Target, connect
@@ -121,7 +121,7 @@ def _report(store: Store, seeds: range, sizes: Sizes) -> int:
         sys.stdout.flush()
         if summary.findings:
             traced = run_seed(Scenario(store=store, sizes=sizes), summary.findings[0].seed, trace=True)
-            sys.stdout.write("\n" + "\n".join(tell(traced)) + "\n")
+            sys.stdout.write("\n" + "\n".join(report_lines(traced)) + "\n")
             return 1
     sys.stdout.write(", no violation\n")
     return 0

@@ -21,7 +21,7 @@ def test_sqlite_keeps_every_promise_under_the_faults_of_a_simulation() -> None:
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_database_changes_nothing_in_the_story(seed: int) -> None:
     """The same seed on the same database gives the same story, thread or no thread."""
-    first, second = (run_seed(Scenario(store=sqlite_store, sizes=SMALL), seed, trace=True).story for _ in range(2))
+    first, second = (run_seed(Scenario(store=sqlite_store, sizes=SMALL), seed, trace=True).trace for _ in range(2))
     assert first is not None
     assert second is not None
     assert first.digest == second.digest

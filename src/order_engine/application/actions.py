@@ -120,7 +120,7 @@ class Actions:
 def _was_overtaken(command: Command, applied: Applied) -> bool:
     """Whether only the version kept a command from being applied."""
     order = applied.order
-    return applied.refusal is RefusalReason.STALE and order is not None and (command.action, order.standing) in RULES
+    return applied.refusal is RefusalReason.STALE and order is not None and (command.action, order.state) in RULES
 
 
 def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMismatch | ActionRefused | AdapterFault:

@@ -139,7 +139,7 @@ class Placer:
             if order is None:
                 busy = busy or item.outcome is AddOutcome.BUSY
                 continue
-            if hold is not None and order.claim_id == hold.claim_id and order.held:
+            if hold is not None and order.claim_id == hold.claim_id and order.leased:
                 held.append(order)
             elif item.outcome is AddOutcome.ADDED:
                 waiting.append(order.order_id)

@@ -113,7 +113,7 @@ def act(order: Order | None, command: Command, now: datetime) -> Decision:
         return _REFUSED[RefusalReason.UNKNOWN]
     if command.expected_version is not None and command.expected_version != order.version:
         return _REFUSED[RefusalReason.STALE]
-    for rule in _STEPS.get((command.action, order.standing), ()):
+    for rule in _STEPS.get((command.action, order.state), ()):
         if _GUARDS[rule.guard](order, command):
             return _follow(order, rule, command, now)
     return _REFUSED[RefusalReason.LOST if command.action in REPORTS else RefusalReason.ILLEGAL]

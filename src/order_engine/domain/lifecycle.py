@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from order_engine.domain.commands import CLIENT_ACTIONS, Action
 from order_engine.domain.events import EventType
-from order_engine.domain.order import Order, Standing
+from order_engine.domain.order import LifecycleState, Order
 
 
 class Guard(StrEnum):
@@ -39,59 +39,59 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One legal step: `action` on an order that is `standing` leads to `becomes`, and is told by `event`.
+    """One legal step: `action` on an order that is `state` leads to `becomes`, and is told by `event`.
 
     A rule without an event changes no version: asking again for what is already so, or a renewal.
     """
 
     action: Action
-    standing: Standing
-    becomes: Standing
+    state: LifecycleState
+    becomes: LifecycleState
     event: EventType | None
     actor: Actor
     guard: Guard
 
 
-_A, _S, _E, _G = Action, Standing, EventType, Guard
+_A, _S, _E, _G = Action, LifecycleState, EventType, Guard
 _CLIENT, _WORKER, _OPERATOR = Actor.CLIENT, Actor.WORKER, Actor.OPERATOR
 
 LIFECYCLE: tuple[Rule, ...] = (
     Rule(_A.PLACE, _S.ABSENT, _S.PENDING, _E.PLACED, _CLIENT, _G.VALID),
-    Rule(_A.CLAIM, _S.PENDING, _S.HELD, _E.CLAIMED, _WORKER, _G.DUE),
-    Rule(_A.CLAIM, _S.WAITING, _S.HELD, _E.CLAIMED, _WORKER, _G.DUE),
-    Rule(_A.CLAIM, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.LEASE_ENDED_CANCEL),
-    Rule(_A.CLAIM, _S.HELD, _S.FAILED, _E.FAILED, _WORKER, _G.DELIVERIES_SPENT),
-    Rule(_A.CLAIM, _S.HELD, _S.HELD, _E.CLAIMED, _WORKER, _G.LEASE_ENDED),
-    Rule(_A.RENEW, _S.HELD, _S.HELD, None, _WORKER, _G.TOKEN),
-    Rule(_A.COMPLETE, _S.HELD, _S.COMPLETED, _E.COMPLETED, _WORKER, _G.TOKEN),
+    Rule(_A.CLAIM, _S.PENDING, _S.LEASED, _E.CLAIMED, _WORKER, _G.DUE),
+    Rule(_A.CLAIM, _S.WAITING, _S.LEASED, _E.CLAIMED, _WORKER, _G.DUE),
+    Rule(_A.CLAIM, _S.LEASED, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.LEASE_ENDED_CANCEL),
+    Rule(_A.CLAIM, _S.LEASED, _S.FAILED, _E.FAILED, _WORKER, _G.DELIVERIES_SPENT),
+    Rule(_A.CLAIM, _S.LEASED, _S.LEASED, _E.CLAIMED, _WORKER, _G.LEASE_ENDED),
+    Rule(_A.RENEW, _S.LEASED, _S.LEASED, None, _WORKER, _G.TOKEN),
+    Rule(_A.COMPLETE, _S.LEASED, _S.COMPLETED, _E.COMPLETED, _WORKER, _G.TOKEN),
     Rule(_A.COMPLETE, _S.COMPLETED, _S.COMPLETED, None, _WORKER, _G.REPORTED),
-    Rule(_A.RETRY, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
-    Rule(_A.RETRY, _S.HELD, _S.WAITING, _E.RETRIED, _WORKER, _G.TOKEN),
+    Rule(_A.RETRY, _S.LEASED, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.RETRY, _S.LEASED, _S.WAITING, _E.RETRIED, _WORKER, _G.TOKEN),
     Rule(_A.RETRY, _S.WAITING, _S.WAITING, None, _WORKER, _G.REPORTED),
-    Rule(_A.FAIL, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
-    Rule(_A.FAIL, _S.HELD, _S.FAILED, _E.FAILED, _WORKER, _G.TOKEN),
+    Rule(_A.FAIL, _S.LEASED, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.FAIL, _S.LEASED, _S.FAILED, _E.FAILED, _WORKER, _G.TOKEN),
     Rule(_A.FAIL, _S.FAILED, _S.FAILED, None, _WORKER, _G.REPORTED),
-    Rule(_A.RELEASE, _S.HELD, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
-    Rule(_A.RELEASE, _S.HELD, _S.WAITING, _E.RELEASED, _WORKER, _G.TOKEN),
+    Rule(_A.RELEASE, _S.LEASED, _S.CANCELLED, _E.CANCELLED, _WORKER, _G.TOKEN_CANCEL),
+    Rule(_A.RELEASE, _S.LEASED, _S.WAITING, _E.RELEASED, _WORKER, _G.TOKEN),
     Rule(_A.RELEASE, _S.WAITING, _S.WAITING, None, _WORKER, _G.REPORTED),
     Rule(_A.CANCEL, _S.PENDING, _S.CANCELLED, _E.CANCELLED, _CLIENT, _G.NONE),
     Rule(_A.CANCEL, _S.WAITING, _S.CANCELLED, _E.CANCELLED, _CLIENT, _G.NONE),
-    Rule(_A.CANCEL, _S.HELD, _S.HELD, None, _CLIENT, _G.REQUESTED),
-    Rule(_A.CANCEL, _S.HELD, _S.HELD, _E.CANCEL_REQUESTED, _CLIENT, _G.NONE),
+    Rule(_A.CANCEL, _S.LEASED, _S.LEASED, None, _CLIENT, _G.REQUESTED),
+    Rule(_A.CANCEL, _S.LEASED, _S.LEASED, _E.CANCEL_REQUESTED, _CLIENT, _G.NONE),
     Rule(_A.CANCEL, _S.CANCELLED, _S.CANCELLED, None, _CLIENT, _G.NONE),
     Rule(_A.REDRIVE, _S.FAILED, _S.PENDING, _E.REDRIVEN, _OPERATOR, _G.NONE),
 )
 
 
-def _index() -> Mapping[tuple[Action, Standing], tuple[Rule, ...]]:
-    index: dict[tuple[Action, Standing], tuple[Rule, ...]] = {}
+def _index() -> Mapping[tuple[Action, LifecycleState], tuple[Rule, ...]]:
+    index: dict[tuple[Action, LifecycleState], tuple[Rule, ...]] = {}
     for rule in LIFECYCLE:
-        key = (rule.action, rule.standing)
+        key = (rule.action, rule.state)
         index[key] = (*index.get(key, ()), rule)
     return index
 
 
-RULES: Mapping[tuple[Action, Standing], tuple[Rule, ...]] = _index()
+RULES: Mapping[tuple[Action, LifecycleState], tuple[Rule, ...]] = _index()
 """The table by action and standing; where there are several rules, the first whose guard holds applies."""
 
 
@@ -100,8 +100,8 @@ def allowed(order: Order) -> tuple[Action, ...]:
 
     Cancelling a Cancelled order again succeeds and changes nothing; it is not counted as open.
     """
-    return tuple(action for action in CLIENT_ACTIONS if _is_open(action, order.standing))
+    return tuple(action for action in CLIENT_ACTIONS if _is_open(action, order.state))
 
 
-def _is_open(action: Action, standing: Standing) -> bool:
-    return any(rule.event is not None for rule in RULES.get((action, standing), ()))
+def _is_open(action: Action, state: LifecycleState) -> bool:
+    return any(rule.event is not None for rule in RULES.get((action, state), ()))

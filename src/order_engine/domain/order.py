@@ -37,15 +37,15 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 """The statuses in which an order's round is over."""
 
 
-class Standing(StrEnum):
+class LifecycleState(StrEnum):
     """Where an order stands, as finely as the rules need it: the columns of the lifecycle table."""
 
     ABSENT = "absent"
     """No order has this id."""
     PENDING = "Pending"
-    HELD = "Processing, held"
+    LEASED = "Processing, leased"
     """A worker holds a token that is current."""
-    WAITING = "Processing, not held"
+    WAITING = "Processing, not leased"
     """Between two attempts: a retry that is due later, or an attempt that was released."""
     COMPLETED = "Completed"
     FAILED = "Failed"
@@ -54,12 +54,12 @@ class Standing(StrEnum):
     @property
     def status(self) -> Status | None:
         """The status that a client sees; None where there is no order."""
-        if self is Standing.ABSENT:
+        if self is LifecycleState.ABSENT:
             return None
         return Status(self.value.partition(",")[0])
 
 
-_STANDING_OF_STATUS = {status: Standing(status.value) for status in Status if status is not Status.PROCESSING}
+_STATE_OF_STATUS = {status: LifecycleState(status.value) for status in Status if status is not Status.PROCESSING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,16 +188,16 @@ class Order:
         return self.attempts
 
     @property
-    def held(self) -> bool:
+    def leased(self) -> bool:
         """Whether a worker holds a current token."""
         return self.lease_ends is not None
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> LifecycleState:
         """The column of the lifecycle table that this order is in."""
         if self.status is Status.PROCESSING:
-            return Standing.WAITING if self.lease_ends is None else Standing.HELD
-        return _STANDING_OF_STATUS[self.status]
+            return LifecycleState.WAITING if self.lease_ends is None else LifecycleState.LEASED
+        return _STATE_OF_STATUS[self.status]
 
 
 _BLANK: dict[str, object] = {

@@ -9,7 +9,7 @@ from order_engine.domain.content.sizes import ByteBudget
 from order_engine.domain.decisions import Decision, Refusal, RefusalReason, Transition, decide
 from order_engine.domain.events import event_fingerprint
 from order_engine.domain.metrics import Counters
-from order_engine.domain.order import Standing
+from order_engine.domain.order import LifecycleState
 from order_engine.domain.placement import KeyBinding, Verdict, binding, judge
 from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.adapters import (
@@ -104,6 +104,7 @@ __all__ = [
     "HintsDropped",
     "KeyBinding",
     "Lease",
+    "LifecycleState",
     "LoopBlocked",
     "Observer",
     "OrderLocked",
@@ -134,7 +135,6 @@ __all__ = [
     "RepositoryUnavailable",
     "ResumableClock",
     "SchemaKeeper",
-    "Standing",
     "Summarizer",
     "SuspectRoom",
     "Transition",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from order_engine.domain.errors import OrderEngineError
 from order_engine.simulation.checks.record import Violation
-from order_engine.simulation.faults.kinds import Fault, Tally
-from order_engine.simulation.report import tell
+from order_engine.simulation.faults.kinds import Fault, FaultCounts
+from order_engine.simulation.report import report_lines
 from order_engine.simulation.simulation import Outcome, Scenario, run_seed
 
 
@@ -32,7 +32,7 @@ class Summary:
 
     seeds: int = 0
     orders: int = 0
-    faults: Tally = field(default_factory=Tally)
+    faults: FaultCounts = field(default_factory=FaultCounts)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
@@ -60,5 +60,5 @@ def expect_promises_kept(scenario: Scenario, seeds: Iterable[int]) -> Summary:
     for outcome in run_seeds(scenario, seeds):
         summary.add(outcome)
         if outcome.violations:
-            raise PromiseBroken("\n".join(tell(run_seed(scenario, outcome.plan.seed, trace=True))))
+            raise PromiseBroken("\n".join(report_lines(run_seed(scenario, outcome.plan.seed, trace=True))))
     return summary

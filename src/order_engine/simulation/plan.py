@@ -51,7 +51,7 @@ class Plan:
     """Seconds that an ordinary order takes, at most."""
     trouble_seconds: float
     """How long faults happen; then the world is calm."""
-    all_hear: bool
+    broadcast: bool
     """Whether every instance hears each bell, or only one."""
     renewed_in_time: int | None
     """How many leases of one process the repository renews in a third of a lease; None: it is quick."""
@@ -79,7 +79,7 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
         latency=lease / 100 * random.uniform(0.02, 1),
         work_seconds=lease * random.uniform(0.5, 2.5) if works_long else lease / 4 * random.random() ** 3,
         trouble_seconds=lease * random.uniform(2, 4),
-        all_hear=random.random() < 0.5,  # noqa: PLR2004 - an even chance
+        broadcast=random.random() < 0.5,  # noqa: PLR2004 - an even chance
         renewed_in_time=renewed_in_time,
     )
 

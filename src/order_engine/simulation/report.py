@@ -12,7 +12,7 @@ MOST_VIOLATIONS = 5
 LONGEST_LINE = 180
 
 
-def tell(outcome: Outcome) -> Iterator[str]:
+def report_lines(outcome: Outcome) -> Iterator[str]:
     """Go through the lines of a failing seed's story: what broke, in which world, and who did what when.
 
     Of a simulation that was traced only what concerns the orders of the first violation, and what concerns all.
@@ -23,10 +23,10 @@ def tell(outcome: Outcome) -> Iterator[str]:
         yield f"  {violation}"
     yield f"The world: {plan.instances} instances, {outcome.orders} orders, {_unusual(plan.options)}"
     yield f"Faults that struck: {', '.join(f'{count} times {fault}' for fault, count in outcome.faults.most_common())}"
-    if outcome.story is None:
+    if outcome.trace is None:
         return
     order_ids = frozenset(outcome.violations[0].order_ids) if outcome.violations else frozenset()
-    for line in outcome.story.of(order_ids) if order_ids else outcome.story.lines:
+    for line in outcome.trace.of(order_ids) if order_ids else outcome.trace.lines:
         text = str(line)
         yield text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 

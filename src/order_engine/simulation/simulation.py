@@ -14,27 +14,27 @@ from order_engine.application.worker.processor_kinds import check_processor
 from order_engine.domain.order import NewOrder, Order
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
-from order_engine.simulation.checks.duties import check_answers, check_reports, check_runs
+from order_engine.simulation.checks.deadlines import check_answers, check_reports, check_runs
 from order_engine.simulation.checks.ledger import Ledger
 from order_engine.simulation.checks.record import Violation
 from order_engine.simulation.checks.recovery import RecoveryCheck
 from order_engine.simulation.checks.verdicts import Verdicts
 from order_engine.simulation.clients.clients import Clients
 from order_engine.simulation.clients.operators import Reader, redrive_failed_orders
-from order_engine.simulation.faults.kinds import ALL, Fault, Tally
+from order_engine.simulation.faults.kinds import ALL, Fault, FaultCounts
 from order_engine.simulation.faults.schedule import FaultSchedule
 from order_engine.simulation.loop.event_loop import SimulatedLoop, Stalled
-from order_engine.simulation.network.doorbell_queue import Bells
+from order_engine.simulation.network.doorbell_queue import QueueBroker
+from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.network.outages import Outages
-from order_engine.simulation.network.passages import drive
 from order_engine.simulation.orders import some_order
 from order_engine.simulation.plan import Plan, Sizes, draw_plan
-from order_engine.simulation.processes.behaviors import Nature, draw_natures
+from order_engine.simulation.processes.behaviors import OrderBehavior, draw_behaviors
 from order_engine.simulation.processes.clocks import SimulatedClock
-from order_engine.simulation.processes.instance_run import Parts
 from order_engine.simulation.processes.instances import Fleet
 from order_engine.simulation.processes.processors import Work
-from order_engine.simulation.story import Story
+from order_engine.simulation.processes.simulated_process import Parts
+from order_engine.simulation.trace import Trace
 from order_engine.simulation.world import World
 
 Store: TypeAlias = Callable[[Clock], AbstractContextManager[OrderRepository]]
@@ -70,9 +70,9 @@ class Outcome:
     orders: int
     virtual_seconds: float
     steps: int
-    faults: Tally
+    faults: FaultCounts
     violations: Sequence[Violation]
-    story: Story | None
+    trace: Trace | None
 
 
 def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
@@ -86,15 +86,15 @@ def _run_seed(scenario: Scenario, seed: int, *, trace: bool) -> Outcome:
     loop = SimulatedLoop(plan.chance("loop"), plan.disorder, LONGEST_SECONDS)  # type: ignore[abstract] # no network
     store_clock = SimulatedClock(loop)
     with scenario.store(store_clock) as store:
-        world = World(plan, loop, store_clock, store, Story() if trace else None)
+        world = World(plan, loop, store_clock, store, Trace() if trace else None)
         try:
             _simulate(world, scenario)
         finally:
             violations = list(world.record.violations)
             # What the dead do while they are unwound is no part of it.
-            story, world.story = world.story, None
+            recorded, world.trace = world.trace, None
             _clear_up(loop)
-    outcome = Outcome(plan, len(world.record.told), loop.time(), loop.steps, world.tally, violations, story)
+    outcome = Outcome(plan, len(world.record.known), loop.time(), loop.steps, world.fault_counts, violations, recorded)
     # Orders, histories and runs go at once by their reference counts, instead of by a collection that has to find them
     # in the circle of processes and world: a tenth of the time.
     vars(world).clear()
@@ -135,20 +135,22 @@ class _Simulation:
         random = plan.chance("orders")
         orders = [scenario.orders(random, number) for number in range(plan.orders)]
         order_ids = [order.order_id or "" for order in orders]
-        self._natures: dict[str, Nature] = dict(zip(order_ids, draw_natures(plan, random), strict=True))
+        self._behaviors: dict[str, OrderBehavior] = dict(zip(order_ids, draw_behaviors(plan, random), strict=True))
         self._world = world
         outages = Outages()
         work = scenario.make_work() if scenario.make_work is not None else None
         if work is not None:
             check_processor(work)
         self._check, self._has_work = scenario.check, work is not None
-        parts = Parts(outages, Bells(world), work, self._natures.__getitem__)
+        parts = Parts(outages, QueueBroker(world), work, self._behaviors.__getitem__)
         self._fleet = Fleet(world, parts)
-        self._misfortunes = FaultSchedule(world, self._fleet, outages)
-        long_ones = {key for key, nature in self._natures.items() if nature.takes_long(plan.options.lease_seconds)}
+        self._fault_schedule = FaultSchedule(world, self._fleet, outages)
+        long_ones = {
+            key for key, behavior in self._behaviors.items() if behavior.takes_long(plan.options.lease_seconds)
+        }
         self._clients = Clients(world, self._fleet, orders, long_ones)
         self._reader = Reader(world, self._clients)
-        self._books = Ledger(world)
+        self._ledger = Ledger(world)
 
     async def run(self) -> None:
         """Go on to the verdict, or to the first promise that is broken."""
@@ -159,57 +161,57 @@ class _Simulation:
                 broken.set_result(None)
 
         self._world.record.on_violation = self._world.loop.on_failure = stop
-        course = asyncio.ensure_future(self._take_its_course())
+        course = asyncio.ensure_future(self._run_phases())
         await asyncio.wait([course, broken], return_when=asyncio.FIRST_COMPLETED)
         if course.done():
             course.result()
         for failure in self._world.loop.failures:
             self._world.record.violate("errors", f"nobody caught: {failure}")
 
-    async def _take_its_course(self) -> None:
+    async def _run_phases(self) -> None:
         """Let trouble happen, wait until everything has ended, and judge."""
         world = self._world
         running = [asyncio.ensure_future(instance.run()) for instance in self._fleet.instances]
         others = [
-            asyncio.ensure_future(self._clients.come()),
+            asyncio.ensure_future(self._clients.run()),
             asyncio.ensure_future(self._reader.follow()),
             asyncio.ensure_future(redrive_failed_orders(world, self._clients)),
-            asyncio.ensure_future(self._check_books()),
+            asyncio.ensure_future(self._check_ledger()),
         ]
-        await self._misfortunes.happen()
-        world.calm = True
+        await self._fault_schedule.run()
+        world.faults_over = True
         world.fault_ended()
-        world.tell("world", "is calm from now on")
+        world.log("world", "is calm from now on")
         await asyncio.gather(*others)
         # A call that is slow may take effect long after its caller has given up, and after everything else has ended.
         await asyncio.sleep(max(0.0, world.last_fault - world.loop.time()) + world.plan.latency)
-        calm = RecoveryCheck(world, self._fleet, self._books, self._natures, is_limited=not self._has_work)
-        await calm.watch()
-        await calm.see_everybody_ready()
+        faults_over = RecoveryCheck(world, self._fleet, self._ledger, self._behaviors, is_limited=not self._has_work)
+        await faults_over.watch()
+        await faults_over.wait_until_ready()
         while await self._reader.read_page():
             # Whichever process it asks may have stopped, and another takes its time to start.
             await world.clock.sleep(world.plan.latency)
         for instance in self._fleet.instances:
             instance.close()
         await asyncio.gather(*running)
-        Verdicts(world, self._books, self._natures, self._reader.events).judge()
+        Verdicts(world, self._ledger, self._behaviors, self._reader.events).judge()
         if self._check is not None:
-            self._let_user_check(self._check)
+            self._run_user_check(self._check)
 
-    def _let_user_check(self, check: Callable[[Sequence[Order]], object]) -> None:
-        orders = drive(self._world.store.get(list(self._world.record.told)))
+    def _run_user_check(self, check: Callable[[Sequence[Order]], object]) -> None:
+        orders = drive(self._world.store.get(list(self._world.record.known)))
         try:
             check(list(orders.values()))
         except Exception as error:  # noqa: BLE001 - whatever the user's check finds
             self._world.record.violate("your own check", f"{type(error).__name__}: {error}")
 
-    async def _check_books(self) -> None:
-        while not self._world.calm:
+    async def _check_ledger(self) -> None:
+        while not self._world.faults_over:
             await asyncio.sleep(self._world.plan.options.lease_seconds * SECONDS_BETWEEN_CHECKS)
-            self._books.check()
+            self._ledger.check()
             check_runs(self._world, self._fleet)
             check_answers(self._world, self._fleet)
-            check_reports(self._world, drive(self._world.store.get(list(self._books.unfinished))).values())
+            check_reports(self._world, drive(self._world.store.get(list(self._ledger.unfinished))).values())
 
 
 def _clear_up(loop: SimulatedLoop) -> None:

@@ -9,15 +9,15 @@ from typing import NamedTuple
 from order_engine.ports.repository import OrderRepository
 from order_engine.simulation.checks.record import Claimant, Record
 from order_engine.simulation.checks.retries import Retries
-from order_engine.simulation.faults.kinds import Fault, Tally
+from order_engine.simulation.faults.kinds import Fault, FaultCounts
 from order_engine.simulation.faults.locks import Locks
 from order_engine.simulation.loop.event_loop import SimulatedLoop
 from order_engine.simulation.plan import Plan
 from order_engine.simulation.processes.clocks import SimulatedClock
-from order_engine.simulation.story import Story
+from order_engine.simulation.trace import Trace
 
 
-class Hold(NamedTuple):
+class LeaseRecord(NamedTuple):
     """Who holds an order under one token, and since when."""
 
     claimant: Claimant
@@ -33,10 +33,10 @@ class World:
     loop: SimulatedLoop
     store_clock: SimulatedClock
     store: OrderRepository
-    story: Story | None = None
+    trace: Trace | None = None
     record: Record = field(default_factory=Record)
-    tally: Tally = field(default_factory=Tally)
-    calm: bool = False
+    fault_counts: FaultCounts = field(default_factory=FaultCounts)
+    faults_over: bool = False
     """Whether the last fault is over."""
     last_fault: float = 0.0
     """When a process died last, or trouble ended."""
@@ -46,7 +46,7 @@ class World:
     """Whether the store's clock was set at all."""
     jumps_ahead: list[float] = field(default_factory=list)
     """When the store's clock was set forward, so that leases ended before their time."""
-    holds: dict[tuple[str, int], Hold] = field(default_factory=dict)
+    leases: dict[tuple[str, int], LeaseRecord] = field(default_factory=dict)
     """Who held each order, by its id and token."""
     claim_troubles: dict[str | None, float] = field(default_factory=dict)
     """For how many seconds each claim was kept from its answer, by its id; infinite where it may take effect late."""
@@ -67,14 +67,14 @@ class World:
 
     def struck(self, fault: Fault, who: str, what: str, *order_ids: str) -> None:
         """Count a fault, and tell it."""
-        self.tally[fault] += 1
-        if self.story is not None:
-            self.story.tell(self.loop.time(), who, f"FAULT: {what}", *order_ids)
+        self.fault_counts[fault] += 1
+        if self.trace is not None:
+            self.trace.record(self.loop.time(), who, f"FAULT: {what}", *order_ids)
 
-    def tell(self, who: str, what: str, *order_ids: str) -> None:
+    def log(self, who: str, what: str, *order_ids: str) -> None:
         """Tell what happened, where anybody listens."""
-        if self.story is not None:
-            self.story.tell(self.loop.time(), who, what, *order_ids)
+        if self.trace is not None:
+            self.trace.record(self.loop.time(), who, what, *order_ids)
 
     def jumped_ahead(self, begin: float, end: float) -> bool:
         """Whether the store's clock was set forward between these moments."""
@@ -84,6 +84,6 @@ class World:
         """Note that a fault ends now, or in `seconds`."""
         self.last_fault = max(self.last_fault, self.loop.time() + seconds)
 
-    def later(self, seconds: float, deed: Callable[[], object]) -> None:
-        """Do `deed` after `seconds`, whatever becomes of any process."""
-        self.loop.in_world(deed, delay=seconds)
+    def later(self, seconds: float, of_run: Callable[[], object]) -> None:
+        """Do `of_run` after `seconds`, whatever becomes of any process."""
+        self.loop.call_as_world(of_run, delay=seconds)

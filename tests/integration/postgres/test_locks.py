@@ -114,7 +114,7 @@ async def test_an_id_that_is_locked_beside_known_ones() -> None:
             outcomes = await repository.add(wanted, terms("claim-1", limit=2))
         expected = [REPLAYED, AddOutcome.CONFLICT, ADDED, BUSY, ADDED, ADDED]
         assert [added.outcome for added in outcomes] == expected
-        assert [added.order is not None and added.order.held for added in outcomes[2:]] == [True, False, True, False]
+        assert [added.order is not None and added.order.leased for added in outcomes[2:]] == [True, False, True, False]
 
 
 async def test_many_locked_ids_cost_others_little() -> None:

@@ -68,7 +68,7 @@ async def test_plans_are_the_same(pooler: Pooler) -> None:
             added = await repository.add(
                 [placement(f"order-{number}-{index}") for index in range(400)], terms(f"claim-{number}", limit=380)
             )
-            await repository.apply([complete(each.order) for each in added if each.order and each.order.held])
+            await repository.apply([complete(each.order) for each in added if each.order and each.order.leased])
     target = pooler.target(straight.schema)
     connection = await connect(target)
     try:

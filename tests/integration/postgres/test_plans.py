@@ -82,7 +82,7 @@ async def _connection(*, full: bool) -> AsyncIterator[Connection]:
                 [placement(f"order-{number}-{index}", user_id=f"user-{index % 40}") for index in range(400)],
                 terms(f"claim-{number}", limit=380),
             )
-            held = [each.order for each in added if each.order is not None and each.order.held]
+            held = [each.order for each in added if each.order is not None and each.order.leased]
             await repository.apply([complete(order) for order in held])
     if full:
         await execute(target, "ANALYZE {schema}.orders; ANALYZE {schema}.contents; ANALYZE {schema}.events")

@@ -37,7 +37,7 @@ async def test_item_that_cannot_be_kept(bad: Placement) -> None:
         added, refused = AddOutcome.ADDED, AddOutcome.REFUSED
         assert [each.outcome for each in outcomes] == [added, refused, added, added]
         assert outcomes[1].reason
-        assert [each.order.held for each in outcomes if each.order is not None] == [True, True, False]
+        assert [each.order.leased for each in outcomes if each.order is not None] == [True, True, False]
         assert (await repository.statistics()).total_orders == 3
 
 

@@ -102,7 +102,7 @@ async def test_report_on_an_order_that_is_being_taken_is_refused(action: Action)
         assert [each.refusal for each in during] == [RefusalReason.BUSY, None]
         assert [each.refusal for each in after] == [RefusalReason.LOST, None]
         order = (await repository.get(["stale"]))["stale"]
-        assert (order.token, order.held, order.version) == (stale.token + 1, True, stale.version)
+        assert (order.token, order.leased, order.version) == (stale.token + 1, True, stale.version)
 
 
 async def test_renewal_of_an_order_that_is_being_taken_is_lost() -> None:

@@ -155,7 +155,7 @@ class RepeatedReportIsLost(MemoryRepository):
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
         order = self._orders.get(command.order_id)
-        if command.action in REPORTS and order is not None and not order.held:
+        if command.action in REPORTS and order is not None and not order.leased:
             return Applied(RefusalReason.LOST, order)
         return super()._apply_one(command, now)
 
@@ -193,7 +193,7 @@ class CancelTakesTheOrderFromItsWorker(MemoryRepository):
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
         before = self._orders.get(command.order_id)
-        if command.action is not Action.CANCEL or before is None or not before.held:
+        if command.action is not Action.CANCEL or before is None or not before.leased:
             return super()._apply_one(command, now)
         decision = act(replace(before, lease_ends=None), command, now)
         if isinstance(decision, Refusal) or decision.event is None:

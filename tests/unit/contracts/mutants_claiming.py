@@ -71,7 +71,7 @@ class VanishedAttemptsAreNotCounted(_SeesOrdersDifferently):
 
     def see(self, order: Order) -> Order:
         """Count one less."""
-        return replace(order, vanished=order.vanished - 1) if order.held else order
+        return replace(order, vanished=order.vanished - 1) if order.leased else order
 
 
 class _ChangesTheTerms(MemoryRepository):
@@ -213,7 +213,7 @@ class CancellingNeedsRoom(MemoryRepository):
         kept: list[Order] = []
         left: list[Order] = []
         for order in candidates:
-            waits = order.cancel_requested and order.held and not terms.suspects.admits(order.vanished + 1)
+            waits = order.cancel_requested and order.leased and not terms.suspects.admits(order.vanished + 1)
             (left if waits else kept).append(order)
         picked, passed_over = super()._claim_from(kept, terms, now)
         return picked, [*passed_over, *left]

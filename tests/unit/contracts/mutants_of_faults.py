@@ -348,7 +348,7 @@ class ReportingAgainIsLost(BreakableMemory):
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
         before = self._orders.get(command.order_id)
-        if before is not None and command.token is not None and not before.held:
+        if before is not None and command.token is not None and not before.leased:
             return Applied(RefusalReason.LOST, before)
         return super()._apply_one(command, now)
 

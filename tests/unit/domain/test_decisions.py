@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, Action, Command, Lease, Renewal
 from order_engine.domain.decisions import RefusalReason, Transition, act, claim, decide
 from order_engine.domain.events import STATUS_AFTER, VANISHED, EventType
-from order_engine.domain.order import Order, Standing, Status
+from order_engine.domain.order import LifecycleState, Order, Status
 from tests.unit.domain.strategies import (
     LEASE_SECONDS,
     NO_ROOM,
@@ -118,12 +118,14 @@ def test_the_stored_state_is_consistent(life: Life) -> None:
     for step in life.steps:
         order = step.after
         assert order is not None
-        assert order.held <= (order.status is Status.PROCESSING)
-        assert (order.due is not None) <= (order.standing is Standing.WAITING)
+        assert order.leased <= (order.status is Status.PROCESSING)
+        assert (order.due is not None) <= (order.state is LifecycleState.WAITING)
         assert (order.ended_at is not None) == order.status.ended
         assert (order.processing_started_at is None) <= (order.status in {Status.PENDING, Status.CANCELLED})
         assert 0 <= order.failures + order.vanished <= order.attempts <= order.token
-        assert order.cancel_requested <= (order.standing in {Standing.HELD, Standing.COMPLETED, Standing.CANCELLED})
+        assert order.cancel_requested <= (
+            order.state in {LifecycleState.LEASED, LifecycleState.COMPLETED, LifecycleState.CANCELLED}
+        )
         assert (order.claim_id is None) == (order.token == 0)
 
 
@@ -136,7 +138,7 @@ def test_an_event_names_the_attempt_that_was_under_way(life: Life) -> None:
             continue
         if step.event.type is EventType.CLAIMED:
             expected: tuple[int | None, int | None] = (step.after.token, step.after.attempts)
-        elif step.before is not None and step.before.held:
+        elif step.before is not None and step.before.leased:
             expected = (step.before.token, step.before.attempts)
         else:
             expected = (None, None)
@@ -174,7 +176,7 @@ def test_placing_and_claiming_may_be_made_again(life: Life) -> None:
     """The same content, and the claim that holds the order, change nothing the second time (P4)."""
     order, now = life.order, life.steps[-1].now
     assert decide(order, life.placement, now) == Transition(order, None)
-    if order.held and order.claim_id is not None:
+    if order.leased and order.claim_id is not None:
         assert decide(order, terms(order.claim_id, max_deliveries=1, suspects=NO_ROOM), now) == Transition(order, None)
 
 
@@ -226,14 +228,14 @@ def test_a_retry_is_due_when_it_is_due() -> None:
     """Not before the delay is over, and from that very moment on."""
     waiting = told_by(claimed(placed()), Action.RETRY, delay=60)
     assert refused(decide(waiting, terms(), after(59.999999))) is RefusalReason.NOT_CLAIMABLE
-    assert claimed(waiting, after(60)).held
+    assert claimed(waiting, after(60)).leased
 
 
 def test_a_clock_that_was_set_back_does_not_put_off_an_order_that_waits_for_nothing() -> None:
     """Placed, released and redriven orders are due at once, not from a time of day on."""
     held = claimed(placed())
     for order in (placed(), told_by(held, Action.RELEASE), told_by(told_by(held, Action.FAIL), Action.REDRIVE)):
-        assert claimed(order, after(-3600)).held
+        assert claimed(order, after(-3600)).leased
 
 
 def test_a_claim_counts_an_attempt_and_a_release_takes_it_back() -> None:
@@ -258,7 +260,7 @@ def test_after_an_outage_orders_that_somebody_held_are_left_alone() -> None:
     """Their holders could not renew; other orders are taken as ever."""
     cautious = terms("claim2", take_ended_leases=False)
     assert refused(decide(claimed(placed()), cautious, after(1000))) is RefusalReason.NOT_CLAIMABLE
-    assert claimed(placed(), after(1000), cautious).held
+    assert claimed(placed(), after(1000), cautious).leased
 
 
 def test_a_claim_that_meets_an_ended_lease_decides_in_the_published_order() -> None:
@@ -288,7 +290,7 @@ def test_the_end_that_a_claim_brings_about_is_told_under_the_lost_token() -> Non
 def test_an_order_whose_attempts_vanish_ends_at_the_cap(cap: int, claims: int) -> None:
     """As many attempts as the cap says, then Failed, without anybody's help."""
     order, serial = claimed(placed()), 1
-    while order.held:
+    while order.leased:
         serial += 1
         order = claimed(order, after(serial * LEASE_SECONDS), terms(f"claim{serial}", max_deliveries=cap))
     assert (order.status, order.attempts, order.vanished) == (Status.FAILED, claims, cap)

@@ -14,7 +14,7 @@ from order_engine.domain.commands import CLIENT_ACTIONS, REPORTS, Action, ClaimT
 from order_engine.domain.decisions import Decision, Refusal, RefusalReason, Transition, decide
 from order_engine.domain.events import STATUS_AFTER, EventType
 from order_engine.domain.lifecycle import LIFECYCLE, RULES, Guard, Rule, allowed
-from order_engine.domain.order import Order, Standing, Status
+from order_engine.domain.order import LifecycleState, Order, Status
 from tests.unit.domain.strategies import (
     LEASE_SECONDS,
     NO_ROOM,
@@ -34,31 +34,31 @@ from tests.unit.domain.strategies import (
 )
 
 TABLE = """
-| action   | absent          | Pending              | Processing, held                                    |
-| place    | placed: Pending |                      |                                                     |
-| claim    |                 | claimed: held        | cancelled: Cancelled; failed: Failed; claimed: held |
-| renew    |                 |                      | no event: held                                      |
-| complete |                 |                      | completed: Completed                                |
-| retry    |                 |                      | cancelled: Cancelled; retried: not held             |
-| fail     |                 |                      | cancelled: Cancelled; failed: Failed                |
-| release  |                 |                      | cancelled: Cancelled; released: not held            |
-| cancel   |                 | cancelled: Cancelled | no event: held; cancel_requested: held              |
-| redrive  |                 |                      |                                                     |
+| action   | absent          | Pending              | Processing, leased                                    |
+| place    | placed: Pending |                      |                                                       |
+| claim    |                 | claimed: leased      | cancelled: Cancelled; failed: Failed; claimed: leased |
+| renew    |                 |                      | no event: leased                                      |
+| complete |                 |                      | completed: Completed                                  |
+| retry    |                 |                      | cancelled: Cancelled; retried: not leased             |
+| fail     |                 |                      | cancelled: Cancelled; failed: Failed                  |
+| release  |                 |                      | cancelled: Cancelled; released: not leased            |
+| cancel   |                 | cancelled: Cancelled | no event: leased; cancel_requested: leased            |
+| redrive  |                 |                      |                                                       |
 
-| action   | Processing, not held | Failed            | Completed           | Cancelled           |
-| place    |                      |                   |                     |                     |
-| claim    | claimed: held        |                   |                     |                     |
-| renew    |                      |                   |                     |                     |
-| complete |                      |                   | no event: Completed |                     |
-| retry    | no event: not held   |                   |                     |                     |
-| fail     |                      | no event: Failed  |                     |                     |
-| release  | no event: not held   |                   |                     |                     |
-| cancel   | cancelled: Cancelled |                   |                     | no event: Cancelled |
-| redrive  |                      | redriven: Pending |                     |                     |
+| action   | Processing, not leased | Failed            | Completed           | Cancelled           |
+| place    |                        |                   |                     |                     |
+| claim    | claimed: leased        |                   |                     |                     |
+| renew    |                        |                   |                     |                     |
+| complete |                        |                   | no event: Completed |                     |
+| retry    | no event: not leased   |                   |                     |                     |
+| fail     |                        | no event: Failed  |                     |                     |
+| release  | no event: not leased   |                   |                     |                     |
+| cancel   | cancelled: Cancelled   |                   |                     | no event: Cancelled |
+| redrive  |                        | redriven: Pending |                     |                     |
 """
-"""The published table of states and actions, one cell for each action on each standing, in the order of its rules."""
+"""The published table of states and actions, one cell for each action in each state, in the order of its rules."""
 
-SHORT = {Standing.HELD: "held", Standing.WAITING: "not held"}
+SHORT = {LifecycleState.LEASED: "leased", LifecycleState.WAITING: "not leased"}
 
 
 def cells(table: str) -> dict[tuple[str, str], str]:
@@ -67,7 +67,7 @@ def cells(table: str) -> dict[tuple[str, str], str]:
     for half in table.strip().split("\n\n"):
         header, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in half.splitlines())
         for action, *row in rows:
-            found |= {(action, standing): cell for standing, cell in zip(header[1:], row, strict=True) if cell}
+            found |= {(action, state): cell for state, cell in zip(header[1:], row, strict=True) if cell}
     return found
 
 
@@ -77,24 +77,24 @@ def cell(rules: tuple[Rule, ...]) -> str:
 
 
 def test_the_table_is_the_published_one() -> None:
-    """Cell by cell: which event an action writes in a standing, and where the order stands after it."""
-    assert {(str(action), str(standing)): cell(rules) for (action, standing), rules in RULES.items()} == cells(TABLE)
+    """Cell by cell: which event an action writes in a state, and where the order stands after it."""
+    assert {(str(action), str(state)): cell(rules) for (action, state), rules in RULES.items()} == cells(TABLE)
 
 
 def test_the_index_holds_every_rule_once_and_in_its_order() -> None:
     """Whoever reads the index reads the table."""
     assert sorted((rule for rules in RULES.values() for rule in rules), key=LIFECYCLE.index) == list(LIFECYCLE)
     assert len(set(LIFECYCLE)) == len(LIFECYCLE)
-    for (action, standing), rules in RULES.items():
-        assert {(rule.action, rule.standing) for rule in rules} == {(action, standing)}
+    for (action, state), rules in RULES.items():
+        assert {(rule.action, rule.state) for rule in rules} == {(action, state)}
         assert list(rules) == [rule for rule in LIFECYCLE if rule in rules]
 
 
-@pytest.mark.parametrize("rule", LIFECYCLE, ids=lambda rule: f"{rule.action} {rule.standing} {rule.guard}")
+@pytest.mark.parametrize("rule", LIFECYCLE, ids=lambda rule: f"{rule.action} {rule.state} {rule.guard}")
 def test_a_rule_leads_where_its_event_says(rule: Rule) -> None:
     """The event tells the status after it; a rule without an event leaves the order where it stands."""
     if rule.event is None:
-        assert rule.becomes is rule.standing
+        assert rule.becomes is rule.state
     else:
         assert rule.becomes.status is STATUS_AFTER[rule.event]
 
@@ -110,10 +110,10 @@ def test_an_end_is_left_by_a_redrive_of_a_failed_order_only() -> None:
     rank = {Status.PENDING: 0, Status.PROCESSING: 1, Status.COMPLETED: 2, Status.FAILED: 2, Status.CANCELLED: 2}
     for rule in LIFECYCLE:
         if rule.action is Action.REDRIVE:
-            assert (rule.standing, rule.becomes) == (Standing.FAILED, Standing.PENDING)
-        elif rule.standing.status is not None and rule.becomes.status is not None:
-            assert rank[rule.standing.status] <= rank[rule.becomes.status]
-            assert not rule.standing.status.ended or rule.becomes is rule.standing
+            assert (rule.state, rule.becomes) == (LifecycleState.FAILED, LifecycleState.PENDING)
+        elif rule.state.status is not None and rule.becomes.status is not None:
+            assert rank[rule.state.status] <= rank[rule.becomes.status]
+            assert not rule.state.status.ended or rule.becomes is rule.state
 
 
 # Driving every action against every standing
@@ -170,21 +170,21 @@ class Trial:
     decision: Decision
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> LifecycleState:
         """Where the order stood."""
-        return Standing.ABSENT if self.order is None else self.order.standing
+        return LifecycleState.ABSENT if self.order is None else self.order.state
 
     @property
     def rule(self) -> Rule | None:
         """The rule of the table that applies: the first whose guard holds."""
         if isinstance(self.request, Command) and self.action not in REPORTS | set(CLIENT_ACTIONS):
             return None
-        rules = RULES.get((self.action, self.standing), ())
+        rules = RULES.get((self.action, self.state), ())
         return next((rule for rule in rules if HOLDS[rule.guard](self)), None)
 
     def __str__(self) -> str:
         """Say what was tried."""
-        return f"{self.action} on {self.standing} with {self.request} at {self.now}: {self.decision}"
+        return f"{self.action} on {self.state} with {self.request} at {self.now}: {self.decision}"
 
 
 def _token_is_current(trial: Trial) -> bool:
@@ -249,21 +249,21 @@ def repeated_claim(trial: Trial) -> bool:
     if order is None:
         return False
     if isinstance(request, ClaimTerms):
-        return order.held and order.claim_id == request.claim_id
+        return order.leased and order.claim_id == request.claim_id
     return request == PLACEMENT
 
 
 def crowded(trial: Trial, rule: Rule) -> bool:
     """Whether the order would be handed out as a suspect to a process that has no room for it."""
-    if trial.order is None or not isinstance(trial.request, ClaimTerms) or rule.becomes is not Standing.HELD:
+    if trial.order is None or not isinstance(trial.request, ClaimTerms) or rule.becomes is not LifecycleState.LEASED:
         return False
-    suspect = trial.order.vanished > 0 or trial.standing is Standing.HELD
+    suspect = trial.order.vanished > 0 or trial.state is LifecycleState.LEASED
     return suspect and trial.request.suspects == NO_ROOM
 
 
 def test_every_standing_is_tried() -> None:
     """The trials below mean what they say: all actions, all standings."""
-    assert {(trial.action, trial.standing) for trial in TRIALS} == set(product(Action, Standing))
+    assert {(trial.action, trial.state) for trial in TRIALS} == set(product(Action, LifecycleState))
 
 
 def test_every_rule_is_reached() -> None:
@@ -280,7 +280,7 @@ def test_what_the_table_says_happens() -> None:
             continue
         assert isinstance(trial.decision, Transition), trial
         written = trial.decision.event.type if trial.decision.event else None
-        assert (trial.decision.order.standing, written) == (rule.becomes, rule.event), trial
+        assert (trial.decision.order.state, written) == (rule.becomes, rule.event), trial
 
 
 def test_nothing_else_happens() -> None:
@@ -341,7 +341,7 @@ def expected_reason(trial: Trial) -> RefusalReason:
         (told_by(claimed(placed()), Action.COMPLETE), ()),
         (told_by(placed(), Action.CANCEL), ()),
     ],
-    ids=lambda value: value.standing if isinstance(value, Order) else "",
+    ids=lambda value: value.state if isinstance(value, Order) else "",
 )
 def test_allowed_are_the_actions_that_are_open(order: Order, actions: tuple[Action, ...]) -> None:
     """Cancel until the order has ended, redrive when it failed, and nothing else."""

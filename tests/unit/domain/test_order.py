@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_engine.domain.order import NEW_ROUND, Order, OrderContent, Standing, StateChange, Status, evolve, new_order
+from order_engine.domain.order import (
+    NEW_ROUND,
+    LifecycleState,
+    Order,
+    OrderContent,
+    StateChange,
+    Status,
+    evolve,
+    new_order,
+)
 from tests.unit.domain.strategies import PLACEMENT, START, Life, claimed, lives, placed, thorough, usual
 
 times = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - made aware right here
@@ -157,17 +166,17 @@ def test_an_order_can_be_pickled_and_copied(life: Life) -> None:
 def test_standing_and_status_agree(life: Life) -> None:
     """The standing is the status, and for Processing also tells whether somebody holds the order."""
     order = life.order
-    assert order.standing.status is order.status
-    assert (order.standing is Standing.HELD) == order.held == (order.lease_ends is not None)
+    assert order.state.status is order.status
+    assert (order.state is LifecycleState.LEASED) == order.leased == (order.lease_ends is not None)
     assert order.status.ended == (order.ended_at is not None)
     assert order.attempt == order.attempts
 
 
 def test_every_standing_has_its_status() -> None:
     """Two standings share Processing; an absent order has no status."""
-    statuses = [standing.status for standing in Standing]
+    statuses = [state.status for state in LifecycleState]
     assert statuses.count(None) == 1
-    assert Standing.ABSENT.status is None
+    assert LifecycleState.ABSENT.status is None
     assert {status: statuses.count(status) for status in Status} == {
         Status.PENDING: 1,
         Status.PROCESSING: 2,

@@ -107,7 +107,7 @@ class Process:
             decision = decide(self.orders[order_id], claim_terms, after(self.seconds))
             if isinstance(decision, Transition):
                 self.orders[order_id] = decision.order
-                if decision.order.held:
+                if decision.order.leased:
                     room = room.with_suspect(decision.order.vanished)
                     running.append(order_id)
             if len(running) == CONCURRENCY:

@@ -14,7 +14,7 @@ from order_engine.application.worker.claimer import Claimer, UnansweredClaim
 from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.domain.commands import ClaimTerms
 from order_engine.simulation import Fault, Sizes
-from order_engine.simulation.network.doorbell_queue import QueueIsAway
+from order_engine.simulation.network.doorbell_queue import QueueFailure
 from tests.unit.application import planted as others
 from tests.unit.simulation.planted import (
     BELLS,
@@ -107,7 +107,7 @@ def a_failed_queue_is_never_asked_again(patch: pytest.MonkeyPatch) -> None:
                 self._wake.set()
                 await self._hints_taken.wait()
                 self._hints_taken.clear()
-        except QueueIsAway:
+        except QueueFailure:
             self.stop()
 
     patch.setattr(Claimer, "listen", once)

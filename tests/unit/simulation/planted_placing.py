@@ -83,8 +83,8 @@ def every_answer_is_the_first(patch: pytest.MonkeyPatch) -> None:
     """Answer a placing that was made before as if it were the first."""
 
     def fresh(placement: Placement, added: Added) -> Placed:
-        told = placed(placement, added)
-        return Placed(told.order, replayed=False)
+        known = placed(placement, added)
+        return Placed(known.order, replayed=False)
 
     placed = placer.placed
     patch.setattr(placer, "placed", fresh)
@@ -130,9 +130,9 @@ def answers_from_a_cache(patch: pytest.MonkeyPatch) -> None:
     place_in, get = OrderEngine.place, OrderEngine.get
 
     async def remembered(self: OrderEngine, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:
-        told = await place_in(self, order, idempotency_key=idempotency_key)
-        cache[self, told.order.order_id] = told.order
-        return told
+        known = await place_in(self, order, idempotency_key=idempotency_key)
+        cache[self, known.order.order_id] = known.order
+        return known
 
     async def cached(self: OrderEngine, order_id: str) -> Order:
         return cache.get((self, order_id)) or await get(self, order_id)

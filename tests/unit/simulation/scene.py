@@ -15,16 +15,16 @@ from order_engine.domain.suspects import SuspectRoom
 from order_engine.ports.repository import Claimed
 from order_engine.simulation import Fault, Sizes
 from order_engine.simulation.checks.ledger import Ledger
-from order_engine.simulation.checks.record import Claimant, Ending
+from order_engine.simulation.checks.record import Claimant, RunEnd
+from order_engine.simulation.checks.run_monitor import RunMonitor
 from order_engine.simulation.checks.verdicts import Verdicts
-from order_engine.simulation.checks.witness import Witness
 from order_engine.simulation.loop.event_loop import SimulatedLoop
 from order_engine.simulation.loop.owners import Owner
-from order_engine.simulation.network.passages import drive
+from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.plan import draw_plan
-from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.processes.behaviors import OrderBehavior
 from order_engine.simulation.processes.clocks import SimulatedClock
-from order_engine.simulation.world import Hold, World
+from order_engine.simulation.world import LeaseRecord, World
 from order_engine_adapters.memory import MemoryRepository
 
 ORDER = NewOrder(order_id="order1", user_id="user1", item_ids=["item1", "item1"], total_amount="50.00")
@@ -41,21 +41,21 @@ class Scene:
         plan = draw_plan(1, Sizes(), frozenset(faults))
         self.world = World(plan, loop, clock, MemoryRepository(clock))
         self.claimant = Claimant("instance-1/1")
-        self.witness = Witness(self.world, Owner("instance-1/1"), self.claimant)
-        self.books = Ledger(self.world)
+        self.run_monitor = RunMonitor(self.world, Owner("instance-1/1"), self.claimant)
+        self.ledger = Ledger(self.world)
 
     def place(self) -> None:
         """Place the order and tell its client."""
-        told = self.world.record.of("order1")
-        told.placements.append(PLACEMENT)
-        told.acknowledged = PLACEMENT
+        known = self.world.record.of("order1")
+        known.placements.append(PLACEMENT)
+        known.acknowledged = PLACEMENT
         drive(self.world.store.add([PLACEMENT]))
 
     def claim(self, claim_id: str = "claim1") -> Order:
         """Claim the order for the process."""
         claimed: Claimed = drive(self.world.store.claim(self.terms(claim_id)))
         [order] = claimed.orders
-        self.world.holds[order.order_id, order.token] = Hold(self.claimant, self.world.loop.time(), claim_id)
+        self.world.leases[order.order_id, order.token] = LeaseRecord(self.claimant, self.world.loop.time(), claim_id)
         return order
 
     def terms(self, claim_id: str) -> ClaimTerms:
@@ -73,10 +73,10 @@ class Scene:
         """Report an attempt."""
         drive(self.world.store.apply([Command(order.order_id, action, token=order.token, **more)]))
 
-    def run(self, order: Order, ending: Ending) -> None:
+    def run(self, order: Order, ending: RunEnd) -> None:
         """Run the processor on it."""
-        run, _ = self.witness.began(order)
-        self.witness.ended(run, ending)
+        run, _ = self.run_monitor.began(order)
+        self.run_monitor.ended(run, ending)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
@@ -84,10 +84,10 @@ class Scene:
 
     def judge(self, read: int | None = None) -> list[str]:
         """Return the promises that are broken, where a reader of all events got the first `read` of them."""
-        self.books.check()
-        events = [event for history in self.books.histories.values() for event in history]
-        natures = {order_id: Nature(0.0) for order_id in self.world.record.told}
-        Verdicts(self.world, self.books, natures, events[:read]).judge()
+        self.ledger.check()
+        events = [event for history in self.ledger.histories.values() for event in history]
+        behaviors = {order_id: OrderBehavior(0.0) for order_id in self.world.record.known}
+        Verdicts(self.world, self.ledger, behaviors, events[:read]).judge()
         return self.broken
 
     @property
@@ -102,5 +102,5 @@ def completed(scene: Scene) -> Iterator[Order]:
     scene.place()
     order = scene.claim()
     yield order
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)

@@ -23,9 +23,9 @@ print(*map(digest, range({len(SEEDS)})))
 
 def digest(seed: int) -> str:
     """Return the fingerprint of a seed's story."""
-    story = run_seed(SCENARIO, seed, trace=True).story
-    assert story is not None
-    return story.digest
+    trace = run_seed(SCENARIO, seed, trace=True).trace
+    assert trace is not None
+    return trace.digest
 
 
 def digests_elsewhere(hash_seed: int) -> list[str]:
@@ -50,7 +50,7 @@ def test_the_story_does_not_change_what_happens() -> None:
     """Traced or not, the same faults strike, in as many steps and as much virtual time."""
     for seed in SEEDS:
         plain, traced = run_seed(SCENARIO, seed), run_seed(SCENARIO, seed, trace=True)
-        assert plain.story is None
+        assert plain.trace is None
         assert (plain.steps, plain.virtual_seconds, plain.faults) == (
             traced.steps,
             traced.virtual_seconds,

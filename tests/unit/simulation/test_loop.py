@@ -119,7 +119,7 @@ def test_what_the_world_does_is_not_held_up_by_whoever_asked_for_it() -> None:
     loop, owner, seen = new_loop(), Owner("process"), list[float]()
 
     async def work() -> None:
-        loop.in_world(lambda: seen.append(loop.time()), delay=2)
+        loop.call_as_world(lambda: seen.append(loop.time()), delay=2)
         await asyncio.sleep(100)
 
     async def course() -> None:

@@ -12,8 +12,8 @@ from order_engine.domain.commands import Action
 from order_engine.domain.content.validation import validate
 from order_engine.domain.order import Order
 from order_engine.simulation import Fault, Scenario, Sizes, run_seed
-from order_engine.simulation.checks.record import Ending
-from order_engine.simulation.network.passages import drive
+from order_engine.simulation.checks.record import RunEnd
+from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.orders import contradiction
 from order_engine_adapters.wiring.simulating import in_memory
 from tests.unit.simulation.scene import ORDER, PLACEMENT, Scene, completed
@@ -34,9 +34,9 @@ def test_what_keeps_every_promise_is_not_accused(scene: Scene) -> None:
 
 def test_an_acknowledged_order_that_is_lost(scene: Scene) -> None:
     """P1."""
-    told = scene.world.record.of("order1")
-    told.placements.append(PLACEMENT)
-    told.acknowledged = PLACEMENT
+    known = scene.world.record.of("order1")
+    known.placements.append(PLACEMENT)
+    known.acknowledged = PLACEMENT
     assert scene.judge() == ["P1: order1 was acknowledged and is lost"]
 
 
@@ -44,7 +44,7 @@ def test_an_order_that_nobody_placed(scene: Scene) -> None:
     """P1."""
     with completed(scene):
         pass
-    scene.world.record.told.clear()
+    scene.world.record.known.clear()
     assert "P1: order1 is stored, and nobody placed it" in scene.judge()
 
 
@@ -73,7 +73,7 @@ def test_a_completion_without_the_work(scene: Scene) -> None:
     """P2: the processor never ran, or did not return."""
     scene.place()
     order = scene.claim()
-    scene.run(order, Ending.CANCELLED)
+    scene.run(order, RunEnd.CANCELLED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["P2: order1 completed under token 1 without having been done"]
 
@@ -82,8 +82,8 @@ def test_a_run_under_an_older_token(scene: Scene) -> None:
     """P2."""
     scene.place()
     order = scene.claim()
-    scene.run(order, Ending.RETURNED)
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     assert scene.broken == ["P2: order1 is run under token 1 after 1 in instance-1/1"]
 
 
@@ -91,9 +91,9 @@ def test_an_order_that_runs_twice_at_once(scene: Scene) -> None:
     """Without a pause, a death or a clock that jumped nothing excuses the first run."""
     scene.place()
     order = scene.claim()
-    scene.witness.began(order)
+    scene.run_monitor.began(order)
     scene.report(order, Action.RELEASE)
-    scene.witness.began(scene.claim("claim2"))
+    scene.run_monitor.began(scene.claim("claim2"))
     assert scene.broken == ["one at a time: order1 still runs in instance-1/1 in instance-1/1"]
 
 
@@ -102,7 +102,7 @@ def test_a_run_of_an_order_that_nobody_holds(scene: Scene) -> None:
     scene.place()
     order = scene.claim()
     scene.report(order, Action.RELEASE)
-    scene.witness.began(drive(scene.world.store.get(["order1"]))["order1"])
+    scene.run_monitor.began(drive(scene.world.store.get(["order1"]))["order1"])
     assert scene.broken == ["P3: order1 is run as Processing in instance-1/1"]
 
 
@@ -110,7 +110,7 @@ def test_a_failure_that_was_none(scene: Scene) -> None:
     """P7: an outage or a drain is nobody's failed attempt."""
     scene.place()
     order = scene.claim()
-    scene.run(order, Ending.CANCELLED)
+    scene.run(order, RunEnd.CANCELLED)
     scene.report(order, Action.FAIL, reason="it failed")
     assert scene.judge() == ["P7: order1 failed under token 1, and its processor did not"]
 
@@ -119,10 +119,10 @@ def test_a_failure_that_is_hidden(scene: Scene) -> None:
     """P7: a release does not count, and a failure has to."""
     scene.place()
     order = scene.claim()
-    scene.run(order, Ending.RAISED)
+    scene.run(order, RunEnd.RAISED)
     scene.report(order, Action.RELEASE)
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["P7: order1 was released under token 1, and its processor had failed"]
 
@@ -131,12 +131,12 @@ def test_a_rejected_order_that_is_tried_again(scene: Scene) -> None:
     """P7."""
     scene.place()
     order = scene.claim()
-    run, _ = scene.witness.began(order)
+    run, _ = scene.run_monitor.began(order)
     run.rejected = True
-    scene.witness.ended(run, Ending.RAISED)
+    scene.run_monitor.ended(run, RunEnd.RAISED)
     scene.report(order, Action.RETRY, reason="not wanted")
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert "P7: order1 was rejected under token 1, and is tried again" in scene.judge()
 
@@ -147,7 +147,7 @@ def test_an_attempt_that_vanished_for_nothing(scene: Scene) -> None:
     scene.claim()
     scene.pass_time(scene.world.plan.options.lease_seconds + 1)
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["P7: order1 attempt 1 vanished although nothing happened to instance-1/1"]
 
@@ -160,7 +160,7 @@ def test_an_attempt_that_vanished_in_a_crash(scene: Scene) -> None:
     scene.claimant.gone_at = scene.world.loop.time()
     scene.pass_time(scene.world.plan.options.lease_seconds + 1)
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == []
 
@@ -187,7 +187,7 @@ def test_metrics_that_are_not_the_fold(scene: Scene, monkeypatch: pytest.MonkeyP
         return type(statistics)(7, {**statistics.status_counts, Status.PENDING: 7}, 0)
 
     monkeypatch.setattr(scene.world.store, "statistics", wrong)
-    scene.books.check()
+    scene.ledger.check()
     [said] = scene.broken
     assert said.startswith("P8: the metrics are Statistics(total_orders=7")
 
@@ -241,5 +241,5 @@ def test_more_orders_at_once_than_slots(scene: Scene) -> None:
     scene.place()
     order = scene.claim()
     for number in range(scene.world.plan.options.concurrency):
-        scene.witness.running[f"other{number}", 1] = scene.witness.began(order)[0]
+        scene.run_monitor.running[f"other{number}", 1] = scene.run_monitor.began(order)[0]
     assert any(said.startswith("concurrency: ") for said in scene.broken)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from order_engine.domain.commands import Action, Command
-from order_engine.simulation.checks.record import Ending
-from order_engine.simulation.network.passages import drive
+from order_engine.simulation.checks.record import RunEnd
+from order_engine.simulation.network.network_path import drive
 from tests.unit.simulation.scene import PLACEMENT, Scene, completed
 
 
@@ -24,9 +24,9 @@ def test_a_round_that_is_given_up_too_early(scene: Scene) -> None:
     scene.world.plan = replace(scene.world.plan, options=options)
     scene.place()
     order = scene.claim()
-    run, _ = scene.witness.began(order)
+    run, _ = scene.run_monitor.began(order)
     run.raised = "ItFailed: order1"
-    scene.witness.ended(run, Ending.RAISED)
+    scene.run_monitor.ended(run, RunEnd.RAISED)
     scene.report(order, Action.FAIL, reason="ItFailed: order1")
     assert scene.judge() == ["P7: order1 is given up after 1 failures"]
 
@@ -35,9 +35,9 @@ def test_a_reason_that_is_not_the_processors(scene: Scene) -> None:
     """Nor that of a time limit, for the run took no time."""
     scene.place()
     order = scene.claim()
-    run, _ = scene.witness.began(order)
+    run, _ = scene.run_monitor.began(order)
     run.raised, run.rejected = "Rejected: not wanted", True
-    scene.witness.ended(run, Ending.RAISED)
+    scene.run_monitor.ended(run, RunEnd.RAISED)
     scene.report(order, Action.FAIL, reason="TimeoutError")
     assert scene.judge() == [
         "reasons: order1 failed under token 1 by 'TimeoutError', where it was Rejected: not wanted"
@@ -49,7 +49,7 @@ def test_a_release_for_no_reason(scene: Scene) -> None:
     scene.place()
     scene.report(scene.claim(), Action.RELEASE)
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["P7: order1 was released under token 1 by instance-1/1 for no reason"]
 
@@ -61,7 +61,7 @@ def test_a_release_by_a_process_that_drains(scene: Scene) -> None:
     scene.claimant.leaves_since = scene.world.loop.time()
     scene.report(order, Action.RELEASE)
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == []
 
@@ -70,7 +70,7 @@ def test_an_attempt_that_is_run_under_another_number(scene: Scene) -> None:
     """P2: what the processor is told is what the history says."""
     scene.place()
     order = scene.claim()
-    scene.run(replace(order, attempts=7), Ending.RETURNED)
+    scene.run(replace(order, attempts=7), RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["P2: order1 was run as attempt 7 of round 1, which is attempt 1 of round 1"]
 
@@ -90,7 +90,7 @@ def test_a_retry_that_is_put_off_for_too_long(scene: Scene) -> None:
     options = scene.world.plan.options
     scene.place()
     order = scene.claim()
-    scene.run(order, Ending.RAISED)
+    scene.run(order, RunEnd.RAISED)
     delay = options.backoff_seconds * 1.01
     scene.world.retries.applied(Command("order1", Action.RETRY, token=order.token, delay=delay))
     [said] = scene.broken
@@ -118,12 +118,12 @@ def test_a_redrive_that_nobody_wanted(scene: Scene) -> None:
     """As many redrives as tries, where no answer gets lost."""
     scene.place()
     order = scene.claim()
-    run, _ = scene.witness.began(order)
+    run, _ = scene.run_monitor.began(order)
     run.raised, run.rejected = "Rejected: not wanted", True
-    scene.witness.ended(run, Ending.RAISED)
+    scene.run_monitor.ended(run, RunEnd.RAISED)
     scene.report(order, Action.FAIL, reason="Rejected: not wanted")
     drive(scene.world.store.apply([Command("order1", Action.REDRIVE)]))
     order = scene.claim("claim2")
-    scene.run(order, Ending.RETURNED)
+    scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
     assert scene.judge() == ["redrive: order1 was redriven 1 times at 0 tries"]

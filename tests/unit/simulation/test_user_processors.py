@@ -74,15 +74,15 @@ class Books:
 
 def test_a_processor_that_charges_twice_is_found() -> None:
     """Some crash comes between the charge and the report; the story names the order."""
-    books = Books(careless=True)
+    ledger = Books(careless=True)
     with pytest.raises(PromiseBroken, match=r"your own check: AssertionError: order-\d+ was charged \d times"):
-        simulate(books.open_shop, seeds=20, check=books.check, sizes=SMALL)  # type: ignore[arg-type] # any callable
+        simulate(ledger.open_shop, seeds=20, check=ledger.check, sizes=SMALL)  # type: ignore[arg-type] # any callable
 
 
 def test_the_mended_processor_passes(simulate_orders: Simulate) -> None:
     """With the order's id as the key, whatever crashes; by the fixture this time."""
-    books = Books(careless=False)
-    summary = simulate_orders(books.open_shop, seeds=range(100, 120), check=books.check, sizes=SMALL)  # type: ignore[arg-type] # any callable
+    ledger = Books(careless=False)
+    summary = simulate_orders(ledger.open_shop, seeds=range(100, 120), check=ledger.check, sizes=SMALL)  # type: ignore[arg-type] # any callable
     assert summary.seeds == 20
     assert summary.findings == []
 

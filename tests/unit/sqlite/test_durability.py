@@ -47,7 +47,7 @@ async def test_everything_is_the_same_after_reopening(tmp_path: Path) -> None:
 
 
 def _orphaned(order: Order) -> Order:
-    return evolve(order, {"lease_ends": moment(DEAD_HOLDER_LEASE_END)}) if order.held else order
+    return evolve(order, {"lease_ends": moment(DEAD_HOLDER_LEASE_END)}) if order.leased else order
 
 
 async def test_cursors_survive(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from order_engine.application.worker.thread_limit import ThreadLimit
 from order_engine.application.worker.threads import Threads
 from order_engine.domain.commands import Action, ClaimTerms, Command
 from order_engine.domain.errors import AttemptNotStarted
-from order_engine.domain.order import Order, Standing, Status
+from order_engine.domain.order import LifecycleState, Order, Status
 from order_engine.ports.observer import AttemptFailed, AttemptsVanished, ProcessorStuck
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import Applied, Claimed
@@ -254,7 +254,7 @@ class Worker:
             order = applied.order if applied is not None else None
             if order is None or order.status.ended:
                 self._waiters.check_soon(command.order_id)
-            if command.action is Action.RELEASE and (order is None or order.standing is Standing.WAITING):
+            if command.action is Action.RELEASE and (order is None or order.state is LifecycleState.WAITING):
                 self._doorbell.ring([command.order_id])
 
     def _leave(self, attempts: Sequence[Attempt]) -> None:

@@ -8,23 +8,23 @@ from order_engine.contracts.expectations import ContractBroken, expect, expect_e
 from order_engine.domain.commands import Placement
 from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.lifecycle import LIFECYCLE
-from order_engine.domain.order import Order, Standing
+from order_engine.domain.order import LifecycleState, Order
 from order_engine.domain.replay import recorded_state, replay
 
-STANDING_AFTER: Mapping[EventType, Standing] = {
-    EventType.PLACED: Standing.PENDING,
-    EventType.CLAIMED: Standing.HELD,
-    EventType.COMPLETED: Standing.COMPLETED,
-    EventType.RETRIED: Standing.WAITING,
-    EventType.FAILED: Standing.FAILED,
-    EventType.RELEASED: Standing.WAITING,
-    EventType.CANCEL_REQUESTED: Standing.HELD,
-    EventType.CANCELLED: Standing.CANCELLED,
-    EventType.REDRIVEN: Standing.PENDING,
+STANDING_AFTER: Mapping[EventType, LifecycleState] = {
+    EventType.PLACED: LifecycleState.PENDING,
+    EventType.CLAIMED: LifecycleState.LEASED,
+    EventType.COMPLETED: LifecycleState.COMPLETED,
+    EventType.RETRIED: LifecycleState.WAITING,
+    EventType.FAILED: LifecycleState.FAILED,
+    EventType.RELEASED: LifecycleState.WAITING,
+    EventType.CANCEL_REQUESTED: LifecycleState.LEASED,
+    EventType.CANCELLED: LifecycleState.CANCELLED,
+    EventType.REDRIVEN: LifecycleState.PENDING,
 }
 """An event tells where the order stands after it."""
 
-_LEGAL_STEPS = {(rule.standing, rule.event, rule.becomes) for rule in LIFECYCLE if rule.event is not None}
+_LEGAL_STEPS = {(rule.state, rule.event, rule.becomes) for rule in LIFECYCLE if rule.event is not None}
 
 
 def check_history(history: Sequence[Event]) -> None:
@@ -46,12 +46,12 @@ def check_versions(history: Sequence[Event]) -> None:
 
 def check_steps(history: Iterable[Event]) -> None:
     """Check that every step is one of the lifecycle's, and every event carries the status it leads to."""
-    standing = Standing.ABSENT
+    state = LifecycleState.ABSENT
     for event in history:
         becomes = STANDING_AFTER[event.type]
-        expect((standing, event.type, becomes) in _LEGAL_STEPS, f"{event} is no legal step from {standing} (P3)")
+        expect((state, event.type, becomes) in _LEGAL_STEPS, f"{event} is no legal step from {state} (P3)")
         expect_equal(event.status, STATUS_AFTER[event.type], f"the status told by {event}")
-        standing = becomes
+        state = becomes
 
 
 def check_tokens(history: Iterable[Event]) -> None:

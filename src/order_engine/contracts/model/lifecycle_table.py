@@ -11,7 +11,7 @@ from enum import Enum
 
 from order_engine.contracts.model.situations import Situation
 from order_engine.domain.events import EventType
-from order_engine.domain.order import Standing
+from order_engine.domain.order import LifecycleState
 
 
 class Deed(Enum):
@@ -40,7 +40,7 @@ class Outcome:
     """
 
     answer: str
-    becomes: Standing | None = None
+    becomes: LifecycleState | None = None
     event: EventType | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     begins_a_round: bool = False
@@ -48,7 +48,7 @@ class Outcome:
 
 _S = Situation
 _PENDING = (_S.PENDING, _S.REDRIVEN)
-_RUNNING = (_S.HELD, _S.OVERDUE, _S.OVERDUE_SPENT)
+_RUNNING = (_S.LEASED, _S.OVERDUE, _S.OVERDUE_SPENT)
 _RUNNING_MARKED = (_S.MARKED, _S.OVERDUE_MARKED)
 _WAITING = (_S.RETRYING, _S.RETRY_DUE, _S.RELEASED)
 _FAILED = (_S.FAILED, _S.VANISHED)
@@ -59,17 +59,17 @@ LOST = Outcome("lost")
 _APPLIED_BEFORE = Outcome("applied")
 _PASSED_OVER = Outcome("passed over")
 _REFUSED = Outcome("illegal")
-_CLAIMED = Outcome("claimed", Standing.HELD, EventType.CLAIMED, {"token": 1, "attempts": 1})
-_TAKEN_OVER = Outcome("claimed", Standing.HELD, EventType.CLAIMED, {"token": 1, "attempts": 1, "vanished": 1})
-_GIVEN_UP = Outcome("ended", Standing.FAILED, EventType.FAILED, {"vanished": 1})
-_CALLED_OFF = Outcome("ended", Standing.CANCELLED, EventType.CANCELLED, {"vanished": 1})
-_COMPLETES = Outcome("applied", Standing.COMPLETED, EventType.COMPLETED)
-_RETRIES = Outcome("applied", Standing.WAITING, EventType.RETRIED, {"failures": 1})
-_FAILS = Outcome("applied", Standing.FAILED, EventType.FAILED, {"failures": 1})
-_RELEASES = Outcome("applied", Standing.WAITING, EventType.RELEASED, {"attempts": -1})
-_CANCELS = Outcome("applied", Standing.CANCELLED, EventType.CANCELLED)
-_MARKS = Outcome("applied", Standing.HELD, EventType.CANCEL_REQUESTED)
-_REDRIVES = Outcome("applied", Standing.PENDING, EventType.REDRIVEN, {"round": 1}, begins_a_round=True)
+_CLAIMED = Outcome("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1})
+_TAKEN_OVER = Outcome("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1, "vanished": 1})
+_GIVEN_UP = Outcome("ended", LifecycleState.FAILED, EventType.FAILED, {"vanished": 1})
+_CALLED_OFF = Outcome("ended", LifecycleState.CANCELLED, EventType.CANCELLED, {"vanished": 1})
+_COMPLETES = Outcome("applied", LifecycleState.COMPLETED, EventType.COMPLETED)
+_RETRIES = Outcome("applied", LifecycleState.WAITING, EventType.RETRIED, {"failures": 1})
+_FAILS = Outcome("applied", LifecycleState.FAILED, EventType.FAILED, {"failures": 1})
+_RELEASES = Outcome("applied", LifecycleState.WAITING, EventType.RELEASED, {"attempts": -1})
+_CANCELS = Outcome("applied", LifecycleState.CANCELLED, EventType.CANCELLED)
+_MARKS = Outcome("applied", LifecycleState.LEASED, EventType.CANCEL_REQUESTED)
+_REDRIVES = Outcome("applied", LifecycleState.PENDING, EventType.REDRIVEN, {"round": 1}, begins_a_round=True)
 
 
 def _row(*groups: tuple[tuple[Situation, ...], Outcome]) -> Mapping[Situation, Outcome]:
@@ -81,7 +81,7 @@ TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
     Deed.ADD_OTHER: _row((tuple(Situation), Outcome("conflict"))),
     Deed.CLAIM: _row(
         (_PENDING, _CLAIMED),
-        ((_S.HELD, _S.MARKED), _PASSED_OVER),
+        ((_S.LEASED, _S.MARKED), _PASSED_OVER),
         ((_S.OVERDUE,), _TAKEN_OVER),
         ((_S.OVERDUE_MARKED,), _CALLED_OFF),
         ((_S.OVERDUE_SPENT,), _GIVEN_UP),

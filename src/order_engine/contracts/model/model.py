@@ -80,7 +80,7 @@ class Model:
 
     def held_by(self, claim_id: str) -> list[Order]:
         """Return the orders that this claim holds."""
-        return [order for order in self.orders.values() if order.held and order.claim_id == claim_id]
+        return [order for order in self.orders.values() if order.leased and order.claim_id == claim_id]
 
     def token(self, order_id: str) -> int:
         """Return the last token of an order, 0 for one that does not exist."""

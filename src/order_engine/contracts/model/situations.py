@@ -19,14 +19,14 @@ class Situation(Enum):
 
     PENDING = "Pending"
     REDRIVEN = "Pending after a redrive, the token of the last round spent"
-    HELD = "held"
-    MARKED = "held, cancel requested"
-    OVERDUE = "held, lease ended"
-    OVERDUE_MARKED = "held, lease ended, cancel requested"
-    OVERDUE_SPENT = "held, lease ended, deliveries spent but for this one"
-    RETRYING = "not held, waiting for a retry"
-    RETRY_DUE = "not held, retry due"
-    RELEASED = "not held, released"
+    LEASED = "leased"
+    MARKED = "leased, cancel requested"
+    OVERDUE = "leased, lease ended"
+    OVERDUE_MARKED = "leased, lease ended, cancel requested"
+    OVERDUE_SPENT = "leased, lease ended, deliveries spent but for this one"
+    RETRYING = "not leased, waiting for a retry"
+    RETRY_DUE = "not leased, retry due"
+    RELEASED = "not leased, released"
     FAILED = "Failed"
     VANISHED = "Failed because the deliveries were spent"
     COMPLETED = "Completed"
@@ -131,7 +131,7 @@ async def _stopped(trial: Trial, order_id: str) -> None:
 
 _ARRANGEMENTS: Mapping[Situation, Callable[[Trial, str], Awaitable[None]]] = {
     Situation.REDRIVEN: _redriven,
-    Situation.HELD: _held,
+    Situation.LEASED: _held,
     Situation.MARKED: _marked,
     Situation.OVERDUE: _overdue,
     Situation.OVERDUE_MARKED: _overdue_marked,

@@ -119,7 +119,7 @@ def _check_change(before: Order, after: Order, outcome: Outcome, cell: str) -> N
         )
         expect_equal(after, renewed, f"the order after {cell}, which changes nothing")
         return
-    expect_equal(after.standing, outcome.becomes, f"where the order stands after {cell}")
+    expect_equal(after.state, outcome.becomes, f"where the order stands after {cell}")
     expect_equal(after.version, before.version + 1, f"the version after {cell}")
     for name in COUNTED:
         begun = 0 if outcome.begins_a_round and name in STARTED_ANEW else getattr(before, name)

@@ -140,7 +140,7 @@ async def _placing(trial: Trial) -> Call:
     async def place() -> None:
         outcomes = await trial.add(*wanted, hold=hold)
         _expect_there([added.outcome for added in outcomes])
-        held = [added.order.claim_id == hold.claim_id for added in outcomes if added.order and added.order.held]
+        held = [added.order.claim_id == hold.claim_id for added in outcomes if added.order and added.order.leased]
         expect_equal(held, [True], "which of the orders are held, by the claim of the placing")
 
     return place

@@ -10,7 +10,7 @@ from order_engine.domain.events import STATUS_AFTER, Event, EventType
 from order_engine.domain.metrics import MICROSECOND, Statistics
 from order_engine.domain.order import Status
 from order_engine.ports.repository import Cursor, EventPage
-from order_engine.simulation.network.passages import drive
+from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.world import World
 
 PAGE: Final = 1000

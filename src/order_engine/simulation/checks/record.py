@@ -18,7 +18,7 @@ MOST_VIOLATIONS: Final = 50
 """What is kept of one simulation: one is enough to fail it, and the rest mostly says the same."""
 
 
-class Ending(Enum):
+class RunEnd(Enum):
     """How a run of the processor ended, as the processor saw it."""
 
     RETURNED = "returns"
@@ -85,10 +85,10 @@ class Run:
     claimant: Claimant
     began: float
     ended: float | None = None
-    ending: Ending | None = None
+    ending: RunEnd | None = None
     stubborn: bool = False
     """Whether it ignored its cancellation."""
-    put_off: float | None = None
+    retry_delay: float | None = None
     """The seconds after which it asked to be called again."""
     stopped: bool = False
     """Whether it was cancelled before it raised."""
@@ -104,7 +104,7 @@ class Run:
 
 
 @dataclass(slots=True)
-class Told:
+class KnownOrder:
     """What the clients know of one order."""
 
     placements: list[Placement] = field(default_factory=list)
@@ -131,7 +131,7 @@ class Told:
     """The same of redrives."""
 
     @property
-    def refused_only(self) -> bool:
+    def was_only_refused(self) -> bool:
         """Whether everybody who tried to place it was told that nothing was stored."""
         return self.acknowledged is None and not self.unknown
 
@@ -154,18 +154,18 @@ class Record:
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        self.told: dict[str, Told] = {}
+        self.known: dict[str, KnownOrder] = {}
         self.runs: dict[str, list[Run]] = defaultdict(list)
         self.violations: list[Violation] = []
         self.on_violation: Callable[[], object] = lambda: None
         """Called whenever a promise is broken."""
 
-    def of(self, order_id: str) -> Told:
+    def of(self, order_id: str) -> KnownOrder:
         """Return what is known of one order."""
-        told = self.told.get(order_id)
-        if told is None:
-            told = self.told[order_id] = Told()
-        return told
+        known = self.known.get(order_id)
+        if known is None:
+            known = self.known[order_id] = KnownOrder()
+        return known
 
     def violate(self, promise: str, what: str, *order_ids: str) -> None:
         """Note that a promise was broken."""
@@ -175,12 +175,12 @@ class Record:
 
     def answered(self, order: Order, version_before: int, now: float) -> None:
         """Note an answer that came `now` to a call that was made when `version_before` was known to somebody."""
-        told = self.of(order.order_id)
+        known = self.of(order.order_id)
         if order.version < version_before:
             what = f"{order.order_id} was told at version {order.version} after {version_before}"
             self.violate("reads see what was answered before", what, order.order_id)
-        told.version = max(told.version, order.version)
+        known.version = max(known.version, order.version)
         if order.status is Status.CANCELLED:
-            told.cancelled = True
-        elif order.cancel_requested and not order.status.ended and told.cancel_requested is None:
-            told.cancel_requested = now
+            known.cancelled = True
+        elif order.cancel_requested and not order.status.ended and known.cancel_requested is None:
+            known.cancel_requested = now

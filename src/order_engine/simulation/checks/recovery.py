@@ -5,35 +5,41 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from order_engine.domain.order import Order, Standing
-from order_engine.simulation.checks.duties import check_answers, check_reports, check_retries, check_runs
+from order_engine.domain.order import LifecycleState, Order
+from order_engine.simulation.checks.deadlines import check_answers, check_reports, check_retries, check_runs
 from order_engine.simulation.checks.ledger import Ledger
-from order_engine.simulation.network.passages import drive
-from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.network.network_path import drive
+from order_engine.simulation.processes.behaviors import OrderBehavior
 from order_engine.simulation.processes.instances import LONGEST_RESTART, Fleet
 from order_engine.simulation.world import World
 
 LOOKS_PER_POLL: Final = 2
 SLACK: Final = 0.25
 """Seconds on top of every bound: the calls that are on their way, and the time between two looks."""
-LONGEST_PUT_OFF: Final = 2.0
+LONGEST_RETRY_DELAY: Final = 2.0
 
 
 class RecoveryCheck:
     """Watches over the orders that have not ended when the last fault is over."""
 
     def __init__(
-        self, world: World, fleet: Fleet, books: Ledger, natures: dict[str, Nature], *, is_limited: bool = True
+        self,
+        world: World,
+        fleet: Fleet,
+        ledger: Ledger,
+        behaviors: dict[str, OrderBehavior],
+        *,
+        is_limited: bool = True,
     ) -> None:
         """Begin with the last fault. Unless `is_limited`, a processor may run for as long as its author likes."""
         self._is_limited = is_limited or bool(world.plan.options.attempt_seconds)
         self._world = world
         self._fleet = fleet
-        self._books = books
+        self._ledger = ledger
         options = world.plan.options
         self._interval = options.poll_seconds / LOOKS_PER_POLL
         self._soon = options.poll_seconds + self._interval + SLACK + 20 * world.plan.latency
-        self._longest_rest = self._soon + options.lease_seconds + _longest_step(world, natures)
+        self._longest_rest = self._soon + options.lease_seconds + _longest_step(world, behaviors)
         self._claimable_since: dict[str, tuple[int, float]] = {}
         self._last_change = 0.0
         self._events = (0, 0)
@@ -42,10 +48,10 @@ class RecoveryCheck:
         """Return when every order has ended. What does not get on in time is a violation, and ends the watch too."""
         world = self._world
         while True:
-            self._books.check()
-            if not self._books.unfinished:
+            self._ledger.check()
+            if not self._ledger.unfinished:
                 return
-            orders: list[Order] = list(drive(world.store.get(list(self._books.unfinished))).values())
+            orders: list[Order] = list(drive(world.store.get(list(self._ledger.unfinished))).values())
             self._check_progress(orders)
             self._check_at_work(orders)
             check_runs(world, self._fleet)
@@ -56,25 +62,25 @@ class RecoveryCheck:
                 return
             await asyncio.sleep(self._interval)
 
-    async def see_everybody_ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when every process says that it is ready again; that it takes too long is a violation (P7)."""
         world = self._world
         longest = self._soon + world.plan.options.lease_seconds + world.plan.options.request_seconds
         while not world.record.violations:
-            waiting = [life for life in self._fleet.lives if not life.engine.ready]
+            waiting = [process for process in self._fleet.processes if not process.engine.ready]
             if not waiting:
                 return
-            for life in waiting:
-                waits = world.loop.time() - max(life.began, world.last_fault)
-                if waits > longest and life.claimant.leaves_since > world.loop.time():
-                    world.record.violate("ready", f"{life.claimant.name} is not ready after {waits:.2f} s of calm")
+            for process in waiting:
+                waits = world.loop.time() - max(process.began, world.last_fault)
+                if waits > longest and process.claimant.leaves_since > world.loop.time():
+                    world.record.violate("ready", f"{process.claimant.name} is not ready after {waits:.2f} s of calm")
             await asyncio.sleep(self._interval)
 
     def _check_progress(self, orders: list[Order]) -> None:
         """Something has to happen to some order again and again, until all have ended."""
         now = self._world.loop.time()
         events = sum(order.version for order in orders), len(orders)
-        if events != self._events or self._somebody_works():
+        if events != self._events or self._is_working():
             self._events, self._last_change = events, now
         since = max(self._last_change, self._world.last_fault)
         if now - since > self._longest_rest:
@@ -82,17 +88,17 @@ class RecoveryCheck:
             what = f"nothing has happened for {now - since:.2f} s to {len(left)} orders that have not ended"
             self._world.record.violate("P7", what, *left[:5])
 
-    def _somebody_works(self) -> bool:
+    def _is_working(self) -> bool:
         """Whether a processor runs that nothing ends but itself."""
-        return not self._is_limited and any(life.witness.running for life in self._fleet.lives)
+        return not self._is_limited and any(process.run_monitor.running for process in self._fleet.processes)
 
     def _check_at_work(self, orders: list[Order]) -> None:
         """With a free slot, every order that is no suspect is worked on within lease + poll after the last fault."""
         now = self._world.loop.time()
-        for life in self._fleet.lives:
-            if not life.witness.has_free_slot:
-                life.claimant.last_progress = now
-        idle_since = min((life.claimant.last_progress for life in self._fleet.lives), default=now)
+        for process in self._fleet.processes:
+            if not process.run_monitor.has_free_slot:
+                process.claimant.last_progress = now
+        idle_since = min((process.claimant.last_progress for process in self._fleet.processes), default=now)
         for order in orders:
             since = self._waits_since(order, now)
             if since is None:
@@ -114,15 +120,17 @@ class RecoveryCheck:
 
     def _may_be_claimed(self, order: Order) -> bool:
         # A holder whose lease ended makes a suspect of its order: others have no duty to be quick about it.
-        if order.standing is Standing.HELD:
+        if order.state is LifecycleState.LEASED:
             return False
         return order.due is None or self._world.retries.is_due(order)
 
 
-def _longest_step(world: World, natures: dict[str, Nature]) -> float:
+def _longest_step(world: World, behaviors: dict[str, OrderBehavior]) -> float:
     """Return how long an order may go without an event: its longest run or its longest wait for the next one."""
     options = world.plan.options
-    longest_run = max(max(nature.seconds, nature.fault_seconds) for nature in natures.values())
+    longest_run = max(max(behavior.seconds, behavior.fault_seconds) for behavior in behaviors.values())
     if options.attempt_seconds:
         longest_run = max(longest_run, options.attempt_seconds) + options.stop_seconds
-    return longest_run + max(options.backoff_cap_seconds, LONGEST_PUT_OFF) + LONGEST_RESTART + options.request_seconds
+    return (
+        longest_run + max(options.backoff_cap_seconds, LONGEST_RETRY_DELAY) + LONGEST_RESTART + options.request_seconds
+    )

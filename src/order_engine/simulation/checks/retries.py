@@ -18,7 +18,7 @@ SLOWEST: Final = 0.9
 """Of the repository's time, while it is ahead of a clock that was set back: a retry comes late by a ninth at most."""
 
 
-class PutOff(NamedTuple):
+class ScheduledRetry(NamedTuple):
     """How long an order is put off, since when, and how far the repository's clock had been set by then."""
 
     seconds: float
@@ -36,7 +36,7 @@ class Retries:
         self._loop = loop
         self._store_clock = store_clock
         self._record = record
-        self._put_off: dict[tuple[str, int], PutOff] = {}
+        self._scheduled: dict[tuple[str, int], ScheduledRetry] = {}
         """By order and the token that failed: a report may be made twice, and only the first one counts."""
         self.followed_back = 0.0
         """The seconds by which the repository's clock was set back in small steps, which a repository may follow."""
@@ -44,9 +44,9 @@ class Retries:
     def applied(self, command: Command) -> None:
         """Note a retry at the moment of its effect."""
         key = command.order_id, command.token or 0
-        if key not in self._put_off:
+        if key not in self._scheduled:
             ahead = self._store_clock.jumped_ahead
-            self._put_off[key] = PutOff(command.delay, self._loop.time(), ahead, self.followed_back)
+            self._scheduled[key] = ScheduledRetry(command.delay, self._loop.time(), ahead, self.followed_back)
             self._check_delay(command)
 
     def check_claimed(self, orders: Iterable[Order]) -> None:
@@ -55,32 +55,34 @@ class Retries:
         Once: the same claim may be asked for again after the clock was set back.
         """
         for order in orders:
-            put_off = self._put_off.pop((order.order_id, order.token - 1), None)
-            if put_off is None:
+            retry_delay = self._scheduled.pop((order.order_id, order.token - 1), None)
+            if retry_delay is None:
                 continue
-            early = put_off.seconds - self._passed(put_off) - (self._store_clock.jumped_ahead - put_off.ahead)
+            early = (
+                retry_delay.seconds - self._passed(retry_delay) - (self._store_clock.jumped_ahead - retry_delay.ahead)
+            )
             if early > SLACK:
                 what = f"{order.order_id} is claimed {early:.3f} s before its retry is due"
                 self._record.violate("backoff", what, order.order_id)
 
     def is_due(self, order: Order) -> bool:
         """Whether an order that was put off has to be due by now, however the repository's clock was set."""
-        put_off = self._put_off.get((order.order_id, order.token))
-        if put_off is None:
+        retry_delay = self._scheduled.get((order.order_id, order.token))
+        if retry_delay is None:
             return True
-        return self._passed(put_off) >= put_off.seconds / SLOWEST + self.followed_back - put_off.back
+        return self._passed(retry_delay) >= retry_delay.seconds / SLOWEST + self.followed_back - retry_delay.back
 
-    def _passed(self, put_off: PutOff) -> float:
-        return self._loop.time() - put_off.since
+    def _passed(self, retry_delay: ScheduledRetry) -> float:
+        return self._loop.time() - retry_delay.since
 
     def _check_delay(self, command: Command) -> None:
         """Check a delay against the policy: full jitter under an exponential backoff, or what the processor chose."""
         run = self._run(command)
-        if run is None or command.delay == run.put_off:
+        if run is None or command.delay == run.retry_delay:
             return
         options, order_id = self._options, command.order_id
-        if run.put_off is not None and not run.was_overdue(options.attempt_seconds):
-            what = f"{order_id} is put off for {command.delay:.3f} s, and its processor said {run.put_off:.3f} s"
+        if run.retry_delay is not None and not run.was_overdue(options.attempt_seconds):
+            what = f"{order_id} is put off for {command.delay:.3f} s, and its processor said {run.retry_delay:.3f} s"
             self._record.violate("backoff", what, order_id)
             return
         longest = min(options.backoff_cap_seconds, options.backoff_seconds * 2.0**run.order.failures)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from order_engine.domain.events import VANISHED, Event, EventType
-from order_engine.simulation.checks.record import Claimant, Ending, Run
-from order_engine.simulation.world import Hold, World
+from order_engine.simulation.checks.record import Claimant, Run, RunEnd
+from order_engine.simulation.world import LeaseRecord, World
 
 LEASES_TO_LEARN: Final = 4
 """In so many leases a process has measured how fast its repository renews them, and lost what it had too much."""
@@ -77,9 +77,9 @@ class Rounds:
             self._violate("P7", event.order_id, f"is tried again after {self._vanished} attempts that vanished")
         run = self._runs.get((event.order_id, event.token or 0))
         if run is not None and (run.order.attempt, run.order.round) != (self._attempts, self._redrives + 1):
-            told = f"attempt {run.order.attempt} of round {run.order.round}"
+            known = f"attempt {run.order.attempt} of round {run.order.round}"
             is_in_truth = f"attempt {self._attempts} of round {self._redrives + 1}"
-            self._violate("P2", event.order_id, f"was run as {told}, which is {is_in_truth}")
+            self._violate("P2", event.order_id, f"was run as {known}, which is {is_in_truth}")
 
     def _judge_end(self, event: Event, claim: Event | None) -> None:
         """See that an attempt ended as its processor did, and a round not before its time."""
@@ -92,7 +92,7 @@ class Rounds:
             return
         run = self._runs.get((event.order_id, event.token or 0))
         if event.type is EventType.COMPLETED:
-            if run is None or run.ending is not Ending.RETURNED:
+            if run is None or run.ending is not RunEnd.RETURNED:
                 self._violate("P2", event.order_id, f"completed under token {event.token} without having been done")
         elif event.type is EventType.RELEASED:
             self._attempts -= 1
@@ -129,7 +129,7 @@ class Rounds:
         return reason.startswith(OVERDUE) and self._was_overdue(run)
 
     def _has_failed(self, run: Run) -> bool:
-        return run.ending is Ending.RAISED or self._was_overdue(run)
+        return run.ending is RunEnd.RAISED or self._was_overdue(run)
 
     def _was_overdue(self, run: Run) -> bool:
         return run.was_overdue(self._world.plan.options.attempt_seconds, self._world.loop.time())
@@ -139,10 +139,10 @@ class Rounds:
     def _judge_release(self, event: Event, run: Run | None) -> None:
         """See that a process gave an order back for a reason: it drained, or something kept it from its leases."""
         order_id, token = event.order_id, event.token or 0
-        if run is not None and run.ending is Ending.RAISED and not run.stopped:
+        if run is not None and run.ending is RunEnd.RAISED and not run.stopped:
             self._violate("P7", order_id, f"was released under token {token}, and its processor had failed")
             return
-        hold = self._world.holds.get((order_id, token))
+        hold = self._world.leases.get((order_id, token))
         if hold is None or hold.claim_id in self._world.claim_troubles or self._was_learning(hold):
             return
         if self._locked_seconds(event, hold.since):
@@ -159,7 +159,7 @@ class Rounds:
 
     def _judge_vanished(self, claim: Event, following: Event) -> None:
         """See that an attempt without a report is one whose process, or its calls, met with something."""
-        hold = self._world.holds.get((claim.order_id, claim.token or 0))
+        hold = self._world.leases.get((claim.order_id, claim.token or 0))
         if hold is None or self._was_learning(hold):
             return
         until = self._seen[following.order_id, following.version]
@@ -176,7 +176,7 @@ class Rounds:
             what = f"attempt {claim.token} vanished although nothing happened to {claimant.name}"
             self._violate("P7", claim.order_id, what)
 
-    def _was_learning(self, hold: Hold) -> bool:
+    def _was_learning(self, hold: LeaseRecord) -> bool:
         """Whether a process could not know yet that its repository is too slow to renew one more lease."""
         plan = self._world.plan
         learnt = hold.claimant.full_since + LEASES_TO_LEARN * plan.options.lease_seconds

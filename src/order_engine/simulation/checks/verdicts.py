@@ -11,11 +11,11 @@ from order_engine.domain.order import Order, Status
 from order_engine.domain.placement import same_content
 from order_engine.domain.replay import recorded_state, replay
 from order_engine.simulation.checks.ledger import Ledger
-from order_engine.simulation.checks.record import Told
+from order_engine.simulation.checks.record import KnownOrder
 from order_engine.simulation.checks.rounds import Rounds
 from order_engine.simulation.faults.kinds import LOSING, Fault
-from order_engine.simulation.network.passages import drive
-from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.network.network_path import drive
+from order_engine.simulation.processes.behaviors import OrderBehavior
 from order_engine.simulation.world import World
 
 CANCELLING: Final = frozenset({EventType.CANCEL_REQUESTED, EventType.CANCELLED})
@@ -24,26 +24,28 @@ CANCELLING: Final = frozenset({EventType.CANCEL_REQUESTED, EventType.CANCELLED})
 class Verdicts:
     """Judges one simulation that is over."""
 
-    def __init__(self, world: World, books: Ledger, natures: Mapping[str, Nature], read: Sequence[Event]) -> None:
-        """Judge by `books`, and by what a reader of all events `read`."""
+    def __init__(
+        self, world: World, ledger: Ledger, behaviors: Mapping[str, OrderBehavior], read: Sequence[Event]
+    ) -> None:
+        """Judge by `ledger`, and by what a reader of all events `read`."""
         self._world = world
-        self._books = books
-        self._natures = natures
+        self._ledger = ledger
+        self._behaviors = behaviors
         self._read = read
-        self._rounds = Rounds(world, books.seen)
+        self._rounds = Rounds(world, ledger.seen)
         lethal = [fault for fault in LOSING if world.plan.likelihood[fault]]
         self._only_processors_kill = lethal == [Fault.PROCESSOR_KILLS]
 
     def judge(self) -> None:
         """Look at every order, and at what the reader got."""
-        stored: Mapping[str, Order] = drive(self._world.store.get(list(self._world.record.told)))
-        for order_id in self._books.histories:
-            if order_id not in self._world.record.told:
+        stored: Mapping[str, Order] = drive(self._world.store.get(list(self._world.record.known)))
+        for order_id in self._ledger.histories:
+            if order_id not in self._world.record.known:
                 self._violate("P1", order_id, "is stored, and nobody placed it")
-        for order_id, known in self._world.record.told.items():
+        for order_id, known in self._world.record.known.items():
             order = stored.get(order_id)
             if order is not None:
-                if known.refused_only:
+                if known.was_only_refused:
                     self._violate("P6", order_id, "is stored although its client was told that nothing was")
                 self._judge_order(order)
             elif known.acknowledged is not None:
@@ -52,7 +54,7 @@ class Verdicts:
 
     def _judge_order(self, order: Order) -> None:
         known = self._world.record.of(order.order_id)
-        history = self._books.histories[order.order_id]
+        history = self._ledger.histories[order.order_id]
         placement = known.acknowledged or _content_of(order, known)
         if not same_content(order, placement):
             self._violate("P4", order.order_id, "holds other content than what was placed")
@@ -81,7 +83,7 @@ class Verdicts:
             self._violate("cancel", order.order_id, f"was told to be Cancelled and is {order.status}")
         if known.cancel_requested and order.status is Status.FAILED:
             self._violate("cancel", order.order_id, "was to be cancelled, and is Failed")
-        if order.failure == VANISHED and self._only_processors_kill and not self._natures[order.order_id].kills:
+        if order.failure == VANISHED and self._only_processors_kill and not self._behaviors[order.order_id].kills:
             self._violate("P7", order.order_id, "was condemned for what its neighbours did")
 
     def _judge_conditions(self, order_id: str, history: Sequence[Event]) -> None:
@@ -105,7 +107,7 @@ class Verdicts:
                 before = versions.get(event.order_id, 0)
                 self._violate("P5", event.order_id, f"was read at version {event.version} after {before}")
             versions[event.order_id] = event.version
-        whole = {order_id: len(history) for order_id, history in self._books.histories.items()}
+        whole = {order_id: len(history) for order_id, history in self._ledger.histories.items()}
         if versions != whole:
             missing = [order_id for order_id, version in whole.items() if versions.get(order_id) != version]
             self._world.record.violate("P5", f"the reader of all events missed some of {missing[:5]}", *missing[:5])
@@ -114,6 +116,6 @@ class Verdicts:
         self._world.record.violate(promise, f"{order_id} {what}", order_id)
 
 
-def _content_of(order: Order, known: Told) -> Placement:
+def _content_of(order: Order, known: KnownOrder) -> Placement:
     """Return the content that somebody tried to place and that is there; the first one, where it is none of them."""
     return next((each for each in known.placements if same_content(order, each)), known.placements[0])

@@ -14,12 +14,12 @@ from order_engine.domain.order import NewOrder, Order
 from order_engine.domain.placement import same_content
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.orders import key_of
-from order_engine.simulation.processes.instance_run import Disconnected
+from order_engine.simulation.processes.simulated_process import Disconnected
 from order_engine.simulation.world import World
 
 NOTHING_STORED: Final = (Overloaded, NotRunning, Unavailable)
 """Errors that promise that the placing took no effect."""
-DOUBTFUL: Final = (OutcomeUnknown, Disconnected)
+MAYBE_STORED: Final = (OutcomeUnknown, Disconnected)
 """Errors after which it may have taken effect."""
 PART_WITH_KEY: Final = 0.1
 PART_THAT_GIVES_UP: Final = 0.03
@@ -30,7 +30,7 @@ LONGEST_PAUSE: Final = 8.0
 """Between two tries, in quarters of a lease."""
 
 
-class Crowd(Protocol):
+class ClientGroup(Protocol):
     """All clients, as one of them sees them."""
 
     world: World
@@ -52,14 +52,14 @@ class Crowd(Protocol):
 class Client:
     """Somebody with one order."""
 
-    def __init__(self, crowd: Crowd, order: NewOrder) -> None:
+    def __init__(self, group: ClientGroup, order: NewOrder) -> None:
         """Be about to place `order`."""
-        self.crowd = crowd
-        self.world = crowd.world
-        self.random = crowd.random
+        self.group = group
+        self.world = group.world
+        self.random = group.random
         self.order = order
         self.order_id = order.order_id or ""
-        self.told = self.world.record.of(self.order_id)
+        self.known = self.world.record.of(self.order_id)
         self.key = key_of(self.order_id) if self.random.random() < PART_WITH_KEY else None
         self._placement = validate(order, "")
         self._sleep = self.world.clock.sleep
@@ -67,16 +67,16 @@ class Client:
     async def place(self) -> bool:
         """Place the order until it is acknowledged; return whether it is: some give up, some are too late."""
         growth = 1.0
-        told = self.told
+        known = self.known
         while True:
             self._try()
-            version_before = told.version
+            version_before = known.version
             outcome = await self.outcome(self._place)
             if self._take(outcome, version_before):
                 return True
             if isinstance(outcome, OrderConflict):
                 return False
-            if not self.world.calm and self.random.random() < PART_THAT_GIVES_UP:
+            if not self.world.faults_over and self.random.random() < PART_THAT_GIVES_UP:
                 return False
             await self.pause(growth := min(growth * 2, LONGEST_PAUSE))
 
@@ -87,7 +87,7 @@ class Client:
 
     def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], seconds: float = 0.0) -> Awaitable[Any]:
         """Make a call in some process; return its answer or its error."""
-        return self.crowd.outcome(make, self.order_id, seconds)
+        return self.group.outcome(make, self.order_id, seconds)
 
     async def pause(self, leases: float = 1.0) -> None:
         """Do something else for up to a quarter of so many leases."""
@@ -100,7 +100,7 @@ class Client:
 
     async def _place(self, engine: OrderEngine) -> Placed:
         """Place the order in one process; see that not more are waiting there than may (P6)."""
-        waiting = self.crowd.waiting[engine] = self.crowd.waiting.get(engine, 0) + 1
+        waiting = self.group.waiting[engine] = self.group.waiting.get(engine, 0) + 1
         try:
             options = engine.options
             locked = max(1, options.max_waiting // 10) + options.batch_orders
@@ -108,20 +108,20 @@ class Client:
                 self.violate("P6", f"{waiting} placings wait in one process, {options.max_waiting} being its limit")
             return await engine.place(self.order, idempotency_key=self.key)
         finally:
-            self.crowd.waiting[engine] -= 1
+            self.group.waiting[engine] -= 1
 
     def _try(self) -> None:
-        self.told.placements.append(self._placement)
+        self.known.placements.append(self._placement)
 
     def _take(self, outcome: Placed | BaseException, version_before: int) -> bool:
         """Note what a placing was answered."""
         if isinstance(outcome, Placed):
             self._acknowledged(outcome, version_before)
             return True
-        if isinstance(outcome, DOUBTFUL):
-            self.told.unknown = True
+        if isinstance(outcome, MAYBE_STORED):
+            self.known.unknown = True
         elif isinstance(outcome, OrderConflict) and self._is_contested:
-            self.told.refused += (self._placement,)
+            self.known.refused += (self._placement,)
         elif not isinstance(outcome, NOTHING_STORED):
             self.violate("P4", f"placing {self.order_id} raised {outcome!r}")
         elif isinstance(outcome, Overloaded):
@@ -129,18 +129,18 @@ class Client:
         return False
 
     def _acknowledged(self, placed: Placed, version_before: int) -> None:
-        told, placement = self.told, self._placement
+        known, placement = self.known, self._placement
         if not same_content(placed.order, placement):
             self.violate("P4", f"{self.order_id} was acknowledged with other content")
-        if told.acknowledged is not None and not same_content(placed.order, told.acknowledged):
+        if known.acknowledged is not None and not same_content(placed.order, known.acknowledged):
             self.violate("P4", f"{self.order_id} was acknowledged with two contents")
-        told.acknowledged = placement
-        told.fresh_answers += not placed.replayed
-        if told.fresh_answers > 1:
+        known.acknowledged = placement
+        known.fresh_answers += not placed.replayed
+        if known.fresh_answers > 1:
             self.violate("P4", f"{self.order_id} was placed twice, each time as if for the first time")
         self.world.record.answered(placed.order, version_before, self.world.loop.time())
 
     @property
     def _is_contested(self) -> bool:
         """Whether somebody tried to place other content under the same id."""
-        return any(other != self._placement for other in self.told.placements)
+        return any(other != self._placement for other in self.known.placements)

@@ -11,11 +11,11 @@ from order_engine.application.engine import OrderEngine
 from order_engine.domain.errors import NotRunning
 from order_engine.domain.order import NewOrder
 from order_engine.simulation.clients.client import Client
-from order_engine.simulation.clients.wishes import follow_up
+from order_engine.simulation.clients.follow_ups import follow_up
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.orders import contradiction
-from order_engine.simulation.processes.instance_run import Disconnected, without_frames
 from order_engine.simulation.processes.instances import Fleet
+from order_engine.simulation.processes.simulated_process import Disconnected, without_frames
 from order_engine.simulation.world import World
 
 Answer = TypeVar("Answer")
@@ -37,7 +37,7 @@ class Clients:
         self._fleet = fleet
         self._orders = orders
 
-    async def come(self) -> None:
+    async def run(self) -> None:
         """Come in bursts; return when everybody has got what they wanted, or given up."""
         bursts = []
         start = 0
@@ -50,15 +50,15 @@ class Clients:
 
     async def outcome(self, make: Callable[[OrderEngine], Awaitable[Any]], order_id: str, seconds: float = 0.0) -> Any:  # noqa: ANN401 - whatever it is
         """Make a call in some process, which may take `seconds` by its nature; return its answer or its error."""
-        life = self._fleet.some_life(self.random)
-        if life is None:
+        process = self._fleet.pick_process(self.random)
+        if process is None:
             return Disconnected()
         patience = None
         if self.strikes(Fault.CLIENT_LEAVES):
             self.world.struck(Fault.CLIENT_LEAVES, order_id, "its client disconnects", order_id)
             patience = self.world.plan.latency * 3 * self.random.random()
         try:
-            return await life.ask(make, patience, seconds)
+            return await process.ask(make, patience, seconds)
         except Exception as error:  # noqa: BLE001 - the answer, whatever it is
             return without_frames(error)
 
@@ -80,7 +80,7 @@ class Clients:
     def strikes(self, fault: Fault, times: int = 1) -> bool:
         """Whether `fault` happens now, so many times as likely as usual."""
         likelihood = self.world.plan.likelihood[fault]
-        return bool(likelihood) and not self.world.calm and self.random.random() < likelihood * times
+        return bool(likelihood) and not self.world.faults_over and self.random.random() < likelihood * times
 
     async def _burst(self, orders: Sequence[NewOrder], moment: float) -> None:
         await asyncio.sleep(moment)

@@ -9,9 +9,9 @@ from order_engine.application.list_cursor import OrderList
 from order_engine.domain.events import Event
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import EventPage
-from order_engine.simulation.clients.client import DOUBTFUL
+from order_engine.simulation.clients.client import MAYBE_STORED
 from order_engine.simulation.clients.clients import Clients
-from order_engine.simulation.clients.wishes import NO_VERSION_SO_FAR, PART_OUT_OF_DATE, PART_WITH_VERSION
+from order_engine.simulation.clients.follow_ups import PART_OUT_OF_DATE, PART_WITH_VERSION, UNREACHED_VERSIONS
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.world import World
 
@@ -25,7 +25,7 @@ async def redrive_failed_orders(world: World, clients: Clients) -> None:
     """Redrive some of the Failed orders every now and then, for as long as there is trouble."""
     if not world.plan.likelihood[Fault.OPERATOR_REDRIVES]:
         return
-    while not world.calm:
+    while not world.faults_over:
         await asyncio.sleep(world.plan.options.lease_seconds * clients.random.random())
         page = await clients.outcome(lambda engine: engine.list(status=Status.FAILED, limit=20), "")
         if not isinstance(page, OrderList):
@@ -37,18 +37,18 @@ async def redrive_failed_orders(world: World, clients: Clients) -> None:
 
 async def _redrive(world: World, clients: Clients, order: Order) -> None:
     world.struck(Fault.OPERATOR_REDRIVES, "operator", f"redrives {order.order_id}", order.order_id)
-    told = world.record.of(order.order_id)
-    version_before = told.version
-    told.redriven += 1
+    known = world.record.of(order.order_id)
+    version_before = known.version
+    known.redriven += 1
     version = order.version if clients.random.random() < PART_WITH_VERSION else None
     if version is not None and clients.random.random() < PART_OUT_OF_DATE:
-        version += NO_VERSION_SO_FAR
+        version += UNREACHED_VERSIONS
     outcome = await clients.outcome(
         clients.to_the_end(lambda engine: engine.redrive(order.order_id, expected_version=version)), order.order_id
     )
     if isinstance(outcome, Order):
         if version is not None:
-            told.redriven_at += (version,)
+            known.redriven_at += (version,)
         world.record.answered(outcome, version_before, world.loop.time())
 
 
@@ -64,7 +64,7 @@ class Reader:
 
     async def follow(self) -> None:
         """Read on until the world is calm."""
-        while not self._world.calm:
+        while not self._world.faults_over:
             await asyncio.sleep(self._world.plan.options.lease_seconds * self._clients.random.random())
             await self.read_page()
 
@@ -74,8 +74,8 @@ class Reader:
         read = self._clients.to_the_end(lambda engine: engine.events(after=cursor, limit=PAGE))
         page = await self._clients.outcome(read, "")
         if not isinstance(page, EventPage):
-            if not isinstance(page, DOUBTFUL):
-                self._world.tell("reader", f"is refused: {page!r}")
+            if not isinstance(page, MAYBE_STORED):
+                self._world.log("reader", f"is refused: {page!r}")
             return True
         self.events.extend(page.events)
         self._cursor = str(page.next)

@@ -80,7 +80,7 @@ OF_PROCESSORS: Final = (
     Fault.PROCESSOR_STUBBORN,
 )
 OF_CLIENTS: Final = (Fault.CLIENT_CANCELS, Fault.CLIENT_REPEATS, Fault.CLIENT_CONTRADICTS, Fault.CLIENT_LEAVES)
-MISFORTUNES: Final = (
+SCHEDULED_FAULTS: Final = (
     Fault.CRASH,
     Fault.PAUSE,
     Fault.LONG_PAUSE,
@@ -130,5 +130,5 @@ def draw_likelihood(random: Random, seed: int, wanted: frozenset[Fault] = ALL) -
     return Likelihood(chosen)
 
 
-class Tally(Counter[Fault]):
+class FaultCounts(Counter[Fault]):
     """How often each class of fault struck."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Final, TypeAlias
 
-from order_engine.simulation.faults.kinds import MISFORTUNES, Fault
-from order_engine.simulation.network.outages import EVERYBODY, Away, Outages
+from order_engine.simulation.faults.kinds import SCHEDULED_FAULTS, Fault
+from order_engine.simulation.network.outages import ALL_INSTANCES, OutageKind, Outages
 from order_engine.simulation.processes.instances import Fleet
 from order_engine.simulation.world import World
 
@@ -21,7 +21,7 @@ LARGEST_JUMP: Final = 3600.0
 FARTHEST_BACK: Final = 5 * 3600.0
 """Of one step back by hours: all of them together are less than a day, after which a repository may follow."""
 
-Blow: TypeAlias = Callable[[Fault], Awaitable[None]]
+StrikeHandler: TypeAlias = Callable[[Fault], Awaitable[None]]
 
 
 class FaultSchedule:
@@ -33,7 +33,7 @@ class FaultSchedule:
         self._fleet = fleet
         self._outages = outages
         self._random = world.plan.chance("misfortunes")
-        self._blows: Mapping[Fault, Blow] = {
+        self._handlers: Mapping[Fault, StrikeHandler] = {
             Fault.CRASH: self._crash,
             Fault.PAUSE: self._pause,
             Fault.LONG_PAUSE: self._pause,
@@ -47,69 +47,69 @@ class FaultSchedule:
             Fault.ORDERS_LOCKED: self._lock,
         }
 
-    async def happen(self) -> None:
+    async def run(self) -> None:
         """Let them all happen, and return when the last one is over."""
-        blows = []
-        for fault in MISFORTUNES:
+        strikes = []
+        for fault in SCHEDULED_FAULTS:
             if self._world.plan.likelihood[fault]:
                 for _ in range(self._random.randint(1, MOST_STRIKES)):
                     moment = self._random.uniform(0, self._world.plan.trouble_seconds)
-                    blows.append(self._strike(fault, moment, self._random.randint(0, MOST_TURNS)))
-        await asyncio.gather(asyncio.sleep(self._world.plan.trouble_seconds), *blows)
+                    strikes.append(self._strike(fault, moment, self._random.randint(0, MOST_TURNS)))
+        await asyncio.gather(asyncio.sleep(self._world.plan.trouble_seconds), *strikes)
 
     async def _strike(self, fault: Fault, moment: float, turns: int) -> None:
         await asyncio.sleep(moment)
         for _ in range(turns):
             await asyncio.sleep(0)
-        await self._blows[fault](fault)
+        await self._handlers[fault](fault)
 
     async def _crash(self, fault: Fault) -> None:
-        if (life := self._fleet.some_life(self._random)) is not None:
-            life.crash(fault, "it just does")
+        if (process := self._fleet.pick_process(self._random)) is not None:
+            process.crash(fault, "it just does")
 
     async def _pause(self, fault: Fault) -> None:
         lease = self._world.plan.options.lease_seconds
         shortest, longest = (1.05, 2.0) if fault is Fault.LONG_PAUSE else (0.0, 0.8)
         seconds = lease * self._random.uniform(shortest, longest)
-        if (life := self._fleet.some_life(self._random)) is not None:
-            life.pause(fault, seconds)
+        if (process := self._fleet.pick_process(self._random)) is not None:
+            process.pause(fault, seconds)
             await asyncio.sleep(seconds)
 
     async def _shut_down(self, fault: Fault) -> None:
-        if (life := self._fleet.some_life(self._random)) is not None:
-            life.shut_down(fault)
+        if (process := self._fleet.pick_process(self._random)) is not None:
+            process.shut_down(fault)
 
     async def _part(self, fault: Fault) -> None:
         random = self._random
-        whom = random.choice(self._fleet.instances).name if fault is Fault.PARTITION else EVERYBODY
-        ways = [Away.REFUSES, Away.SWALLOWS, Away.BREAKS_OFF]
-        away = Away.TAKES_NO_CHANGES if fault is Fault.DISK_FULL else random.choice(ways)
+        whom = random.choice(self._fleet.instances).name if fault is Fault.PARTITION else ALL_INSTANCES
+        ways = [OutageKind.REFUSES, OutageKind.SWALLOWS, OutageKind.BREAKS_OFF]
+        away = OutageKind.TAKES_NO_CHANGES if fault is Fault.DISK_FULL else random.choice(ways)
         seconds = self._world.plan.options.lease_seconds * random.uniform(0.05, 2)
         self._world.struck(fault, "store", f"{away.value} for {seconds:.3f} s, to {whom or 'everybody'}")
         self._outages.begin(whom, away)
         await asyncio.sleep(seconds)
         self._outages.end(whom)
-        self._world.tell("store", f"is back for {whom or 'everybody'}")
+        self._world.log("store", f"is back for {whom or 'everybody'}")
         self._world.fault_ended()
 
     async def _lock(self, fault: Fault) -> None:
         """Lock some orders, whether they are placed already or not, as a transaction does that stays open."""
         random, world = self._random, self._world
-        order_ids = list(world.record.told)
+        order_ids = list(world.record.known)
         some = random.sample(order_ids, min(len(order_ids), random.randint(1, 1 + len(order_ids) // LOCKED_AT_MOST)))
         seconds = world.plan.options.lease_seconds * random.uniform(0.02, 1.5)
         world.struck(fault, "store", f"{len(some)} orders are locked for {seconds:.3f} s", *some)
         world.locks.begin(some, world.loop.time())
         await asyncio.sleep(seconds)
         world.locks.end(some, world.loop.time())
-        world.tell("store", "the lock is gone", *some)
+        world.log("store", "the lock is gone", *some)
         world.fault_ended()
 
     async def _jump(self, fault: Fault) -> None:
-        if (life := self._fleet.some_life(self._random)) is not None:
+        if (process := self._fleet.pick_process(self._random)) is not None:
             seconds = _some_jump(self._random, LARGEST_JUMP)
-            life.clock.jump(seconds)
-            self._world.struck(fault, life.claimant.name, f"its clock jumps by {seconds:.3f} s")
+            process.clock.jump(seconds)
+            self._world.struck(fault, process.claimant.name, f"its clock jumps by {seconds:.3f} s")
 
     async def _set_store_back(self, fault: Fault) -> None:
         self._jump_store_by(fault, -self._random.uniform(FARTHEST_BACK / 5, FARTHEST_BACK))

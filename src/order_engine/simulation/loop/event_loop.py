@@ -14,7 +14,7 @@ from math import inf
 from random import Random
 from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple, Unpack, cast
 
-from order_engine.simulation.loop.owners import OWNER, Owner, Standing, Step
+from order_engine.simulation.loop.owners import OWNER, Owner, OwnerState, Step
 
 Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
@@ -188,7 +188,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     # Running
 
-    def in_world(self, callback: Callable[..., object], *args: Any, delay: float = 0.0) -> Step:  # noqa: ANN401
+    def call_as_world(self, callback: Callable[..., object], *args: Any, delay: float = 0.0) -> Step:  # noqa: ANN401
         """Run `callback` after `delay` as the world's own: no pause and no death of a process holds it up."""
         when = self.now + delay
         step = Step((callback, args, self._world.context, self._world, when))
@@ -224,7 +224,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def _run(self, task: asyncio.Task[Any]) -> None:
         """Run callback after callback. Written out in one place, for this is what a simulation does all the time."""
-        ready, random, disorder, runs = self._ready, self._random, self._disorder, Standing.RUNS
+        ready, random, disorder, runs = self._ready, self._random, self._disorder, OwnerState.RUNS
         budget = MOST_STEPS_AT_ONCE
         while not task.done():
             while not ready:
@@ -241,7 +241,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             callback, args, context, owner, _ = step
             if callback is None:
                 continue
-            if owner.standing is not runs:
+            if owner.state is not runs:
                 owner.kept.append(step)
                 continue
             budget -= 1
@@ -268,10 +268,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if now > self._longest:
             message = f"it is not over after {self._longest:.0f} s"
             raise Stalled(message)
-        runs = Standing.RUNS
+        runs = OwnerState.RUNS
         while timers and timers[0][0] <= now:
             step = heappop(timers)[2]
-            if step[0] is wake and step[3].standing is runs:
+            if step[0] is wake and step[3].state is runs:
                 # All it does is to make others ready, among whom is chosen then. A quarter of all steps was this.
                 wake(*step[1])
             else:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 
-class Standing(Enum):
+class OwnerState(Enum):
     """What becomes of an owner's callbacks."""
 
     RUNS = "runs"
@@ -45,7 +45,7 @@ class Owner:
     def __init__(self, name: str) -> None:
         """Begin running."""
         self.name = name
-        self.standing = Standing.RUNS
+        self.state = OwnerState.RUNS
         self.kept: list[Step] = []
         """Steps that came up while it did not run. Those of a dead owner are never run, and never dropped before the
         simulation ends: dropping them would unwind their coroutines, and a dead process cleans nothing up."""
@@ -55,22 +55,22 @@ class Owner:
     @property
     def runs(self) -> bool:
         """Whether its steps are run."""
-        return self.standing is Standing.RUNS
+        return self.state is OwnerState.RUNS
 
     def die(self) -> None:
         """Run nothing of it any more."""
-        self.standing = Standing.DEAD
+        self.state = OwnerState.DEAD
 
     def pause(self) -> None:
         """Run nothing of it until it goes on."""
-        if self.standing is Standing.RUNS:
-            self.standing = Standing.PAUSED
+        if self.state is OwnerState.RUNS:
+            self.state = OwnerState.PAUSED
 
     def go_on(self) -> list[Step]:
         """End the pause, and return the steps that came up meanwhile."""
-        if self.standing is not Standing.PAUSED:
+        if self.state is not OwnerState.PAUSED:
             return []
-        self.standing = Standing.RUNS
+        self.state = OwnerState.RUNS
         steps, self.kept = self.kept, []
         return steps
 

@@ -11,15 +11,15 @@ from typing import Final
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.world import World
 
-MOST_HEARD: Final = 10_000
+MAX_HINTS: Final = 10_000
 """Bells that wait at one instance; more are lost."""
 
 
-class QueueIsAway(Exception):
+class QueueFailure(Exception):
     """The queue failed: what a client library might raise."""
 
 
-class Ear:
+class HintReceiver:
     """What one life of one instance hears."""
 
     def __init__(self, world: World) -> None:
@@ -30,7 +30,7 @@ class Ear:
 
     def ring(self, order_id: str) -> None:
         """Hear a bell."""
-        if len(self._heard) < MOST_HEARD:
+        if len(self._heard) < MAX_HINTS:
             self._heard.append(order_id)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -43,27 +43,27 @@ class Ear:
         return [self._heard.popleft() for _ in range(min(limit, len(self._heard)))]
 
 
-class Bells:
+class QueueBroker:
     """All bells on their way, and the ears of the instances that live."""
 
     def __init__(self, world: World) -> None:
         """Begin silent."""
         self._world = world
         self._random = world.plan.chance("queue")
-        self._ears: dict[str, Ear] = {}
+        self._receivers: dict[str, HintReceiver] = {}
 
     def listen(self, instance: str) -> SimulatedQueue:
         """Return the queue for a new life of an instance, whose former one hears no more."""
-        ear = self._ears[instance] = Ear(self._world)
-        return SimulatedQueue(self._world, self, ear, self._random)
+        receiver = self._receivers[instance] = HintReceiver(self._world)
+        return SimulatedQueue(self._world, self, receiver, self._random)
 
     def send(self, order_ids: Sequence[str]) -> None:
         """Send bells on their way, each with a fate of its own."""
-        self._world.loop.in_world(self._ring, self._fated(order_ids), delay=self._world.plan.latency)
+        self._world.loop.call_as_world(self._ring, self._fated(order_ids), delay=self._world.plan.latency)
 
     def _fated(self, order_ids: Sequence[str]) -> Sequence[str]:
         """Return what arrives of these bells; those that are delayed go by themselves."""
-        if self._world.calm:
+        if self._world.faults_over:
             return order_ids
         arriving: list[str] = []
         for order_id in order_ids:
@@ -73,7 +73,7 @@ class Bells:
                 arriving.append(order_id)
             if self._strikes(Fault.QUEUE_DELAYS, order_id):
                 delay = self._random.uniform(0, self._world.plan.options.lease_seconds)
-                self._world.loop.in_world(self._ring, [order_id], delay=delay)
+                self._world.loop.call_as_world(self._ring, [order_id], delay=delay)
             elif self._strikes(Fault.QUEUE_REORDERS, order_id):
                 arriving.insert(self._random.randint(0, len(arriving)), order_id)
             else:
@@ -88,39 +88,41 @@ class Bells:
         return True
 
     def _ring(self, order_ids: Sequence[str]) -> None:
-        ears = list(self._ears.values())
+        receivers = list(self._receivers.values())
         for order_id in order_ids:
-            hearing = ears if self._world.plan.all_hear else [ears[int(self._random.random() * len(ears))]]
-            for ear in hearing:
-                ear.ring(order_id)
+            hearing = (
+                receivers if self._world.plan.broadcast else [receivers[int(self._random.random() * len(receivers))]]
+            )
+            for receiver in hearing:
+                receiver.ring(order_id)
 
 
 class SimulatedQueue:
     """The queue as one life of one instance sees it."""
 
-    def __init__(self, world: World, bells: Bells, ear: Ear, random: Random) -> None:
-        """Ring for everybody, and hear with `ear`."""
+    def __init__(self, world: World, broker: QueueBroker, receiver: HintReceiver, random: Random) -> None:
+        """Ring for everybody, and hear with `receiver`."""
         self._world = world
-        self._bells = bells
-        self._ear = ear
+        self._broker = broker
+        self._receiver = receiver
         self._random = random
 
     async def put(self, order_ids: Sequence[str]) -> None:
         """Ring."""
         await self._may_fail()
-        self._bells.send(order_ids)
+        self._broker.send(order_ids)
 
     async def get(self, limit: int) -> Sequence[str]:
         """Hear."""
         await self._may_fail()
-        return await self._ear.get(limit)
+        return await self._receiver.get(limit)
 
     async def _may_fail(self) -> None:
         likelihood = self._world.plan.likelihood[Fault.QUEUE_FAILS]
-        if self._world.calm or not likelihood or self._random.random() >= likelihood:
+        if self._world.faults_over or not likelihood or self._random.random() >= likelihood:
             return
         hangs = self._random.random() < 0.5  # noqa: PLR2004 - an even chance
         self._world.struck(Fault.QUEUE_FAILS, "queue", "hangs" if hangs else "fails")
         if hangs:
             await asyncio.sleep(self._world.plan.options.request_seconds)
-        raise QueueIsAway
+        raise QueueFailure

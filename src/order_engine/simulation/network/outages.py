@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Away(Enum):
+class OutageKind(Enum):
     """How a repository can be away."""
 
     REFUSES = "refuses every call"
@@ -14,7 +14,7 @@ class Away(Enum):
     TAKES_NO_CHANGES = "takes no changes"
 
 
-EVERYBODY = ""
+ALL_INSTANCES = ""
 
 
 class Outages:
@@ -22,9 +22,9 @@ class Outages:
 
     def __init__(self) -> None:
         """Begin with a store that is there for everybody."""
-        self._away: dict[str, Away] = {}
+        self._away: dict[str, OutageKind] = {}
 
-    def begin(self, instance: str, away: Away) -> None:
+    def begin(self, instance: str, away: OutageKind) -> None:
         """Be away from one instance, or from EVERYBODY."""
         self._away[instance] = away
 
@@ -32,13 +32,13 @@ class Outages:
         """Be back."""
         self._away.pop(instance, None)
 
-    def of(self, instance: str) -> Away | None:
+    def of(self, instance: str) -> OutageKind | None:
         """Return how the store is away from this instance; None: it is there."""
         if not self._away:
             return None
-        return self._away.get(EVERYBODY) or self._away.get(instance)
+        return self._away.get(ALL_INSTANCES) or self._away.get(instance)
 
     @property
-    def away_from_all(self) -> bool:
+    def unavailable_to_all(self) -> bool:
         """Whether it is away from everybody."""
-        return EVERYBODY in self._away
+        return ALL_INSTANCES in self._away

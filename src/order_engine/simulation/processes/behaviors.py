@@ -19,14 +19,14 @@ PART_ALWAYS: Final = 0.25
 """Of the orders with a trouble that may be their nature, those of which it is."""
 
 
-class Deed(NamedTuple):
+class RunBehavior(NamedTuple):
     """What one run does: it takes `seconds`, and then meets `fault` where there is one."""
 
     seconds: float
     fault: Fault | None = None
 
 
-class Nature(NamedTuple):
+class OrderBehavior(NamedTuple):
     """What an order does to its processor: `fault` for the first `runs` runs, then nothing out of the ordinary."""
 
     seconds: float
@@ -34,11 +34,11 @@ class Nature(NamedTuple):
     runs: int = 0
     fault_seconds: float = 0.0
 
-    def deed(self, run: int) -> Deed:
+    def of_run(self, run: int) -> RunBehavior:
         """Return what run number `run` does, from 1."""
         if self.fault is not None and run <= self.runs:
-            return Deed(self.fault_seconds, self.fault)
-        return Deed(self.seconds)
+            return RunBehavior(self.fault_seconds, self.fault)
+        return RunBehavior(self.seconds)
 
     def takes_long(self, lease_seconds: float) -> bool:
         """Whether it keeps a processor busy for a good part of a lease."""
@@ -50,27 +50,27 @@ class Nature(NamedTuple):
         return self.fault is Fault.PROCESSOR_KILLS
 
 
-def draw_natures(plan: Plan, random: Random) -> Sequence[Nature]:
+def draw_behaviors(plan: Plan, random: Random) -> Sequence[OrderBehavior]:
     """Draw a nature for each order of the plan."""
-    natures = [_draw_nature(plan, random) for _ in range(plan.orders)]
+    behaviors = [_draw_behavior(plan, random) for _ in range(plan.orders)]
     if plan.likelihood[Fault.PROCESSOR_KILLS]:
         for _ in range(random.randint(1, MOST_KILLERS)):
             runs = ALWAYS if random.random() < PART_ALWAYS else random.randint(1, MOST_REPEATS)
-            killer = Nature(plan.work_seconds, Fault.PROCESSOR_KILLS, runs, plan.work_seconds * random.random())
-            natures[random.randrange(len(natures))] = killer
-    return natures
+            killer = OrderBehavior(plan.work_seconds, Fault.PROCESSOR_KILLS, runs, plan.work_seconds * random.random())
+            behaviors[random.randrange(len(behaviors))] = killer
+    return behaviors
 
 
-def _draw_nature(plan: Plan, random: Random) -> Nature:
+def _draw_behavior(plan: Plan, random: Random) -> OrderBehavior:
     ordinary = plan.work_seconds * random.choice(STEPS_OF_WORK)
     for fault in OF_PROCESSORS:
         likelihood = plan.likelihood[fault]
         if likelihood and random.random() < likelihood:
             if fault is Fault.PROCESSOR_HANGS and not plan.options.attempt_seconds:
                 # Nothing would ever end it: so the setting says.
-                return Nature(ordinary)
-            return Nature(ordinary, fault, _runs(fault, random), _fault_seconds(fault, plan, random))
-    return Nature(ordinary)
+                return OrderBehavior(ordinary)
+            return OrderBehavior(ordinary, fault, _runs(fault, random), _fault_seconds(fault, plan, random))
+    return OrderBehavior(ordinary)
 
 
 def _runs(fault: Fault, random: Random) -> int:

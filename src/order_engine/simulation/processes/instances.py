@@ -6,7 +6,7 @@ import asyncio
 from random import Random
 from typing import Final
 
-from order_engine.simulation.processes.instance_run import InstanceRun, Parts
+from order_engine.simulation.processes.simulated_process import Parts, SimulatedProcess
 from order_engine.simulation.world import World
 
 LONGEST_RESTART: Final = 1.0
@@ -19,28 +19,28 @@ class Instance:
     def __init__(self, world: World, parts: Parts, number: int) -> None:
         """Begin without a process; `run` starts it."""
         self.name = f"instance-{number}"
-        self.life: InstanceRun | None = None
+        self.process: SimulatedProcess | None = None
         self._world = world
         self._parts = parts
         self._random = world.plan.chance(self.name)
-        self._lives = 0
+        self._starts = 0
         self._closing = False
 
     async def run(self) -> None:
         """Keep a process running until the instance is closed."""
         while not self._closing:
-            self._lives += 1
-            self.life = InstanceRun(self._world, self._parts, self.name, self._lives)
-            await self.life.over
-            self.life = None
+            self._starts += 1
+            self.process = SimulatedProcess(self._world, self._parts, self.name, self._starts)
+            await self.process.over
+            self.process = None
             if not self._closing:
                 await asyncio.sleep(LONGEST_RESTART * self._random.random())
 
     def close(self) -> None:
         """Shut the process down, and start no other."""
         self._closing = True
-        if self.life is not None:
-            self.life.shut_down(None)
+        if self.process is not None:
+            self.process.shut_down(None)
 
 
 class Fleet:
@@ -50,11 +50,11 @@ class Fleet:
         """Begin with as many as the plan says."""
         self.instances = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
 
-    def some_life(self, random: Random) -> InstanceRun | None:
+    def pick_process(self, random: Random) -> SimulatedProcess | None:
         """Return the process of one instance; None: it is gone just now."""
-        return self.instances[int(random.random() * len(self.instances))].life
+        return self.instances[int(random.random() * len(self.instances))].process
 
     @property
-    def lives(self) -> list[InstanceRun]:
+    def processes(self) -> list[SimulatedProcess]:
         """The processes that are there now."""
-        return [instance.life for instance in self.instances if instance.life is not None]
+        return [instance.process for instance in self.instances if instance.process is not None]

@@ -10,10 +10,10 @@ from typing import Final, TypeAlias
 from order_engine.application.worker.processors import finish
 from order_engine.domain.errors import Rejected, RetryLater
 from order_engine.domain.order import Order
-from order_engine.simulation.checks.record import Ending, Run
-from order_engine.simulation.checks.witness import Witness
+from order_engine.simulation.checks.record import Run, RunEnd
+from order_engine.simulation.checks.run_monitor import RunMonitor
 from order_engine.simulation.faults.kinds import Fault
-from order_engine.simulation.processes.behaviors import Deed, Nature
+from order_engine.simulation.processes.behaviors import OrderBehavior, RunBehavior
 
 Work: TypeAlias = Callable[[Order], Awaitable[object] | object]
 """A user's processor: a coroutine function, or a function that takes no time."""
@@ -21,7 +21,7 @@ SHORT: Final = 100
 """Letters of an error's text that no store cuts."""
 
 
-class ItFailed(Exception):
+class SimulatedFailure(Exception):
     """What a processor raises whose deed is to fail."""
 
 
@@ -31,48 +31,48 @@ class SimulatedProcessor:
     def __init__(
         self,
         work: Work | None,
-        nature_of: Callable[[str], Nature],
-        witness: Witness,
+        behavior_of: Callable[[str], OrderBehavior],
+        run_monitor: RunMonitor,
         crash: Callable[[str], None],
         random: Random,
     ) -> None:
         """Do `work`; `crash` kills the instance."""
         self._work = work
-        self._nature_of = nature_of
-        self._witness = witness
+        self._behavior_of = behavior_of
+        self._run_monitor = run_monitor
         self._crash = crash
         self._random = random
         # Quicker than `asyncio.sleep`, and on the same time.
-        self._clock = witness.clock
+        self._clock = run_monitor.clock
 
     async def __call__(self, order: Order) -> None:
         """Run once."""
-        witness = self._witness
-        run, number = witness.began(order)
-        deed = self._nature_of(order.order_id).deed(number)
-        if deed.fault is not None:
-            witness.met(deed.fault, order)
+        run_monitor = self._run_monitor
+        run, number = run_monitor.began(order)
+        of_run = self._behavior_of(order.order_id).of_run(number)
+        if of_run.fault is not None:
+            run_monitor.met(of_run.fault, order)
         try:
-            await self._perform(deed, order, run)
+            await self._perform(of_run, order, run)
         except asyncio.CancelledError:
-            witness.ended(run, Ending.CANCELLED)
+            run_monitor.ended(run, RunEnd.CANCELLED)
             raise
         except Exception as error:
             task = asyncio.current_task()
             run.stopped = task is not None and task.cancelling() > 0
-            run.raised = _beginning_of_its_reason(error)
-            run.rejected = _is_or_holds(error, Rejected)
-            run.put_off = _delay_chosen_by(error)
-            witness.ended(run, Ending.RAISED)
+            run.raised = _reason_prefix(error)
+            run.rejected = _contains(error, Rejected)
+            run.retry_delay = _requested_delay(error)
+            run_monitor.ended(run, RunEnd.RAISED)
             raise
-        witness.ended(run, Ending.RETURNED)
+        run_monitor.ended(run, RunEnd.RETURNED)
 
-    async def _perform(self, deed: Deed, order: Order, run: Run) -> None:
-        fault = deed.fault
+    async def _perform(self, of_run: RunBehavior, order: Order, run: Run) -> None:
+        fault = of_run.fault
         if fault is Fault.PROCESSOR_STUBBORN:
-            await self._ignore_everything(deed.seconds, run)
-        elif deed.seconds:
-            await self._clock.sleep(deed.seconds)
+            await self._ignore_everything(of_run.seconds, run)
+        elif of_run.seconds:
+            await self._clock.sleep(of_run.seconds)
         is_before = fault is not None and self._random.random() < 0.5  # noqa: PLR2004 - an even chance
         if not is_before:
             await self._do_work(order)
@@ -82,12 +82,12 @@ class SimulatedProcessor:
         elif fault is Fault.PROCESSOR_HANGS:
             await asyncio.get_running_loop().create_future()
         elif fault is Fault.PROCESSOR_FAILS:
-            raise ItFailed(order.order_id)
+            raise SimulatedFailure(order.order_id)
         elif fault is Fault.PROCESSOR_REJECTS:
             message = "this order is not wanted"
-            raise _as_or_in_a_group(Rejected(message), order)
+            raise _maybe_grouped(Rejected(message), order)
         elif fault is Fault.PROCESSOR_PUTS_OFF:
-            raise _as_or_in_a_group(RetryLater(self._random.uniform(0, 2)), order)
+            raise _maybe_grouped(RetryLater(self._random.uniform(0, 2)), order)
         if is_before:
             await self._do_work(order)
 
@@ -98,7 +98,7 @@ class SimulatedProcessor:
             await finish(self._work(order))
         except NotImplementedError as error:
             # It would fail each time, and a simulation of nothing but failures finds no fault with anybody.
-            self._witness.cannot_work(order, error)
+            self._run_monitor.note_unsupported(order, error)
             raise
 
     async def _ignore_everything(self, seconds: float, run: Run) -> None:
@@ -110,28 +110,30 @@ class SimulatedProcessor:
                 run.stubborn = True
 
 
-def _as_or_in_a_group(error: Exception, order: Order) -> Exception:
+def _maybe_grouped(error: Exception, order: Order) -> Exception:
     """Return the error as it is, or as a processor raises it that works in a TaskGroup: beside another error."""
     if order.token % 2:
         return error
-    return ExceptionGroup("several steps failed", [ItFailed(order.order_id), ExceptionGroup("one step", [error])])
+    return ExceptionGroup(
+        "several steps failed", [SimulatedFailure(order.order_id), ExceptionGroup("one step", [error])]
+    )
 
 
-def _is_or_holds(error: BaseException, kind: type[BaseException]) -> bool:
+def _contains(error: BaseException, kind: type[BaseException]) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(kind) is not None
     return isinstance(error, kind)
 
 
-def _delay_chosen_by(error: BaseException) -> float | None:
+def _requested_delay(error: BaseException) -> float | None:
     """Return the longest delay that a RetryLater asks for, which may be one of a group's errors."""
     if isinstance(error, BaseExceptionGroup):
-        delays = [delay for each in error.exceptions if (delay := _delay_chosen_by(each)) is not None]
+        delays = [delay for each in error.exceptions if (delay := _requested_delay(each)) is not None]
         return max(delays, default=None)
     return getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
 
 
-def _beginning_of_its_reason(error: Exception) -> str:
+def _reason_prefix(error: Exception) -> str:
     """Return how a reason has to begin that tells `error`: all of it, where there is nothing to be cut or mended."""
     name = type(error).__name__
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from order_engine.simulation import Fault, Scenario, Sizes, Summary, run_seed, run_seeds, tell
+from order_engine.simulation import Fault, Scenario, Sizes, Summary, report_lines, run_seed, run_seeds
 from order_engine_adapters.cli.formatting import Column, table
 from order_engine_adapters.cli.output import print_json, print_lines
 from order_engine_adapters.process.interrupts import Interrupts
@@ -62,7 +62,7 @@ def simulate(wanted: SimulationOptions) -> None:
     else:
         print_lines(_report(summary, cpu_seconds))
         if summary.findings:
-            print_lines(["", *tell(run_seed(scenario, summary.findings[0].seed, trace=True))])
+            print_lines(["", *report_lines(run_seed(scenario, summary.findings[0].seed, trace=True))])
             again = f"order-engine simulate --seed {summary.findings[0].seed} --orders {wanted.orders} --trace"
             click.echo(f"\nThe same again, with everything that happened: {again}")
     if summary.findings:
@@ -71,7 +71,7 @@ def simulate(wanted: SimulationOptions) -> None:
 
 def _trace(scenario: Scenario, seed: int) -> None:
     outcome = run_seed(scenario, seed, trace=True)
-    print_lines(str(line) for line in (outcome.story.lines if outcome.story is not None else ()))
+    print_lines(str(line) for line in (outcome.trace.lines if outcome.trace is not None else ()))
     print_lines(["", *(f"BROKEN  {violation}" for violation in outcome.violations)])
     if outcome.violations:
         sys.exit(VIOLATION_EXIT_CODE)

@@ -11,7 +11,7 @@ from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial, ids
 from order_engine.domain.commands import Action
 from order_engine.domain.events import EventType
-from order_engine.domain.order import Standing
+from order_engine.domain.order import LifecycleState
 from order_engine.ports.repository import AddOutcome
 
 
@@ -25,7 +25,7 @@ class RepositoryBornClaimed(RepositorySuite):
         (added,) = await trial.add(placement("order-1"), hold=hold)
         order = await trial.order("order-1")
         expect_equal(added.order, order, "the order that the add answers with")
-        expect_equal(order.standing, Standing.HELD, "where an order born claimed stands")
+        expect_equal(order.state, LifecycleState.LEASED, "where an order born claimed stands")
         expect_equal((order.version, order.token, order.attempts), (2, 1, 1), "its version, token and attempts")
         expect_equal(order.claim_id, hold.claim_id, "the claim that holds it")
         expect_equal(order.lease_ends, trial.now + timedelta(seconds=LEASE_SECONDS), "the end of its lease")
@@ -49,14 +49,14 @@ class RepositoryBornClaimed(RepositorySuite):
         expected = [AddOutcome.REPLAYED, AddOutcome.ADDED, AddOutcome.CONFLICT, AddOutcome.REPLAYED]
         expect_equal([added.outcome for added in outcomes], expected + [AddOutcome.ADDED] * 2, "the outcomes")
         stored = await trial.repository.get(["known", "order-1", "order-2", "order-3"])
-        held = [order_id for order_id, order in stored.items() if order.held]
+        held = [order_id for order_id, order in stored.items() if order.leased]
         expect_equal(sorted(held), ["order-1", "order-2"], "the orders born claimed under a limit of 2")
 
     @scenario
     async def test_hold_without_room_only_places(self, trial: Trial) -> None:
         """With a limit of 0 nothing is born claimed."""
         await trial.add(placement("order-1"), hold=trial.terms(limit=0))
-        expect_equal((await trial.order("order-1")).standing, Standing.PENDING, "where the order stands")
+        expect_equal((await trial.order("order-1")).state, LifecycleState.PENDING, "where the order stands")
 
     @scenario
     async def test_replay_under_the_same_hold_is_still_held(self, trial: Trial) -> None:
@@ -76,7 +76,7 @@ class RepositoryBornClaimed(RepositorySuite):
         await trial.place("order-1")
         (added,) = await trial.add(placement("order-1"), hold=trial.terms(limit=1))
         expect_equal(added.outcome, AddOutcome.REPLAYED, "the outcome")
-        expect_equal((await trial.order("order-1")).standing, Standing.PENDING, "where the order stands")
+        expect_equal((await trial.order("order-1")).state, LifecycleState.PENDING, "where the order stands")
 
     @scenario
     async def test_claim_under_the_hold_finds_its_orders(self, trial: Trial) -> None:
@@ -84,7 +84,7 @@ class RepositoryBornClaimed(RepositorySuite):
         hold = trial.terms(limit=2)
         await trial.add(placement("order-1"), placement("order-2"), placement("order-3"), hold=hold)
         expect_equal(ids((await trial.repository.claim(hold)).orders), ["order-1", "order-2"], "the orders it holds")
-        expect_equal((await trial.order("order-3")).standing, Standing.PENDING, "where the third order stands")
+        expect_equal((await trial.order("order-3")).state, LifecycleState.PENDING, "where the third order stands")
 
     @scenario
     async def test_born_claimed_lives_like_any_other(self, trial: Trial) -> None:

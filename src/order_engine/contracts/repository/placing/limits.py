@@ -73,7 +73,7 @@ class RepositoryLimits(RepositorySuite):
         """A slot that is offered goes to the first item that is stored, not to one that is refused."""
         hold = trial.terms(limit=1)
         outcomes = await trial.add(_unstorable(trial, "order-1"), placement("order-2"), placement("order-3"), hold=hold)
-        held = [added.order.order_id for added in outcomes if added.order is not None and added.order.held]
+        held = [added.order.order_id for added in outcomes if added.order is not None and added.order.leased]
         expect_equal(held, ["order-2"], "the orders that are born claimed, with a slot for one")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from order_engine.domain.order import Order, Status
 from order_engine.domain.suspects import max_suspects
-from order_engine.simulation.checks.record import Claimant, Ending, Run
+from order_engine.simulation.checks.record import Claimant, Run, RunEnd
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.loop.owners import Owner
 from order_engine.simulation.world import World
@@ -15,7 +15,7 @@ EASILY: Final = 1 / 2
 """The part of the leases which a repository can renew in time that has to be made use of."""
 
 
-class Witness:
+class RunMonitor:
     """Sees each run begin and end."""
 
     def __init__(self, world: World, owner: Owner, claimant: Claimant) -> None:
@@ -42,9 +42,9 @@ class Witness:
         if order.vanished:
             self._suspects += 1
             self._check_company(order)
-        if world.story is not None:
+        if world.trace is not None:
             what = f"starts {order.order_id}, token {order.token}, attempt {order.attempt} of round {order.round}"
-            world.tell(self._claimant.name, what, order.order_id)
+            world.log(self._claimant.name, what, order.order_id)
         return run, len(runs)
 
     @property
@@ -54,7 +54,7 @@ class Witness:
         renewed = plan.options.concurrency if plan.renewed_in_time is None else plan.renewed_in_time * EASILY
         return len(self.running) < min(plan.options.concurrency, renewed)
 
-    def ended(self, run: Run, ending: Ending) -> None:
+    def ended(self, run: Run, ending: RunEnd) -> None:
         """See it end. In a dead process nothing is seen any more."""
         if not self._owner.runs:
             return
@@ -65,20 +65,20 @@ class Witness:
             del self.running[order.order_id, order.token]
         if order.vanished:
             self._suspects -= 1
-        if self._world.story is not None:
-            self._world.tell(self._claimant.name, f"{ending.value} from {order.order_id}", order.order_id)
+        if self._world.trace is not None:
+            self._world.log(self._claimant.name, f"{ending.value} from {order.order_id}", order.order_id)
 
     def met(self, fault: Fault, order: Order) -> None:
         """See what is special about a run."""
         self._world.struck(fault, self._claimant.name, f"{fault}: {order.order_id}", order.order_id)
 
-    def cannot_work(self, order: Order, error: NotImplementedError) -> None:
+    def note_unsupported(self, order: Order, error: NotImplementedError) -> None:
         """See that the user's processor wants what no simulation has: a thread, a socket, a child process."""
         what = f"it needs what a simulation does not have ({str(error) or type(error).__name__}); give it a fake"
         self._violate("your own processor", what, order)
 
     def _check(self, order: Order, runs: list[Run]) -> None:
-        if order.status is not Status.PROCESSING or not order.held:
+        if order.status is not Status.PROCESSING or not order.leased:
             self._violate("P3", f"{order.order_id} is run as {order.status}", order)
         if len(self.running) >= self._world.plan.options.concurrency:
             self._violate("concurrency", f"{len(self.running) + 1} orders run at once", order)
@@ -94,7 +94,7 @@ class Witness:
 
     def _ended_before_its_time(self, order: Order) -> bool:
         """Whether the store's clock was set forward since the claim: nobody could know that it is too late."""
-        hold = self._world.holds.get((order.order_id, order.token))
+        hold = self._world.leases.get((order.order_id, order.token))
         return hold is not None and self._world.jumped_ahead(hold.since, self._world.loop.time())
 
     def _is_excused(self, run: Run) -> bool:
@@ -102,7 +102,7 @@ class Witness:
         if run.stubborn or run.claimant.dead or run.claimant.was_paused_since(run.began):
             return True
         # From the claim's effect on: its answer takes a moment, in which the clock may be set as well.
-        hold = self._world.holds.get((run.order.order_id, run.order.token))
+        hold = self._world.leases.get((run.order.order_id, run.order.token))
         return self._world.jumped_ahead(run.began if hold is None else hold.since, self._world.loop.time())
 
     def _check_company(self, order: Order) -> None:

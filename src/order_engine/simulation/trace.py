@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 
-class Line(NamedTuple):
+class TraceLine(NamedTuple):
     """One happening. `order_ids`: whom it is about; empty where it is about all."""
 
     at: float
@@ -20,18 +20,18 @@ class Line(NamedTuple):
         return f"{self.at:10.4f}  {self.who:<14} {self.what}"
 
 
-class Story:
+class Trace:
     """Keeps every line. One seed gives one story, byte for byte."""
 
     def __init__(self) -> None:
         """Begin empty."""
-        self.lines: list[Line] = []
+        self.lines: list[TraceLine] = []
 
-    def tell(self, at: float, who: str, what: str, *order_ids: str) -> None:
+    def record(self, at: float, who: str, what: str, *order_ids: str) -> None:
         """Add a line."""
-        self.lines.append(Line(at, who, what, order_ids))
+        self.lines.append(TraceLine(at, who, what, order_ids))
 
-    def of(self, order_ids: frozenset[str]) -> Iterator[Line]:
+    def of(self, order_ids: frozenset[str]) -> Iterator[TraceLine]:
         """Go through what concerns these orders: what names one of them, and what names none."""
         for line in self.lines:
             if not line.order_ids or order_ids.intersection(line.order_ids):

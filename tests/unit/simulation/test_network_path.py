@@ -13,8 +13,8 @@ from order_engine.simulation import Fault, Sizes
 from order_engine.simulation.checks.record import Claimant
 from order_engine.simulation.faults.kinds import OF_CALLS, Likelihood
 from order_engine.simulation.loop.event_loop import SimulatedLoop
-from order_engine.simulation.network.outages import EVERYBODY, Away, Outages
-from order_engine.simulation.network.passages import Passage, drive
+from order_engine.simulation.network.network_path import NetworkPath, drive
+from order_engine.simulation.network.outages import ALL_INSTANCES, OutageKind, Outages
 from order_engine.simulation.plan import draw_plan
 from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.world import World
@@ -43,7 +43,7 @@ class Caller:
         self.died = True
 
 
-class Told(NamedTuple):
+class KnownOrder(NamedTuple):
     """What became of a call: how often it took effect, what its caller got (None: nothing), and whether that died."""
 
     effects: int
@@ -51,7 +51,7 @@ class Told(NamedTuple):
     died: bool
 
 
-def call(operation: str, fault: Fault | None = None, away: Away | None = None, *, seed: int = 0) -> Told:
+def call(operation: str, fault: Fault | None = None, away: OutageKind | None = None, *, seed: int = 0) -> KnownOrder:
     """Make one call that meets `fault`, or a store that is away."""
     loop = SimulatedLoop(Random(seed))  # type: ignore[abstract]  # noqa: S311 - no network, no secret
     clock = SimulatedClock(loop)
@@ -59,7 +59,7 @@ def call(operation: str, fault: Fault | None = None, away: Away | None = None, *
     object.__setattr__(plan, "likelihood", Likelihood({} if fault is None else {fault: 1.0}))
     world, caller, outages = World(plan, loop, clock, MemoryRepository(clock)), Caller(), Outages()
     if away is not None:
-        outages.begin(EVERYBODY, away)
+        outages.begin(ALL_INSTANCES, away)
     effects: list[float] = []
 
     async def effect() -> str:
@@ -67,8 +67,8 @@ def call(operation: str, fault: Fault | None = None, away: Away | None = None, *
         return "done"
 
     async def course() -> object:
-        passage = Passage(world, caller, outages, Random(seed))  # noqa: S311 - likewise
-        asking = asyncio.ensure_future(passage.carry(operation, ["order1"], effect))
+        path = NetworkPath(world, caller, outages, Random(seed))  # noqa: S311 - likewise
+        asking = asyncio.ensure_future(path.carry(operation, ["order1"], effect))
         await asyncio.wait([asking, asyncio.ensure_future(asyncio.sleep(LONG))], return_when=asyncio.FIRST_COMPLETED)
         answer: object = None
         if asking.done():
@@ -78,13 +78,13 @@ def call(operation: str, fault: Fault | None = None, away: Away | None = None, *
         return answer
 
     answer = loop.run_until_complete(course())
-    assert sum(world.tally.values()) == (fault is not None)
-    return Told(len(effects), answer, caller.died)
+    assert sum(world.fault_counts.values()) == (fault is not None)
+    return KnownOrder(len(effects), answer, caller.died)
 
 
 def test_a_call_that_nothing_strikes_is_answered() -> None:
     """It takes effect once."""
-    assert call("add") == Told(1, "done", died=False)
+    assert call("add") == KnownOrder(1, "done", died=False)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_call_that_nothing_strikes_is_answered() -> None:
 )
 def test_a_write_that_fails(fault: Fault, effects: int, error: type[Exception]) -> None:
     """Whether it took effect or not, the caller knows no more than the error says."""
-    told = call("apply", fault)
-    assert (told.effects, type(told.answer), told.died) == (effects, error, False)
+    known = call("apply", fault)
+    assert (known.effects, type(known.answer), known.died) == (effects, error, False)
 
 
 @pytest.mark.parametrize("fault", [Fault.CALL_FORGOTTEN, Fault.ANSWER_LOST, Fault.CALL_LATE])
@@ -110,39 +110,39 @@ def test_a_question_that_fails_is_only_unavailable(fault: Fault) -> None:
 
 def test_a_silent_call_is_never_answered_and_takes_effect_or_not() -> None:
     """By chance: both happen."""
-    told = [call("claim", Fault.CALL_SILENT, seed=seed) for seed in range(20)]
-    assert {each.answer for each in told} == {None}
-    assert {each.effects for each in told} == {0, 1}
+    known = [call("claim", Fault.CALL_SILENT, seed=seed) for seed in range(20)]
+    assert {each.answer for each in known} == {None}
+    assert {each.effects for each in known} == {0, 1}
 
 
 def test_a_slow_call_is_answered_in_the_end() -> None:
     """Nothing is wrong with it but its time."""
-    assert call("claim", Fault.CALL_SLOW) == Told(1, "done", died=False)
+    assert call("claim", Fault.CALL_SLOW) == KnownOrder(1, "done", died=False)
 
 
 def test_a_crash_in_a_call_comes_before_its_answer_or_after_and_the_call_takes_effect_all_the_same() -> None:
     """What is on its way arrives, whoever sent it."""
-    told = [call("apply", Fault.CRASH_IN_CALL, seed=seed) for seed in range(20)]
-    assert {(each.effects, each.died) for each in told} == {(1, True)}
+    known = [call("apply", Fault.CRASH_IN_CALL, seed=seed) for seed in range(20)]
+    assert {(each.effects, each.died) for each in known} == {(1, True)}
 
 
 @pytest.mark.parametrize(
     ("away", "operation", "expected"),
     [
-        (Away.REFUSES, "add", Unavailable),
-        (Away.REFUSES, "get", Unavailable),
-        (Away.BREAKS_OFF, "add", OutcomeUnknown),
-        (Away.BREAKS_OFF, "get", Unavailable),
-        (Away.SWALLOWS, "add", None),
-        (Away.TAKES_NO_CHANGES, "add", Unavailable),
-        (Away.TAKES_NO_CHANGES, "get", str),
+        (OutageKind.REFUSES, "add", Unavailable),
+        (OutageKind.REFUSES, "get", Unavailable),
+        (OutageKind.BREAKS_OFF, "add", OutcomeUnknown),
+        (OutageKind.BREAKS_OFF, "get", Unavailable),
+        (OutageKind.SWALLOWS, "add", None),
+        (OutageKind.TAKES_NO_CHANGES, "add", Unavailable),
+        (OutageKind.TAKES_NO_CHANGES, "get", str),
     ],
 )
-def test_a_store_that_is_away(away: Away, operation: str, expected: type | None) -> None:
+def test_a_store_that_is_away(away: OutageKind, operation: str, expected: type | None) -> None:
     """It refuses, breaks off or swallows; a full disk still answers questions. Nothing takes effect in it."""
-    told = call(operation, away=away)
-    assert type(told.answer) is (expected or type(None))
-    assert told.effects == (expected is str)
+    known = call(operation, away=away)
+    assert type(known.answer) is (expected or type(None))
+    assert known.effects == (expected is str)
 
 
 def test_every_fault_of_calls_is_tried_here() -> None:

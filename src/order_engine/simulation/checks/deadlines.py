@@ -8,7 +8,7 @@ from typing import Final
 
 from order_engine.domain.order import Order
 from order_engine.simulation.checks.record import Claimant, Run
-from order_engine.simulation.network.passages import drive
+from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.processes.instances import Fleet
 from order_engine.simulation.world import World
 
@@ -23,8 +23,8 @@ PART_OF_LEASE: Final = 1 / 2
 def check_runs(world: World, fleet: Fleet) -> None:
     """No processor goes on for long that was superseded, is to be cancelled, or has no time left."""
     now, lease_seconds = world.loop.time(), world.plan.options.lease_seconds
-    for life in fleet.lives:
-        for run in life.overdue_runs:
+    for process in fleet.processes:
+        for run in process.overdue_runs:
             if now - run.began < lease_seconds * PART_OF_LEASE + SLACK:
                 continue
             if world.locks.seconds_between(run.order.order_id, now - lease_seconds, now):
@@ -41,8 +41,8 @@ def check_runs(world: World, fleet: Fleet) -> None:
 def check_answers(world: World, fleet: Fleet) -> None:
     """Every call is answered within the limits of the repository's calls that it makes, and one more for the way."""
     longest = CALLS_OF_THE_REPOSITORY * world.plan.options.request_seconds + SLACK + 20 * world.plan.latency
-    for life in fleet.lives:
-        life.check_answers(longest)
+    for process in fleet.processes:
+        process.check_answers(longest)
 
 
 def _check_given_up(world: World, run: Run) -> None:
@@ -53,7 +53,7 @@ def _check_given_up(world: World, run: Run) -> None:
     if not options.attempt_seconds or world.loop.time() - run.began < longest or run.claimant.last_fault > run.began:
         return
     order: Order = drive(world.store.get([run.order.order_id]))[run.order.order_id]
-    if order.held and order.token == run.order.token:
+    if order.leased and order.token == run.order.token:
         what = f"{order.order_id} is still held for a processor that ignores its cancellation"
         world.record.violate("limits", what, order.order_id)
 
@@ -79,7 +79,7 @@ def check_retries(world: World, orders: Iterable[Order]) -> None:
         return
     for order in orders:
         runs = world.record.runs[order.order_id]
-        if order.due is None or not runs or runs[-1].put_off is not None:
+        if order.due is None or not runs or runs[-1].retry_delay is not None:
             continue
         if order.due - order.updated_at > longest:
             what = f"{order.order_id} is put off for {order.due - order.updated_at}"
@@ -93,7 +93,7 @@ def check_reports(world: World, orders: Iterable[Order]) -> None:
     longest = options.lease_seconds * PART_OF_LEASE + SLACK + 2 * latency * batches
     for order in orders:
         run = next((each for each in world.record.runs[order.order_id] if each.order.token == order.token), None)
-        if not order.held or run is None or run.ended is None or now - run.ended < longest:
+        if not order.leased or run is None or run.ended is None or now - run.ended < longest:
             continue
         begin = run.ended - options.lease_seconds
         if world.locks.seconds_between(order.order_id, begin, now) or _was_hindered(run.claimant, begin, now):

@@ -18,7 +18,7 @@ from order_engine.domain.errors import OrderEngineError, OutcomeUnknown, Unavail
 from order_engine.simulation.checks.record import Claimant
 from order_engine.simulation.faults.kinds import OF_CALLS, Fault
 from order_engine.simulation.loop.event_loop import wake
-from order_engine.simulation.network.outages import Away, Outages
+from order_engine.simulation.network.outages import OutageKind, Outages
 from order_engine.simulation.world import World
 
 Call: TypeAlias = Callable[[], Coroutine[Any, Any, Any]]
@@ -48,7 +48,7 @@ class Caller(Protocol):
         ...
 
 
-class Passage:
+class NetworkPath:
     """Carries the calls of one life of one instance."""
 
     def __init__(self, world: World, caller: Caller, outages: Outages, random: Random) -> None:
@@ -67,8 +67,8 @@ class Passage:
         """Return what `call`, which may make the claim `claim_id`, returns, unless something strikes."""
         world = self._world
         answer: Answer = world.loop.create_future()
-        if world.story is not None:
-            world.tell(self._caller.name, f"{operation} {_named(order_ids)}", *order_ids)
+        if world.trace is not None:
+            world.log(self._caller.name, f"{operation} {_named(order_ids)}", *order_ids)
         fault = self._draw()
         if fault is not None:
             wait = self._request_seconds * self._random.uniform(0.1, 1.5)
@@ -78,7 +78,9 @@ class Passage:
         elif (away := self._outages.of(self._caller.name)) is not None:
             self._meet(away, operation, call, answer)
         else:
-            world.loop.in_world(self._arrive, call, answer, delay=self._latency() + self._extra(operation, order_ids))
+            world.loop.call_as_world(
+                self._arrive, call, answer, delay=self._latency() + self._extra(operation, order_ids)
+            )
         try:
             return await answer
         finally:
@@ -90,37 +92,37 @@ class Passage:
         in_time = self._world.plan.renewed_in_time
         if in_time is None or operation != "renew":
             return 0.0
-        self._world.tally[Fault.RENEWALS_SLOW] += 1
+        self._world.fault_counts[Fault.RENEWALS_SLOW] += 1
         return len(order_ids) * self._world.plan.options.lease_seconds / 3 / in_time
 
     # What happens to a call
 
     def _draw(self) -> Fault | None:
-        if self._world.calm or not self._any:
+        if self._world.faults_over or not self._any:
             return None
         drawn = self._random.random()
         if drawn >= self._any:
             return None
         return next(fault for threshold, fault in self._thresholds if drawn < threshold)
 
-    def _meet(self, away: Away, operation: str, call: Call, answer: Answer) -> None:
+    def _meet(self, away: OutageKind, operation: str, call: Call, answer: Answer) -> None:
         """Travel to a store that is away."""
-        if away is Away.TAKES_NO_CHANGES and operation not in WRITES:
-            self._world.loop.in_world(self._arrive, call, answer, delay=self._latency())
+        if away is OutageKind.TAKES_NO_CHANGES and operation not in WRITES:
+            self._world.loop.call_as_world(self._arrive, call, answer, delay=self._latency())
             return
-        if self._outages.away_from_all:
+        if self._outages.unavailable_to_all:
             # No excuse for a lost lease: an outage is nobody's failed attempt.
             self._caller.claimant.met_outage = True
         else:
             self._trouble(self._request_seconds + self._until_next_try)
-        if away is Away.SWALLOWS:
+        if away is OutageKind.SWALLOWS:
             return
-        error = OutcomeUnknown(LOST) if away is Away.BREAKS_OFF and operation in WRITES else Unavailable(LOST)
-        self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+        error = OutcomeUnknown(LOST) if away is OutageKind.BREAKS_OFF and operation in WRITES else Unavailable(LOST)
+        self._world.loop.call_as_world(_fail, answer, error, delay=self._latency())
 
     def _strike(self, fault: Fault, operation: str, wait: float, call: Call, answer: Answer) -> None:
         """Let `fault` happen to a call; what is late or slow takes `wait` seconds."""
-        later = self._world.loop.in_world
+        later = self._world.loop.call_as_world
         delay = self._latency()
         broken = OutcomeUnknown(LOST) if operation in WRITES else Unavailable(LOST)
         self._world.fault_ended(max(wait, self._request_seconds))
@@ -132,10 +134,10 @@ class Passage:
             later(self._arrive_and_break, call, answer, broken, delay=delay)
         elif fault is Fault.CALL_SILENT:
             if self._random.random() < EVEN:
-                later(self._arrive_unheard, call, delay=delay)
+                later(self._arrive_without_answer, call, delay=delay)
         elif fault is Fault.CALL_LATE:
             later(_fail, answer, broken, delay=delay)
-            later(self._arrive_unheard, call, delay=wait)
+            later(self._arrive_without_answer, call, delay=wait)
         elif fault is Fault.CALL_SLOW:
             later(self._arrive, call, answer, delay=wait)
         else:
@@ -163,29 +165,29 @@ class Passage:
         crash = partial(self._caller.crash, Fault.CRASH_IN_CALL, f"during {operation}")
         there, back = self._latency(), self._latency()
         moment = self._random.uniform(0, 2 * (there + back))
-        self._world.loop.in_world(self._arrive, call, answer, delay=there)
-        self._world.loop.in_world(crash, delay=moment)
+        self._world.loop.call_as_world(self._arrive, call, answer, delay=there)
+        self._world.loop.call_as_world(crash, delay=moment)
 
     def _arrive(self, call: Call, answer: Answer) -> None:
         """Take effect, and send the answer."""
         try:
             result = drive(call())
         except OrderEngineError as error:
-            self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+            self._world.loop.call_as_world(_fail, answer, error, delay=self._latency())
         else:
-            self._world.loop.in_world(wake, answer, result, delay=self._latency())
+            self._world.loop.call_as_world(wake, answer, result, delay=self._latency())
 
     def _arrive_and_break(self, call: Call, answer: Answer, error: OrderEngineError) -> None:
-        self._arrive_unheard(call)
-        self._world.loop.in_world(_fail, answer, error, delay=self._latency())
+        self._arrive_without_answer(call)
+        self._world.loop.call_as_world(_fail, answer, error, delay=self._latency())
 
-    def _arrive_unheard(self, call: Call) -> None:
+    def _arrive_without_answer(self, call: Call) -> None:
         """Take effect, whoever asked."""
         try:
             drive(call())
         except OrderEngineError:
             # The store's own refusal, of which nobody hears.
-            self._world.tell(self._caller.name, "an unheard call was refused by the store")
+            self._world.log(self._caller.name, "an unheard call was refused by the store")
 
     def _latency(self) -> float:
         return self._world.plan.latency * self._random.random()

@@ -23,18 +23,18 @@ from order_engine.ports.repository import (
     Portion,
     Renewed,
 )
-from order_engine.simulation.network.passages import Caller, Passage
-from order_engine.simulation.world import Hold, World
+from order_engine.simulation.network.network_path import Caller, NetworkPath
+from order_engine.simulation.world import LeaseRecord, World
 
 
 class SimulatedRepository:
     """Passes every call on to the store behind the world, through one passage."""
 
-    def __init__(self, world: World, caller: Caller, passage: Passage) -> None:
+    def __init__(self, world: World, caller: Caller, path: NetworkPath) -> None:
         """Carry the calls of `caller`."""
         self._world = world
         self._caller = caller
-        self._carry = passage.carry
+        self._carry = path.carry
 
     @property
     def _store(self) -> Any:  # noqa: ANN401 - partial() takes coroutine functions, and a port promises awaitables
@@ -107,13 +107,13 @@ class SimulatedRepository:
     async def _add(self, placements: Sequence[Placement], hold: ClaimTerms | None) -> Sequence[Added]:
         added: Sequence[Added] = await self._world.locks.add(self._store, placements, hold)
         if hold is not None:
-            self._note_holds(each.order for each in added if each.order is not None and each.order.held)
+            self._note_leases(each.order for each in added if each.order is not None and each.order.leased)
         return added
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
         claimed: Claimed = await self._world.locks.claim(self._store, terms)
         self._world.retries.check_claimed(claimed.orders)
-        self._note_holds(claimed.orders)
+        self._note_leases(claimed.orders)
         return claimed
 
     async def _apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
@@ -123,8 +123,8 @@ class SimulatedRepository:
                 self._world.retries.applied(command)
         return answers
 
-    def _note_holds(self, orders: Iterable[Order]) -> None:
+    def _note_leases(self, orders: Iterable[Order]) -> None:
         now = self._world.loop.time()
         for order in orders:
-            hold = Hold(self._caller.claimant, now, order.claim_id)
-            self._world.holds.setdefault((order.order_id, order.token), hold)
+            hold = LeaseRecord(self._caller.claimant, now, order.claim_id)
+            self._world.leases.setdefault((order.order_id, order.token), hold)

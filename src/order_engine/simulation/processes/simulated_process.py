@@ -13,14 +13,14 @@ from order_engine.application.engine import OrderEngine
 from order_engine.application.worker.worker import LONGEST_STOP_AT_DRAIN
 from order_engine.ports.observer import Committed, Fact, Reported
 from order_engine.simulation.checks.record import Claimant, Run
-from order_engine.simulation.checks.witness import Witness
+from order_engine.simulation.checks.run_monitor import RunMonitor
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.loop.owners import Owner
-from order_engine.simulation.network.doorbell_queue import Bells
-from order_engine.simulation.network.links import SimulatedRepository
+from order_engine.simulation.network.doorbell_queue import QueueBroker
+from order_engine.simulation.network.network_path import NetworkPath, drive
 from order_engine.simulation.network.outages import Outages
-from order_engine.simulation.network.passages import Passage, drive
-from order_engine.simulation.processes.behaviors import Nature
+from order_engine.simulation.network.simulated_repository import SimulatedRepository
+from order_engine.simulation.processes.behaviors import OrderBehavior
 from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.processes.processors import SimulatedProcessor, Work
 from order_engine.simulation.world import World
@@ -41,12 +41,12 @@ class Parts:
     """What the lives of all instances share."""
 
     outages: Outages
-    bells: Bells
+    broker: QueueBroker
     work: Work | None
-    nature_of: Callable[[str], Nature]
+    behavior_of: Callable[[str], OrderBehavior]
 
 
-class InstanceRun:
+class SimulatedProcess:
     """A process with an engine in it."""
 
     def __init__(self, world: World, parts: Parts, instance: str, number: int) -> None:
@@ -57,18 +57,18 @@ class InstanceRun:
         self._world = world
         self.owner = Owner(full_name)
         self.claimant = Claimant(full_name)
-        self.witness = Witness(world, self.owner, self.claimant)
+        self.run_monitor = RunMonitor(world, self.owner, self.claimant)
         self.clock = _clock(world, full_name)
         self.began = world.loop.time()
         self._drain_began = inf
-        passage = Passage(world, self, parts.outages, world.plan.chance(f"{full_name} calls"))
+        path = NetworkPath(world, self, parts.outages, world.plan.chance(f"{full_name} calls"))
         crash = partial(self.crash, Fault.PROCESSOR_KILLS)
         self.engine = OrderEngine(
-            repository=SimulatedRepository(world, self, passage),
-            queue=parts.bells.listen(instance),
+            repository=SimulatedRepository(world, self, path),
+            queue=parts.broker.listen(instance),
             clock=self.clock,
-            processor=SimulatedProcessor(parts.work, parts.nature_of, self.witness, crash, random),
-            observer=Teller(world, full_name),
+            processor=SimulatedProcessor(parts.work, parts.behavior_of, self.run_monitor, crash, random),
+            observer=TraceObserver(world, full_name),
             random=random,
             options=world.plan.options,
         )
@@ -79,7 +79,7 @@ class InstanceRun:
         """Since when each call may be waited for that is not answered yet."""
         self._answering = 0
         """Calls that have begun and are not answered yet."""
-        world.tell(full_name, "starts")
+        world.log(full_name, "starts")
         self._task = self._start(self._live())
 
     @property
@@ -137,7 +137,7 @@ class InstanceRun:
 
     def _go_on(self) -> None:
         if not self.claimant.dead:
-            self._world.tell(self.claimant.name, "goes on")
+            self._world.log(self.claimant.name, "goes on")
             self.claimant.pause_ended(self._world.loop.time())
             self._world.loop.resume(self.owner)
         self._world.fault_ended()
@@ -194,7 +194,7 @@ class InstanceRun:
             if self.claimant.dead or world.loop.is_closed():
                 return
             world.record.violate("the engine lives", f"{self.claimant.name} died of {error!r}")
-        world.tell(self.claimant.name, "has ended")
+        world.log(self.claimant.name, "has ended")
         await world.clock.sleep(SLACK)
         if self._answering:
             what = f"{self.claimant.name} has ended and left {self._answering} calls without an answer"
@@ -229,7 +229,7 @@ class InstanceRun:
             return
         if self.claimant.trouble_between(now - lease_seconds, now):
             return
-        yield from self.witness.running.values()
+        yield from self.run_monitor.running.values()
 
     def check_answers(self, longest: float) -> None:
         """See that no call takes more than `longest` seconds, whatever the repository does."""
@@ -243,16 +243,16 @@ class InstanceRun:
 
     def _check_nothing_held(self) -> None:
         world = self._world
-        orders = drive(world.store.get(list(world.record.told)))
+        orders = drive(world.store.get(list(world.record.known)))
         for order in orders.values():
             locked = world.locks.seconds_between(order.order_id, self._drain_began, world.loop.time())
-            if order.held and not locked and world.claimants.get(order.claim_id) is self.claimant:
+            if order.leased and not locked and world.claimants.get(order.claim_id) is self.claimant:
                 world.record.violate(
                     "P9", f"{self.claimant.name} has drained and holds {order.order_id}", order.order_id
                 )
 
 
-class Teller:
+class TraceObserver:
     """An observer that tells the story what the engine says of itself."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -262,14 +262,14 @@ class Teller:
 
     def observe(self, fact: Fact) -> None:
         """Tell a fact, unless it is that all is well."""
-        if self._world.story is None or isinstance(fact, Committed):
+        if self._world.trace is None or isinstance(fact, Committed):
             return
         if isinstance(fact, Reported):
             for command, answer in zip(fact.commands, fact.answers, strict=True):
                 what = f"reports {command.action} on {command.order_id}, token {command.token}"
-                self._world.tell(self._name, f"{what}: {answer.refusal or 'applied'}", command.order_id)
+                self._world.log(self._name, f"{what}: {answer.refusal or 'applied'}", command.order_id)
         else:
-            self._world.tell(self._name, repr(fact))
+            self._world.log(self._name, repr(fact))
 
 
 def without_frames(error: Exception) -> Exception:

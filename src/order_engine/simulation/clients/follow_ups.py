@@ -15,7 +15,7 @@ from order_engine.domain.errors import (
     WaitTimedOut,
 )
 from order_engine.domain.order import Order
-from order_engine.simulation.clients.client import DOUBTFUL, NOTHING_STORED, Client
+from order_engine.simulation.clients.client import MAYBE_STORED, NOTHING_STORED, Client
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.orders import contradiction, renamed
 
@@ -24,21 +24,21 @@ PART_THAT_WAITS: Final = 0.05
 PART_WITH_VERSION: Final = 0.5
 PART_OUT_OF_DATE: Final = 0.3
 """Of those who name a version, those who name one that is not the order's."""
-NO_VERSION_SO_FAR: Final = 1000
+UNREACHED_VERSIONS: Final = 1000
 MORE_LIKELY: Final = 10
 """How many times as likely a client cancels an order that takes long: most others end before they could."""
 
 
 async def follow_up(client: Client, *, takes_long: bool) -> None:
     """Do what this client is after, once its order is acknowledged."""
-    crowd, order_id = client.crowd, client.order_id
-    if crowd.strikes(Fault.CLIENT_REPEATS):
+    group, order_id = client.group, client.order_id
+    if group.strikes(Fault.CLIENT_REPEATS):
         client.world.struck(Fault.CLIENT_REPEATS, order_id, "is placed again", order_id)
         await client.pause()
         await client.place()
-    if crowd.strikes(Fault.CLIENT_CONTRADICTS):
+    if group.strikes(Fault.CLIENT_CONTRADICTS):
         await _contradict(client)
-    if crowd.strikes(Fault.CLIENT_CANCELS, MORE_LIKELY if takes_long else 1):
+    if group.strikes(Fault.CLIENT_CANCELS, MORE_LIKELY if takes_long else 1):
         await client.pause()
         await _cancel(client)
     if client.random.random() < PART_THAT_ASKS:
@@ -57,24 +57,24 @@ async def _contradict(client: Client) -> None:
     if key is not None:
         other, refusal = renamed(other), IdempotencyKeyReused
     outcome = await client.outcome(lambda engine: engine.place(other, idempotency_key=key))
-    if not isinstance(outcome, (refusal, *NOTHING_STORED, *DOUBTFUL)):
+    if not isinstance(outcome, (refusal, *NOTHING_STORED, *MAYBE_STORED)):
         under = f"under {order_id}" if key is None else f"under {key}"
         client.violate("P4", f"other content {under} was answered with {outcome!r}")
 
 
 async def _cancel(client: Client) -> None:
-    order_id, told = client.order_id, client.told
+    order_id, known = client.order_id, client.known
     client.world.struck(Fault.CLIENT_CANCELS, order_id, "is to be cancelled", order_id)
     version = None
     if client.random.random() < PART_WITH_VERSION:
-        version = told.version
+        version = known.version
         if client.random.random() < PART_OUT_OF_DATE:
-            version += NO_VERSION_SO_FAR
+            version += UNREACHED_VERSIONS
     order = await _look(client, lambda engine: engine.cancel(order_id, expected_version=version))
     if order is None:
         return
     if version is not None:
-        told.matched += (version,)
+        known.matched += (version,)
     if not order.status.ended and not order.cancel_requested:
         client.violate("cancel", f"cancelling {order_id} was answered with {order.status}")
 
@@ -88,13 +88,13 @@ async def _wait(client: Client) -> None:
 
 async def _look(client: Client, make: Callable[[OrderEngine], Awaitable[Order]], seconds: float = 0.0) -> Order | None:
     """Make a call that tells the order; None where it was refused, or not answered."""
-    version_before = client.told.version
-    outcome = await client.outcome(client.crowd.to_the_end(make), seconds)
+    version_before = client.known.version
+    outcome = await client.outcome(client.group.to_the_end(make), seconds)
     if isinstance(outcome, Order):
         client.world.record.answered(outcome, version_before, client.world.loop.time())
         return outcome
     if isinstance(outcome, OrderNotFound):
         client.violate("P1", f"{client.order_id} was acknowledged and is not found")
-    elif not isinstance(outcome, (ActionRefused, VersionMismatch, WaitTimedOut, *NOTHING_STORED, *DOUBTFUL)):
+    elif not isinstance(outcome, (ActionRefused, VersionMismatch, WaitTimedOut, *NOTHING_STORED, *MAYBE_STORED)):
         client.violate("errors", f"a call about {client.order_id} raised {outcome!r}")
     return None
