@@ -41,7 +41,7 @@ from order_engine.domain.events import Event, EventType
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
-from order_engine.ports.repository import Cursor, EventPage, OrderState
+from order_engine.ports.repository import Cursor, EventPage
 
 __all__ = [
     "ActionRefused",
@@ -75,7 +75,6 @@ __all__ = [
     "OrderList",
     "OrderNotFound",
     "OrderProcessor",
-    "OrderState",
     "OutcomeUnknown",
     "Overloaded",
     "Placed",

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from order_engine.application.actions import Actions
 from order_engine.application.context import build_context
 from order_engine.application.doorbell import Doorbell
-from order_engine.application.list_cursor import OrderList, decode_cursor, encode_cursor
+from order_engine.application.internals import EngineInternals
+from order_engine.application.list_cursor import OrderList
 from order_engine.application.log.observer import LogObserver
 from order_engine.application.options import EngineOptions
 from order_engine.application.placer import Placed, Placer, placed
+from order_engine.application.queries import Queries, check_order_id
 from order_engine.application.runtime import Readiness, Runtime
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.processor_kinds import check_processor
 from order_engine.application.worker.renewal_capacity import InFlight
 from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import Action, Command
-from order_engine.domain.content.text import stored_identifier_problem, stored_order_id_problem
-from order_engine.domain.errors import (
-    InvalidQuery,
-    OrderEngineError,
-    OrderNotFound,
-)
+from order_engine.domain.errors import OrderEngineError
 from order_engine.domain.events import Event
 from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import NewOrder, Order, Status
@@ -33,9 +30,7 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.queue import OrderQueue
-from order_engine.ports.repository import Cursor, EventPage, ExactReader, OrderQuery, OrderRepository, OrderState
-
-Answer = TypeVar("Answer")
+from order_engine.ports.repository import EventPage, OrderRepository
 
 DEFAULT_PAGE = 100
 
@@ -84,6 +79,8 @@ class OrderEngine:
         self._placer = Placer(self._context, self._worker, self._doorbell)
         self._actions = Actions(self._context)
         self._runtime = Runtime(self._context, self._placer, self._doorbell, self._waiters, self._worker)
+        self._queries = Queries(self._context, self._runtime)
+        self._internals = EngineInternals(self._queries, self._runtime)
 
     # Lifetime
 
@@ -118,20 +115,6 @@ class OrderEngine:
     def readiness(self) -> Readiness:
         """Whether to send orders here, and if not, why."""
         return self._runtime.readiness
-
-    @property
-    def takes_work(self) -> bool:
-        """Whether the engine takes new work: it runs and does not drain, be its repository there or not."""
-        return self._runtime.runs
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether nothing is left to do here: the engine has drained, or has stopped."""
-        return self._runtime.is_drained
-
-    def retire(self) -> None:
-        """Be not ready from now on, and go on with everything until `drain`: so others stop sending orders first."""
-        self._runtime.retire()
 
     @property
     def in_flight(self) -> InFlight | None:
@@ -181,7 +164,7 @@ class OrderEngine:
         another end, VersionMismatch where `expected_version` is given and not the order's.
         """
         self._runtime.require_started()
-        _check_order_id(order_id)
+        check_order_id(order_id)
         self._context.availability.require_writable()
         order = await self._actions.act(Command(order_id, Action.CANCEL, expected_version=expected_version))
         if order.status.ended:
@@ -193,7 +176,7 @@ class OrderEngine:
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
         self._runtime.require_started()
-        _check_order_id(order_id)
+        check_order_id(order_id)
         self._context.availability.require_writable()
         order = await self._actions.act(Command(order_id, Action.REDRIVE, expected_version=expected_version))
         self._doorbell.ring([order_id])
@@ -205,35 +188,15 @@ class OrderEngine:
 
     async def get(self, order_id: str) -> Order:
         """Return the order as it is now. Raises OrderNotFound."""
-        _check_order_id(order_id)
-        orders = await self._ask("get", 1, lambda: self._context.repository.get([order_id]))
-        if order_id not in orders:
-            raise OrderNotFound(order_id)
-        return orders[order_id]
+        return await self._queries.get(order_id)
 
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
-        self._check_limit(len(order_ids), lowest=0)
-        self._require_readable()
-        return await self._context.reading.all_of(order_ids)
-
-    async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
-        self._check_limit(len(order_ids), lowest=0)
-        self._require_readable()
-        return await self._context.reading.states(order_ids)
+        return await self._queries.get_many(order_ids)
 
     async def status(self, order_id: str) -> Status:
         """Return the order's status. Raises OrderNotFound."""
-        return (await self.state(order_id)).status
-
-    async def state(self, order_id: str) -> OrderState:
-        """Return the order's version and status. Raises OrderNotFound."""
-        _check_order_id(order_id)
-        states = await self.states([order_id])
-        if order_id not in states:
-            raise OrderNotFound(order_id)
-        return states[order_id]
+        return (await self._queries.state(order_id)).status
 
     async def list(
         self,
@@ -249,50 +212,18 @@ class OrderEngine:
         Raises InvalidQuery for a limit out of 1 to `page_limit` and for a user id that cannot be one, InvalidCursor for
         a cursor of another list.
         """
-        self._check_limit(limit, lowest=1)
-        if user_id is not None and (problem := stored_identifier_problem(user_id)):
-            message = f"user_id {problem}."
-            raise InvalidQuery(message)
-        query = OrderQuery(limit=limit, status=status, user_id=user_id, after=decode_cursor(cursor, status, user_id))
-        self._require_readable()
-        page = await self._context.reading.page(query)
-        return OrderList(page.orders, encode_cursor(page.next, status, user_id))
+        return await self._queries.page(status, user_id, limit, cursor)
 
     async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
         """Return the order's events with a version over `after`, oldest first. Raises OrderNotFound."""
-        most = self._options.page_limit if limit is None else limit
-        self._check_limit(most, lowest=1)
-        _check_order_id(order_id)
-        events = await self._ask("history", most, lambda: self._context.repository.history(order_id, after, most))
-        if not events:
-            await self.state(order_id)
-        return events
+        return await self._queries.history(order_id, after, limit)
 
     async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:
         """Return events of all orders from the first, or after the cursor of a page before or of an event in it.
 
         With `limit` 0 and no cursor the page is empty and its cursor is the present end. Raises InvalidCursor.
         """
-        self._check_limit(limit, lowest=0)
-        cursor = None if after is None else Cursor(after)
-        return await self._ask("events", limit, lambda: self._context.repository.events(cursor, limit))
-
-    @property
-    def reads_exactly(self) -> bool:
-        """Whether the repository is an ExactReader: `events_until` works, and pages of events have their `cursors`."""
-        return isinstance(self._context.repository, ExactReader)
-
-    async def events_until(self, end: str, *, after: str, limit: int = DEFAULT_PAGE) -> EventPage:
-        """Return events of all orders after a cursor, and only those that `end`, a present end, has behind it.
-
-        Raises InvalidCursor, and TypeError where the repository does not read exactly.
-        """
-        self._check_limit(limit, lowest=0)
-        reader = self._context.repository
-        if not isinstance(reader, ExactReader):
-            message = "The repository does not implement ExactReader."
-            raise TypeError(message)
-        return await self._ask("events", limit, lambda: reader.events_until(Cursor(after), limit, Cursor(end)))
+        return await self._queries.events(after, limit)
 
     async def changed(self, since: int) -> int:
         """Return the number of the latest moment at which orders may have changed, once it is not `since` any more.
@@ -308,7 +239,7 @@ class OrderEngine:
 
     async def metrics(self) -> Statistics:
         """Return exact counts, at a cost that does not grow with the orders (P8)."""
-        return await self._ask("statistics", 1, self._context.repository.statistics)
+        return await self._queries.metrics()
 
     async def wait_for(self, order_id: str, *, seconds: float | None = None) -> Order:
         """Return the order once it has ended, in whichever way and process.
@@ -316,26 +247,10 @@ class OrderEngine:
         Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
         """
         self._runtime.require_started()
-        _check_order_id(order_id)
+        check_order_id(order_id)
         return await self._waiters.wait(order_id, seconds)
 
-    # Inside
 
-    async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        self._require_readable()
-        return await self._context.calls.ask(operation, orders, call())
-
-    def _require_readable(self) -> None:
-        self._runtime.require_started()
-        self._context.availability.require_readable()
-
-    def _check_limit(self, limit: int, *, lowest: int) -> None:
-        if not lowest <= limit <= self._options.page_limit:
-            message = f"limit must be between {lowest} and {self._options.page_limit}, not {limit}."
-            raise InvalidQuery(message)
-
-
-def _check_order_id(order_id: str) -> None:
-    """Raise OrderNotFound for an id that no order can have: not every store could so much as look for it."""
-    if stored_order_id_problem(order_id):
-        raise OrderNotFound(order_id)
+def internals_of(engine: OrderEngine) -> EngineInternals:
+    """Return what only the packages of this project use of an engine."""
+    return engine._internals  # noqa: SLF001 - the one place that hands it out

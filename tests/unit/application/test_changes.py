@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from order_engine import InvalidQuery, NotRunning
+from order_engine.application.engine import internals_of
 from tests.unit.application.bench import Bench
 
 
@@ -58,12 +59,16 @@ async def test_a_drain_and_the_end_wake_everybody() -> None:
     bench = Bench()
     async with bench.engine() as engine:
         seen = await engine.changed(0)
-        before = engine.takes_work
+        before = internals_of(engine).runtime.runs
         waiting = asyncio.create_task(engine.changed(seen))
         await bench.settle()
         await bench.within(10, engine.drain())
         assert await bench.now(waiting) > seen
-        assert (before, engine.takes_work, engine.is_drained) == (True, False, True)
+        assert (before, internals_of(engine).runtime.runs, internals_of(engine).runtime.is_drained) == (
+            True,
+            False,
+            True,
+        )
         seen = await engine.changed(seen)
         waiting = asyncio.create_task(engine.changed(seen))
         await bench.settle()
@@ -78,7 +83,7 @@ async def test_an_engine_without_its_repository_still_takes_work() -> None:
     async with bench.engine() as engine:
         bench.repository.unavailable = True
         await bench.advance(5)
-        assert (engine.ready, engine.takes_work) == (False, True)
+        assert (engine.ready, internals_of(engine).runtime.runs) == (False, True)
         bench.repository.heal()
 
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from order_engine import ActionRefused, NotRunning, Order, Rejected, Status
+from order_engine.application.engine import internals_of
 from order_engine.domain.commands import Placement
 from order_engine.domain.content.validation import validate
 from order_engine.ports.observer import ProcessorStuck
@@ -92,9 +93,9 @@ async def test_a_drained_engine_reads_and_acts_until_it_stops() -> None:
     async with bench.engine() as engine:
         await bench.place(engine, "order1", "order2")
         waiting = asyncio.ensure_future(engine.wait_for("order1"))
-        before = engine.is_drained
+        before = internals_of(engine).runtime.is_drained
         await bench.now(engine.drain())
-        assert (before, engine.is_drained) == (False, True)
+        assert (before, internals_of(engine).runtime.is_drained) == (False, True)
         assert (await bench.now(engine.cancel("order1"))).status is Status.CANCELLED
         assert (await bench.now(waiting)).status is Status.CANCELLED
         with pytest.raises(ActionRefused):

@@ -92,7 +92,7 @@ async def test_a_refusal_says_what_is_wrong_with_the_tag(condition: str, says: s
             assert (refused.status, refused.code) == (412, "version_mismatch")
             detail = refused.json()["detail"]
             assert says in detail
-            assert ("Read it again" in detail) == says.startswith("at version")
+            assert ("Read the order again" in detail) == says.startswith("at version")
             assert "not -1" not in detail
             assert "not 0" not in detail
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from order_engine.application.engine import internals_of
 from order_engine_adapters.http import HttpLimits
 from tests.unit.application.bench import Bench
 from tests.unit.application.faults import FaultyRepository
@@ -53,7 +54,7 @@ async def test_a_repository_that_does_not_read_exactly() -> None:
     bench = Bench()
     bench.repository = PlainRepository(bench.store, bench.clock)
     async with serving(bench=bench) as service:
-        assert not service.engine.reads_exactly
+        assert not internals_of(service.engine).queries.reads_exactly
         async with following(service.client, "/events") as follower:
             await follower.begun()
             await service.place("order1", "order2")

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from order_engine import OrderEngine, OrderEngineError, OutcomeUnknown, RepositoryHeld, Unavailable
+from order_engine.application.engine import internals_of
 from order_engine_adapters.http import create_app
 from tests.unit.application.bench import Bench, Work, new_order
 from tests.unit.application.faults import AnswersShort, Forgets, LosesAnswer, NeverAnswers, Raises
@@ -233,6 +234,7 @@ class Broken:
         """Stand in for the service's engine."""
         self._engine = service.engine
         self.options = service.engine.options
+        self._internals = internals_of(service.engine)
         self.calls = 0
 
     async def get(self, _: str) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 from starlette.types import ASGIApp
 
 from order_engine import InvalidSetting, OrderEngine
+from order_engine.application.engine import internals_of
 from order_engine.application.worker.processor_kinds import is_coroutine_processor
 from order_engine.ports.adapters import Announcing
 from order_engine.ports.clock import Clock
@@ -144,7 +145,7 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
 async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
     """Drain, after a delay in which the engine is not ready any more and still takes orders."""
     if settings.drain_delay_seconds:
-        engine.retire()
+        internals_of(engine).runtime.retire()
         await clock.sleep(settings.drain_delay_seconds)
     await engine.drain()
 

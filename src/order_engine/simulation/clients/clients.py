@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.domain.errors import NotRunning
 from order_engine.domain.order import NewOrder
 from order_engine.simulation.clients.client import Client
@@ -71,7 +71,7 @@ class Clients:
             try:
                 return await make(engine)
             except NotRunning as refused:
-                if not engine.is_drained:
+                if not internals_of(engine).runtime.is_drained:
                     self.world.record.violate("P9", f"a process that has not drained refuses: {refused}")
                 raise
 

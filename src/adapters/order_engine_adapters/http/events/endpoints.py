@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.domain.errors import InvalidCursor, OrderEngineError
 from order_engine_adapters.http.access.guard import is_still_admitted
 from order_engine_adapters.http.errors import NotAcceptable
@@ -45,6 +45,7 @@ class EventEndpoints:
     def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts) -> None:
         """Answer for `engine`."""
         self._engine = engine
+        self._queries = internals_of(engine).queries
         self._limits = limits
         self._deadlines = deadlines
         self._page = min(PAGE, engine.options.page_limit)
@@ -60,7 +61,7 @@ class EventEndpoints:
         """Send the events of all orders, from now on or after the last that the client has seen."""
         _check(scope)
         place = last_event_id(scope)
-        if not self._engine.reads_exactly:
+        if not self._queries.reads_exactly:
             await self._follow_alone(Stream(is_still_admitted(scope)), place, receive, send)
             return
         with self.streams.opened(Stream(is_still_admitted(scope))) as stream:
@@ -148,7 +149,7 @@ class EventEndpoints:
         """Read from the client's place to the end where the stream joined, and go on with everybody else from there."""
         try:
             while place != joined.end and stream.last_words is None:
-                page = await self._engine.events_until(joined.end, after=place, limit=self._page)
+                page = await self._queries.events_until(joined.end, after=place, limit=self._page)
                 place = page.next if page.events else joined.end
                 for chunk in chunks(map(event_text, page.events, page.cursors)):
                     await writer.write(chunk)
@@ -176,7 +177,7 @@ class EventEndpoints:
 
     async def _is_over(self, order_id: str, position: Position) -> bool:
         """Whether the order has ended with this event. Raises OrderNotFound, and 400 for an event that it has not."""
-        state = await within(self._engine.options.request_seconds, self._engine.state(order_id), self._deadlines)
+        state = await within(self._engine.options.request_seconds, self._queries.state(order_id), self._deadlines)
         if position.version > state.version or not await self._is_there(order_id, position):
             raise foreign_id()
         return position.version == state.version and state.status.ended

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, NamedTuple
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.domain.errors import InvalidCursor
 from order_engine_adapters.http.events.event_log import EventLog
 from order_engine_adapters.http.events.sse import INTERRUPTED, chunks, event_text
@@ -34,6 +34,7 @@ class EventFeed:
         """Read from `engine`, and keep `most_bytes` of the latest events for streams that are read slowly."""
         self.log = EventLog(most_bytes)
         self._engine = engine
+        self._queries = internals_of(engine).queries
         self._page = min(PAGE, engine.options.page_limit)
         self._streams: set[Stream] = set()
         self._joined: set[Stream] = set()
@@ -91,7 +92,7 @@ class EventFeed:
         if self._place is None:
             self._place = end
         while self._streams and self._place != end:
-            page = await self._engine.events_until(end, after=self._place, limit=self._page)
+            page = await self._queries.events_until(end, after=self._place, limit=self._page)
             self._place = page.next if page.events else end
             for chunk in chunks(map(event_text, page.events, page.cursors)):
                 self.log.append(chunk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Final
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.ports.repository import OrderState
 from order_engine_adapters.http.events.stream import OrderStream
 
@@ -17,7 +17,7 @@ class OrderWatch:
 
     def __init__(self, engine: OrderEngine) -> None:
         """Ask `engine`."""
-        self._engine = engine
+        self._queries = internals_of(engine).queries
         self._page = min(ORDERS_PER_QUESTION, engine.options.page_limit)
         self._streams: dict[str, set[OrderStream]] = {}
 
@@ -36,7 +36,7 @@ class OrderWatch:
         """Look at every order that is watched. Raises what asking raises."""
         remaining = iter(list(self._streams))
         while order_ids := list(islice(remaining, self._page)):
-            states = await self._engine.states(order_ids)
+            states = await self._queries.states(order_ids)
             for order_id in order_ids:
                 self._tell(order_id, states.get(order_id))
 

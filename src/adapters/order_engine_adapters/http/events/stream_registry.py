@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.domain.errors import NotRunning, OrderEngineError, Overloaded
 from order_engine_adapters.http.events.feed import EventFeed
 from order_engine_adapters.http.events.order_watch import OrderWatch
@@ -38,6 +38,7 @@ class StreamRegistry:
         self.alone: set[Stream] = set()
         """Those that read by themselves, and are woken when there may be news."""
         self._engine = engine
+        self._runtime = internals_of(engine).runtime
         self._most = limits.max_streams
         self._heartbeat_seconds = limits.heartbeat_seconds
         self._open: set[Stream] = set()
@@ -51,7 +52,7 @@ class StreamRegistry:
     @contextmanager
     def opened(self, stream: AnyStream) -> Iterator[AnyStream]:
         """Keep a stream among the open ones. Raises NotRunning once the engine has drained, and Overloaded."""
-        if self._engine.is_drained:
+        if self._runtime.is_drained:
             message = "The service is shutting down. Follow the events at another process."
             raise NotRunning(message)
         if len(self._open) >= self._most:
@@ -94,7 +95,7 @@ class StreamRegistry:
             number, is_last = 0, False
             while not is_last:
                 number = await self._engine.changed(number)
-                is_last = self._engine.is_drained
+                is_last = self._runtime.is_drained
                 await self._look()
             self._end_all(DRAINING)
         except NotRunning:

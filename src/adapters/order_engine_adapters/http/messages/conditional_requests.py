@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from order_engine.application.engine import OrderEngine
+from order_engine.application.engine import OrderEngine, internals_of
 from order_engine.domain.errors import VersionMismatch
 from order_engine.domain.order import Order
 from order_engine_adapters.http.errors import InvalidHeader
@@ -50,8 +50,10 @@ class RequiredTags(NamedTuple):
         The engine compares it when it acts: what is refused without a condition is refused for that with one too
         (section 13.2.1). Raises OrderNotFound.
         """
-        if len(self.versions) > 1 and (actual := (await engine.state(order_id)).version) in self.versions:
-            return actual
+        if len(self.versions) > 1:
+            actual = (await internals_of(engine).queries.state(order_id)).version
+            if actual in self.versions:
+                return actual
         return self.versions[0] if self.versions else NO_VERSION
 
     def refusal(self, order_id: str, actual: int) -> VersionMismatch:
