@@ -43,7 +43,10 @@ class EngineOptions:
     poll_seconds: float = 1.0
     """How often the repository is asked for what the queue missed."""
     request_seconds: float = 10.0
-    """The time limit of one call of the repository or the queue, and of asking again for an unknown outcome."""
+    """The time limit of one call of the repository or the queue, and of asking again for an unknown outcome.
+
+    `open_engine` gives it to the adapters too. Whoever opens them by hand limits their calls to less than this.
+    """
     grace_seconds: float = 20.0
     """How long running work may go on when the engine drains."""
     stop_seconds: float = 5.0

@@ -24,6 +24,7 @@ from order_engine.ports.adapters import (
     QueueOpener,
     RepositoryOpener,
     SchemaKeeper,
+    TimeLimited,
 )
 from order_engine.ports.clock import Clock, ResumableClock
 from order_engine.ports.observer import (
@@ -137,6 +138,7 @@ __all__ = [
     "SchemaKeeper",
     "Summarizer",
     "SuspectRoom",
+    "TimeLimited",
     "Transition",
     "Verdict",
     "binding",

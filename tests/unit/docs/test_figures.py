@@ -16,6 +16,7 @@ from order_engine_adapters.cli.failures import ENVIRONMENT_ERROR, REFUSED_LINES,
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
 from order_engine_adapters.http.access.guard import NETWORK_BITS
 from order_engine_adapters.http.events.sse import RETRY_MILLISECONDS
+from order_engine_adapters.postgres.connection.request_budget import RequestBudget
 from order_engine_adapters.service.keys import LOOK_SECONDS
 from tests.unit.docs.pages import PAGES, ROOT, name_of, text_of
 
@@ -31,6 +32,8 @@ KEYS: Final = "docs/how-to/control-access.md"
 SERVICE: Final = "docs/how-to/run-the-service.md"
 PROXIES: Final = "docs/how-to/put-a-proxy-in-front.md"
 LIMITS: Final = "docs/how-to/tune-limits.md"
+POSTGRES: Final = "docs/how-to/connect-to-postgresql.md"
+CALL: Final = RequestBudget(SETTINGS.request_seconds)
 
 CLAIMS: Final[list[tuple[str, str, object]]] = [
     (README, "HTTP on port {}", str(SETTINGS.port)),
@@ -77,6 +80,10 @@ CLAIMS: Final[list[tuple[str, str, object]]] = [
     (PROXIES, "keeps an idle connection for {} seconds", SETTINGS.keep_alive_seconds),
     (PROXIES, "An order id may be {} characters", SETTINGS.max_identifier_characters),
     (PROXIES, "take request lines of {} KiB", SETTINGS.max_request_line_bytes // KIB),
+    (POSTGRES, "| for a connection, while all are in use | 0.5 | {} s | 1.5 s | 30 s |", CALL.taking),
+    (POSTGRES, "| for one statement | 0.65 | {} s | 1.95 s | 39 s |", CALL.statement),
+    (POSTGRES, "| for everything on its connection | 0.7 | {} s | 2.1 s | 42 s |", CALL.working),
+    (POSTGRES, "| in all | 0.95 | {} s | 2.85 s | 57 s |", CALL.call),
     ("docs/how-to/take-orders-from-a-shop.md", "Amounts have up to {} decimals", SETTINGS.max_amount_decimals),
 ]
 """Where a page states a figure, in which words, and what the code says. What is made from the code needs no entry."""
