@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment and installs the project into it, editable, with one group of tools:
 #
-#     sh scripts/set-up.sh project|test|dev
+#     sh scripts/set-up.sh project|test|dev|release
 #
 # `make` calls it. It takes what is there: uv, or else a Python from 3.11 with venv and pip.
 # Variables: VENV (.venv), PYTHON (one interpreter instead of a search), REQUIREMENTS (a hashed file, for CI).
@@ -75,7 +75,7 @@ install_pinned() {
 install_within_bounds() {
     case $group in
     project) install --editable . ;;
-    test | dev) install --group "$group" --editable . ;;
+    test | dev | release) install --group "$group" --editable . ;;
     *) stop "no group is called $group" ;;
     esac
     touch "$venv/.ready-$group"

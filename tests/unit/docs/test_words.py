@@ -42,8 +42,11 @@ OTHERS_WORDS: Final[Mapping[str, str]] = {
 """Words of others, and whose they are."""
 OTHERS_PATHS: Final = ("/shop/api",)
 TEST_VARIABLES: Final = {"ORDER_ENGINE_TEST_POSTGRES", "ORDER_ENGINE_TEST_POSTGRES_VERSION"}
-MADE_FILES: Final = {"order_engine.db", "orders.jsonl.gz.refused.jsonl", "online_retail_2010-12.expected.json"}
-"""What running the examples makes, and data that is not part of the project."""
+MADE_FILES: Final = {
+    *("order_engine.db", "orders.jsonl.gz.refused.jsonl", "online_retail_2010-12.expected.json"),
+    *("sbom.cdx.json", "licenses.md", "audit.json"),
+}
+"""What running the examples and the release script makes, and data that is not part of the project."""
 
 FILE: Final = re.compile(r"[\w.-][\w./-]*\.(?:py|md|sql|json|toml|sh|txt)")
 FOLDER: Final = re.compile(r"(?:src|docs|tests|examples|scripts|benchmarks|requirements)/[\w./-]*")
@@ -80,7 +83,7 @@ def flags_of(command: click.Command) -> Iterator[str]:
 @every_page
 def test_the_flags_of_a_page_are_flags(page: Path) -> None:
     """Of a command of ours, of a program of this project, or of another program that is named here."""
-    if page.name == "CONTRIBUTING.md" or page.parent.name == "benchmarks":
+    if page.name in ("CONTRIBUTING.md", "release.md") or page.parent.name == "benchmarks":
         known = set(re.findall(r"--[a-z][a-z-]+", source()))
     else:
         known = {*flags_of(program), *OTHERS_FLAGS}
