@@ -5,11 +5,46 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator
-from typing import NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
 import pytest
+from hypothesis import settings
 
-ENDED_EARLY = 70
+ENDED_EARLY: Final = 70
+WORKERS_PER_CORE: Final = 2
+"""Tests of processes wait for half of their time."""
+
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`."""
+    parser.addoption("--long", action="store_true", help="Run the tests that take minutes too.")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Print how long a run of everything takes."""
+    if not _runs_everything(config):
+        return None
+    return "All tests take about 10 minutes on two cores. Skipped tests are listed at the end, each with its reason."
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run whole folders in several processes, single files in this one, where a debugger works."""
+    if config.option.usepdb or not all(map(_is_folder, config.args)):
+        return 0
+    return (os.cpu_count() or 1) * WORKERS_PER_CORE
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the long tests where nobody asked for them."""
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +61,11 @@ def the_run_is_not_ended_early() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "_exit", refuse)
         yield
+
+
+def _runs_everything(config: pytest.Config) -> bool:
+    return config.args == config.getini("testpaths") and not config.option.keyword
+
+
+def _is_folder(argument: str) -> bool:
+    return Path(argument).is_dir()

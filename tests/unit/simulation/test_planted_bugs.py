@@ -17,6 +17,7 @@ def test_a_planted_bug_is_found(bug: PlantedBug) -> None:
     assert any(bug.shows(outcome) for outcome in bug.seeds(bug.within))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", CIRCUMSTANCES, ids=str)
 def test_the_engine_without_a_bug_keeps_every_promise(where: Circumstances) -> None:
     """In the same circumstances and the same seeds."""
