@@ -21,7 +21,7 @@ from order_engine_adapters.wiring.variables import variable
 from tests.unit.application.bench import Bench, Work
 from tests.unit.docs.pages import PAGES, ROOT, name_of, spans, text_of
 
-OTHERS_FLAGS: Final[Mapping[str, str]] = {"--config-file": "schemathesis", "--no-buffer": "curl"}
+OTHERS_FLAGS: Final[Mapping[str, str]] = {"--config-file": "schemathesis", "--no-buffer": "curl", "--pdb": "pytest"}
 OTHERS_WORDS: Final[Mapping[str, str]] = {
     "autovacuum_naptime": "PostgreSQL",
     "batch_size": "PgQueuer",
@@ -84,7 +84,7 @@ def flags_of(command: click.Command) -> Iterator[str]:
 def test_the_flags_of_a_page_are_flags(page: Path) -> None:
     """Of a command of ours, of a program of this project, or of another program that is named here."""
     if page.name in ("CONTRIBUTING.md", "release.md") or page.parent.name == "benchmarks":
-        known = set(re.findall(r"--[a-z][a-z-]+", source()))
+        known = {*re.findall(r"--[a-z][a-z-]+", source()), *OTHERS_FLAGS}
     else:
         known = {*flags_of(program), *OTHERS_FLAGS}
     known |= {"--editable", "--group", "--database"} if page.name != "README.md" or page.parent != ROOT else set()
