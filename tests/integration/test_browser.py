@@ -154,7 +154,7 @@ def test_the_start_page_shows_figures_and_links(browser: Browser, service: Servi
     browser.open(f"{service.address}/")
     browser.photograph(tmp_path / "start.png")
     figures = browser.run("return document.querySelector('table').innerText")
-    assert figures.startswith(f"Orders ever placed\t{len(lines)}")
+    assert figures.startswith(f"Total orders\t{len(lines)}")
     links = browser.run("return [...document.querySelectorAll('a')].map(each => each.href)")
     assert {link.removeprefix(service.address) for link in links} >= {"/docs", "/openapi.json", "/orders", "/metrics"}
     assert not browser.run(OVERFLOWS)

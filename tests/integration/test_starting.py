@@ -32,7 +32,7 @@ def test_nothing_has_to_be_set_up(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
         service.wait_ready()
         assert str(tmp_path / "order_engine.db") in service.output
-        assert "a demonstration that waits 2 s per order" in service.output
+        assert "demonstration, waits 2 s per order" in service.output
         assert service.address.startswith("http://127.0.0.1:")
     assert (tmp_path / "order_engine.db").is_file()
 

@@ -159,7 +159,7 @@ async def test_the_command_counts_anew() -> None:
     target = await new_schema()
     await _some_orders(target)
     await execute(target, SPOIL)
-    for expected in ("COUNTER    BEFORE  NOW\nCompleted      11    4\n", "The counters were right: 10 orders.\n"):
+    for expected in ("COUNTER    BEFORE  NOW\nCompleted      11    4\n", "The counters were correct: 10 orders.\n"):
         command = [
             sys.executable,
             "-m",

@@ -26,7 +26,7 @@ from tests.postgres_server import Server, free_port, running_server
 
 WAITS = re.compile(r"waiting up to .* (http://\S+)/readyz")
 NOBODY = "postgresql://nobody@127.0.0.1:{port}/shop"
-SENTENCE = "The service is starting. It takes no orders yet."
+SENTENCE = "The service is starting and does not accept orders yet."
 
 
 def waiting_at(service: Service) -> str:

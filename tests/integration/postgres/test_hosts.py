@@ -92,7 +92,7 @@ async def test_host_that_refuses_us_is_the_last() -> None:
     async with _two_ways() as (_, two, target):
         await two.refuse()
         nobody = replace(target, url=target.url.replace("/postgres?", "/nowhere?"))
-        with pytest.raises(Unavailable, match="has no such database"):
+        with pytest.raises(Unavailable, match="does not exist"):
             await connect(nobody)
 
 

@@ -80,7 +80,7 @@ async def test_encoding(encoding: str, tmp_path: Path) -> None:
     """A database that is not UTF8 is refused by everything that connects, before anything is made in it."""
     async with _database(f"ENCODING '{encoding}' LOCALE 'C'") as url:
         for opening in (open_repository(url, clock=SystemClock()), open_target(parse(url))):
-            with pytest.raises((InvalidSetting, Unavailable), match=f"encoding {encoding}: order_engine needs UTF8"):
+            with pytest.raises((InvalidSetting, Unavailable), match=f"encoding {encoding}. order_engine requires UTF8"):
                 await opening.__aenter__()
         with pytest.raises(InvalidSetting, match="TEMPLATE template0"):
             await migrate(url)

@@ -117,7 +117,7 @@ def test_each_of_them_follows_the_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "exit_code", "parts"),
     [
-        (("--processor", "nothing:here"), 2, ("there is no module nothing",)),
+        (("--processor", "nothing:here"), 2, ("module nothing is neither installed",)),
         (("--api-keys-file", "keys.json"), 1, ("order-engine keys add",)),
         (("--start-seconds", "0", "--database-url", "postgresql://nobody@127.0.0.1:1/shop"), 1, ("cannot be reached",)),
     ],

@@ -77,7 +77,7 @@ async def test_patience_and_waits_begin_anew_with_each_line_that_is_taken(folder
 async def test_a_target_that_takes_nothing_is_given_up(folder: Path) -> None:
     """After as long as was said, and no pause is longer than the longest."""
     target = SlowTarget()
-    with pytest.raises(CommandExit, match=r"is busy\. So far 0 orders"):
+    with pytest.raises(CommandExit, match=r"is busy\. Imported so far: 0 orders"):
         await _carry(folder, target)
     assert PATIENCE_SECONDS - LONGEST_WAIT_SECONDS < target.now <= PATIENCE_SECONDS
     assert target.waits == sorted(target.waits)

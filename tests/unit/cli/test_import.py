@@ -121,7 +121,7 @@ def test_a_packed_file_that_breaks_off_is_imported_as_far_as_it_goes(folder: Pat
     path.write_bytes(whole[:cut])
     result = run("import", str(path), *INTO)
     assert result.exit_code == 1
-    assert "the packed file is damaged after line" in one_line(result)
+    assert "the gzip file is damaged after line" in one_line(result)
     assert f"imported {total()} order" in one_line(result)
     path.write_bytes(whole)
     assert run("import", str(path), *INTO).exit_code == 0
@@ -145,7 +145,7 @@ def test_a_damaged_file_places_no_order_that_a_second_run_could_double(folder: P
     path.write_bytes(path.read_bytes()[:-1])
     result = run("import", str(path), *INTO)
     assert result.exit_code == 1
-    assert "might double line 2, which has no order_id" in one_line(result)
+    assert "line 2 has no order_id, so a second run could duplicate it" in one_line(result)
     assert total() == 2
 
 
@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_anything_is_placed(f
     (folder / "orders.jsonl.refused.jsonl.part").mkdir()
     result = run("import", str(path), *INTO)
     assert result.exit_code == 1
-    assert "The refused lines cannot be written to" in one_line(result)
+    assert "Cannot write the refused lines to" in one_line(result)
     assert not (folder / "orders.db").exists()
 
 
@@ -224,8 +224,8 @@ def test_trouble_that_stays_ends_the_import(folder: Path, monkeypatch: pytest.Mo
         result = run("import", str(path), *INTO, "--request-seconds", "0.2")
     assert result.exit_code == 1
     line = one_line(result)
-    assert line.startswith("The database is away. So far 0 orders (0 new, 0 already there), 1 refused")
-    assert line.endswith("run the same command again to go on.")
+    assert line.startswith("The database is away. Imported so far: 0 orders (0 new, 0 already there), 1 refused")
+    assert line.endswith("Run the same command again to resume.")
     assert not list(folder.glob("*refused*"))
     assert "1 already there" in run("import", str(path), *INTO).stdout
 
@@ -243,7 +243,9 @@ def test_control_c_says_how_far_it_went(folder: Path, monkeypatch: pytest.Monkey
         patch.setattr(Importer, "carry", interrupted)
         result = run("import", str(path), *INTO)
     assert result.exit_code == 130
-    assert one_line(result).startswith("Interrupted. So far 1 order (1 new, 0 already there), 1 refused; run the same")
+    assert one_line(result).startswith(
+        "Interrupted. Imported so far: 1 order (1 new, 0 already there), 1 refused; run the same"
+    )
     assert not list(folder.glob("*refused*"))
     assert "(0 new, 1 already there), 1 refused" in run("import", str(path), *INTO).stdout
 

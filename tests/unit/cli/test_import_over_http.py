@@ -159,7 +159,7 @@ def test_a_proxy_that_always_loses_orders_is_named(folder: Path, service: Invent
     service.will_say(*[items({"code": 201})] * 20)
     result = load(service, path, "--request-seconds", "0.3")
     assert result.exit_code == 1
-    assert "has read 1 of 2 orders: something between here and there has lost the others." in one_line(result)
+    assert "has read 1 of 2 orders: the other orders were lost on the way to the service." in one_line(result)
 
 
 @pytest.mark.parametrize("breaks_off", [False, True])
@@ -193,7 +193,8 @@ def test_a_long_wait_that_the_service_asks_for_ends_the_import(folder: Path, ser
     result = load(service, path)
     assert result.exit_code == 1
     assert one_line(result) == (
-        "Come back later. So far 0 orders (0 new, 0 already there), 0 refused; run the same command again to go on."
+        "Come back later. Imported so far: 0 orders (0 new, 0 already there), 0 refused. "
+        "Run the same command again to resume."
     )
 
 
@@ -213,10 +214,10 @@ def test_an_order_without_an_id_is_waited_for_too(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Answer({"detail": "No key."}, 401), "No key. Put the key into ORDER_ENGINE_API_KEY."),
+        (Answer({"detail": "No key."}, 401), "No key. Set ORDER_ENGINE_API_KEY to a valid key."),
         (Answer({"detail": "Not yours."}, 403), "Not yours."),
         (Answer({"detail": "Too large."}, 413), "Too large."),
-        (Answer(b"", 404), "is this the address of order_engine?"),
+        (Answer(b"", 404), "Check that it is an order_engine service."),
         (items({"code": 403, "problem": {"detail": "Not yours."}}), "Not yours."),
     ],
     ids=str,

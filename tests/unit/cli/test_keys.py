@@ -45,19 +45,19 @@ def test_a_key_is_revoked_by_its_name() -> None:
     assert run("keys", "revoke", "--file", "keys.json", "--name", "shop").exit_code == 0
     again = run("keys", "revoke", "--file", "keys.json", "--name", "shop")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert "There is no key 'shop'" in one_line(again)
+    assert "No key named 'shop'" in one_line(again)
 
 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "sentence"),
     [
-        (["add", "--file", "k", "--name", "a b", "--scopes", "read"], 2, "is no name for a key"),
-        (["add", "--file", "k", "--name", "a", "--scopes", "reed"], 2, "There is no scope 'reed'"),
+        (["add", "--file", "k", "--name", "a b", "--scopes", "read"], 2, "Invalid key name 'a b'"),
+        (["add", "--file", "k", "--name", "a", "--scopes", "reed"], 2, "Unknown scope 'reed'"),
         (["add", "--name", "a", "--scopes", "read"], 2, "Missing option '--file'"),
         (["add", "--file", "no/where", "--name", "a", "--scopes", "read"], 1, "No such file or directory"),
         (["add", "--file", ".", "--name", "a", "--scopes", "read"], 1, "."),
-        (["list", "--file", "k"], 1, "There is no file of API keys k"),
-        (["revoke", "--file", "k", "--name", "a"], 1, "There is no file of API keys"),
+        (["list", "--file", "k"], 1, "Create it with `order-engine keys add"),
+        (["revoke", "--file", "k", "--name", "a"], 1, "Create it with `order-engine keys add"),
     ],
     ids=str,
 )
@@ -74,5 +74,5 @@ def test_a_broken_file_is_not_written_over(folder: Path) -> None:
     (folder / "keys.json").write_text("{half")
     result = run("keys", "add", "--file", "keys.json", "--name", "a", "--scopes", "read")
     assert result.exit_code == 1
-    assert "cannot be understood" in one_line(result)
+    assert "Invalid API key file" in one_line(result)
     assert (folder / "keys.json").read_text() == "{half"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,10 @@ def test_actions() -> None:
     """They say how the order stands now."""
     assert run("orders", "cancel", "order1", *ASK).stdout == "order1 is Cancelled.\n"
     assert _json("orders", "cancel", "order1")["status"] == "Cancelled"
-    assert run("orders", "redrive", "order2", *ASK).stdout == "order2 is Pending: its attempts start again.\n"
+    assert run("orders", "redrive", "order2", *ASK).stdout == "order2 is Pending: a new round of attempts starts.\n"
     result = run("orders", "redrive", "order2", *ASK)
     assert result.exit_code == 1
-    assert one_line(result).startswith("Cannot redrive the order 'order2': it is Pending.")
+    assert one_line(result).startswith("Cannot redrive order 'order2': its status is Pending.")
 
 
 @pytest.mark.usefixtures("shop")
@@ -137,7 +138,7 @@ def test_metrics_for_people_and_for_machines() -> None:
     shown = run("metrics", *ASK).stdout.splitlines()
     assert [line.split()[0] for line in shown[1:6]] == list(numbers["status_counts"])
     assert shown[7].split() == ["Total", "3"]
-    assert shown[-1] == "Mean time of a completed order: 0.000 s"
+    assert shown[-1] == "Average processing time: 0.000 s"
 
 
 @pytest.mark.usefixtures("shop")
@@ -147,7 +148,7 @@ def test_an_unknown_id_is_one_line(command: str, order_id: str) -> None:
     """Also one that no order can have, and one that looks like a flag after `--`."""
     result = run("orders", command, *ASK, "--", order_id)
     assert result.exit_code == 1
-    assert one_line(result).startswith("There is no order with the id '")
+    assert re.fullmatch(r"Order '.*' not found\.", one_line(result))
 
 
 def test_an_id_that_looks_like_a_flag_works_after_two_dashes(folder: Path) -> None:
@@ -163,7 +164,7 @@ def test_asking_makes_no_database(folder: Path, arguments: str) -> None:
     """A misspelt file is an error that says what to do, and not an empty file."""
     result = run(*arguments.split(), *ASK)
     assert result.exit_code == 1
-    assert one_line(result).startswith("There is no database orders.db: start `order-engine serve` first")
+    assert one_line(result).startswith("Database orders.db does not exist. Start `order-engine serve` first")
     assert list(folder.iterdir()) == []
 
 

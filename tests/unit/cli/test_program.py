@@ -176,7 +176,7 @@ def test_a_wrong_url_of_a_service_is_one_line_with_exit_code_2() -> None:
     ended = real("serve", "--port", "0", "--database-url", f"memory://user:{SECRET}@host")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "order-engine: 'memory://user:***@host' is not a memory URL: write memory:// or memory://?capacity=1000000\n"
+        "order-engine: Invalid memory URL 'memory://user:***@host'. Use memory:// or memory://?capacity=1000000\n"
     )
 
 
@@ -243,7 +243,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(folder: Path) -> None:
             check=False,
         )
         os.close(writing)
-        assert ended.stderr.replace(b"\nFlags win over the environment, the environment over .env.\n", b"") == b""
+        assert ended.stderr.replace(b"\nPrecedence: flags, environment, .env, defaults.\n", b"") == b""
         assert ended.returncode == 141
 
 

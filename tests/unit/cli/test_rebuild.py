@@ -38,7 +38,7 @@ def test_it_says_what_was_wrong_and_then_that_nothing_is() -> None:
         ["Total", "17", "3"],
         ["Pending", "9", "3"],
     ]
-    assert run("metrics", "rebuild", *ASK).stdout == "The counters were right: 3 orders.\n"
+    assert run("metrics", "rebuild", *ASK).stdout == "The counters were correct: 3 orders.\n"
 
 
 @pytest.mark.usefixtures("shop")
@@ -67,9 +67,9 @@ def test_a_file_that_a_process_holds_is_one_line(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "exit_code", "sentence"),
     [
-        ("memory://", 2, "The orders of memory:// end with the process that took them"),
-        ("nowhere://shop", 2, "No installed package brings a repository"),
-        ("sqlite:///misspelt.db", 1, "There is no database misspelt.db"),
+        ("memory://", 2, "The orders and counters of memory:// end with its process"),
+        ("nowhere://shop", 2, "No installed package provides a repository"),
+        ("sqlite:///misspelt.db", 1, "Database misspelt.db does not exist"),
         ("postgresql://user:hunter2@127.0.0.1:1/shop", 1, "127.0.0.1:1/shop"),
     ],
 )

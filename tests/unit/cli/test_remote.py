@@ -49,7 +49,7 @@ def test_each_command_asks_its_route(service: InventedService) -> None:
 def test_a_cancelling_that_waits_for_its_processor_says_so(service: InventedService) -> None:
     """The order goes on until it is told."""
     service.will_say(Answer({**ORDER, "cancel_requested": True}, 202))
-    assert "its processor is told to stop" in run("orders", "cancel", "x", "--url", service.url).stdout
+    assert "Cancellation requested" in run("orders", "cancel", "x", "--url", service.url).stdout
 
 
 def test_the_key_is_shown_to_the_service_alone(service: InventedService) -> None:
@@ -67,7 +67,7 @@ def test_the_key_is_shown_to_the_service_alone(service: InventedService) -> None
     ("answer", "sentence"),
     [
         (Answer({"detail": "There is no\x1b order."}, 404), r"There is no\x1b order."),
-        (Answer({"detail": "No key."}, 401), "No key. Put the key into ORDER_ENGINE_API_KEY."),
+        (Answer({"detail": "No key."}, 401), "No key. Set ORDER_ENGINE_API_KEY to a valid key."),
         (Answer({"detail": "The service drains."}, 503, {"Retry-After": "1"}), "The service drains."),
         (Answer(b"<html>", 502), "answered 502 Bad Gateway"),
         (Answer(b"[" * 100_000, 500), "answered 500"),
@@ -95,7 +95,7 @@ def test_no_service_is_one_line() -> None:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     result = run("metrics", "--url", address)
     assert result.exit_code == 1
-    assert one_line(result) == f"Nothing answers at {address}: is `order-engine serve` running there?"
+    assert one_line(result) == f"Cannot connect to {address}. Check that `order-engine serve` is running there."
     result = run("metrics", "--url", "http://no-such-host.invalid")
     assert (result.exit_code, "no-such-host.invalid failed" in one_line(result)) == (1, True)
 
@@ -105,7 +105,7 @@ def test_no_service_is_one_line() -> None:
     [
         ("http", b"", "failed"),
         ("http", b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP as it should"),
-        ("http", None, "did not answer within 0.2 s"),
+        ("http", None, "did not respond within 0.2 s"),
         ("https", b"HTTP/1.1 200 OK\r\n\r\n", "failed"),
     ],
     ids=str,

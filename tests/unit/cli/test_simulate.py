@@ -61,7 +61,7 @@ def test_a_clean_campaign_says_so() -> None:
         assert str(fault) in result.output
     assert "5 seeds, " in result.output
     assert "no violations" in result.output
-    assert "Never struck, for so few seeds: " in result.output
+    assert "Faults not injected in these seeds: " in result.output
 
 
 def test_the_document_has_exactly_these_fields() -> None:
@@ -107,7 +107,7 @@ def test_a_trace_of_a_broken_promise_ends_with_it() -> None:
     [first, *_] = json.loads(simulate("--seeds", "20", "--json").output)["violations"]
     result = simulate("--seed", str(first["seed"]), "--trace")
     assert result.exit_code == 1
-    assert f"BROKEN  {first['promise']}: {first['what']}" in result.output
+    assert f"VIOLATION  {first['promise']}: {first['what']}" in result.output
 
 
 def test_a_trace_is_the_same_twice() -> None:
@@ -150,9 +150,9 @@ def test_a_processor_is_named_by_its_module(processor: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--trace"], "--trace tells one simulation"),
-        (["--seed", "1", "--seeds", "2"], "--seed is one simulation"),
-        (["--seed", "1", "--minutes", "2"], "--seed is one simulation"),
+        (["--trace"], "--trace requires --seed"),
+        (["--seed", "1", "--seeds", "2"], "--seed cannot be combined"),
+        (["--seed", "1", "--minutes", "2"], "--seed cannot be combined"),
         (["--seeds", "0"], "--seeds"),
         (["--minutes", "0"], "--minutes"),
         (["--seed", "-1"], "--seed"),

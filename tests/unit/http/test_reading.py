@@ -154,7 +154,7 @@ async def test_an_order_may_be_called_batch() -> None:
 
 
 async def test_metrics_count_exactly() -> None:
-    """Orders ever placed, the mean time to completion, all five statuses."""
+    """Total orders, the mean time to completion, all five statuses."""
     async with serving() as service:
         empty = (await service.client.get("/metrics")).json()
         statuses = dict.fromkeys(("Pending", "Processing", "Completed", "Failed", "Cancelled"), 0)

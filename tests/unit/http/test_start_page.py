@@ -67,7 +67,7 @@ async def test_the_page() -> None:
         assert page.elements.isdisjoint({"script", "img", "link", "iframe", "form"})
         assert set(page.links) == {"/docs", "/openapi.json", "/orders", "/events", "/metrics", "/readyz", "/livez"}
         words = [word.strip() for word in page.words]
-        assert words[words.index("Orders ever placed") + 1] == "2"
+        assert words[words.index("Total orders") + 1] == "2"
         assert words[words.index("Pending") + 1] == "2"
 
 

@@ -16,7 +16,7 @@ from order_engine_adapters.postgres.connection.request_budget import DEFAULT_BUD
 from tests.unit.postgres.fakes import FakeConnection, FakeServer
 
 MANY_STEPS = 60
-FULL = Unavailable("has no room or connections left")
+FULL = Unavailable("has no disk space, memory or connections left")
 
 
 @asynccontextmanager

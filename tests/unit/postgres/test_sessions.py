@@ -108,7 +108,7 @@ async def test_commit_that_is_answered_by_a_rollback(server: FakeServer) -> None
     server.answer = answer
     sessions = Sessions(DIRECT)
     try:
-        with pytest.raises(Unavailable, match="rolled a transaction back"):
+        with pytest.raises(Unavailable, match="rolled back a transaction"):
             await sessions.transact(statement)
     finally:
         await sessions.close()

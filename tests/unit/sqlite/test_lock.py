@@ -131,6 +131,6 @@ async def test_failed_opening_lets_go(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     path.write_text("this is no database, and long enough to be taken for one" * 100)
     for _ in range(2):
-        with pytest.raises(Exception, match="no SQLite database"):
+        with pytest.raises(Exception, match="not a SQLite database"):
             async with open_file(path, clock=ManualClock()):
                 pass

@@ -120,7 +120,7 @@ async def test_full_database_is_unavailable_and_heals(tmp_path: Path) -> None:
         pages = await _ask(repository, "PRAGMA page_count")
         await _ask(repository, f"PRAGMA max_page_count = {pages}")
         large = [placement(f"large-{number}", idempotency_key=f"key-{number}") for number in range(2_000)]
-        with pytest.raises(Unavailable, match="No room"):
+        with pytest.raises(Unavailable, match="No disk space"):
             await repository.add(large)
         assert await snapshot(repository) == before
         await _ask(repository, "PRAGMA max_page_count = 1000000")

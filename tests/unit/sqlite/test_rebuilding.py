@@ -78,5 +78,5 @@ async def test_a_file_that_somebody_holds_is_left_alone(tmp_path: Path) -> None:
 
 async def test_a_url_that_names_no_file_is_refused() -> None:
     """As when it is opened."""
-    with pytest.raises(InvalidSetting, match="names no file"):
+    with pytest.raises(InvalidSetting, match="has no file"):
         await rebuild_counters("sqlite://", ManualClock())

@@ -62,7 +62,7 @@ def test_nothing_else_is_left_in_the_folder(path: Path) -> None:
 @pytest.mark.parametrize("name", ["", " ", "a b", "-a", "ü", "x" * 65, "a\n", "a/b", "{}"])
 def test_a_name_is_plain(name: str, path: Path) -> None:
     """So that it can stand in a table, a log and a command."""
-    with pytest.raises(InvalidSetting, match="is no name for a key"):
+    with pytest.raises(InvalidSetting, match="Invalid key name"):
         add_key(path, name, "read")
     assert not path.exists()
 
@@ -70,7 +70,7 @@ def test_a_name_is_plain(name: str, path: Path) -> None:
 @pytest.mark.parametrize("scopes", ["", "reed", "read,", "read write", "READ", "read,,write"])
 def test_scopes_are_checked(scopes: str, path: Path) -> None:
     """A misspelt one is said, with those that there are."""
-    with pytest.raises(InvalidSetting, match="Known: read, write, metrics, admin"):
+    with pytest.raises(InvalidSetting, match="Allowed: read, write, metrics, admin"):
         add_key(path, "shop", scopes)
     assert not path.exists()
 
@@ -79,13 +79,13 @@ def test_a_name_is_there_once(path: Path) -> None:
     """The file stays as it was; after the key is revoked the name is free."""
     add_key(path, "shop", "read")
     before = path.read_bytes()
-    with pytest.raises(InvalidSetting, match="There is a key shop already"):
+    with pytest.raises(InvalidSetting, match="A key named shop already exists"):
         add_key(path, "shop", "admin")
     assert path.read_bytes() == before
     revoke_key(path, "shop")
     assert names(path) == []
     add_key(path, "shop", "admin")
-    with pytest.raises(InvalidSetting, match="There is no key 'nobody'"):
+    with pytest.raises(InvalidSetting, match="No key named 'nobody'"):
         revoke_key(path, "nobody")
     assert names(path) == ["shop"]
 
@@ -106,7 +106,7 @@ def test_a_lock_that_stays_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) 
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT)
     try:
         assert try_lock(descriptor)
-        with pytest.raises(KeyFileUnusable, match=r"Another process has held .*keys\.json\.lock"):
+        with pytest.raises(KeyFileUnusable, match=r"Another process has locked .*keys\.json\.lock"):
             add_key(path, "shop", "read")
     finally:
         os.close(descriptor)
@@ -138,12 +138,12 @@ BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_file_is_refused_whole(broken: str, path: Path) -> None:
-    """A key that cannot be understood is not skipped: it may be the one that somebody wants to have revoked."""
+    """A key that Invalid API key file is not skipped: it may be the one that somebody wants to have revoked."""
     add_key(path, "shop", "read")
     document = json.loads(path.read_text())
     BROKEN[broken](document)
     path.write_text(json.dumps(document))
-    with pytest.raises(KeyFileUnusable, match="cannot be understood"):
+    with pytest.raises(KeyFileUnusable, match="Invalid API key file"):
         read_keys(path)
 
 
@@ -151,7 +151,7 @@ def test_a_broken_file_is_refused_whole(broken: str, path: Path) -> None:
 def test_a_file_that_is_none_is_refused(content: bytes, path: Path) -> None:
     """In one sentence, whatever is in it."""
     path.write_bytes(content)
-    with pytest.raises(KeyFileUnusable, match="cannot be understood"):
+    with pytest.raises(KeyFileUnusable, match="Invalid API key file"):
         read_keys(path)
 
 
@@ -159,9 +159,9 @@ def test_a_file_that_is_not_there_is_told(path: Path) -> None:
     """With the command that makes it; a folder is no file."""
     with pytest.raises(KeyFileUnusable, match="order-engine keys add --file"):
         KeyFile(path)
-    with pytest.raises(KeyFileUnusable, match="cannot be used"):
+    with pytest.raises(KeyFileUnusable, match="Cannot access the API key file"):
         read_keys(path.parent)
-    with pytest.raises(KeyFileUnusable, match="cannot be used"):
+    with pytest.raises(KeyFileUnusable, match="Cannot access the API key file"):
         read_keys(Path("a\0b"))
 
 

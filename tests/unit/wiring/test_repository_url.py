@@ -64,8 +64,8 @@ def test_postgresql_is_for_several_processes(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("sqlite:///orders.db", "workers is 4, and sqlite:///orders.db is held by one process."),
-        ("memory://", "each would have orders of its own"),
+        ("sqlite:///orders.db", "workers is 4, but sqlite:///orders.db can be opened by one process only."),
+        ("memory://", "memory:// is private to each process"),
     ],
 )
 def test_what_is_one_process_s_own_is_refused_to_several(url: str, reason: str) -> None:
@@ -82,7 +82,7 @@ def test_a_third_party_s_repository_says_that_it_is_for_several() -> None:
         return url, clock
 
     repository_url = RepositoryUrl(THEIRS, opener)  # type: ignore[arg-type]
-    with pytest.raises(InvalidSetting, match="nothing says that several processes may share") as refused:
+    with pytest.raises(InvalidSetting, match="does not declare that processes can share it") as refused:
         repository_url.refuse_several(2)
     assert SECRET not in str(refused.value)
     opener.several_processes = True  # type: ignore[attr-defined]
@@ -111,7 +111,7 @@ def test_memory_is_not_durable(url: str) -> None:
 
 async def test_an_engine_in_memory_is_not_opened_where_durability_is_required() -> None:
     """By the setting of an engine that is opened in a program."""
-    with pytest.raises(InvalidSetting, match="keeps orders in this process only"):
+    with pytest.raises(InvalidSetting, match="is not durable"):
         async with open_engine("memory://", processor=None, require_durable=True):
             pass
 
@@ -181,10 +181,10 @@ def test_a_third_party_s_url_names_no_file() -> None:
 
 def test_where_orders_are_kept_is_said_for_each_driver(tmp_path: Path) -> None:
     """The file with its whole path; never a password."""
-    assert RepositoryUrl.of(f"sqlite:///{tmp_path}/x.db").describe() == f"kept in the file {tmp_path.resolve()}/x.db"
+    assert RepositoryUrl.of(f"sqlite:///{tmp_path}/x.db").describe() == f"stored in {tmp_path.resolve()}/x.db"
     assert "lost when this process ends" in RepositoryUrl.of("memory://?capacity=7").describe()
-    assert RepositoryUrl.of(f"postgres://me:{SECRET}@host/db").describe() == "kept in postgres://me:***@host/db"
-    assert theirs().describe() == "kept in elsewhere://user:***@host/db"
+    assert RepositoryUrl.of(f"postgres://me:{SECRET}@host/db").describe() == "stored in postgres://me:***@host/db"
+    assert theirs().describe() == "stored in elsewhere://user:***@host/db"
 
 
 # Schema and counters
@@ -192,16 +192,16 @@ def test_where_orders_are_kept_is_said_for_each_driver(tmp_path: Path) -> None:
 
 async def test_a_third_party_s_repository_is_neither_migrated_nor_counted() -> None:
     """Unless its driver says how; the error shows no password."""
-    with pytest.raises(InvalidSetting, match="brings no migrations") as migrating:
+    with pytest.raises(InvalidSetting, match="provides no migrations") as migrating:
         await theirs().migrate(dry_run=True)
-    with pytest.raises(InvalidSetting, match="brings no way to do so") as counting:
+    with pytest.raises(InvalidSetting, match="does not support it") as counting:
         await theirs().rebuild_counters(1)
     assert SECRET not in f"{migrating.value} {counting.value}"
 
 
 async def test_what_ends_with_its_process_has_no_counters_to_rebuild() -> None:
     """They end with the orders."""
-    with pytest.raises(InvalidSetting, match="end with the process"):
+    with pytest.raises(InvalidSetting, match="end with its process"):
         await RepositoryUrl.of("memory://").rebuild_counters(1)
 
 

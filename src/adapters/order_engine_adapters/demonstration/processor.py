@@ -15,7 +15,7 @@ class Demonstration:
     def __init__(self, clock: Clock, seconds: float = DEFAULT_SECONDS) -> None:
         """Take `seconds` of `clock` for each order. Raises ValueError where they are not 0 to 86,400."""
         if not 0 <= seconds <= LONGEST_SECONDS:
-            message = f"A demonstration takes 0 to {LONGEST_SECONDS:g} seconds an order, not {seconds!r}"
+            message = f"Invalid demonstration time {seconds!r}. It must be 0 to {LONGEST_SECONDS:g} seconds per order."
             raise ValueError(message)
         self._clock = clock
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""What can be wrong with a request before the engine is asked, and every error as a problem document."""
+"""Errors of requests that do not reach the engine, and the problem document of every error."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from order_engine.domain.errors import OrderEngineError
 from order_engine.wire import Problem, problem_of
 
 INTERNAL: Final = Problem(
-    500, "internal_error", "An error of the service", "The service met an error of its own, which is in its log."
+    500, "internal_error", "Internal error", "Internal error. The log of the service has the details."
 )
 CHALLENGE: Final = b'Bearer realm="order_engine"'
-"""How a key is asked for (RFC 6750, section 3)."""
+"""The challenge of a 401 response (RFC 6750, section 3)."""
 
 _logger = logging.getLogger("order_engine.http")
 
@@ -22,11 +22,12 @@ class RequestRefused(OrderEngineError):
 
     code = "request_refused"
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "The request is not valid"
+    title: ClassVar[str] = "Invalid request"
+    meaning: ClassVar[str] = "The request is not valid. Nothing was stored."
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The header fields that this answer has to carry."""
+        """The header fields of the response to this error."""
         return ()
 
 
@@ -35,122 +36,132 @@ class MalformedRequest(RequestRefused):
 
     code = "malformed_request"
     title = "Malformed HTTP/1.1 request"
+    meaning = "The bytes on the connection are not a valid HTTP/1.1 request (RFC 9112). The connection is closed."
 
 
 class InvalidHeader(RequestRefused):
-    """A header field cannot be read, for example an `Idempotency-Key` of 256 characters."""
+    """A header field with an invalid value."""
 
     code = "invalid_header"
-    title = "A header field is not valid"
+    title = "Invalid header field"
+    meaning = "A header field is not valid, for example an `Idempotency-Key` of 256 characters."
 
 
 class KeyMissing(RequestRefused):
-    """The request shows no key, and this is not open to everybody."""
+    """A request without an API key for an operation that requires one."""
 
     code = "key_missing"
     status = 401
-    title = "A key is missing"
+    title = "API key required"
+    meaning = "The request has no API key, and this operation requires one."
 
     def __init__(self) -> None:
-        """Say how a key is shown."""
-        super().__init__("Show a key of this service: Authorization: Bearer KEY.")
+        """Explain how to send a key."""
+        super().__init__("API key required. Send it in the header field Authorization: Bearer KEY.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The challenge: without an error, since no key was shown (RFC 6750, section 3.1)."""
+        """The challenge without an error code, since the request has no key (RFC 6750, section 3.1)."""
         return ((b"www-authenticate", CHALLENGE),)
 
 
 class KeyRefused(RequestRefused):
-    """The key is unknown or revoked, or the header field that shows it cannot be read."""
+    """An API key that is unknown, revoked or malformed."""
 
     code = "key_refused"
     status = 401
-    title = "The key is not valid"
+    title = "Invalid API key"
+    meaning = "The API key is unknown or revoked, or the `Authorization` field is malformed."
 
     def __init__(self) -> None:
-        """Say no more than that: not what was sent, nor how close it came."""
-        super().__init__("The Authorization field shows no valid key of this service.")
+        """Reveal neither what was sent nor how close it came."""
+        super().__init__("The Authorization field does not contain a valid API key.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The challenge, with the error of RFC 6750, section 3.1."""
+        """The challenge with the error code of RFC 6750, section 3.1."""
         return ((b"www-authenticate", CHALLENGE + b', error="invalid_token"'),)
 
 
 class ScopeMissing(RequestRefused):
-    """The key is valid, and does not open this."""
+    """A valid API key without the required scope."""
 
     code = "scope_missing"
     status = 403
-    title = "The key lacks a scope"
+    title = "Insufficient scope"
+    meaning = "The API key is valid but lacks the scope that this operation requires."
 
     def __init__(self, scope: str) -> None:
         """Name the scope that is missing."""
         self.scope = scope
-        super().__init__(f"This key lacks the scope {scope}.")
+        super().__init__(f"The API key lacks the scope `{scope}`.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The challenge, with the error and the scope of RFC 6750, section 3.1."""
+        """The challenge with the error code and the scope of RFC 6750, section 3.1."""
         return ((b"www-authenticate", CHALLENGE + b', error="insufficient_scope", scope="%s"' % self.scope.encode()),)
 
 
 class CrossSiteRequest(RequestRefused):
-    """A page of another origin has made a browser send what would change something."""
+    """A request that changes state, sent by a browser for a page of another origin."""
 
     code = "cross_site_request"
     status = 403
-    title = "The request comes from a page of another site"
+    title = "Cross-site request refused"
+    meaning = "A browser sent a request that changes state from a page of another origin."
 
     def __init__(self) -> None:
-        """Say who could let it in."""
+        """Name the setting that allows the origin."""
         super().__init__(
-            "A browser sent this for a page of another origin. Nothing was changed: the service has to name that "
-            "origin (--cors-origins) first."
+            "A browser sent this request for a page of another origin. Nothing was changed. To allow that origin, add "
+            "it to --cors-origins."
         )
 
 
 class RouteNotFound(RequestRefused):
-    """Nothing is at this path."""
+    """A path without a route."""
 
     code = "route_not_found"
     status = 404
-    title = "There is nothing at this path"
+    title = "Path not found"
+    meaning = "The path does not exist."
 
 
 class MethodNotAllowed(RequestRefused):
-    """The path does not know this method; `Allow` names those that it knows."""
+    """A method that the path does not support."""
 
     code = "method_not_allowed"
     status = 405
-    title = "The method is not allowed here"
+    title = "Method not allowed"
+    meaning = "The path does not support this method. `Allow` lists the supported methods."
 
     def __init__(self, method: str, allow: str) -> None:
-        """Name the method, and what is allowed instead."""
+        """Name the method and the allowed methods."""
         self.allow = allow
-        super().__init__(f"{method[:20]!r} is not allowed here; allowed: {allow}.")
+        super().__init__(f"The method {method[:20]!r} is not allowed. Allowed: {allow}.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The methods that are allowed (RFC 9110, section 10.2.1)."""
+        """The allowed methods (RFC 9110, section 10.2.1)."""
         return ((b"allow", self.allow.encode()),)
 
 
 class NotAcceptable(RequestRefused):
-    """The client accepts none of the forms that the answer has."""
+    """An `Accept` field that excludes every media type of the response."""
 
     code = "not_acceptable"
     status = 406
-    title = "No acceptable form"
+    title = "Not acceptable"
+    meaning = "The `Accept` field excludes every media type of the response."
 
 
 class RequestTimedOut(RequestRefused):
-    """The head took too long, or the body fell silent before its end."""
+    """A request head that took too long, or a body that stalled."""
 
     code = "request_timed_out"
     status = 408
-    title = "The request took too long to arrive"
+    title = "Request timeout"
+    meaning = "The request head did not arrive in time, or the body stalled."
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -159,15 +170,16 @@ class RequestTimedOut(RequestRefused):
 
 
 class BodyTooLarge(RequestRefused):
-    """The body is over its limit."""
+    """A body over its size limit."""
 
     code = "body_too_large"
     status = 413
-    title = "The body is too large"
+    title = "Body too large"
+    meaning = "The body exceeds its size limit."
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         """Name the limit in bytes."""
-        super().__init__(f"The body must have at most {most} bytes.")
+        super().__init__(f"The body exceeds the limit of {limit:,} bytes.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -176,55 +188,62 @@ class BodyTooLarge(RequestRefused):
 
 
 class AnswersTooLarge(RequestRefused):
-    """The answers of a batch reached their limit before the batch was read to its end: so many were refused."""
+    """A batch whose response reached its size limit before the batch was read to its end."""
 
     code = "answers_too_large"
     status = 413
-    title = "The answers are too large"
+    title = "Batch response too large"
+    meaning = (
+        "The response to a batch reached its size limit before the whole batch was read, because "
+        "many orders were refused."
+    )
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         """Name the limit in bytes."""
         super().__init__(
-            f"The answers to this batch reached {most} bytes. Nothing after this was read: send the rest by itself, or "
-            "the whole batch with Prefer: stream."
+            f"The response to this batch reached the limit of {limit:,} bytes. The rest of the batch was not read. "
+            "Send the rest as another batch, or send the whole batch with Prefer: stream."
         )
 
 
 class RequestLineTooLong(RequestRefused):
-    """The request line is over its limit; the connection is closed."""
+    """A request line over its size limit; the connection is closed."""
 
     code = "request_line_too_long"
     status = 414
     title = "Request line too long"
+    meaning = "The request line exceeds its size limit. The connection is closed."
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         """Name the limit in bytes."""
-        super().__init__(f"The request line exceeds {most:,} bytes.")
+        super().__init__(f"The request line exceeds {limit:,} bytes.")
 
 
 class UnsupportedMediaType(RequestRefused):
-    """The body is of another media type, or is encoded."""
+    """A body with another media type, or with a content encoding."""
 
     code = "unsupported_media_type"
     status = 415
-    title = "The media type is not supported"
+    title = "Unsupported media type"
+    meaning = "The body has another media type or a content encoding."
 
 
 class TooManyRequests(RequestRefused):
-    """One key or address has sent more requests a second than it may."""
+    """A request over the rate of its API key or client address."""
 
     code = "too_many_requests"
     status = 429
     title = "Too many requests"
+    meaning = "An API key or a client address exceeded its request rate."
 
     def __init__(self, seconds: int) -> None:
-        """Say after how many seconds the next request is answered."""
+        """Take the seconds until the next request is accepted."""
         self.seconds = seconds
-        super().__init__(f"There were too many requests from here: send the next one after {seconds} s.")
+        super().__init__(f"Request rate exceeded. Retry after {seconds} s.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to come again (RFC 6585, section 4)."""
+        """When to retry (RFC 6585, section 4)."""
         return ((b"retry-after", b"%d" % self.seconds),)
 
 
@@ -234,30 +253,32 @@ class TooManyConnections(RequestRefused):
     code = "too_many_connections"
     status = 429
     title = "Too many connections from one address"
+    meaning = "A client address reached its connection limit."
 
-    def __init__(self, most: int, seconds: int) -> None:
+    def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
         self.seconds = seconds
         super().__init__(
-            f"Connection limit per client address ({most:,}) reached. Reuse connections or retry after {seconds} s."
+            f"Connection limit per client address ({limit:,}) reached. Reuse connections or retry after {seconds} s."
         )
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to come again (RFC 6585, section 4)."""
+        """When to retry (RFC 6585, section 4)."""
         return ((b"retry-after", b"%d" % self.seconds),)
 
 
 class HeaderTooLarge(RequestRefused):
-    """The header fields are too many or too large; the connection is closed."""
+    """A header over its limits; the connection is closed."""
 
     code = "header_too_large"
     status = 431
     title = "Request header too large"
+    meaning = "The header has too many fields or exceeds its size limit. The connection is closed."
 
-    def __init__(self, most_bytes: int, most_fields: int) -> None:
+    def __init__(self, max_bytes: int, max_fields: int) -> None:
         """Name both limits."""
-        super().__init__(f"The request header exceeds {most_bytes:,} bytes or {most_fields:,} fields.")
+        super().__init__(f"The request header exceeds {max_bytes:,} bytes or {max_fields:,} fields.")
 
 
 class ConnectionsExhausted(RequestRefused):
@@ -266,22 +287,23 @@ class ConnectionsExhausted(RequestRefused):
     code = "connections_exhausted"
     status = 503
     title = "Connection limit reached"
+    meaning = "The service reached its connection limit."
 
-    def __init__(self, most: int, seconds: int) -> None:
+    def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
         self.seconds = seconds
-        super().__init__(f"Connection limit ({most:,}) reached. Retry after {seconds} s.")
+        super().__init__(f"Connection limit ({limit:,}) reached. Retry after {seconds} s.")
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to come again (RFC 9110, section 10.2.3)."""
+        """When to retry (RFC 9110, section 10.2.3)."""
         return ((b"retry-after", b"%d" % self.seconds),)
 
 
 def problem_for(error: OrderEngineError) -> Problem:
-    """Return the problem document of an error of the engine's or of a request that was refused.
+    """Return the problem document of an error of the engine or of a refused request.
 
-    What is our own error goes into the log instead: its sentence may tell of the inside, and none of it helps a client.
+    The message of an internal error is logged instead: it may reveal internals, and does not help a client.
     """
     if isinstance(error, RequestRefused):
         return Problem(error.status, error.code, error.title, str(error))

@@ -39,6 +39,6 @@ def _capacity(url: str, default: int) -> int:
     options = parse_qs(query, keep_blank_values=True)
     given = options.pop("capacity", [str(default)])[-1]
     if rest.partition(":")[2] not in {"", "//"} or options or not given.isdecimal() or int(given) < 1:
-        message = f"{url!r} is not a memory URL: write memory:// or memory://?capacity=1000000"
+        message = f"Invalid memory URL {url!r}. Use memory:// or memory://?capacity=1000000"
         raise InvalidSetting(message)
     return int(given)

@@ -273,7 +273,7 @@ class MemoryRepository:
         place = int(match[2]) if match is not None and match[1] == self._name else len(self._history) + 1
         if place <= len(self._history) and cursor == self._cursor(place, self._before(place)):
             return place
-        message = "This cursor was not made by this repository. Memory forgets at a restart: start without one."
+        message = "The cursor belongs to another repository. Start again without a cursor."
         raise InvalidCursor(message)
 
     def _before(self, place: int) -> Event | None:

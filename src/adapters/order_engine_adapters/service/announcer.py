@@ -51,26 +51,26 @@ class ConsoleAnnouncer:
         if self._waits:
             return
         self._waits = True
-        where = "" if self._bound is None else f" Until then {url_of(self._bound)}/readyz is 503."
+        where = "" if self._bound is None else f" {url_of(self._bound)}/readyz returns 503 until then."
         limit = self._settings.start_seconds
         self._say(f"order-engine: waiting up to {limit:g} s for the repository. {reason}{where}")
 
     def listens(self) -> None:
         """Say where requests are answered, and what becomes of orders."""
         settings, say = self._settings, self._say
-        answers = "works, and answers at no address" if self._bound is None else f"answers at {url_of(self._bound)}"
+        answers = "worker started, HTTP is off" if self._bound is None else f"answers at {url_of(self._bound)}"
         say(f"order-engine {version('order-engine')} {answers}")
         say(f"  orders: {RepositoryUrl.of(settings.database_url).describe()}")
         say(f"  processor: {processor_text(settings.processor)}")
         if self._bound is not None:
-            say(f"  open to: {access_text(settings)}")
+            say(f"  access: {access_text(settings)}")
         if self._processes > 1:
             say(f"  processes: {self._processes}")
-        say("  Ctrl-C drains and ends")
+        say("  press Ctrl-C to drain and stop")
 
     def ends(self) -> None:
         """Say that it drains."""
-        self._say(f"order-engine: draining; running orders have {self._settings.grace_seconds:g} s to end")
+        self._say(f"order-engine: draining; running orders have {self._settings.grace_seconds:g} s to finish")
 
     def drained(self) -> None:
         """Say that it has drained."""

@@ -13,10 +13,10 @@ from order_engine_adapters.wiring.settings import Settings
 def access_text(settings: Settings) -> str:
     """Return who is answered."""
     if settings.api_keys_file is not None:
-        return f"the keys in {Path(settings.api_keys_file).resolve()}"
+        return f"API keys in {Path(settings.api_keys_file).resolve()}"
     if is_loopback(settings.host):
-        return "everybody on this machine; give --api-keys-file to ask for keys"
-    return "everybody, without a key"
+        return "anyone on this machine; require API keys with --api-keys-file"
+    return "anyone, no API key required"
 
 
 def processor_text(processor: str) -> str:
@@ -24,5 +24,5 @@ def processor_text(processor: str) -> str:
     name, _, seconds = processor.partition(":")
     if name == DEMONSTRATION:
         wait = seconds or f"{DEFAULT_SECONDS:g}"
-        return f"a demonstration that waits {wait} s per order; give your own with --processor module:function"
-    return "none: orders are taken and left to other processes" if processor == NONE else processor
+        return f"demonstration, waits {wait} s per order; use your own with --processor module:function"
+    return "none; other processes process the orders" if processor == NONE else processor

@@ -40,14 +40,14 @@ def read_keys(path: Path) -> Sequence[StoredKey]:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        message = f"There is no file of API keys {path}: make it with `order-engine keys add --file {path}`."
+        message = f"API key file {path} does not exist. Create it with `order-engine keys add --file {path}`."
         raise KeyFileUnusable(message) from None
     except (OSError, ValueError) as error:
         raise _unusable(path, error) from error
     try:
         return _keys_in(content)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        message = f"The file of API keys {path} cannot be understood ({type(error).__name__}: {error})."
+        message = f"Invalid API key file {path} ({type(error).__name__}: {error})."
         raise KeyFileUnusable(message) from error
 
 
@@ -67,15 +67,15 @@ def changing(path: Path, *, may_create: bool = False) -> Iterator[list[StoredKey
 
 def _keys_in(content: bytes) -> Sequence[StoredKey]:
     if len(content) > LARGEST_FILE:
-        message = f"it has more than {LARGEST_FILE} bytes"
+        message = f"it exceeds {LARGEST_FILE:,} bytes"
         raise ValueError(message)
     document = json.loads(content)
     if document["version"] != VERSION:
-        message = f"it is not of version {VERSION}"
+        message = f"it does not have version {VERSION}"
         raise ValueError(message)
     keys = [_key_of(entry) for entry in document["keys"]]
     if len({key.identity.key_id for key in keys}) < len(keys) or len({key.identity.name for key in keys}) < len(keys):
-        message = "two keys have one name or one id"
+        message = "two keys have the same name or id"
         raise ValueError(message)
     return keys
 
@@ -83,7 +83,7 @@ def _keys_in(content: bytes) -> Sequence[StoredKey]:
 def _key_of(entry: dict[str, Any]) -> StoredKey:
     key_id, name, digest = entry["id"], entry["name"], entry["sha256"]
     if not (KEY_ID.fullmatch(key_id) and NAME.fullmatch(name) and DIGEST.fullmatch(digest)):
-        message = "a key has no id, name or hash as they are written here"
+        message = "a key has an invalid id, name or hash"
         raise ValueError(message)
     scopes = frozenset(map(AccessScope, entry["scopes"]))
     return StoredKey(Identity(key_id, name, scopes), bytes.fromhex(digest), datetime.fromisoformat(entry["created_at"]))
@@ -122,7 +122,7 @@ def _wait_for(descriptor: int, lock: Path) -> None:
     last = time.monotonic() + LOCK_SECONDS
     while not try_lock(descriptor):
         if time.monotonic() > last:
-            message = f"Another process has held {lock} for {LOCK_SECONDS:g} s: try again when it has ended."
+            message = f"Another process has locked {lock} for {LOCK_SECONDS:g} s. Retry when it has finished."
             raise KeyFileUnusable(message)
         time.sleep(LOOK_SECONDS)
 
@@ -157,4 +157,4 @@ def _keep_folder(folder: Path) -> None:
 
 def _unusable(path: Path, error: OSError | ValueError) -> KeyFileUnusable:
     reason = error.strerror if isinstance(error, OSError) else None
-    return KeyFileUnusable(f"The file of API keys {path} cannot be used: {reason or error}.")
+    return KeyFileUnusable(f"Cannot access the API key file {path}: {reason or error}.")

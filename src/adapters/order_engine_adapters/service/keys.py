@@ -28,13 +28,12 @@ def add_key(path: Path, name: str, scopes: str, clock: Clock | None = None) -> s
     wanted = _scopes(scopes)
     if not NAME.fullmatch(name):
         message = (
-            f"{name[:80]!r} is no name for a key: take 1 to 64 letters, digits and . _ @ -, beginning with one of the "
-            "first two."
+            f"Invalid key name {name[:80]!r}. Use 1 to 64 letters, digits and . _ @ -, starting with a letter or digit."
         )
         raise InvalidSetting(message)
     with changing(path, may_create=True) as keys:
         if any(key.identity.name == name for key in keys):
-            message = f"There is a key {name} already: take another name, or revoke that one first."
+            message = f"A key named {name} already exists. Choose another name or revoke that key first."
             raise InvalidSetting(message)
         key, stored = new_key(name, wanted, (clock or SystemClock()).now())
         keys.append(stored)
@@ -46,7 +45,7 @@ def revoke_key(path: Path, name: str) -> None:
     with changing(path) as keys:
         left = [key for key in keys if key.identity.name != name]
         if len(left) == len(keys):
-            message = f"There is no key {name[:80]!r} in {path}."
+            message = f"No key named {name[:80]!r} in {path}."
             raise InvalidSetting(message)
         keys[:] = left
 
@@ -55,7 +54,7 @@ def _scopes(text: str) -> frozenset[AccessScope]:
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in set(AccessScope)]
     if unknown:
-        message = f"There is no scope {unknown[0][:80]!r}. Known: {', '.join(AccessScope)}."
+        message = f"Unknown scope {unknown[0][:80]!r}. Allowed: {', '.join(AccessScope)}."
         raise InvalidSetting(message)
     return frozenset(map(AccessScope, names))
 
@@ -89,10 +88,10 @@ class KeyFile:
         try:
             keys: Sequence[StoredKey] = await asyncio.to_thread(read_keys, self._path)
         except KeyFileUnusable as error:
-            _logger.warning("The API keys that were read last go on: %s", error)
+            _logger.warning("Reloading the API keys failed; the previous keys stay valid: %s", error)
             return
         self.ring.exchange(keys)
-        _logger.info("There are %d API keys now.", len(keys))
+        _logger.info("Loaded %d API keys.", len(keys))
 
 
 def _look_of(path: Path) -> tuple[int, ...] | None:

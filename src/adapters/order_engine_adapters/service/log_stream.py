@@ -43,7 +43,9 @@ class LogStream:
             self._dropped += 1
             return
         if self._dropped and not self._kept:
-            self._keep(b"order-engine: %d lines of the log were dropped: they were not read.\n" % self._dropped)
+            self._keep(
+                b"order-engine: dropped %d log lines because the reader of the log is too slow.\n" % self._dropped
+            )
             self._dropped = 0
         self._keep(data)
         self._write_kept(0)

@@ -123,7 +123,7 @@ class MemberProcess:
             return
         self._process.join(seconds)
         if self._process.is_alive():
-            _logger.warning("Process %s has not ended in time, and is killed.", self._process.pid)
+            _logger.warning("Process %s did not stop in time. Killing it.", self._process.pid)
             self._process.kill()
             self._process.join(KILLED_SECONDS)
         if self.link is not None:
@@ -148,7 +148,7 @@ class MemberProcess:
         wait = restart_delay(self._deaths)
         self._due_at = now + wait
         _logger.warning(
-            "Process %s of this service has ended (%s); it is started again in %g s.",
+            "Process %s of this service exited (%s). Restarting it in %g s.",
             self._process.pid,
             _exit_description(self._process.exitcode),
             wait,

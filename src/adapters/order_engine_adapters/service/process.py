@@ -178,7 +178,7 @@ def _end_child(error: BaseException) -> NoReturn:
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     elif isinstance(error, RuntimeError):
-        sys.stderr.write("order-engine: a forked child returned from its processor; end it by os._exit.\n")
+        sys.stderr.write("order-engine: a forked child returned from its processor. End the child with os._exit.\n")
     else:
         traceback.print_exception(error)
     sys.stdout.flush()
@@ -194,7 +194,7 @@ def _close(runner: asyncio.Runner, code: int) -> None:
     if not left:
         runner.get_loop().close()
     elif code == 0:
-        logging.getLogger("order_engine").warning("%d tasks have not stopped, and end with the process.", left)
+        logging.getLogger("order_engine").warning("%d tasks did not stop; they end with the process.", left)
         exit_now(code, farewell=True)
 
 

@@ -97,7 +97,7 @@ def run_worker(settings: Settings, port: int | None, say: PrintLine) -> None:
     `run_service` does.
     """
     if settings.processor == NONE:
-        message = "A worker needs a processor: give it one with --processor MODULE:FUNCTION."
+        message = "A worker requires a processor. Set --processor MODULE:FUNCTION."
         raise InvalidSetting(message)
     begin_log(settings)
     with ExitStack() as sockets:

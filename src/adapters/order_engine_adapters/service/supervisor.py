@@ -32,7 +32,7 @@ def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tel
     raised instead. Those that have not ended after `patience_seconds` are killed. Raises InvalidSetting, Unavailable.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
-        message = "This system cannot fork a process: leave --workers out, and start several services behind a proxy."
+        message = "--workers requires fork, which this system lacks. Start several services behind a proxy instead."
         raise InvalidSetting(message)
     members = [MemberProcess(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
     with _asked_to_end(members) as asked:
@@ -64,7 +64,7 @@ def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, tell: An
                 if trouble is not None and not all_have_listened:
                     raise trouble
                 if trouble is not None:
-                    _logger.warning("A process of this service could not start: %s", trouble)
+                    _logger.warning("A process of this service failed to start: %s", trouble)
         if not all_have_listened and all(member.listens for member in members):
             all_have_listened = True
             tell.listens()

@@ -9,7 +9,7 @@ from order_engine.domain.errors import InvalidSetting
 
 NO_FILE = frozenset({"", "//", "///", "//:memory:", "///:memory:"})
 HOW_TO_WRITE_IT = (
-    "write sqlite:///orders.db for a file in the working directory, sqlite:////var/lib/orders.db for a path"
+    "Use sqlite:///orders.db for a file in the working directory, sqlite:////var/lib/orders.db for an absolute path"
 )
 
 
@@ -18,11 +18,11 @@ def database_path(url: str) -> Path:
     given, parameters, _ = url.partition("?")
     rest = given.partition(":")[2]
     if rest in NO_FILE or rest.startswith("///file:"):
-        message = f"{url!r} names no file. Use memory:// for orders that may be lost; else {HOW_TO_WRITE_IT}."
+        message = f"The URL {url!r} has no file. {HOW_TO_WRITE_IT}, or memory:// for orders that may be lost."
         raise InvalidSetting(message)
     name = _decoded(rest.removeprefix("///"))
     if not rest.startswith("///") or name is None or parameters:
-        message = f"{url!r} is not the URL of an SQLite file, which takes no parameters: {HOW_TO_WRITE_IT}."
+        message = f"Invalid SQLite URL {url!r}. It takes no parameters. {HOW_TO_WRITE_IT}."
         raise InvalidSetting(message)
     return Path(name)
 

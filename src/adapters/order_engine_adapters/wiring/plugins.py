@@ -51,7 +51,7 @@ def _load(group: str, url: str, kind: str) -> object:
     known = ", ".join(sorted({f"{point.name}://" for point in points})) or "none"
     # The scheme alone: the rest of a URL may hold a password.
     beginning = f"{scheme}:" if scheme else "no scheme"
-    message = f"No installed package brings a {kind} for a URL with {beginning}. Known: {known}."
+    message = f"No installed package provides a {kind} for a URL with {beginning}. Available: {known}."
     raise InvalidSetting(message)
 
 
@@ -60,6 +60,6 @@ def _loaded(point: EntryPoint, kind: str) -> object:
         loaded: object = point.load()
     except Exception as error:
         package = point.dist.name if point.dist is not None else point.value
-        message = f"The {kind} for {point.name}: URLs, of the package {package}, cannot be imported: {error}"
+        message = f"Cannot import the {kind} for {point.name}: URLs from the package {package}: {error}"
         raise InvalidSetting(message) from error
     return loaded

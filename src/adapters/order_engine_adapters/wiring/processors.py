@@ -31,7 +31,7 @@ def load_processor(text: str, clock: Clock) -> OrderProcessor | PlainProcessor |
     if text == NONE:
         return None
     if not _is_dotted(name) or not _is_dotted(rest):
-        raise _invalid(text, "write demo, demo:SECONDS, none, or MODULE:FUNCTION")
+        raise _invalid(text, "use demo, demo:SECONDS, none or MODULE:FUNCTION")
     return _checked(text, _found(text, _module(text, name), rest))
 
 
@@ -42,7 +42,7 @@ def _seconds(text: str, number: str) -> float:
         seconds = -1.0
     # A NaN is not in the range either.
     if not 0 <= seconds <= LONGEST_SECONDS:
-        raise _invalid(text, f"write the seconds of an order as 0 to {LONGEST_SECONDS:g}")
+        raise _invalid(text, f"the seconds per order must be 0 to {LONGEST_SECONDS:g}")
     return seconds
 
 
@@ -56,7 +56,7 @@ def _module(text: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            problem = f"there is no module {error.name}, neither installed nor in the working directory {folder}"
+            problem = f"module {error.name} is neither installed nor in the working directory {folder}"
             raise _invalid(text, problem) from None
         raise _broken(text, name, error) from error
     except (Exception, SystemExit) as error:
@@ -69,7 +69,7 @@ def _found(text: str, module: ModuleType, path: str) -> object:
     except AttributeError as error:
         where = getattr(module, "__file__", None) or module.__name__
         missing = error.name or path
-        raise _invalid(text, f"there is no {missing} in {where}") from None
+        raise _invalid(text, f"{where} has no {missing}") from None
     return found
 
 
@@ -85,8 +85,8 @@ def _is_dotted(text: str) -> bool:
 
 def _broken(text: str, name: str, error: BaseException) -> InvalidSetting:
     sentence = " ".join(f"{type(error).__name__}: {error}".split())
-    return _invalid(text, f"the module {name} cannot be imported: {sentence}")
+    return _invalid(text, f"importing {name} failed: {sentence}")
 
 
 def _invalid(text: str, problem: str) -> InvalidSetting:
-    return InvalidSetting(f"The processor {text!r} cannot be used: {problem}.")
+    return InvalidSetting(f"Invalid processor {text!r}: {problem}.")

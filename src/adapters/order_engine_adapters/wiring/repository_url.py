@@ -27,7 +27,7 @@ from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.plugins import limited, repository_opener
 
-ADVICE: Final = "Name a PostgreSQL database with --database-url, or leave --workers out."
+ADVICE: Final = "Use a PostgreSQL database with --database-url, or omit --workers."
 
 _logger = logging.getLogger("order_engine")
 
@@ -35,9 +35,9 @@ _logger = logging.getLogger("order_engine")
 class Schema(Enum):
     """What opening may do to the schema of a repository."""
 
-    MIGRATE = "bring it up to date, and make it where there is none"
-    KEEP = "leave it as it is, and write"
-    READ = "change nothing"
+    MIGRATE = "create or migrate the schema"
+    KEEP = "write without changing the schema"
+    READ = "read only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ class RepositoryUrl:
     def describe(self) -> str:
         """Return where the orders are kept, for an operator."""
         if self.ends_with_process:
-            return "in memory, lost when this process ends; give a --database-url to keep them"
+            return "in memory, lost when this process ends; set --database-url to store them"
         if isinstance(self.driver, FileBacked):
-            return f"kept in the file {self.driver.file_of(self.url).resolve()}"
-        return f"kept in {masked_url(self.url)}"
+            return f"stored in {self.driver.file_of(self.url).resolve()}"
+        return f"stored in {masked_url(self.url)}"
 
     def open(self, clock: Clock, schema: Schema) -> AbstractAsyncContextManager[OrderRepository]:
         """Open the repository, and do no more to its schema than `schema` allows, where it keeps one."""
@@ -94,7 +94,7 @@ class RepositoryUrl:
         repository; Unavailable where it cannot be reached or was written by a newer version.
         """
         if not isinstance(self.driver, SchemaKeeper):
-            message = f"Cannot migrate {masked_url(self.url)}: its package brings no migrations for this command."
+            message = f"Cannot migrate {masked_url(self.url)}: its package provides no migrations."
             raise InvalidSetting(message)
         return await self.driver.migrate(self.url, clock=SystemClock(), dry_run=dry_run)
 
@@ -109,9 +109,9 @@ class RepositoryUrl:
             return await self.driver.rebuild_counters(self.url, clock=SystemClock(), seconds=seconds)
         shown = masked_url(self.url)
         if self.ends_with_process:
-            message = f"The orders of {shown} end with the process that took them, and its counters with them."
+            message = f"The orders and counters of {shown} end with its process. There is nothing to rebuild."
         else:
-            message = f"Cannot rebuild the counters of {shown}: its package brings no way to do so."
+            message = f"Cannot rebuild the counters of {shown}: its package does not support it."
         raise InvalidSetting(message)
 
     def durable(self) -> RepositoryUrl:
@@ -121,8 +121,8 @@ class RepositoryUrl:
         """
         if self.ends_with_process:
             message = (
-                f"require_durable is set, and {masked_url(self.url)} keeps orders in this process only: "
-                "name an SQLite file or a PostgreSQL database with --database-url."
+                f"require_durable is set, and {masked_url(self.url)} is not durable. "
+                "Use a SQLite file or a PostgreSQL database with --database-url."
             )
             raise InvalidSetting(message)
         if isinstance(self.driver, DurabilityChecker):
@@ -137,10 +137,10 @@ class RepositoryUrl:
             return
         shown = masked_url(self.url)
         if self.ends_with_process:
-            reason = f"{shown} keeps orders in one process, so that each would have orders of its own."
+            reason = f"{shown} is private to each process."
         elif allows_several is None:
-            reason = f"nothing says that several processes may share {shown}."
+            reason = f"{shown} does not declare that processes can share it."
         else:
-            reason = f"{shown} is held by one process."
-        message = f"workers is {workers}, and {reason} {ADVICE}"
+            reason = f"{shown} can be opened by one process only."
+        message = f"workers is {workers}, but {reason} {ADVICE}"
         raise InvalidSetting(message)

@@ -158,7 +158,7 @@ def test_keys_are_asked_for_where_the_service_asks_for_them() -> None:
     for path, method, operation in operations(made(keys=True)):
         assert operation["security"] == ([] if path in OPEN else [{"bearer": []}]), (path, method)
         assert ({"401", "403"} <= operation["responses"].keys()) == (path not in OPEN), (path, method)
-        assert path in OPEN or f"scope `{SCOPES[path][method]}`" in operation["description"], (path, method)
+        assert path in OPEN or f"scope: `{SCOPES[path][method]}`" in operation["description"], (path, method)
     assert made()["components"]["securitySchemes"]["bearer"].items() >= {("type", "http"), ("scheme", "bearer")}
 
 

@@ -13,7 +13,7 @@ from order_engine_adapters.cli.output import print_json, print_lines, terminal_w
 from order_engine_adapters.service import keys
 from order_engine_adapters.service.key_file import read_keys
 
-COLUMNS = (Column("NAME"), Column("SCOPES"), Column("MADE (UTC)"), Column("ID"))
+COLUMNS = (Column("NAME"), Column("SCOPES"), Column("CREATED (UTC)"), Column("ID"))
 
 
 def add(path: str, name: str, scopes: str) -> None:
@@ -46,4 +46,4 @@ def show(path: str, *, as_json: bool) -> None:
 def revoke(path: str, name: str) -> None:
     """Take a key out of the file."""
     keys.revoke_key(Path(path), name)
-    click.echo(f"revoked {name}; running services stop taking it within a second or two")
+    click.echo(f"revoked {name}; running services reject it within 2 s")

@@ -32,7 +32,7 @@ def show(flags: Flags, *, as_json: bool) -> None:
         return
     lines = [(name, _as_text(value), sources[name]) for name, value in values.items()]
     print_lines(table(COLUMNS, lines, terminal_width()))
-    click.echo("\nFlags win over the environment, the environment over .env.", err=True)
+    click.echo("\nPrecedence: flags, environment, .env, defaults.", err=True)
 
 
 def _shown(name: str, value: Shown | Decimal | SecretStr) -> Shown:

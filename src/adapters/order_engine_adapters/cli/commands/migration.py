@@ -16,7 +16,7 @@ def bring_up_to_date(flags: Flags, *, dry_run: bool) -> None:
     settings = Settings.from_environment(**flags)
     repository_url = RepositoryUrl.of(settings.database_url).within(settings.request_seconds)
     if repository_url.ends_with_process:
-        click.echo(f"{masked_url(repository_url.url)} keeps orders in one process: there is nothing to migrate")
+        click.echo(f"{masked_url(repository_url.url)} has no schema: nothing to migrate")
         return
     names = run_interruptible(repository_url.migrate(dry_run=dry_run))
     for name in names:

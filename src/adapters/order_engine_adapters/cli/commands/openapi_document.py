@@ -18,4 +18,4 @@ def describe(flags: Flags, output: str | None) -> None:
         click.echo(text)
     else:
         Path(output).write_text(f"{text}\n", encoding="utf-8")
-        click.echo(f"The document is in {output}.", err=True)
+        click.echo(f"Wrote {output}.", err=True)

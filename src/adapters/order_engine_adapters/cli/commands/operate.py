@@ -54,8 +54,8 @@ def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
         print_json(document)
         return
     status = read_document(document)["status"]
-    told = "" if status == CANCELLED else ": its processor is told to stop; if that ends first, its outcome stands"
-    click.echo(f"{order_id} is {text_of(status)}{told}.")
+    pending = "" if status == CANCELLED else ". Cancellation requested; if the processor completes first, it wins"
+    click.echo(f"{order_id} is {text_of(status)}{pending}.")
 
 
 def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
@@ -65,7 +65,7 @@ def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    click.echo(f"{order_id} is {text_of(read_document(document)['status'])}: its attempts start again.")
+    click.echo(f"{order_id} is {text_of(read_document(document)['status'])}: a new round of attempts starts.")
 
 
 def metrics(flags: Flags, *, as_json: bool) -> None:
@@ -82,7 +82,7 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
     print_lines(lines)
     click.echo("-" * max(map(len, lines)))
     click.echo(total)
-    click.echo(f"\nMean time of a completed order: {numbers['average_processing_time']:.3f} s")
+    click.echo(f"\nAverage processing time: {numbers['average_processing_time']:.3f} s")
 
 
 def _check_id(order_id: str) -> None:

@@ -52,4 +52,4 @@ def _say_page(page: dict[str, Any], question: ListOptions, *, first: bool) -> No
         return
     print_lines(table(ORDER_COLUMNS, rows, terminal_width(), head=first))
     if page.get("next") is not None and not question.every_page:
-        click.echo(f"There are more: add --all, or --cursor {page['next']}", err=True)
+        click.echo(f"More orders available. Add --all or --cursor {page['next']}", err=True)

@@ -34,7 +34,7 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
         told, right = metrics_json(before), metrics_json(now)
         print_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
     elif now == before:
-        click.echo(f"The counters were right: {now.total_orders:,} orders.")
+        click.echo(f"The counters were correct: {now.total_orders:,} orders.")
     else:
         print_lines(table(COLUMNS, [row for row in _figures(before, now) if row[1] != row[2]]))
 

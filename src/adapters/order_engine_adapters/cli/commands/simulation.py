@@ -47,10 +47,10 @@ class SimulationOptions:
 def simulate(wanted: SimulationOptions) -> None:
     """Simulate, and say what came of it. Exits with 1 where a promise was broken."""
     if wanted.trace and wanted.seed is None:
-        message = "--trace tells one simulation: name it by --seed."
+        message = "--trace requires --seed."
         raise click.UsageError(message)
     if wanted.seed is not None and (wanted.seeds is not None or wanted.minutes is not None):
-        message = "--seed is one simulation; leave out --seeds and --minutes."
+        message = "--seed cannot be combined with --seeds or --minutes."
         raise click.UsageError(message)
     scenario = named_scenario(wanted.processor, Sizes(orders=wanted.orders))
     if wanted.trace and wanted.seed is not None:
@@ -64,7 +64,7 @@ def simulate(wanted: SimulationOptions) -> None:
         if summary.findings:
             print_lines(["", *report_lines(run_seed(scenario, summary.findings[0].seed, trace=True))])
             again = f"order-engine simulate --seed {summary.findings[0].seed} --orders {wanted.orders} --trace"
-            click.echo(f"\nThe same again, with everything that happened: {again}")
+            click.echo(f"\nReproduce with a full trace: {again}")
     if summary.findings:
         sys.exit(VIOLATION_EXIT_CODE)
 
@@ -72,10 +72,10 @@ def simulate(wanted: SimulationOptions) -> None:
 def _trace(scenario: Scenario, seed: int) -> None:
     outcome = run_seed(scenario, seed, trace=True)
     print_lines(str(line) for line in (outcome.trace.lines if outcome.trace is not None else ()))
-    print_lines(["", *(f"BROKEN  {violation}" for violation in outcome.violations)])
+    print_lines(["", *(f"VIOLATION  {violation}" for violation in outcome.violations)])
     if outcome.violations:
         sys.exit(VIOLATION_EXIT_CODE)
-    click.echo(f"Seed {seed}: {outcome.orders:,} orders, no violation.")
+    click.echo(f"Seed {seed}: {outcome.orders:,} orders, no violations.")
 
 
 def _run(scenario: Scenario, wanted: SimulationOptions) -> tuple[Summary, float]:
@@ -139,9 +139,9 @@ def _report(summary: Summary, cpu_seconds: float) -> Iterator[str]:
     yield from table(COLUMNS, [(f"{summary.faults[fault]:,}", str(fault)) for fault in Fault])
     yield ""
     if summary.missing:
-        yield f"Never struck, for so few seeds: {', '.join(summary.missing)}."
+        yield f"Faults not injected in these seeds: {', '.join(summary.missing)}."
     rate = summary.orders / max(cpu_seconds, 1e-9)
     yield (
         f"{summary.seeds:,} seeds, {summary.orders:,} orders, {len(summary.findings) or 'no'} violations; "
-        f"{cpu_seconds:.1f} s of CPU, {rate:,.0f} orders a second, {rate * SECONDS_PER_MINUTE:,.0f} a CPU-minute"
+        f"{cpu_seconds:.1f} s of CPU, {rate:,.0f} orders/s, {rate * SECONDS_PER_MINUTE:,.0f} orders per CPU minute"
     )

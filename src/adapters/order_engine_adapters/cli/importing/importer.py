@@ -70,7 +70,7 @@ class Importer:
         try:
             return KeyedLine(line, f"import-{self._file.digest()}-{line.number}")
         except DamagedArchive as damage:
-            consequence = f", so that a second run might double line {line.number}, which has no order_id"
+            consequence = f"; line {line.number} has no order_id, so a second run could duplicate it"
             raise DamagedArchive(damage.error, consequence) from damage
 
     async def _bring(
@@ -82,7 +82,10 @@ class Importer:
         wait, given_up_at = FIRST_WAIT_SECONDS, None
         while lines:
             try:
-                outcomes, trouble = await place(lines), TargetUnavailable("The service broke off its answer.")
+                outcomes, trouble = (
+                    await place(lines),
+                    TargetUnavailable("The service closed the connection before the response was complete."),
+                )
             except TargetUnavailable as met:
                 outcomes, trouble = (), met
             left, busy = self._note_all(lines, outcomes, line_of)
@@ -112,7 +115,7 @@ class Importer:
 
     async def _wait(self, seconds: float, given_up_at: float, trouble: TargetUnavailable) -> None:
         if self._monotonic() + seconds > given_up_at:
-            sentence = f"{trouble} So far {self._tally}; run the same command again to go on."
+            sentence = f"{trouble} Imported so far: {self._tally}. Run the same command again to resume."
             raise CommandExit(sentence) from trouble
         await self._target.sleep(seconds)
 
@@ -141,8 +144,8 @@ def _lacks_order_id(text: bytes) -> bool:
 def _too_long(longest_line: int) -> dict[str, object]:
     return {
         "type": "urn:order-engine:problem:body_too_large",
-        "title": "The body is too large",
+        "title": "Body too large",
         "status": 413,
-        "detail": f"The line must have at most {longest_line} bytes. Only its beginning is kept here.",
+        "detail": f"The line exceeds the limit of {longest_line:,} bytes. Only its beginning is recorded here.",
         "code": "body_too_large",
     }

@@ -39,7 +39,7 @@ class DamagedArchive(Exception):
         """Say what follows from it, and what the unpacking said."""
         self.error = error
         reason = str(error).rstrip(".")
-        super().__init__(f"the packed file is damaged{consequence} ({reason})")
+        super().__init__(f"the gzip file is damaged{consequence} ({reason})")
 
 
 class OrderFile:
@@ -102,7 +102,7 @@ class OrderFile:
     def _checked_size(self) -> int:
         status = os.fstat(self._file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            sentence = f"{self._path} is no regular file: an import may have to read it a second time."
+            sentence = f"{self._path} is not a regular file. An import may need to read the file twice."
             raise CommandExit(sentence)
         return status.st_size
 

@@ -64,4 +64,4 @@ class RefusedLinesFile:
             raise self._ending(error) from error
 
     def _ending(self, error: OSError) -> CommandExit:
-        return CommandExit(f"The refused lines cannot be written to {self.path}: {error.strerror}.")
+        return CommandExit(f"Cannot write the refused lines to {self.path}: {error.strerror}.")

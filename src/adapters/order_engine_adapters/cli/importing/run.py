@@ -31,11 +31,11 @@ def import_file(flags: Flags, name: str) -> None:
                 damage = met
             refused.keep()
     except KeyboardInterrupt as error:
-        sentence = f"Interrupted. So far {tally}; run the same command again to go on."
+        sentence = f"Interrupted. Imported so far: {tally}. Run the same command again to resume."
         raise CommandExit(sentence, interrupted_code(error)) from None
     where = f"; see {escaped(str(refused.path))}" if tally.refused else ""
     if damage is not None:
-        sentence = f"{path}: {damage}. Before that, imported {tally}{where}."
+        sentence = f"{path}: {damage}. Imported before the damage: {tally}{where}."
         raise CommandExit(sentence) from damage
     click.echo(f"imported {tally}{where}")
     if tally.refused:

@@ -116,13 +116,13 @@ class HttpConnection:
 
     def _sentence(self, error: OSError | HTTPException, seconds: float) -> str:
         if isinstance(error, ConnectionRefusedError):
-            return f"Nothing answers at {self.shown}: is `order-engine serve` running there?"
+            return f"Cannot connect to {self.shown}. Check that `order-engine serve` is running there."
         if isinstance(error, TimeoutError):
-            return f"{self.shown} did not answer within {seconds:g} s."
+            return f"{self.shown} did not respond within {seconds:g} s."
         if isinstance(error, ssl.SSLCertVerificationError):
-            return f"The certificate of {self.shown} cannot be verified: {error.verify_message}."
+            return f"Cannot verify the TLS certificate of {self.shown}: {error.verify_message}."
         if isinstance(error, OSError):
             return f"The connection to {self.shown} failed: {error.strerror or error}."
         if isinstance(error, IncompleteRead):
-            return f"{self.shown} broke off its answer."
-        return f"{self.shown} does not speak HTTP as it should ({type(error).__name__}): is the address right?"
+            return f"{self.shown} closed the connection before the response was complete."
+        return f"{self.shown} sent an invalid HTTP response ({type(error).__name__}). Check the address."

@@ -171,8 +171,8 @@ def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Se
     read = items[-1][READ]
     answered, reason = items[:read], items[read:-1]
     if read < sent and not (read and reason):
-        why = _detail(reason[0]) if reason else "something between here and there has lost the others."
-        message = f"{address} has read {read} of {sent} orders: {why}"
+        why = _detail(reason[0]) if reason else "the other orders were lost on the way to the service."
+        message = f"{address} read {read} of {sent} orders: {why}"
         raise TargetUnavailable(message)
     return answered
 
@@ -191,7 +191,7 @@ def _outcome_of_item(item: Mapping[str, Any]) -> LineOutcome:
 
 def _detail(item: Mapping[str, Any]) -> str:
     problem = item.get("problem") or {}
-    return str(problem.get("detail") or f"The service answered {item['code']} to an order.")
+    return str(problem.get("detail") or f"The service returned {item['code']} for an order.")
 
 
 def _trouble_or_ending(answer: HttpAnswer, address: str) -> Exception:
@@ -202,14 +202,14 @@ def _trouble_or_ending(answer: HttpAnswer, address: str) -> Exception:
 def _ending(answer: HttpAnswer, address: str) -> CommandExit:
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         elsewhere = answer.header("Location") or "elsewhere"
-        return CommandExit(f"{address} points to {elsewhere}: give the service's own address with --url.")
+        return CommandExit(f"{address} redirects to {elsewhere}. Pass the final address with --url.")
     detail = answer.problem().get("detail")
     if not isinstance(detail, str) or not detail:
-        detail = f"{address} answered {answer.status} {answer.reason}; is this the address of order_engine?"
+        detail = f"{address} returned {answer.status} {answer.reason}. Check that it is an order_engine service."
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        detail = f"{detail} Put the key into ORDER_ENGINE_API_KEY."
+        detail = f"{detail} Set ORDER_ENGINE_API_KEY to a valid key."
     return CommandExit(detail)
 
 
 def _foreign(address: str) -> CommandExit:
-    return CommandExit(f"{address} does not answer as order_engine does: check the address given with --url.")
+    return CommandExit(f"{address} is not an order_engine service. Check the address given with --url.")

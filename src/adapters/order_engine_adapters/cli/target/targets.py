@@ -104,8 +104,8 @@ def refuse_missing_file(repository_url: RepositoryUrl) -> None:
     file = repository_url.missing_file
     if file is not None:
         sentence = (
-            f"There is no database {file}: start `order-engine serve` first, or name another one with --database-url "
-            "or a running service with --url."
+            f"Database {file} does not exist. Start `order-engine serve` first, or pass another database with "
+            "--database-url or a running service with --url."
         )
         raise CommandExit(sentence)
 

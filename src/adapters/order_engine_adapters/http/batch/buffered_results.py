@@ -83,7 +83,7 @@ class BufferedResults:
         try:
             await asyncio.to_thread(self._write, text)
         except OSError:
-            _logger.warning("The temporary file for the answers of a batch cannot be written", exc_info=True)
+            _logger.warning("Cannot write the temporary file for the results of a batch", exc_info=True)
             self._most = 0
             return
         self._recent, self._recent_bytes = [], 0

@@ -61,7 +61,7 @@ class BatchEndpoint:
         media_type = check_media_type(scope, BATCH_FORMATS)
         check_accepted(scope, media_type)
         if header_values(scope, b"idempotency-key"):
-            message = "Idempotency-Key is not for batches: give every order an order_id, and send the batch again."
+            message = "Idempotency-Key is not supported for batches. Give every order an order_id and retry the batch."
             raise InvalidHeader(message)
         if declared_length(scope) > self._limits.batch_bytes:
             raise BodyTooLarge(self._limits.batch_bytes)

@@ -109,10 +109,10 @@ class ArraySplitter:
     def end(self) -> Iterator[Element]:
         """Note where the array has not come to its end; raise MalformedJson where it has not begun."""
         if self._step == self._before_the_array:
-            message = "The body is empty: it must be a JSON array of orders."
+            message = "The body is empty. It must be a JSON array of orders."
             raise MalformedJson(message)
         if self._step not in {self._after_the_array, self._skip}:
-            self._break_off("The array breaks off before its end.")
+            self._break_off("The array is incomplete.")
         yield from self._take_found()
 
     def _take_found(self) -> list[Element]:
@@ -127,8 +127,8 @@ class ArraySplitter:
             self._step = self._before_the_first
             return start.end()
         if start[0] in BEGINS_A_VALUE:
-            raise InvalidOrder((FieldError("", "must be in an array: the body of a batch is a JSON array of orders"),))
-        message = "The body is not JSON: it must be an array of orders."
+            raise InvalidOrder((FieldError("", "must be an array of orders"),))
+        message = "The body is not JSON. It must be a JSON array of orders."
         raise MalformedJson(message)
 
     def _before_the_first(self, part: bytes, position: int) -> int:
@@ -143,7 +143,7 @@ class ArraySplitter:
         if start is None:
             return len(part)
         if start[0] in b",]}":
-            return self._break_off(f"The array has {start[0].decode()!r} where an order should be.")
+            return self._break_off(f"Expected an order in the array, found {start[0].decode()!r}.")
         self._step = self._inside
         return start.start()
 
@@ -194,16 +194,18 @@ class ArraySplitter:
         elif following[0] == b",":
             self._step = self._before_an_element
         else:
-            return self._break_off("The array has something else than a comma after an order.")
+            return self._break_off("Expected a comma after an order in the array.")
         return following.end()
 
     def _after_the_array(self, part: bytes, position: int) -> int:
         if NOT_WHITESPACE.search(part, position) is not None:
-            return self._break_off("Something follows the array.")
+            return self._break_off("Unexpected data after the array.")
         return len(part)
 
     def _break_off(self, reason: str) -> int:
-        self.broken_off = MalformedJson(f"{reason} What came before it was answered; nothing after it was read.")
+        self.broken_off = MalformedJson(
+            f"{reason} The orders before this point were processed. The rest of the body was not read."
+        )
         self._step = self._skip
         return 0
 

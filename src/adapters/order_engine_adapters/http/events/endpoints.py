@@ -234,5 +234,5 @@ def _check(scope: Scope) -> None:
     Generated clients name the form of the errors alone, where that of the answer is no JSON.
     """
     if preferred_form(scope, FORM) is None and not names_only(scope, PROBLEM_TYPE):
-        message = "The answer is text/event-stream, which the Accept field excludes."
+        message = "The Accept field excludes text/event-stream, the media type of the response."
         raise NotAcceptable(message)

@@ -57,8 +57,8 @@ def last_position(scope: Scope) -> Position | None:
 def foreign_id() -> InvalidHeader:
     """Return the error for an id that no event here has."""
     return InvalidHeader(
-        "The Last-Event-ID is none of this stream's, or of a history that was left by a restore or a fail-over. "
-        "Connect without one."
+        "The Last-Event-ID does not belong to this stream, or a restore or failover discarded its history. "
+        "Reconnect without Last-Event-ID."
     )
 
 
@@ -81,6 +81,6 @@ def _in_query(scope: Scope) -> str:
         if name.lower().replace("_", "-") in SPELLINGS:
             text = value
         elif name not in PASSED_OVER:
-            message = f"There is no parameter {name[:50]!r}. Known: {', '.join(PARAMETERS)}."
+            message = f"Unknown query parameter {name[:50]!r}. Allowed: {', '.join(PARAMETERS)}."
             raise InvalidQuery(message)
     return text

@@ -23,11 +23,11 @@ READY: Final = "ready"
 RETRY_MILLISECONDS: Final = 2000
 """How long a client waits before it connects again."""
 HEARTBEAT: Final = b":\n"
-DRAINING: Final = b": the service is draining; connect again to go on\n"
-INTERRUPTED: Final = b": the stream cannot go on here; connect again to go on\n"
+DRAINING: Final = b": the service is draining; reconnect to resume\n"
+INTERRUPTED: Final = b": the stream was interrupted; reconnect to resume\n"
 DROPPED: Final = (
     b"event: dropped\n"
-    b'data: {"reason":"The events came faster than they were read. Connect again to go on after the last one read."}'
+    b'data: {"reason":"The client read more slowly than events arrived. Reconnect to resume after the last event."}'
     b"\n\n"
 )
 CHUNK_BYTES: Final = 16 * 1024

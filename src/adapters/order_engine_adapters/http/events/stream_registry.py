@@ -53,10 +53,10 @@ class StreamRegistry:
     def opened(self, stream: AnyStream) -> Iterator[AnyStream]:
         """Keep a stream among the open ones. Raises NotRunning once the engine has drained, and Overloaded."""
         if self._runtime.is_drained:
-            message = "The service is shutting down. Follow the events at another process."
+            message = "The service is shutting down. Connect to another process."
             raise NotRunning(message)
         if len(self._open) >= self._most:
-            message = f"There are {self._most} event streams already."
+            message = f"Event stream limit ({self._most:,}) reached."
             raise Overloaded(message, RETRY_SECONDS)
         self._open.add(stream)
         if len(self._open) == 1:
@@ -101,7 +101,7 @@ class StreamRegistry:
         except NotRunning:
             self._end_all(DRAINING)
         except Exception:
-            _logger.exception("following the events failed")
+            _logger.exception("Reading events for the event streams failed")
             self._end_all(INTERRUPTED)
 
     async def _look(self) -> None:

@@ -54,7 +54,7 @@ def check_accepted(scope: Scope, media_type: bytes) -> None:
     synonyms = LINES_TYPES if media_type in LINES_TYPES else ()
     names = (media_type, *synonyms, *RELATED_TYPES, _family(media_type), EVERYTHING)
     if best and not next((best[name] for name in names if name in best), 0.0):
-        message = f"The answer is {media_type.decode()}, which the Accept field excludes."
+        message = f"The Accept field excludes {media_type.decode()}, the media type of the response."
         raise NotAcceptable(message)
 
 

@@ -63,12 +63,13 @@ class RequiredTags(NamedTuple):
         if self.weak:
             tag = self.weak[0].decode("ascii")
             why = (
-                f"If-Match compares strongly, so the weak tag W/{tag} matches nothing (RFC 9110, section 13.1.1). "
-                f"Proxies that compress answers make tags weak. Send {tag}, without W/."
+                f"If-Match uses strong comparison, so the weak tag W/{tag} never matches (RFC 9110, section 13.1.1). "
+                f"Proxies that compress responses make tags weak. Send {tag}, without W/."
             )
         else:
             why = (
-                'If-Match names no tag of this service. Send the ETag of the order, which is its version, such as "3".'
+                "If-Match contains no tag of this service. Send the ETag of the order, which is its version, such "
+                'as "3".'
             )
         return TagNeverMatches(order_id, actual, why)
 
@@ -129,6 +130,6 @@ def _given(scope: Scope, name: bytes) -> bytes | None:
 def _tags(given: bytes, name: str) -> list[bytes]:
     """Return the tags as they were before any coding was applied."""
     if not ENTITY_TAGS.fullmatch(given):
-        message = f'{name} must be * or entity tags, for example "3".'
+        message = f'{name} must be * or a list of entity tags, for example "3".'
         raise InvalidHeader(message)
     return [CODING.sub(b'"', tag) for tag in re.findall(ENTITY_TAG, given)]

@@ -12,7 +12,7 @@ from order_engine.domain.errors import InvalidQuery
 def refuse_parameters(scope: Scope) -> None:
     """Raise InvalidQuery for any parameter, where there are none."""
     if scope["query_string"]:
-        message = "There are no parameters here."
+        message = "This path takes no query parameters."
         raise InvalidQuery(message)
 
 
@@ -21,5 +21,5 @@ def query_pairs(scope: Scope) -> list[tuple[str, str]]:
     try:
         return parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
-        message = "The query must be percent-encoded UTF-8."
+        message = "The query string must be percent-encoded UTF-8."
         raise InvalidQuery(message) from None

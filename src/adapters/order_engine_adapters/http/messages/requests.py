@@ -75,7 +75,7 @@ def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
     """Return the media type of the body. Raises UnsupportedMediaType for any but those admitted, and for encodings."""
     given = header_values(scope, b"content-type")
     if header_values(scope, b"content-encoding"):
-        message = "The body must not be encoded: send it without Content-Encoding."
+        message = "Content-Encoding is not supported. Send the body unencoded."
         raise UnsupportedMediaType(message)
     if given == [JSON_TYPE] and JSON_TYPE in admitted:
         return JSON_TYPE
@@ -85,7 +85,7 @@ def check_media_type(scope: Scope, admitted: Iterable[bytes]) -> bytes:
             return media_type
     *names, last = (each.decode("ascii") for each in admitted)
     several = f"{', '.join(names)} or {last}" if names else last
-    message = f"The body must have the Content-Type {several}, in UTF-8."
+    message = f"Content-Type must be {several}, in UTF-8."
     raise UnsupportedMediaType(message)
 
 
@@ -100,7 +100,7 @@ def idempotency_key(scope: Scope) -> str | None:
     elif text.startswith(b'"'):
         text = b""
     if len(given) > 1 or not VISIBLE.fullmatch(text) or len(text) > MAX_KEY_LENGTH:
-        message = f"The Idempotency-Key must be one string of 1 to {MAX_KEY_LENGTH} visible ASCII characters."
+        message = f"Idempotency-Key must be a single string of 1 to {MAX_KEY_LENGTH} visible ASCII characters."
         raise InvalidHeader(message)
     return text.decode()
 
@@ -165,7 +165,7 @@ async def _next_part(receive: Receive, silence_seconds: float, deadlines: Timeou
         with deadlines.within(silence_seconds):
             message = await receive()
     except TimeoutError:
-        detail = f"Nothing of the body came for {silence_seconds:g} s."
+        detail = f"No data of the request body arrived for {silence_seconds:g} s."
         raise RequestTimedOut(detail) from None
     if message["type"] == "http.disconnect":
         raise ClientGone

@@ -34,7 +34,7 @@ StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Outcome = TypeVar("Outcome")
 
-PATH_NOT_FOUND = "There is nothing at this path. The paths of orders begin with /orders."
+PATH_NOT_FOUND = "The path does not exist. Order paths begin with /orders."
 
 _logger = logging.getLogger("order_engine.http")
 
@@ -109,7 +109,7 @@ async def within(seconds: float, work: Awaitable[Outcome], deadlines: Timeouts) 
         with deadlines.within(seconds):
             return await work
     except TimeoutError:
-        message = f"No answer within {seconds:g} s; the request may have taken effect. Send the same request again."
+        message = f"No result within {seconds:g} s. The request may have taken effect. Retry the same request."
         raise OutcomeUnknown(message) from None
 
 

@@ -58,7 +58,7 @@ async def docs_asset(scope: Scope, _: Receive) -> Response:
     if name == PROBLEMS:
         return cached_answer(scope, HTML, problems_page().encode(), *HEADERS)
     if name not in ASSETS:
-        message = "The docs have no such part."
+        message = "The documentation has no such file."
         raise RouteNotFound(message)
     file, media_type = ASSETS[name]
     return cached_answer(scope, media_type, _file(file), *HEADERS)

@@ -27,22 +27,22 @@ BEARER: Final = "bearer"
 SCHEME: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A key of the service, with the scopes `read`, `write`, `metrics` or `admin`; `admin` opens all. A "
-    "service that has no keys is open to all.",
+    "description": "An API key with the scopes `read`, `write`, `metrics` or `admin`. `admin` includes all scopes. A "
+    "service without API keys accepts every request.",
 }
 ABOUT: Final = """\
-Takes orders, keeps each exactly once, and drives every one of them to an end.
+Accepts orders, stores each exactly once, and processes every order to a final status.
 
-Every path answers HEAD as GET without a body, and OPTIONS with 204 and `Allow`; any other method is a 405. A path \
-that is none is a 404. Every error is a problem document (RFC 9457) whose `code` stays the same. A 503 and a 429 say \
-in `Retry-After` when to come back. Times are RFC 3339 in UTC with microseconds, and amounts are exact.
+Every path answers HEAD like GET without a body, and OPTIONS with 204 and `Allow`. Any other method returns 405. An \
+unknown path returns 404. Every error is a problem document (RFC 9457) with a stable `code`. Responses with 503 and \
+429 have `Retry-After`. Times are RFC 3339 in UTC with microseconds. Amounts are exact.
 
-Four optional parameters carry what an earlier answer gave, or what an earlier request was bound to: `cursor`, \
-`Last-Event-ID`, `If-Match` and `Idempotency-Key`. No schema tells a value that will be taken from one that was made \
-up, which is refused with 422, 400, 412 and 422.
+Four optional parameters take values from earlier responses or requests: `cursor`, `Last-Event-ID`, `If-Match` and \
+`Idempotency-Key`. A schema cannot tell a valid value from an invented one. Invented values return 422, 400, 412 and \
+422 respectively.
 
-Objects in answers may get members, and sets of values that are not an `enum` may grow: a client passes over what it \
-does not know."""
+Later versions may add members to response objects, and values to sets that are not an `enum`. Clients must ignore \
+members and values that they do not know."""
 
 Refusals: TypeAlias = Mapping[int, Sequence[KnownProblem]]
 """The problems that an operation may answer with, by their HTTP status."""
@@ -92,7 +92,7 @@ def _info() -> Schema:
     return {
         "title": "order_engine",
         "version": version("order-engine"),
-        "summary": "Orders, each kept exactly once and driven to an end.",
+        "summary": "Stores each order exactly once and processes it to a final status.",
         "description": ABOUT,
         "contact": {"name": "The operator of this service"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -113,7 +113,7 @@ def _security(scope: str | None, *, keys: bool) -> list[Schema]:
 
 
 def _operation(operation: Operation, refusals: Refusals, scope: str | None) -> Schema:
-    needed = "" if scope is None else f"\n\nA key needs the scope `{scope}`."
+    needed = "" if scope is None else f"\n\nRequired scope: `{scope}`."
     described: Schema = {
         "operationId": operation.name,
         "tags": [operation.tag],

@@ -29,35 +29,35 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
                 "path",
                 "order_id",
                 {"type": "string", "minLength": 1, "pattern": patterns.PATH_SEGMENT},
-                "The order, percent-encoded where it has to be.",
+                "The order id, percent-encoded.",
             ),
             "required": True,
             "example": examples.NEW["order_id"],
         },
-        "StatusFilter": _parameter("query", "status", reference("OrderStatus"), "Only orders in this status."),
+        "StatusFilter": _parameter("query", "status", reference("OrderStatus"), "Return only orders in this status."),
         "UserFilter": _parameter(
             "query",
             "user_id",
             {"type": "string", "minLength": 1, "pattern": patterns.NO_NUL},
-            "Only orders of this user. Those that were stored under an earlier rule for ids are found as well.",
+            "Return only orders of this user, including orders stored under an earlier rule for ids.",
         ),
-        "PageLimit": _parameter("query", "limit", limit, "Orders in one page."),
+        "PageLimit": _parameter("query", "limit", limit, "Maximum number of orders per page."),
         "PageCursor": _parameter(
-            "query", "cursor", {"type": "string"}, "Where to go on: the `next` of an earlier page, with its filters."
+            "query", "cursor", {"type": "string"}, "The `next` of the previous page. Use it with the same filters."
         ),
         "IdempotencyKey": _parameter(
             "header",
             "Idempotency-Key",
             {"type": "string", "pattern": patterns.IDEMPOTENCY_KEY},
-            "Quoted or bare. The same key with the same content gives the first answer; with other content, 422. "
-            "Needed only where the server makes the id: an `order_id` does the same by itself.",
+            "Quoted or bare. The same key with the same content returns the first response; with other content, 422. "
+            "Only needed without `order_id`, which makes a request idempotent by itself.",
         ),
         "IfMatch": _parameter(
-            "header", "If-Match", TAGS, "Only if the order is still at one of these versions, else 412 (RFC 9110)."
+            "header", "If-Match", TAGS, "Act only if the order has one of these versions, else 412 (RFC 9110)."
         )
         | {"example": "*"},
         "IfNoneMatch": _parameter(
-            "header", "If-None-Match", TAGS, "304 without a body where one of these tags is still that of the answer."
+            "header", "If-None-Match", TAGS, "Return 304 without a body if one of these tags matches the current one."
         )
         | {"example": '"3"'},
         # The query in words alone: a parameter of nearly the same name would rename this one in generated clients.
@@ -65,7 +65,7 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
             "header",
             "Last-Event-ID",
             {"type": "string"},
-            "Go on after this event: the last `id` that was received. A client that cannot set the field sends "
+            "Resume after this event: the last `id` received. Clients that cannot set the header send "
             "`lastEventId` or `last-event-id` in the query.",
         ),
         "Prefer": {
@@ -73,13 +73,13 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
                 "header",
                 "Prefer",
                 {"type": "string"},
-                "`stream`: answer while orders still come in (RFC 7240). For clients that read while they send, with "
-                "no proxy in between that does not. Other preferences are ignored.",
+                "`stream`: send results while orders are still arriving (RFC 7240). Requires a client, and proxies, "
+                "that read and write at the same time. Other preferences are ignored.",
             ),
             "example": "stream",
         },
         "AssetInPath": {
-            **_parameter("path", "asset", {"type": "string"}, "The name of the part."),
+            **_parameter("path", "asset", {"type": "string"}, "The file name."),
             "required": True,
             "example": "problems",
         },
@@ -89,7 +89,7 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
 HEADERS: Final[Mapping[str, Schema]] = {
     "ETag": {
         "required": True,
-        "description": "The tag of the order as it is, for `If-Match` and `If-None-Match`.",
+        "description": "The current entity tag of the order, for `If-Match` and `If-None-Match`.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
@@ -100,44 +100,44 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "example": "/orders/536366",
     },
     "IdempotentReplayed": {
-        "description": "`true` where the order was there already; absent otherwise.",
+        "description": "`true` if the order already existed; otherwise absent.",
         "schema": {"type": "string", "const": "true"},
     },
     "PreferenceApplied": {
-        "description": "`stream` where the client preferred that; absent otherwise.",
+        "description": "`stream` if the client requested it; otherwise absent.",
         "schema": {"type": "string", "const": "stream"},
     },
     "Link": {
-        "description": "The next page, where there is one (RFC 8288).",
+        "description": "The next page, if any (RFC 8288).",
         "schema": {"type": "string"},
         "example": f'</orders?limit=100&cursor={examples.CURSOR}>; rel="next"',
     },
     "RetryAfter": {
         "required": True,
-        "description": "Seconds after which the same request may succeed.",
+        "description": "Seconds to wait before retrying the same request.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
     "WWWAuthenticate": {
         "required": True,
-        "description": "How to show a key (RFC 6750).",
+        "description": "The authentication scheme (RFC 6750).",
         "schema": {"type": "string"},
         "example": "Bearer",
     },
     "MissingScope": {
-        "description": "Which scope the key lacks (RFC 6750); absent where it is not the key.",
+        "description": "The missing scope (RFC 6750); absent if the refusal has another reason.",
         "schema": {"type": "string"},
         "example": 'Bearer realm="order_engine", error="insufficient_scope", scope="admin"',
     },
     "RequestId": {
         "required": True,
-        "description": "The name of the request: the client's `X-Request-ID` where that is sane, else one made here.",
+        "description": "The request id: the client's `X-Request-ID` if it is safe, else a generated one.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 128},
         "example": "4a3a2a191a0e64b9-1f",
     },
     "Vary": {
         "required": True,
-        "description": "What of the request the form of the answer depends on.",
+        "description": "The request fields that select the media type of the response.",
         "schema": {"type": "string"},
         "example": "Accept",
     },

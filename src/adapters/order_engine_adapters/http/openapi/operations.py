@@ -11,9 +11,9 @@ from order_engine_adapters.http.openapi.order_operations import TAG as ORDERS_TA
 from order_engine_adapters.http.openapi.service_operations import EVENTS, SERVICE, SERVICE_OPERATIONS
 
 TAGS: Final[Mapping[str, str]] = {
-    ORDERS_TAG: "Placing orders, reading them, and acting on them.",
-    EVENTS: "Following orders as they change, as server-sent events.",
-    SERVICE: "The service itself: its metrics, its health, and its description.",
+    ORDERS_TAG: "Place, read, cancel and redrive orders.",
+    EVENTS: "Stream order events as server-sent events.",
+    SERVICE: "Metrics, health and documentation of the service.",
 }
 """What the operations of each tag are about."""
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDER_OPERATIONS, **SERVICE_OPERATIONS}

@@ -47,7 +47,7 @@ def _links(order_id: str, *, made: bool = False) -> Schema:
 
 
 _PLACED: Final[Schema] = {
-    "description": "The order is stored. The same answer, marked as replayed, where it was there already.",
+    "description": "The order is stored. If it already existed, the same response marked as replayed.",
     "headers": dict(headers("Location", "ETag", "IdempotentReplayed", "RequestId")),
     "content": {
         JSON_TYPE: {
@@ -66,8 +66,9 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="placeOrder",
         tag=TAG,
         summary="Place an order",
-        description="Place an order once, however often it is sent. Whoever is not sure that a request arrived sends "
-        "it again: the same `order_id` (or `Idempotency-Key`) with the same content gives the first answer.",
+        description="Places an order exactly once, however often the request is sent. If a request may not have "
+        "arrived, send it again: the same `order_id` (or `Idempotency-Key`) with the same content returns the first "
+        "response.",
         parameters=("IdempotencyKey",),
         body={
             "required": True,
@@ -97,9 +98,9 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="listOrders",
         tag=TAG,
         summary="List orders",
-        description="A page of orders, newest first. `next` and the `Link` field lead to the next page. A page of "
-        "large orders holds fewer than `limit`, one at least: only the last page has no `next`. A parameter "
-        "that is not known, or given twice, is refused.",
+        description="Returns a page of orders, newest first. `next` and the `Link` field lead to the next page. A page "
+        "of large orders may contain fewer than `limit` orders, but at least one. Only the last page has no `next`. "
+        "Unknown or repeated query parameters return 422.",
         parameters=("StatusFilter", "UserFilter", "PageLimit", "PageCursor"),
         answers={
             200: json_answer(
@@ -112,11 +113,11 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="placeOrders",
         tag=TAG,
         summary="Place many orders",
-        description="Newline-delimited JSON or a JSON array of orders in, one answer for each in the same form out, "
-        "in order, and a last item that counts them. A bad element fails alone; only a body that is no array at all "
-        "is refused as a whole. Every order should have an `order_id`, so that the batch can be sent again; an "
-        "`Idempotency-Key` is refused. The answer begins when the body is complete, or with `Prefer: stream` while "
-        "orders still come in.",
+        description="Takes newline-delimited JSON or a JSON array of orders. Returns one result for each order, in "
+        "order and in the same format, and a last item with the counts. An invalid element fails alone; only a body "
+        "that is not an array is refused as a whole. Give every order an `order_id`, so that the batch can be retried. "
+        "`Idempotency-Key` is not supported. The response begins when the body is complete, or while orders are still "
+        "arriving with `Prefer: stream`.",
         parameters=("Prefer",),
         body={
             "required": True,
@@ -125,28 +126,28 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
                     "schema": {
                         "type": "array",
                         "items": reference("OrderPlacement"),
-                        "description": "An element that is none fails alone.",
+                        "description": "An invalid element fails alone.",
                     },
                     "example": [examples.NEW],
                 },
                 NDJSON_TYPE: {
                     "schema": {
                         "type": "string",
-                        "description": f"One OrderPlacement as JSON in each line:\n\n{examples.BATCH}",
+                        "description": f"One OrderPlacement as JSON per line:\n\n{examples.BATCH}",
                     }
                 },
             },
         },
         answers={
             200: other_answer(
-                "An answer for each order, whose `code` says what became of it, and a last item with the counts.",
+                "One result for each order, with its `code`, and a last item with the counts.",
                 {
                     JSON_TYPE: {
                         "schema": {"type": "array", "items": reference("BatchItem")},
                         "example": examples.BATCH_ANSWERS,
                     },
                     NDJSON_TYPE: text_content(
-                        "One BatchAnswer as JSON in each line, and a BatchSummary in the last.",
+                        "One BatchAnswer as JSON per line, and a BatchSummary in the last line.",
                         examples.BATCH_LINES,
                     ),
                 },
@@ -159,7 +160,7 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="getOrderCalledBatch",
         tag=TAG,
         summary="Read the order whose id is batch",
-        description="An order may have this id too; it is read as every other order.",
+        description="Reads the order with the id `batch`.",
         parameters=("IfMatch", "IfNoneMatch"),
         answers={200: _ONE, 304: empty_answer("The order has not changed.", "ETag")},
         refusals=("invalid_header", "version_mismatch", *READING_ONE),
@@ -168,7 +169,7 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="getOrder",
         tag=TAG,
         summary="Read an order",
-        description="What was placed, and how it stands.",
+        description="Returns the placed fields and the current state of an order.",
         parameters=("OrderInPath", "IfMatch", "IfNoneMatch"),
         answers={200: _ONE, 304: empty_answer("The order has not changed.", "ETag")},
         refusals=("invalid_header", "version_mismatch", *ABOUT_ONE),
@@ -177,7 +178,7 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="getOrderStatus",
         tag=TAG,
         summary="Read an order's status",
-        description="The status alone.",
+        description="Returns only the status of an order.",
         parameters=("OrderInPath",),
         answers={200: json_answer("The status.", "OrderStatusAnswer", {"status": "Pending"})},
         refusals=ABOUT_ONE,
@@ -186,7 +187,7 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="getOrderHistory",
         tag=TAG,
         summary="Read an order's history",
-        description="Every event of the order, oldest first.",
+        description="Returns every event of an order, oldest first.",
         parameters=("OrderInPath",),
         answers={200: json_answer("The events.", "OrderHistory", {"events": examples.EVENTS})},
         refusals=ABOUT_ONE,
@@ -195,12 +196,14 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="cancelOrder",
         tag=TAG,
         summary="Cancel an order",
-        description="A processor that is running is told within a third of its lease; whichever ends first wins. "
-        "Cancelling a Cancelled order again changes nothing and succeeds.",
+        description="Cancels an order. A running processor is notified within a third of its lease; if it completes "
+        "first, the order is Completed. Cancelling a Cancelled order succeeds and changes nothing.",
         parameters=("OrderInPath", "IfMatch"),
         answers={
             200: json_answer("The order is Cancelled.", "Order", examples.CANCELLED, "ETag"),
-            202: json_answer("The running processor is being told.", "Order", examples.STOPPING, "ETag"),
+            202: json_answer(
+                "Cancellation requested. The running processor is being notified.", "Order", examples.STOPPING, "ETag"
+            ),
         },
         refusals=("order_busy", *ACTING),
     ),
@@ -208,9 +211,9 @@ ORDER_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="redriveOrder",
         tag=TAG,
         summary="Redrive a Failed order",
-        description="Gives a Failed order a new round of attempts.",
+        description="Starts a new round of attempts for a Failed order.",
         parameters=("OrderInPath", "IfMatch"),
-        answers={200: json_answer("The order, Pending again.", "Order", examples.REDRIVEN, "ETag")},
+        answers={200: json_answer("The order, now Pending.", "Order", examples.REDRIVEN, "ETag")},
         refusals=("order_busy", *ACTING),
     ),
 }

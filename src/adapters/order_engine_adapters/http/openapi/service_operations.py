@@ -22,8 +22,8 @@ SERVICE: Final = "Service"
 HTML_TYPE: Final = "text/html"
 
 _STREAM: Final[Schema] = other_answer(
-    "The events as they happen, after one of the type `ready` that says where the stream begins. A comment comes "
-    "every 15 seconds as a sign of life.",
+    "A first event of the type `ready` with the start position, then live events. A heartbeat comment is sent every "
+    "15 seconds.",
     {
         "text/event-stream": {
             # Before 3.2 OpenAPI knows no items of a stream: what is described is the text that a client reads.
@@ -31,7 +31,7 @@ _STREAM: Final[Schema] = other_answer(
                 "type": "string",
                 "contentMediaType": "text/event-stream",
                 "contentSchema": reference("StreamedEvent"),
-                "description": "Each event of an order has a StreamedEvent as JSON in its `data`.",
+                "description": "The `data` of each order event is a StreamedEvent as JSON.",
             },
             "example": examples.STREAM,
         }
@@ -42,9 +42,9 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/events", "GET"): Operation(
         name="streamEvents",
         tag=EVENTS,
-        summary="Follow all orders",
-        description="Server-sent events of all orders from now on, or after `Last-Event-ID`. Each order's events come "
-        "in order; nothing is lost or repeated over a resume.",
+        summary="Stream events of all orders",
+        description="Streams the events of all orders from now on, or after `Last-Event-ID`. The events of each order "
+        "arrive in order. A resumed stream neither loses nor repeats events.",
         parameters=("LastEventId",),
         answers={200: _STREAM},
         refusals=("invalid_header", "invalid_query", *ASKING),
@@ -52,18 +52,18 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/orders/{order_id}/events", "GET"): Operation(
         name="streamOrderEvents",
         tag=EVENTS,
-        summary="Follow an order",
-        description="Server-sent events of one order from its first, or after `Last-Event-ID`. The stream ends with "
-        "the order; a reconnect after that gets 204, which tells an EventSource to stop.",
+        summary="Stream events of an order",
+        description="Streams the events of one order from its first event, or after `Last-Event-ID`. The stream ends "
+        "after the order's last event. A reconnect after that returns 204, which makes an EventSource stop.",
         parameters=("OrderInPath", "LastEventId"),
-        answers={200: _STREAM, 204: empty_answer("The order has ended, and all of its events were received.")},
+        answers={200: _STREAM, 204: empty_answer("The order has ended and the client has received all its events.")},
         refusals=("invalid_header", "invalid_query", *ABOUT_ONE),
     ),
     ("/metrics", "GET"): Operation(
         name="getMetrics",
         tag=SERVICE,
         summary="Read the metrics",
-        description="Exact counts of all orders. As OpenMetrics or Prometheus text where `Accept` prefers that.",
+        description="Returns exact counts of orders: JSON, or OpenMetrics or Prometheus text if `Accept` prefers it.",
         answers={
             200: other_answer(
                 "The metrics.",
@@ -80,15 +80,15 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/livez", "GET"): Operation(
         name="getLiveness",
         tag=SERVICE,
-        summary="Ask whether the process is alive",
-        description="200 also while the repository is away.",
+        summary="Check liveness",
+        description="Returns 200 while the process is running, even if the repository is unavailable.",
         answers={200: json_answer("Alive.", "Liveness", {"status": "alive"})},
     ),
     ("/readyz", "GET"): Operation(
         name="getReadiness",
         tag=SERVICE,
-        summary="Ask whether orders can be placed",
-        description="503 where not. The problem's `state` says why.",
+        summary="Check readiness",
+        description="Returns 200 if orders can be placed, else 503 with the reason in `state`.",
         answers={200: json_answer("Ready.", "Readiness", {"status": "ready"})},
         refusals=("not_running", "unavailable"),
     ),
@@ -96,7 +96,7 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         name="getOpenApi",
         tag=SERVICE,
         summary="Read this document",
-        description="OpenAPI 3.1, made of the limits that this service runs with.",
+        description="Returns the OpenAPI 3.1 document with the limits of this service.",
         answers={
             200: other_answer("The document.", {JSON_TYPE: {"schema": reference("OpenApiDocument")}}),
             304: empty_answer("The document has not changed."),
@@ -107,8 +107,8 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/docs", "GET"): Operation(
         name="getDocs",
         tag=SERVICE,
-        summary="Read this document in a browser",
-        description="A page that shows this document and tries its operations; it asks no other host for anything.",
+        summary="Browse the API documentation",
+        description="Returns an interactive page for this document. The page loads nothing from other hosts.",
         answers={
             200: other_answer("The page.", {HTML_TYPE: {"schema": {"type": "string"}}}),
             304: empty_answer("The page has not changed."),
@@ -119,12 +119,12 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("/docs/{asset}", "GET"): Operation(
         name="getDocsAsset",
         tag=SERVICE,
-        summary="Read a part of the page",
-        description="The parts that the page is made of; `problems` is a page of every problem and what it means.",
+        summary="Read a file of the API documentation",
+        description="Returns a file of the documentation page. `problems` lists every problem and its meaning.",
         parameters=("AssetInPath", "IfNoneMatch"),
         answers={
             200: other_answer(
-                "The part.",
+                "The file.",
                 {
                     HTML_TYPE: {"schema": {"type": "string"}},
                     "text/css": {"schema": {"type": "string"}},
@@ -132,15 +132,15 @@ SERVICE_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
                     "text/plain": {"schema": {"type": "string"}},
                 },
             ),
-            304: empty_answer("The part has not changed."),
+            304: empty_answer("The file has not changed."),
         },
         refusals=("route_not_found", "invalid_header"),
     ),
     ("/", "GET"): Operation(
         name="getStartPage",
         tag=SERVICE,
-        summary="Look at the service in a browser",
-        description="Links to everything else and, where no key is asked for, the figures of the metrics.",
+        summary="Open the start page",
+        description="Returns a page with links and, if the service has no API keys, the metrics.",
         answers={200: other_answer("The page.", {HTML_TYPE: {"schema": {"type": "string"}}})},
         refusals=ASKING,
     ),

@@ -52,11 +52,11 @@ def _parameters(scope: Scope) -> dict[str, str]:
     pairs = query_pairs(scope)
     for name, _ in pairs:
         if name not in PARAMETERS:
-            message = f"There is no parameter {name[:50]!r}. Known: {', '.join(PARAMETERS)}."
+            message = f"Unknown query parameter {name[:50]!r}. Allowed: {', '.join(PARAMETERS)}."
             raise InvalidQuery(message)
     given = dict(pairs)
     if len(given) < len(pairs):
-        message = "A parameter must not be given twice."
+        message = "A query parameter must not be repeated."
         raise InvalidQuery(message)
     return given
 
@@ -65,7 +65,7 @@ def _status(text: str | None) -> Status | None:
     if text is None:
         return None
     if text not in set(Status):
-        message = f"The status must be one of {', '.join(Status)}, not {text[:50]!r}."
+        message = f"Invalid status {text[:50]!r}. Allowed: {', '.join(Status)}."
         raise InvalidQuery(message)
     return Status(text)
 
@@ -81,6 +81,6 @@ def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_PAGE
     if not LIMIT.fullmatch(text) or not text.isascii():
-        message = f"The limit must be a whole number, not {text[:50]!r}."
+        message = f"Invalid limit {text[:50]!r}. It must be a whole number."
         raise InvalidQuery(message)
     return int(text)

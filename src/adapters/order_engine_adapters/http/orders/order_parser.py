@@ -43,7 +43,7 @@ class OrderParser:
             with self._deadlines.within(seconds):
                 read = await self._read_elsewhere(text, traced)
         except TimeoutError:
-            message = f"Too many large orders wait to be read; this one has not been within {seconds:g} s."
+            message = f"Too many large orders are waiting to be parsed. This one was not parsed within {seconds:g} s."
             raise Overloaded(message) from None
         if isinstance(read.order, OrderEngineError):
             raise read.order

@@ -29,7 +29,7 @@ def read_root_path(text: str) -> str:
     path = unquote(text, errors="strict").rstrip("/") if len(text) <= LONGEST else "?"
     segments = path.split("/")[1:]
     if path and (not path.startswith("/") or REFUSED.search(path) or {"", ".", ".."}.intersection(segments)):
-        message = "it begins with a slash and is made of plain words, such as /shop/api"
+        message = "it must begin with a slash and contain only unreserved path segments, such as /shop/api"
         raise InvalidRootPath(message)
     return path
 

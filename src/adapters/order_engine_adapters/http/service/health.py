@@ -35,10 +35,10 @@ FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
 PART_OF_LIMIT: Final = 0.5
 """Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""
 NOT_READY_MESSAGES: Final[Mapping[Readiness, str]] = {
-    Readiness.STARTING: "The service is starting. It takes no orders yet.",
-    Readiness.DRAINING: "The service is shutting down. It takes no more orders.",
-    Readiness.STOPPED: "The service has stopped. It takes no more orders.",
-    Readiness.EXHAUSTED: "The service cannot start work on orders: threads or memory are exhausted.",
+    Readiness.STARTING: "The service is starting and does not accept orders yet.",
+    Readiness.DRAINING: "The service is shutting down and does not accept new orders.",
+    Readiness.STOPPED: "The service has stopped and does not accept orders.",
+    Readiness.EXHAUSTED: "The service cannot process orders because threads or memory are exhausted.",
 }
 
 

@@ -74,11 +74,11 @@ def _families(figures: MetricsSnapshot) -> Iterator[_Family]:
         "order_engine_repository_up",
         "gauge",
         "",
-        "Whether the repository gave the counts of this answer.",
+        "1 if the repository returned the counts for this scrape, else 0.",
         [_plain(int(figures.statistics is not None))],
     )
     yield _Family(
-        "order_engine_ready", "gauge", "", "Whether this process takes orders now.", [_plain(int(figures.ready))]
+        "order_engine_ready", "gauge", "", "1 if this process accepts orders, else 0.", [_plain(int(figures.ready))]
     )
     if figures.in_flight is not None:
         yield from _in_flight(figures.in_flight)
@@ -87,22 +87,22 @@ def _families(figures: MetricsSnapshot) -> Iterator[_Family]:
             "order_engine_event_streams",
             "gauge",
             "",
-            "Event streams that are open in this process.",
+            "Open event streams of this process.",
             [_plain(figures.event_streams)],
         )
 
 
 def _of_all_orders(statistics: Statistics) -> Iterator[_Family]:
     yield _Family(
-        "order_engine_orders_placed", "counter", "", "Orders ever placed.", [_plain(statistics.total_orders, "_total")]
+        "order_engine_orders_placed", "counter", "", "Total orders placed.", [_plain(statistics.total_orders, "_total")]
     )
     counts = [_Sample("", f'{{status="{status}"}}', str(count)) for status, count in statistics.status_counts.items()]
-    yield _Family("order_engine_orders", "gauge", "", "Orders by their present status.", counts)
+    yield _Family("order_engine_orders", "gauge", "", "Current orders by status.", counts)
     yield _Family(
         "order_engine_processing_seconds",
         "summary",
         "seconds",
-        "From the first claim of the last round to completion.",
+        "Seconds from the first claim of the last round to completion.",
         [
             _plain(statistics.status_counts[Status.COMPLETED], "_count"),
             _Sample("_sum", "", _seconds(statistics.processing_microseconds)),
@@ -115,14 +115,14 @@ def _in_flight(in_flight: InFlight) -> Iterator[_Family]:
         "order_engine_orders_in_flight",
         "gauge",
         "",
-        "Orders that this process works on now.",
+        "Orders that this process is processing.",
         [_plain(in_flight.orders)],
     )
     yield _Family(
         "order_engine_orders_in_flight_limit",
         "gauge",
         "",
-        "Orders that this process may work on at once: its concurrency, or less where renewals or threads allow less.",
+        "Maximum orders in flight in this process: its concurrency, or less if lease renewals or threads limit it.",
         [_plain(in_flight.limit)],
     )
 

@@ -42,13 +42,13 @@ HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
 )
 LINKS: Final = (
-    ("/docs", "how to use the service, to read and to try"),
-    ("/openapi.json", "the same for machines"),
-    ("/orders", "the orders, newest first"),
-    ("/events", "the events of all orders as they happen"),
-    ("/metrics", "the figures, as JSON or for Prometheus"),
-    ("/readyz", "whether orders can be placed"),
-    ("/livez", "whether the process is alive"),
+    ("/docs", "API documentation"),
+    ("/openapi.json", "OpenAPI document"),
+    ("/orders", "orders, newest first"),
+    ("/events", "live events of all orders"),
+    ("/metrics", "metrics as JSON, OpenMetrics or Prometheus text"),
+    ("/readyz", "readiness: whether orders can be placed"),
+    ("/livez", "liveness: whether the process is running"),
 )
 PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -85,13 +85,13 @@ class StartPage:
     async def __call__(self, scope: Scope, _: Receive) -> Response:
         """Answer with the page."""
         if preferred_form(scope, (HTML,)) is None:
-            message = "The answer is text/html, which the Accept field excludes."
+            message = "The Accept field excludes text/html, the media type of the response."
             raise NotAcceptable(message)
         return Response(200, HEADERS, self._page(scope, await self._figures()).encode())
 
     async def _figures(self) -> str:
         if not self._with_figures:
-            return "<p>The figures and the orders need a key.</p>"
+            return "<p>Metrics and orders require an API key.</p>"
         options = self._engine.options
         return _table(await within(options.request_seconds, self._engine.metrics(), self._deadlines))
 
@@ -100,15 +100,15 @@ class StartPage:
         links = "\n".join(
             f'<dt><a href="{escape(root + path)}">{path}</a></dt><dd>{escape(what)}</dd>' for path, what in LINKS
         )
-        standing = "Ready: orders can be placed." if self._engine.ready else "Not ready: orders cannot be placed now."
+        standing = "Ready to accept orders." if self._engine.ready else "Not ready to accept orders."
         return PAGE.format(style=STYLE, standing=standing, figures=figures, links=links)
 
 
 def _table(statistics: Statistics) -> str:
     figures = [
-        ("Orders ever placed", f"{statistics.total_orders:,}"),
+        ("Total orders", f"{statistics.total_orders:,}"),
         *((str(status), f"{count:,}") for status, count in statistics.status_counts.items()),
         ("Mean processing time", f"{statistics.average_processing_time:,.3f} s"),
     ]
     rows = "\n".join(f'<tr><th scope="row">{escape(name)}</th><td>{value}</td></tr>' for name, value in figures)
-    return f"<h2>Figures</h2>\n<table>\n{rows}\n</table>"
+    return f"<h2>Metrics</h2>\n<table>\n{rows}\n</table>"

@@ -27,8 +27,8 @@ async def check_durability(sessions: Sessions) -> None:
     if not weak:
         return
     message = (
-        f"The PostgreSQL server at {sessions.target.place} runs with {' and '.join(weak)}: a crash of it may lose "
-        "orders that were acknowledged."
+        f"The PostgreSQL server at {sessions.target.place} runs with {' and '.join(weak)}. A crash may lose "
+        "acknowledged orders."
     )
     if sessions.target.require_durable:
         raise InvalidSetting(message)

@@ -41,39 +41,39 @@ _STALE_CODES: Final = frozenset({"0A000", "25001", "25006", "25P01", "25P02", "2
 so, its plans are for tables that have changed, or somebody has left a transaction or a statement in it."""
 
 _HANDED_AROUND: Final = (
-    "confuses prepared statements, since something on the way hands sessions around, as PgBouncer does: "
+    "has lost a prepared statement, probably because of a pooler such as PgBouncer in transaction mode: "
     "set statement_cache_size=0 in the URL"
 )
 _NO_SCHEMA: Final = (
-    "lacks a table, column or function of order_engine: its schema was dropped, or is being restored. "
-    "Restore it, or run `order-engine migrate`"
+    "lacks a table, column or function of order_engine: the schema was dropped or is being restored. "
+    "Restore it or run `order-engine migrate`"
 )
 
 _SENTENCES: Final[Mapping[str, str]] = {
-    "0A": "refuses a statement: the tables have changed, or it is not a PostgreSQL that order_engine works with",
-    "53": "has no room or connections left",
+    "0A": "rejected a statement: the tables have changed, or the server is not supported",
+    "53": "has no disk space, memory or connections left",
     "26": _HANDED_AROUND,
     "42P05": _HANDED_AROUND,
-    "25": "has a session in the wrong state, which was closed",
-    "25006": "takes no changes: it is a standby, or was made read-only",
-    "25P03": "ended a session that was idle within a transaction",
-    "25P04": "ended a transaction that took longer than its transaction_timeout",
+    "25": "had a session in an invalid state, which was closed",
+    "25006": "is read-only: it is a standby or was set to read-only",
+    "25P03": "terminated a session that was idle in a transaction",
+    "25P04": "terminated a transaction that exceeded transaction_timeout",
     "3F000": _NO_SCHEMA,
     "42P01": _NO_SCHEMA,
     "42703": _NO_SCHEMA,
     "42704": _NO_SCHEMA,
     "42883": _NO_SCHEMA,
-    "42501": "does not give this user the rights that order_engine needs",
-    "55": "has an object in use or not ready",
-    "55P03": "kept a lock from us for too long",
-    "57014": "took too long over a statement",
+    "42501": "denies this user the privileges that order_engine requires",
+    "55": "has an object that is in use or not ready",
+    "55P03": "did not grant a lock in time",
+    "57014": "cancelled a statement that took too long",
     "57": "is shutting down or starting",
-    "58": "had an error of its system",
+    "58": "had a system error",
     "08": "lost the connection",
-    "28P01": "refuses the password, which is taken from the URL, PGPASSWORD or a password file",
-    "28": "does not let this user in from here, or not without TLS: its pg_hba.conf decides",
-    "3D": "has no such database",
-    "40": "found too many writers at the same orders",
+    "28P01": "rejected the password. Check the password in the URL, PGPASSWORD or the password file",
+    "28": "rejected this user. Check pg_hba.conf for this user, client address and TLS",
+    "3D": "does not exist",
+    "40": "had too many concurrent writes to the same orders",
     "F0": "cannot read its configuration",
     "XX": "has an internal error",
 }
@@ -90,10 +90,10 @@ def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
     """Return what to raise for an error of the environment after which nothing took effect; None for another one."""
     code = code_of(error)
     if code is None:
-        return Unavailable(f"The PostgreSQL database at {place} did not answer.") if is_lost(error) else None
+        return Unavailable(f"The PostgreSQL database at {place} did not respond.") if is_lost(error) else None
     sentence = _SENTENCES.get(code) or _SENTENCES.get(code[:2])
     if sentence is None and _is_fatal(error):
-        sentence = "ended the session"
+        sentence = "terminated the session"
     if sentence is None:
         return None
     lasting = code in _LASTING or code[:2] in _LASTING

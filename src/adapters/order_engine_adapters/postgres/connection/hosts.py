@@ -54,7 +54,7 @@ def connect_timeout(given: Mapping[str, str]) -> int | None:
     text = given.get("connect_timeout", "0").strip()
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()) or int(text) > LONGEST_TIMEOUT:
-        message = f"connect_timeout takes whole seconds up to {LONGEST_TIMEOUT}, not {text!r}."
+        message = f"Invalid connect_timeout {text!r}. It must be whole seconds up to {LONGEST_TIMEOUT}."
         raise InvalidSetting(message)
     return int(text) if int(text) > 0 else None
 
@@ -63,7 +63,7 @@ def is_any_order(given: Mapping[str, str]) -> bool:
     """Whether the hosts are tried in any order. Raises InvalidSetting."""
     text = given.get("load_balance_hosts", "disable")
     if text not in {"disable", "random"}:
-        message = f"load_balance_hosts takes disable or random, not {text!r}."
+        message = f"Invalid load_balance_hosts {text!r}. Allowed: disable, random."
         raise InvalidSetting(message)
     return text == "random"
 
@@ -90,7 +90,7 @@ def hosts_of(url: str) -> list[Host]:
     hosts = [_split(unquote(each) if in_url else each) for each in names.split(",")]
     ports = [_port(each) for each in given.get("port", "").split(",")]
     if len(ports) not in {1, len(hosts)}:
-        message = f"The PostgreSQL URL has {len(ports)} ports for {len(hosts)} hosts: give one port for each, or one."
+        message = f"The PostgreSQL URL has {len(ports)} ports for {len(hosts)} hosts. Use one port or one per host."
         raise InvalidSetting(message)
     if len(ports) == 1:
         ports *= len(hosts)
@@ -107,7 +107,7 @@ def _split(text: str) -> Host:
     else:
         name, _, port = text.partition(":")
     if not name:
-        message = "The PostgreSQL URL has an empty host in its list of hosts: name each."
+        message = "The PostgreSQL URL has an empty host in its list of hosts."
         raise InvalidSetting(message)
     return Host(name, _port(port))
 
@@ -118,7 +118,7 @@ def _port(text: str) -> int | None:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_PORT)) else 0
     if not 0 < number <= LARGEST_PORT:
         # Without the text, which may be a part of a password that should have been encoded.
-        message = f"The PostgreSQL URL has a wrong port: a port is a number from 1 to {LARGEST_PORT}."
+        message = f"The PostgreSQL URL has an invalid port. A port is a number from 1 to {LARGEST_PORT}."
         raise InvalidSetting(message)
     return number
 

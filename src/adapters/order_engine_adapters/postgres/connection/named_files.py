@@ -33,16 +33,16 @@ def check_files(url: str, place: str) -> None:
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     for kind, file in _named(given):
         if not os.access(file, os.R_OK) or not file.is_file():
-            message = f"{kind}, for the PostgreSQL database at {place}, names {file}: no file that can be read."
+            message = f"{kind} for the PostgreSQL database at {place} is {file}, which is not a readable file."
             raise Unavailable(message, lasting=True)
     if _has_password(url, given):
         return
     name, path = _password_file(given)
     if name is not None and not (path.is_file() and os.access(path, os.R_OK)):
-        message = f"{name}, for the PostgreSQL database at {place}, names {path}: no password file that can be read."
+        message = f"{name} for the PostgreSQL database at {place} is {path}, which is not a readable password file."
         raise Unavailable(message, lasting=True)
     if os.name == "posix" and path.is_file() and path.stat().st_mode & OTHERS:
-        message = f"The password file {path} may be read by others than its owner: chmod 600 it."
+        message = f"The password file {path} is readable by other users. Run chmod 600 on it."
         raise Unavailable(message, lasting=True)
 
 

@@ -221,7 +221,7 @@ class Pool:
     def _none_left(self) -> Unavailable:
         message = f"All connections to the PostgreSQL database at {self._place} are in use."
         if self._refusal is not None:
-            message = f"{message} More cannot be had: {self._refusal}"
+            message = f"{message} Opening another failed: {self._refusal}"
         return Unavailable(message)
 
     def _closed(self) -> Unavailable:

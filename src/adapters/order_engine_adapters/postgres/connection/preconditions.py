@@ -23,9 +23,7 @@ async def refuse_server(connection: Connection, target: Target) -> None:
     if role != TRIGGERS_FIRE:
         raise InvalidSetting(_triggers_are_off(target, role))
     if not await connection.fetchval(HAS_LANGUAGE):
-        message = (
-            f"The PostgreSQL database at {target.place} lacks the language plpgsql: run CREATE EXTENSION plpgsql in it."
-        )
+        message = f"The PostgreSQL database at {target.place} lacks the language plpgsql. Run CREATE EXTENSION plpgsql."
         raise InvalidSetting(message)
 
 
@@ -54,6 +52,6 @@ async def open_session(target: Target, random: Random) -> Connection:
 
 def _triggers_are_off(target: Target, role: str) -> str:
     return (
-        f"session_replication_role is {role} at the PostgreSQL database at {target.place}, so triggers do not fire and "
-        "the metrics would be wrong: ALTER ROLE … or ALTER DATABASE … RESET session_replication_role."
+        f"session_replication_role is {role} in the PostgreSQL database at {target.place}. Triggers do not fire, so "
+        "the metrics would be wrong. Run ALTER ROLE … or ALTER DATABASE … RESET session_replication_role."
     )

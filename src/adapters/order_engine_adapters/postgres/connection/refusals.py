@@ -25,32 +25,32 @@ def refusal(error: Exception, place: str) -> OrderEngineError:
     if isinstance(error, ssl.SSLError):
         return Unavailable(f"The PostgreSQL database at {place} {_of_tls(error)}.", lasting=True)
     if isinstance(error, ConnectionError) and _WITHOUT_TLS in str(error):
-        message = f"The PostgreSQL database at {place} offers no TLS, which sslmode in its URL asks for."
+        message = f"The PostgreSQL database at {place} does not support TLS, which sslmode in the URL requires."
         return Unavailable(message, lasting=True)
     if isinstance(error, asyncpg.exceptions.TargetServerAttributeNotMatched):
-        message = f"No host of the PostgreSQL database at {place} is what target_session_attrs in its URL asks for."
+        message = f"No host of the PostgreSQL database at {place} matches target_session_attrs in the URL."
         return Unavailable(message)
     if isinstance(error, asyncpg.PostgresError):
         return _of_the_server(error, place)
-    return Unavailable(f"The PostgreSQL database at {place} cannot be reached ({type(error).__name__}).")
+    return Unavailable(f"Cannot connect to the PostgreSQL database at {place} ({type(error).__name__}).")
 
 
 def misread(error: Exception, place: str) -> OrderEngineError:
     """Return what to raise for a URL that the driver cannot use."""
     if str(error).startswith(_NO_ROOT):
         return Unavailable(
-            f"The PostgreSQL database at {place} cannot be verified without a root certificate: "
-            "name its file as sslrootcert in the URL, or put it into ~/.postgresql/root.crt.",
+            f"Cannot verify the PostgreSQL database at {place} without a root certificate. "
+            "Set sslrootcert in the URL or create ~/.postgresql/root.crt.",
             lasting=True,
         )
-    return InvalidSetting(f"The URL of the PostgreSQL database at {place} is not one that the driver can read.")
+    return InvalidSetting(f"The driver cannot parse the URL of the PostgreSQL database at {place}.")
 
 
 def refuse_old_server(major: int, place: str) -> None:
     """Raise Unavailable for a server of a major version that order_engine does not work with."""
     if major < OLDEST_SERVER:
         message = (
-            f"The PostgreSQL server at {place} is of version {major}: order_engine needs {OLDEST_SERVER} or newer."
+            f"The PostgreSQL server at {place} has version {major}. order_engine requires {OLDEST_SERVER} or newer."
         )
         raise Unavailable(message, lasting=True)
 
@@ -62,23 +62,23 @@ def refuse_encoding(encoding: str, place: str) -> None:
     """
     if encoding != "UTF8":
         message = (
-            f"The PostgreSQL database at {place} has the encoding {encoding}: order_engine needs UTF8. "
-            "Make another: CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0."
+            f"The PostgreSQL database at {place} has the encoding {encoding}. order_engine requires UTF8. "
+            "Create another: CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0."
         )
         raise InvalidSetting(message)
 
 
 def _of_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"shows a certificate that cannot be trusted: {error.verify_message.rstrip('.')}"
-    return f"cannot be talked to by TLS ({getattr(error, 'reason', None) or type(error).__name__})"
+        return f"has an untrusted TLS certificate: {error.verify_message.rstrip('.')}"
+    return f"failed the TLS handshake ({getattr(error, 'reason', None) or type(error).__name__})"
 
 
 def _of_the_server(error: asyncpg.PostgresError, place: str) -> OrderEngineError:
     if _SET_AT_START in str(error):
         return InvalidSetting(
-            f"What answers at {place} is a pooler such as PgBouncer, which hands sessions around: "
-            "set statement_cache_size=0 in the URL."
+            f"The server at {place} is a pooler such as PgBouncer, which shares sessions between clients. "
+            "Set statement_cache_size=0 in the URL."
         )
     known = as_unavailable(error, place)
-    return known or Unavailable(f"The PostgreSQL database at {place} refuses the connection ({code_of(error)}).")
+    return known or Unavailable(f"The PostgreSQL database at {place} refused the connection ({code_of(error)}).")

@@ -120,7 +120,7 @@ class Sessions:
     async def _commit(self, session: Session) -> None:
         if await session.connection.execute("COMMIT") != COMMITTED:
             message = (
-                f"The PostgreSQL database at {self.target.place} rolled a transaction back instead of committing it."
+                f"The PostgreSQL database at {self.target.place} rolled back a transaction instead of committing it."
             )
             raise Unavailable(message)
 
@@ -185,5 +185,7 @@ class Sessions:
         self._pool.suspect()
         place = self.target.place
         if session.may_commit:
-            return OutcomeUnknown(f"The PostgreSQL database at {place} did not answer; the call may have taken effect.")
+            return OutcomeUnknown(
+                f"The PostgreSQL database at {place} did not respond. The call may have taken effect."
+            )
         return as_unavailable(error, place) or error

@@ -40,7 +40,7 @@ else:
 SCHEMES: Final = frozenset({"postgresql", "postgres"})
 DEFAULT_SCHEMA: Final = "order_engine"
 HOW_TO_WRITE_IT: Final = (
-    "A PostgreSQL URL is written postgresql://user:password@host:5432/database, special characters as %XX."
+    "Invalid PostgreSQL URL. Use postgresql://user:password@host:5432/database, with special characters as %XX."
 )
 IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
 LARGEST_NUMBER: Final = 10_000
@@ -159,8 +159,10 @@ def parse(url: str, budget: RequestBudget = DEFAULT_BUDGET) -> Target:
     # The queue's own, which has the same URL unless it is given another.
     ours.pop("notify", None)
     if ours:
-        message = f"A PostgreSQL URL takes no parameter {min(ours)!r}: ours are schema, pool, statement_cache_size, "
-        raise InvalidSetting(message + "require_durable and notify, the others those of libpq.")
+        message = (
+            f"Unknown parameter {min(ours)!r} in the PostgreSQL URL. Allowed: schema, pool, statement_cache_size, "
+        )
+        raise InvalidSetting(message + "require_durable, notify and the parameters of libpq.")
     return target
 
 
@@ -248,7 +250,7 @@ def _split(url: str) -> SplitResult:
 
 def _schema(text: str) -> str:
     if not IDENTIFIER.fullmatch(text) or text.startswith("pg_"):
-        message = f"schema takes a name of small letters, digits and _, not {text!r}."
+        message = f"Invalid schema {text!r}. Use lower-case letters, digits and _."
         raise InvalidSetting(message)
     return text
 
@@ -256,13 +258,13 @@ def _schema(text: str) -> str:
 def _number(name: str, text: str, least: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_NUMBER)) else -1
     if not least <= number <= LARGEST_NUMBER:
-        message = f"{name} takes a number from {least} to {LARGEST_NUMBER}, not {text!r}."
+        message = f"Invalid {name} {text!r}. It must be a number from {least} to {LARGEST_NUMBER}."
         raise InvalidSetting(message)
     return number
 
 
 def _truth(name: str, text: str) -> bool:
     if text.lower() not in {"true", "false"}:
-        message = f"{name} takes true or false, not {text!r}."
+        message = f"Invalid {name} {text!r}. Allowed: true, false."
         raise InvalidSetting(message)
     return text.lower() == "true"

@@ -75,7 +75,7 @@ class Listener:
                 await self._ask(connection)
                 # Not sooner: a server that ends each session as soon as it listens would be asked without a pause.
                 self._backoff.reset()
-            message = f"The PostgreSQL database at {self._target.place} ended the connection that listens."
+            message = f"The PostgreSQL database at {self._target.place} closed the LISTEN connection."
             raise Unavailable(message)
         finally:
             await _close(connection)
@@ -102,8 +102,8 @@ class Listener:
             hearing.cancel()
             await _close(ringing)
         message = (
-            f"What answers at {self._target.place} hands sessions around, as PgBouncer does in transaction mode, so "
-            "notifications are not heard: set notify=off, or give the queue a URL that leads to the server itself."
+            f"Notifications do not arrive at {self._target.place}. A pooler such as PgBouncer in transaction mode does "
+            "not support LISTEN. Set notify=off, or use a queue URL that connects to the server directly."
         )
         raise Unavailable(message)
 
@@ -138,7 +138,7 @@ class Listener:
         if isinstance(error, OrderEngineError):
             return error if isinstance(error, Unavailable) else Unavailable(str(error))
         place = self._target.place
-        message = f"The PostgreSQL database at {place} cannot be listened to ({type(error).__name__})."
+        message = f"The PostgreSQL database at {place} does not accept LISTEN ({type(error).__name__})."
         return as_unavailable(error, place) or Unavailable(message)
 
 

@@ -26,7 +26,7 @@ class _NotifyBatch:
 
     def __init__(self) -> None:
         self.order_ids: dict[str, None] = {}
-        self.failure: str | None = "The bell was not rung: the call that should ring it was cancelled."
+        self.failure: str | None = "The notification was not sent because the sending call was cancelled."
 
     def add(self, order_ids: Sequence[str]) -> None:
         room = max(MAX_PENDING_IDS - len(self.order_ids), 0)
@@ -74,7 +74,7 @@ class Notifier:
             place = self._target.place
             known = as_unavailable(error, place)
             round_.failure = str(
-                known or f"The PostgreSQL database at {place} refused to ring ({type(error).__name__})."
+                known or f"The PostgreSQL database at {place} refused NOTIFY ({type(error).__name__})."
             )
         else:
             round_.failure = None

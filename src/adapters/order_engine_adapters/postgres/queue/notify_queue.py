@@ -144,6 +144,6 @@ def _parse(url: str, budget: RequestBudget) -> tuple[Target, bool]:
     given = [value for name, _, value in pairs if name == SWITCH]
     switch = given[-1] if given else "off" if target.pooled_elsewhere else "on"
     if switch not in {"on", "off"}:
-        message = f"{SWITCH} takes on or off, not {switch!r}."
+        message = f"Invalid {SWITCH} {switch!r}. Allowed: on, off."
         raise InvalidSetting(message)
     return target, switch == "on"

@@ -61,7 +61,7 @@ async def rebuild_counters(url: str, seconds: float = COUNT_SECONDS) -> tuple[St
 async def rebuild_counters_of(target: Target, seconds: float) -> tuple[Statistics, Statistics]:
     """Do as `rebuild_counters` does, with a database that is parsed."""
     if await migrate_target(target, shipped(), dry_run=True):
-        message = f"The schema {target.schema} at {target.place} is not up to date: run `order-engine migrate` first."
+        message = f"The schema {target.schema} at {target.place} is not up to date. Run `order-engine migrate` first."
         raise Unavailable(message)
     connection = await connect(target)
     try:
@@ -90,7 +90,10 @@ async def _compared_and_corrected(connection: Connection, target: Target, second
         await connection.close(timeout=CLOSE_SECONDS)
     except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
         if committing:
-            message = f"The PostgreSQL database at {target.place} did not answer: count again to see what it did."
+            message = (
+                f"The PostgreSQL database at {target.place} did not respond. The counters may have been corrected. "
+                "Run the command again to check."
+            )
             raise OutcomeUnknown(message) from error
         raise as_unavailable(error, target.place) or error from error
     return counted, told

@@ -110,8 +110,8 @@ def read_cursor(cursor: Cursor, history: str, present: str) -> StreamPosition:
 
 def foreign() -> InvalidCursor:
     """Return the error for a cursor of another database or history."""
-    message = "This cursor was not made by this database, or what it had seen was undone by a restore or a fail-over. "
-    return InvalidCursor(message + "Start without one.")
+    message = "The cursor belongs to another database, or a restore or failover discarded its events. "
+    return InvalidCursor(message + "Start again without a cursor.")
 
 
 def is_marked(place: StreamPosition, latest: LatestEvent | None) -> bool:

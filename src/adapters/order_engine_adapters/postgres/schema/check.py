@@ -38,20 +38,20 @@ async def refuse_schema(sessions: Sessions) -> None:
 async def _fault(session: Session, target: Target) -> str | None:
     where = f"the schema {target.schema} of the PostgreSQL database at {target.place}"
     if lacking := await lacking_to_work(session.connection, target.schema):
-        return f"The user lacks rights in {where}: GRANT {lacking}."
+        return f"The user lacks privileges in {where}. Run GRANT {lacking}."
     if tables := await session.value(FILTERED, target.schema, list(TO_WORK)):
         return (
-            f"Row security hides rows of {where} from this user ({tables}): "
-            "DISABLE ROW LEVEL SECURITY on them, or give the user BYPASSRLS."
+            f"Row-level security hides rows of {where} from this user ({tables}). "
+            "DISABLE ROW LEVEL SECURITY on these tables, or grant the user BYPASSRLS."
         )
     if triggers := await session.value(DISABLED, target.schema):
         return (
-            f"Triggers are switched off in {where}, so the metrics would be wrong ({triggers}): ALTER TABLE "
+            f"Triggers are disabled in {where}, so the metrics would be wrong ({triggers}). Run ALTER TABLE "
             f"{target.schema}.orders ENABLE TRIGGER USER, then run `order-engine metrics rebuild`."
         )
     if await session.value(READ_ONLY_FOR_GOOD):
         return (
-            f"The user of the PostgreSQL database at {target.place} is read-only, by its role or by the URL, so no "
-            "order can be placed: ALTER ROLE … RESET default_transaction_read_only."
+            f"The user of the PostgreSQL database at {target.place} is read-only because of its role or the URL. "
+            "Run ALTER ROLE … RESET default_transaction_read_only."
         )
     return None

@@ -81,11 +81,11 @@ def refuse_pending(target: Target, missing: Sequence[PostgresMigration]) -> None
     """Raise Unavailable for a schema that is missing, or lacks migrations."""
     where = f"The schema {target.schema} of the database at {target.place}"
     if any(each.number == 1 for each in missing):
-        message = f"{where} is not there: name another database, or run `order-engine migrate` to make it."
+        message = f"{where} does not exist. Use another database, or run `order-engine migrate` to create it."
         raise Unavailable(message, lasting=True)
     if missing:
         names = ", ".join(f"{each.number:04} {each.name}" for each in missing)
-        message = f"{where} is older than this version and lacks {names}: run `order-engine migrate` first."
+        message = f"{where} is older than this version and lacks {names}. Run `order-engine migrate` first."
         raise Unavailable(message, lasting=True)
 
 
@@ -125,7 +125,8 @@ async def _lacking(connection: Connection, target: Target, error: asyncpg.Postgr
     if not any(lacking):
         return as_unavailable(error, target.place) or error
     return InvalidSetting(
-        f"The user lacks rights at the PostgreSQL database at {target.place}: GRANT {', '.join(filter(None, lacking))}."
+        f"The user lacks privileges in the PostgreSQL database at {target.place}. "
+        f"Run GRANT {', '.join(filter(None, lacking))}."
     )
 
 
@@ -145,13 +146,13 @@ def _refuse_other_history(
 ) -> None:
     where = f"The schema {target.schema} of the database at {target.place}"
     if applied and applied[-1][0] > len(known):
-        message = f"{where} was written by a newer version: upgrade order_engine to open it."
+        message = f"{where} was written by a newer version. Upgrade order_engine to open it."
         raise Unavailable(message, lasting=True)
     for expected, (number, checksum) in zip(count(1), applied, strict=False):
         if number != expected or checksum != known[number - 1].checksum:
             message = (
-                f"{where} is not that of this version: its migration {number} differs. "
-                "Use the version of order_engine that made it, or restore a backup."
+                f"{where} does not match this version: its migration {number} differs. "
+                "Use the version of order_engine that created it, or restore a backup."
             )
             raise Unavailable(message, lasting=True)
 

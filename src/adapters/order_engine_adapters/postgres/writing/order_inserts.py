@@ -39,9 +39,9 @@ MAX_INSERT_RETRIES: Final = 20
 NOTHING_STORED: Final = InsertStamp(BEFORE_ALL, 0)
 """Where there is nothing to be stamped."""
 
-_REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep one of its texts.")
+_REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot store a text of this order.")
 _BUSY: Final = Added(AddOutcome.BUSY)
-_TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot keep a value of this size.")
+_TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot store a value of this size.")
 
 
 class _LockTimeoutError(Exception):
@@ -167,7 +167,7 @@ async def add_within(
             if not is_unstorable(error):
                 raise
             return await _add_each(session, placements, hold, patience)
-    message = "Too many writers place the same orders at once; nothing was stored."
+    message = "Too many clients place the same orders concurrently. Nothing was stored."
     raise Unavailable(message)
 
 
@@ -177,7 +177,7 @@ async def add_for_host(
     """Store new orders within the transaction of a host application, which alone commits it."""
     if not connection.is_in_transaction():
         message = (
-            "add(…, connection=…) wants a connection with a transaction open: async with connection.transaction()."
+            "add(…, connection=…) requires a connection with an open transaction: async with connection.transaction()."
         )
         raise ValueError(message)
     return await add_within(Session(connection, schema), placements, hold)

@@ -165,24 +165,28 @@ class Database:
         """Raise Unavailable where no database can be at the path; before a lock file is made beside it."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             oldest = ".".join(map(str, OLDEST_SQLITE))
-            message = f"This Python has SQLite {sqlite3.sqlite_version}: install one with SQLite {oldest} or newer."
+            message = (
+                f"This Python has SQLite {sqlite3.sqlite_version}. Install a Python with SQLite {oldest} or newer."
+            )
             raise Unavailable(message)
         try:
             is_folder, has_folder = self.path.is_dir(), self.path.parent.is_dir()
         except OSError as error:
-            message = f"The database {self.path} cannot be opened ({error.strerror}): name another file."
+            message = f"Cannot open the database {self.path} ({error.strerror}). Use another file."
             raise Unavailable(message) from error
         if is_folder:
-            message = f"{self.path} is a folder: name the database file within it."
+            message = f"{self.path} is a folder. Use a database file within it."
             raise Unavailable(message)
         if not has_folder:
-            message = f"The folder {self.path.parent} of the database does not exist: make it, or correct the URL."
+            message = f"The folder {self.path.parent} of the database does not exist. Create it or correct the URL."
             raise Unavailable(message)
 
     def refuse_absent(self) -> None:
         """Raise Unavailable where there is no file."""
         if not self.path.exists():
-            message = f"There is no database {self.path}: name another one, or run `order-engine migrate` to make it."
+            message = (
+                f"Database {self.path} does not exist. Use another one, or run `order-engine migrate` to create it."
+            )
             raise Unavailable(message)
 
     def _connect(self) -> sqlite3.Connection:
@@ -211,7 +215,9 @@ class Database:
         """Turn the write-ahead log on, and see that it is: on some file systems SQLite silently goes without."""
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            message = f"The file system of the database {self.path} cannot keep SQLite's log: use a local disk."
+            message = (
+                f"The file system of the database {self.path} does not support write-ahead logs. Use a local disk."
+            )
             raise Unavailable(message)
 
     def _check_writing(self, connection: sqlite3.Connection) -> None:
@@ -244,7 +250,7 @@ class Database:
 
     def _refuse_other_file(self) -> None:
         if self._file_now() != self._file:
-            message = f"The database {self.path} was deleted or replaced: stop the engine, and put the file back."
+            message = f"The database {self.path} was deleted or replaced. Stop the engine and restore the file."
             raise Unavailable(message)
 
     def _file_now(self) -> tuple[int, int]:

@@ -12,21 +12,23 @@ from order_engine.domain.errors import OutcomeUnknown, Unavailable
 PRIMARY_CODE: Final = 0xFF
 """The part of an extended result code that says what kind of error it is."""
 
-_LOCKED: Final = "Another program has locked the database {path}; nothing took effect. Close that program."
-_NOT_WRITABLE: Final = "The database {path} cannot be written: give this user the right to write it and its folder."
+_LOCKED: Final = "Another program has locked the database {path}. Nothing was changed. Close that program."
+_NOT_WRITABLE: Final = (
+    "The database {path} is not writable. Grant this user write permission for the file and its folder."
+)
 
 _SENTENCES: Final[Mapping[int, str]] = {
-    sqlite3.SQLITE_FULL: "No room is left for {path}; nothing took effect. Make room, then it goes on.",
-    sqlite3.SQLITE_IOERR: "The disk of the database {path} failed ({name}); nothing took effect. Check that disk.",
+    sqlite3.SQLITE_FULL: "No disk space is left for {path}. Nothing was changed. Free disk space. No restart needed.",
+    sqlite3.SQLITE_IOERR: "The disk of the database {path} failed ({name}). Nothing was changed. Check the disk.",
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_PROTOCOL: _LOCKED,
     sqlite3.SQLITE_READONLY: _NOT_WRITABLE,
     sqlite3.SQLITE_PERM: _NOT_WRITABLE,
-    sqlite3.SQLITE_CANTOPEN: "The database {path} cannot be opened: check that its folder exists and may be written.",
-    sqlite3.SQLITE_NOTADB: "The file {path} is no SQLite database: name another file, or move this one away.",
-    sqlite3.SQLITE_CORRUPT: "The database {path} is damaged ({name}): stop the engine and restore a backup.",
-    sqlite3.SQLITE_INTERRUPT: "A call of the database {path} was interrupted; nothing took effect.",
+    sqlite3.SQLITE_CANTOPEN: "Cannot open the database {path}. Check that its folder exists and is writable.",
+    sqlite3.SQLITE_NOTADB: "The file {path} is not a SQLite database. Use another file, or move this one.",
+    sqlite3.SQLITE_CORRUPT: "The database {path} is damaged ({name}). Stop the engine and restore a backup.",
+    sqlite3.SQLITE_INTERRUPT: "A call to the database {path} was interrupted. Nothing was changed.",
 }
 """The errors that come from the environment. All others are mistakes of ours and surface as themselves."""
 
@@ -50,7 +52,7 @@ def as_outcome_unknown(error: sqlite3.Error, path: Path) -> OutcomeUnknown | Non
     if _primary(error) not in _MAY_HAVE_BEEN_COMMITTED or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE:
         return None
     name = error.sqlite_errorname
-    return OutcomeUnknown(f"Storing to the database {path} ended in an error ({name}); it may have taken effect.")
+    return OutcomeUnknown(f"Writing to the database {path} failed ({name}). The change may have taken effect.")
 
 
 def leaves_doubt(error: sqlite3.Error) -> bool:

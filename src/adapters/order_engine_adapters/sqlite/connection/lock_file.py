@@ -115,8 +115,8 @@ class FileLock:
 
     def _unavailable(self, error: OSError) -> Unavailable:
         return Unavailable(
-            f"The lock file {self._path} cannot be used ({error.strerror}): "
-            "give this user the right to write it and its folder, or name another database."
+            f"Cannot access the lock file {self._path} ({error.strerror}). "
+            "Grant this user write permission for the file and its folder, or use another database."
         )
 
 

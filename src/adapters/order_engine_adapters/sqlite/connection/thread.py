@@ -42,7 +42,7 @@ class DatabaseThread:
         Unavailable after `end`.
         """
         if self._has_ended:
-            message = "The repository is closed; nothing took effect."
+            message = "The repository is closed. Nothing was changed."
             raise Unavailable(message)
         outcome: asyncio.Future[Result] = self._loop.create_future()
         self._jobs.put((outcome, lambda: function(*arguments, **named)))

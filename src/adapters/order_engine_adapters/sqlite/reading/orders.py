@@ -76,8 +76,8 @@ def _place(store: OrderTables, cursor: Cursor) -> int:
         event = _event(store, serial)
         if (serial == 0 or event is not None) and cursor == _cursor(store, serial, event):
             return serial
-    message = "This cursor was not made by this database, or what it had seen was undone by a restore. "
-    raise InvalidCursor(message + "Start without one.")
+    message = "The cursor belongs to another database, or a restore discarded its events. "
+    raise InvalidCursor(message + "Start again without a cursor.")
 
 
 def _event(store: OrderTables, serial: int) -> Event | None:

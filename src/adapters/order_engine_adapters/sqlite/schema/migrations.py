@@ -82,13 +82,13 @@ def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[S
     """Raise Unavailable for a database that lacks migrations. Raises as `pending` does, too."""
     missing = pending(connection, path, known)
     if missing and missing[0].number == 1:
-        message = f"The database {path} is empty: name another one, or run `order-engine migrate` to prepare it."
+        message = f"The database {path} is empty. Use another one, or run `order-engine migrate` to create its schema."
         raise Unavailable(message)
     if missing:
         names = ", ".join(f"{each.number:04} {each.name}" for each in missing)
         message = (
-            f"The schema of the database {path} is older than this version and lacks {names}: "
-            "run `order-engine migrate` first."
+            f"The schema of the database {path} is older than this version and lacks {names}. "
+            "Run `order-engine migrate` first."
         )
         raise Unavailable(message)
 
@@ -99,7 +99,7 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     is_new = application_id == 0 and tables == 0
     if application_id != APPLICATION_ID and not is_new:
-        message = f"The database {path} belongs to other software: name a file of its own for order_engine."
+        message = f"The database {path} belongs to other software. Use a separate file for order_engine."
         raise Unavailable(message)
 
 
@@ -111,13 +111,13 @@ def _applied(connection: sqlite3.Connection) -> Sequence[tuple[int, str]]:
 
 def _refuse_other_history(applied: Sequence[tuple[int, str]], path: Path, known: Sequence[SqliteMigration]) -> None:
     if applied and applied[-1][0] > len(known):
-        message = f"The database {path} was written by a newer version: upgrade order_engine to open it."
+        message = f"The database {path} was written by a newer version. Upgrade order_engine to open it."
         raise Unavailable(message)
     for expected, (number, checksum) in zip(count(1), applied):
         if number != expected or checksum != known[number - 1].checksum:
             message = (
-                f"The schema of the database {path} is not that of this version: its migration {number} differs. "
-                "Use the version of order_engine that made it, or restore a backup."
+                f"The schema of the database {path} does not match this version: its migration {number} differs. "
+                "Use the version of order_engine that created it, or restore a backup."
             )
             raise Unavailable(message)
 

@@ -22,40 +22,40 @@ def answers() -> Mapping[str, Schema]:
     return {
         "OrderCreated": received(
             {
-                "message": {**TEXT, "description": "`Order created successfully`, for people."},
-                "order_id": {**TEXT, "description": "Where the server made it."},
+                "message": {**TEXT, "description": "`Order created successfully`"},
+                "order_id": {**TEXT, "description": "The generated order id, if the request had none."},
             },
             "The order is stored.",
             optional=["order_id"],
         ),
         "BatchAnswer": received(
             {
-                "order_id": or_null(TEXT, "As it was sent; null where it was not read."),
-                "code": {"type": "integer", "description": "The status that POST /orders would have answered."},
+                "order_id": or_null(TEXT, "The order id as sent; null if it could not be read."),
+                "code": {"type": "integer", "description": "The status that POST /orders would have returned."},
                 "replayed": {"type": "boolean"},
                 "problem": or_null(reference("Problem")),
             },
-            "What became of one order of a batch.",
+            "The result of one order of a batch.",
         ),
         "BatchSummary": received(
             {
-                "read": COUNT | {"description": "Orders that were read. Fewer than were sent: send the batch again."},
+                "read": COUNT | {"description": "Number of orders read. If fewer than sent, retry the batch."},
                 "placed": COUNT,
                 "replayed": COUNT,
                 "refused": COUNT,
             },
-            "The last item of every answer to a batch.",
+            "The last item of every batch response.",
         ),
         "BatchItem": {
             "anyOf": [reference("BatchAnswer"), reference("BatchSummary")],
-            "description": "An item of the answer to a batch.",
+            "description": "An item of a batch response.",
         },
         **_metrics(),
         **_health(),
         "OpenApiDocument": {
             "type": "object",
             "additionalProperties": True,
-            "description": "A document as the OpenAPI Specification 3.1 has it.",
+            "description": "A document of the OpenAPI Specification 3.1.",
         },
     }
 
@@ -71,25 +71,25 @@ def _metrics() -> Mapping[str, Schema]:
     return {
         "Metrics": received(
             {
-                "total_orders": {**COUNT, "description": "Orders ever placed."},
+                "total_orders": {**COUNT, "description": "Total orders placed."},
                 "average_processing_time": mean,
                 "status_counts": reference("StatusCounts"),
             },
             "Exact counts of all orders.",
         ),
-        "StatusCounts": received(dict.fromkeys(Status, COUNT), "How many orders are in each status."),
+        "StatusCounts": received(dict.fromkeys(Status, COUNT), "Number of orders in each status."),
     }
 
 
 def _health() -> Mapping[str, Schema]:
-    limited = "Absent where the whole concurrency is."
+    limited = "Absent if the full concurrency is available."
     return {
-        "Liveness": received({"status": {**TEXT, "description": "`alive`"}}, "The process is alive."),
+        "Liveness": received({"status": {**TEXT, "description": "`alive`"}}, "The process is running."),
         "Readiness": received(
             {
                 "status": {**TEXT, "description": "`ready`"},
-                "limited_by": open_set(["renewals"], f"What keeps orders at once below the concurrency. {limited}"),
-                "orders_at_once": {**NUMBER, "description": f"How many orders are worked on at once. {limited}"},
+                "limited_by": open_set(["renewals"], f"What limits orders in flight below the concurrency. {limited}"),
+                "orders_at_once": {**NUMBER, "description": f"Maximum number of orders in flight. {limited}"},
             },
             "Orders can be placed.",
             optional=["limited_by", "orders_at_once"],

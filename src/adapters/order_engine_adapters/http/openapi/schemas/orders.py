@@ -19,15 +19,15 @@ from order_engine_adapters.http.openapi.schemas.shapes import (
     reference,
 )
 
-VERSION: Schema = {**NUMBER, "description": "One more with every event, from 1 on."}
+VERSION: Schema = {**NUMBER, "description": "Starts at 1 and increases by 1 with every event."}
 
 
 def orders() -> Mapping[str, Schema]:
     """Return these schemas by their names."""
     return {
         # A closed set by promise: there is no other status.
-        "OrderStatus": {"type": "string", "enum": list(Status), "description": "Where an order stands."},
-        "OrderStatusAnswer": received({"status": reference("OrderStatus")}, "The status alone."),
+        "OrderStatus": {"type": "string", "enum": list(Status), "description": "The status of an order."},
+        "OrderStatusAnswer": received({"status": reference("OrderStatus")}, "The status of an order."),
         "Order": _order(),
         "OrderPage": received(
             {
@@ -48,24 +48,24 @@ def _order() -> Schema:
         "total_amount": {
             **TEXT,
             "pattern": patterns.AMOUNT_TEXT,
-            "description": "Exact, in plain notation, with two decimals or as many as it needs.",
+            "description": "Exact, in plain notation, with at least two decimals.",
         },
-        "currency": or_null(TEXT, "As in ISO 4217."),
+        "currency": or_null(TEXT, "ISO 4217 code."),
         "attributes": or_null(reference("Attributes")),
         "status": reference("OrderStatus"),
         "version": VERSION,
-        "attempts": {**COUNT, "description": "Claims in this round, less releases."},
+        "attempts": {**COUNT, "description": "Claims in this round minus releases."},
         "created_at": TIME,
-        "processing_started_at": or_null(TIME, "The first claim of this round."),
+        "processing_started_at": or_null(TIME, "Time of the first claim in this round."),
         "ended_at": or_null(TIME),
-        "failure": or_null(TEXT, "Why the order is Failed, or why its last attempt failed."),
+        "failure": or_null(TEXT, "Reason why the order is Failed or its last attempt failed."),
         "traceparent": {
             **TEXT,
             "pattern": patterns.TRACE_PARENT,
-            "description": "W3C Trace Context: of the request that placed the order; absent where it had no valid one.",
+            "description": "W3C Trace Context of the request that placed the order; absent if it had no valid one.",
         },
     }
-    return received(members, "What was placed, and how it stands.", optional=["traceparent"])
+    return received(members, "The placed fields and the current state of an order.", optional=["traceparent"])
 
 
 def _events() -> Mapping[str, Schema]:
@@ -86,7 +86,7 @@ def _events() -> Mapping[str, Schema]:
         ),
         "StreamedEvent": received(
             {"order_id": TEXT, **members},
-            "The `data` of a server-sent event: one entry of an order's history, and whose it is.",
+            "The `data` of a server-sent event: one entry of an order's history with the order id.",
             optional=optional,
         ),
     }

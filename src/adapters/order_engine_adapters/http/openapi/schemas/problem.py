@@ -16,22 +16,22 @@ def problem() -> Mapping[str, Schema]:
     codes = [known.code for known in known_problems()]
     members: Mapping[str, Schema] = {
         "type": {**TEXT, "format": "uri", "description": f"`{TYPE_PREFIX}` and the code."},
-        "title": {**TEXT, "description": "What the code means."},
+        "title": {**TEXT, "description": "Short description of the code."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status."},
-        "detail": {**TEXT, "description": "What was wrong this time."},
-        "code": open_set(codes, "Which problem it is; stays the same when sentences improve."),
+        "detail": {**TEXT, "description": "Explanation of this occurrence."},
+        "code": open_set(codes, "Stable identifier of the problem type."),
         "errors": {"type": "array", "items": reference("FieldProblem")},
-        "order_status": reference("OrderStatus") | {"description": "How the order stands whose action was refused."},
+        "order_status": reference("OrderStatus") | {"description": "The status of the order whose action was refused."},
         "allowed": {
             "type": "array",
-            "items": open_set(CLIENT_ACTIONS, "An action that is open now."),
-            "description": "Where an action was refused.",
+            "items": open_set(CLIENT_ACTIONS, "An action that is currently allowed."),
+            "description": "Allowed actions, if an action was refused.",
         },
         "state": open_set(
             [state for state in Readiness if state is not Readiness.READY],
-            "Of `/readyz`: why no orders can be placed.",
+            "For `/readyz`: why orders cannot be placed.",
         ),
-        "request_id": {**TEXT, "description": "The name of the request, as in `X-Request-ID`."},
+        "request_id": {**TEXT, "description": "The request id, as in `X-Request-ID`."},
     }
     return {
         "Problem": received(
@@ -43,9 +43,9 @@ def problem() -> Mapping[str, Schema]:
         ),
         "FieldProblem": received(
             {
-                "pointer": {**TEXT, "description": "A JSON Pointer (RFC 6901) to the wrong value."},
+                "pointer": {**TEXT, "description": "JSON Pointer (RFC 6901) to the invalid value."},
                 "detail": TEXT,
             },
-            "What is wrong with one value of a body.",
+            "An error in one value of the body.",
         ),
     }

@@ -61,6 +61,6 @@ def open_set(values: Iterable[str], description: str) -> Schema:
     listed = ", ".join(f"`{value}`" for value in known)
     return {
         "type": "string",
-        "description": f"{description} Now one of {listed}; later versions may add others.",
+        "description": f"{description} Currently one of {listed}; later versions may add values.",
         "x-extensible-enum": known,
     }
