@@ -10,10 +10,10 @@ from enum import Enum, StrEnum
 from typing import NoReturn
 
 from order_engine.application.calls.availability import PROBE, READING_PROBE
-from order_engine.application.calls.timeouts import ended_within
 from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.placer import Placer
+from order_engine.application.time_limits import ended_within
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.worker import Worker
 from order_engine.domain.errors import NotRunning, OrderEngineError, WrongEventLoop

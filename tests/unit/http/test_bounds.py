@@ -14,7 +14,7 @@ from order_engine_adapters.http.batch.splitter import ArraySplitter, LineSplitte
 from order_engine_adapters.http.errors import BodyTooLarge
 from order_engine_adapters.http.messages.accept import Form, preferred_form
 from order_engine_adapters.http.messages.requests import DISCARDED_BYTES, read_body
-from order_engine_adapters.http.messages.timeouts import CHECKS_PER_SECOND, Timeouts
+from order_engine_adapters.http.messages.time_limits import LOOK_SECONDS, RequestTimeLimits
 from order_engine_adapters.http.server import connection
 from tests.unit.http.client import JSON_BODY
 from tests.unit.http.following import following
@@ -48,7 +48,7 @@ async def test_a_body_over_its_limit_is_read_and_not_kept() -> None:
         return {"type": "http.request", "body": bytes(PART), "more_body": left > 0}
 
     with pytest.raises(BodyTooLarge):
-        await read_body({"headers": []}, receive, SMALL, Timeouts())
+        await read_body({"headers": []}, receive, SMALL, RequestTimeLimits())
     assert left == 0
     assert tracemalloc.get_traced_memory()[1] < LITTLE
 
@@ -147,12 +147,12 @@ def test_the_version_of_a_media_type_decides_before_the_type() -> None:
 
 async def test_time_limits_that_are_kept_leave_no_timer() -> None:
     """A process that has nothing to do is not woken."""
-    deadlines = Timeouts()
-    with deadlines.within(60):
+    time_limits = RequestTimeLimits()
+    with time_limits.within(60):
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
-        while deadlines._timer is not None:  # noqa: SLF001, ASYNC110 - nothing else shows it, and it tells nobody
-            await asyncio.sleep(1 / CHECKS_PER_SECOND)
+        while time_limits._is_watched:  # noqa: SLF001, ASYNC110 - nothing else shows it, and it tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def test_so_many_requests_may_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from order_engine.domain.errors import Overloaded
 from order_engine.domain.order import NewOrder
 from order_engine_adapters.http import HttpLimits
 from order_engine_adapters.http.batch import buffered_results
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.orders.order_parser import LARGE_BYTES, OrderParser
 from tests.unit.application.bench import Bench
 from tests.unit.http.batches import BATCH, LINES, codes, items, send_batch
@@ -214,7 +214,7 @@ async def test_a_large_order_is_read_in_a_thread(monkeypatch: pytest.MonkeyPatch
 async def test_a_large_order_waits_no_longer_than_a_request_may() -> None:
     """503: nothing of it was stored, and it may be sent again."""
     async with serving(request_seconds=0.2) as service:
-        texts = OrderParser(service.engine.options.content, Timeouts())
+        texts = OrderParser(service.engine.options.content, RequestTimeLimits())
         async with texts._thread:  # noqa: SLF001 - as if another large order took long
             with pytest.raises(Overloaded, match="Too many large orders wait"):
                 await texts.read_large(text("large", attributes={"a": "x" * LARGE_BYTES}), None, 0.1)

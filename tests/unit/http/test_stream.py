@@ -7,7 +7,7 @@ from starlette.types import Message
 
 from order_engine_adapters.http.events.event_log import EventLog, ReaderTooSlow
 from order_engine_adapters.http.events.stream import Stream, StreamWriter
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 
 async def test_a_heartbeat_is_sent_beside_events() -> None:
@@ -18,7 +18,7 @@ async def test_a_heartbeat_is_sent_beside_events() -> None:
         sent.append(message["body"])
 
     stream = Stream(lambda: True)
-    writer = StreamWriter(send, stream, 1.0, Timeouts())
+    writer = StreamWriter(send, stream, 1.0, RequestTimeLimits())
     for text in (b"one", b"two", b""):
         stream.beat()
         await writer.write(text)

@@ -18,7 +18,7 @@ from order_engine_adapters.http.events.endpoints import EventEndpoints
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.request_id import RequestIds
 from order_engine_adapters.http.messages.resource import Resource, path_not_found
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.openapi import DocumentOptions, OpenApiEndpoint
 from order_engine_adapters.http.openapi.docs_page import docs_asset, docs_page
 from order_engine_adapters.http.orders.endpoints import OrderEndpoints
@@ -67,14 +67,14 @@ def create_app(
     neither starts nor stops the engine: the host does. An engine that is not started is answered with 503.
     """
     limits = limits or HttpLimits()
-    deadlines = Timeouts()
-    texts = OrderParser(engine.options.content, deadlines)
-    orders = OrderEndpoints(engine, limits, deadlines, texts)
-    events = EventEndpoints(engine, limits, deadlines)
-    health = HealthEndpoints(engine, deadlines, events.streams)
+    time_limits = RequestTimeLimits()
+    texts = OrderParser(engine.options.content, time_limits)
+    orders = OrderEndpoints(engine, limits, time_limits, texts)
+    events = EventEndpoints(engine, limits, time_limits)
+    health = HealthEndpoints(engine, time_limits, events.streams)
     has_keys = access is not None and access.keys is not None
-    start_page = StartPage(engine, deadlines, with_figures=not has_keys)
-    batch = BatchEndpoint(engine, limits, deadlines, texts)
+    start_page = StartPage(engine, time_limits, with_figures=not has_keys)
+    batch = BatchEndpoint(engine, limits, time_limits, texts)
     routes: list[BaseRoute] = [
         Route("/orders", Resource({"POST": orders.place, "GET": orders.page})),
         Route("/orders/batch", Resource({"GET": orders.get}, {"POST": batch})),
@@ -94,7 +94,7 @@ def create_app(
 
 def create_health_app(engine: OrderEngine, *, access: Access | None = None, random: Random | None = None) -> Starlette:
     """Return the application of a process that takes no orders over HTTP: alive, ready, and the metrics."""
-    return _application(_health_routes(HealthEndpoints(engine, Timeouts())), access, random)
+    return _application(_health_routes(HealthEndpoints(engine, RequestTimeLimits())), access, random)
 
 
 def create_starting_app(*, access: Access | None = None, random: Random | None = None) -> Starlette:
@@ -102,7 +102,7 @@ def create_starting_app(*, access: Access | None = None, random: Random | None =
 
     It is alive, not ready, and has metrics of its own; everything else is answered with 503.
     """
-    app = _application(_health_routes(HealthEndpoints(StartingEngine(), Timeouts())), access, random)
+    app = _application(_health_routes(HealthEndpoints(StartingEngine(), RequestTimeLimits())), access, random)
     app.router.default = service_starting
     return app
 

@@ -9,9 +9,9 @@ from random import Random
 from typing import TypeVar
 
 from order_engine.application.calls.availability import Availability
-from order_engine.application.calls.timeouts import TimeLimits
 from order_engine.application.change_notifier import ChangeNotifier
 from order_engine.application.retry_policy import Backoff, failure_reason
+from order_engine.application.time_limits import TimeLimits
 from order_engine.domain.errors import AdapterFault, InvalidCursor, OutcomeUnknown, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Committed, Observer
@@ -41,7 +41,8 @@ class RepositoryCalls:
     ) -> None:
         """Keep `limits`."""
         self._changes = changes
-        self.limits = TimeLimits(clock, min(limits.request_seconds, limits.renewal_seconds))
+        shortest = min(limits.request_seconds, limits.renewal_seconds)
+        self.limits = TimeLimits(clock.monotonic, clock.sleep, shortest, _no_answer)
         self._seconds = limits.request_seconds
         self._clock = clock
         self._observer = observer
@@ -106,6 +107,10 @@ class RepositoryCalls:
     def is_over(self, deadline: float) -> bool:
         """Whether to ask no more: the deadline has passed, or the engine has stopped and may have no repository."""
         return self.limits.has_ended or self._clock.monotonic() >= deadline
+
+
+def _no_answer() -> OutcomeUnknown:
+    return OutcomeUnknown("No answer within the time limit.")
 
 
 def require_count(answers: Sequence[Answer], items: int) -> Sequence[Answer]:

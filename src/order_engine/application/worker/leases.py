@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
 from order_engine.application.calls.calls import require_count
-from order_engine.application.calls.timeouts import ended_within
 from order_engine.application.context import EngineContext
+from order_engine.application.time_limits import ended_within
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
 from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.domain.commands import Action, Lease

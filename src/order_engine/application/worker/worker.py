@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
-from order_engine.application.calls.timeouts import ended_within
 from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.retry_policy import RetryPolicy, failure_reason
+from order_engine.application.time_limits import ended_within
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
 from order_engine.application.worker.claimer import Claimer

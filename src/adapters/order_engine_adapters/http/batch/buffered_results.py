@@ -15,7 +15,7 @@ from order_engine_adapters.http.batch.formats import BatchFormat
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED, PART_BYTES, Header
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 IN_MEMORY_BYTES: Final = 1024 * 1024
 """How many bytes of answers one batch has in memory; those before them are in a temporary file."""
@@ -30,13 +30,13 @@ class BufferedResults:
     lose what they had still to send. So the answers wait, in memory and then in a temporary file without a name.
     """
 
-    def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits, deadlines: Timeouts) -> None:
+    def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits, time_limits: RequestTimeLimits) -> None:
         """Keep up to `limits.kept_answer_bytes`; what is put beyond it is kept too, and is to be the last."""
         self._send = send
         self._form = form
         self._most = limits.kept_answer_bytes
         self._silence_seconds = limits.body_seconds
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self.headers: list[Header] = []
         self._recent: list[bytes] = []
         self._recent_bytes = 0
@@ -109,7 +109,7 @@ class BufferedResults:
 
     async def _pass_on(self, message: Message) -> None:
         try:
-            with self._deadlines.within(self._silence_seconds):
+            with self._time_limits.within(self._silence_seconds):
                 await self._send(message)
         except (TimeoutError, OSError):
             raise ClientGone from None

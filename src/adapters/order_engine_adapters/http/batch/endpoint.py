@@ -26,7 +26,7 @@ from order_engine_adapters.http.messages.prefer import prefers
 from order_engine_adapters.http.messages.query import refuse_parameters
 from order_engine_adapters.http.messages.request_id import trace_parent
 from order_engine_adapters.http.messages.requests import check_media_type, declared_length, header_values
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.orders.order_parser import OrderParser, ParsedOrder
 
 STREAM: Final = b"stream"
@@ -36,17 +36,19 @@ STREAM: Final = b"stream"
 class BatchEndpoint:
     """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts, texts: OrderParser) -> None:
+    def __init__(
+        self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits, texts: OrderParser
+    ) -> None:
         """Place into `engine`."""
         self._engine = engine
         self._limits = limits
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._texts = texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
         form = self._checked(scope)
-        elements = BatchReader(receive, form.split(self._limits.body_bytes), self._limits, self._deadlines)
+        elements = BatchReader(receive, form.split(self._limits.body_bytes), self._limits, self._time_limits)
         summary = BatchSummary()
         async with aclosing(elements), self._answers(scope, send, form) as answers:
             error = await self._answer_all(elements, answers, summary, trace_parent(scope))
@@ -70,7 +72,7 @@ class BatchEndpoint:
     def _answers(self, scope: Scope, send: Send, form: BatchFormat) -> BatchResponse:
         if prefers(scope, STREAM):
             return StreamedResults(send, form, self._limits)
-        return BufferedResults(send, form, self._limits, self._deadlines)
+        return BufferedResults(send, form, self._limits, self._time_limits)
 
     async def _answer_all(
         self, elements: BatchReader, answers: BatchResponse, summary: BatchSummary, traced: str | None

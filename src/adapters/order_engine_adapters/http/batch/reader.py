@@ -13,7 +13,7 @@ from order_engine_adapters.http.errors import BodyTooLarge, RequestTimedOut
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.pace import Pace
 from order_engine_adapters.http.messages.requests import body_parts
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 SLICE_BYTES: Final = 8 * 1024
 """What is split at once: of nothing but brackets that takes 8 ms (CPython 3.11)."""
@@ -23,11 +23,13 @@ ELEMENTS_AT_ONCE: Final = 500
 class BatchReader:
     """Splits one body, which is never there as a whole."""
 
-    def __init__(self, receive: Receive, splitter: Splitter, limits: HttpLimits, deadlines: Timeouts) -> None:
+    def __init__(
+        self, receive: Receive, splitter: Splitter, limits: HttpLimits, time_limits: RequestTimeLimits
+    ) -> None:
         """Read the body by `receive`."""
         self._splitter = splitter
         self._limits = limits
-        self._incoming = self._parts(body_parts(receive, limits.body_seconds, deadlines))
+        self._incoming = self._parts(body_parts(receive, limits.body_seconds, time_limits))
         self._pace = Pace()
         self.broken_off: OrderEngineError | None = None
         """Why the elements end before the body does, once they have ended."""

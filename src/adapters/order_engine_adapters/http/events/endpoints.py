@@ -34,7 +34,7 @@ from order_engine_adapters.http.messages.media_type import PROBLEM_TYPE
 from order_engine_adapters.http.messages.requests import path_order_id
 from order_engine_adapters.http.messages.resource import within
 from order_engine_adapters.http.messages.responses import NEVER_STORED, NO_CONTENT, Response, send_response
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 FORM: Final = (Form(EVENT_STREAM),)
 
@@ -42,12 +42,12 @@ FORM: Final = (Form(EVENT_STREAM),)
 class EventEndpoints:
     """Server-sent events. A stream ends at a drain; its client connects again, elsewhere, and misses nothing."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts) -> None:
+    def __init__(self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits) -> None:
         """Answer for `engine`."""
         self._engine = engine
         self._queries = internals_of(engine).queries
         self._limits = limits
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._page = min(PAGE, engine.options.page_limit)
         self.streams = StreamRegistry(engine, limits)
 
@@ -68,7 +68,7 @@ class EventEndpoints:
             try:
                 await self._check_place(place)
                 joined = await within(
-                    self._engine.options.request_seconds, self.streams.feed.join(stream), self._deadlines
+                    self._engine.options.request_seconds, self.streams.feed.join(stream), self._time_limits
                 )
                 async with self._writer(stream, receive, send) as writer:
                     await writer.begin(self._ready(place or joined.end, resumed=place is not None))
@@ -177,7 +177,7 @@ class EventEndpoints:
 
     async def _is_over(self, order_id: str, position: Position) -> bool:
         """Whether the order has ended with this event. Raises OrderNotFound, and 400 for an event that it has not."""
-        state = await within(self._engine.options.request_seconds, self._queries.state(order_id), self._deadlines)
+        state = await within(self._engine.options.request_seconds, self._queries.state(order_id), self._time_limits)
         if position.version > state.version or not await self._is_there(order_id, position):
             raise foreign_id()
         return position.version == state.version and state.status.ended
@@ -222,7 +222,7 @@ class EventEndpoints:
         """Give what the stream is sent by, while another task looks whether its client is there."""
         looking = asyncio.create_task(stream.end_with_client(receive), name="order_engine event stream client")
         try:
-            yield StreamWriter(send, stream, self._limits.body_seconds, self._deadlines)
+            yield StreamWriter(send, stream, self._limits.body_seconds, self._time_limits)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)

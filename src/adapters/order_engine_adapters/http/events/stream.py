@@ -10,7 +10,7 @@ from starlette.types import Receive, Send
 from order_engine_adapters.http.events.sse import EVENT_STREAM, HEARTBEAT, Position
 from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 HEADERS = (
     (b"content-type", EVENT_STREAM),
@@ -84,12 +84,12 @@ async def send_head(send: Send) -> None:
 class StreamWriter:
     """Sends one stream; a client that reads nothing for too long is given up with ClientGone."""
 
-    def __init__(self, send: Send, stream: Stream, seconds: float, deadlines: Timeouts) -> None:
+    def __init__(self, send: Send, stream: Stream, seconds: float, time_limits: RequestTimeLimits) -> None:
         """Wait `seconds` at most for a client to read."""
         self._send = send
         self._stream = stream
         self._seconds = seconds
-        self._deadlines = deadlines
+        self._time_limits = time_limits
 
     async def begin(self, text: bytes) -> None:
         """Send the head of the answer, and the first text."""
@@ -109,7 +109,7 @@ class StreamWriter:
 
     async def _pass_on(self, text: bytes, *, more: bool) -> None:
         try:
-            with self._deadlines.within(self._seconds):
+            with self._time_limits.within(self._seconds):
                 await self._send({"type": "http.response.body", "body": text, "more_body": more})
         except (TimeoutError, OSError):
             raise ClientGone from None

@@ -19,7 +19,7 @@ from order_engine_adapters.http.errors import (
 )
 from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.messages.media_type import JSON_TYPE, read_media_type
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 MAX_KEY_LENGTH: Final = 255
 UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
@@ -136,13 +136,13 @@ def _is_sent_in_utf_8(scope: Scope) -> bool:
     return True
 
 
-async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadlines: Timeouts) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, time_limits: RequestTimeLimits) -> bytes:
     """Return the body of one order. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
     _refuse_declared_length(scope, limits.body_bytes)
-    part, more = await _next_part(receive, limits.body_seconds, deadlines)
+    part, more = await _next_part(receive, limits.body_seconds, time_limits)
     parts, size = [part], len(part)
     while more and size <= limits.body_bytes + DISCARDED_BYTES:
-        part, more = await _next_part(receive, limits.body_seconds, deadlines)
+        part, more = await _next_part(receive, limits.body_seconds, time_limits)
         size += len(part)
         if size <= limits.body_bytes:
             parts.append(part)
@@ -151,18 +151,18 @@ async def read_body(scope: Scope, receive: Receive, limits: HttpLimits, deadline
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def body_parts(receive: Receive, silence_seconds: float, deadlines: Timeouts) -> AsyncIterator[bytes]:
+async def body_parts(receive: Receive, silence_seconds: float, time_limits: RequestTimeLimits) -> AsyncIterator[bytes]:
     """Yield the body as it comes. Raises RequestTimedOut after a silence, ClientGone where the client closes."""
     more = True
     while more:
-        part, more = await _next_part(receive, silence_seconds, deadlines)
+        part, more = await _next_part(receive, silence_seconds, time_limits)
         yield part
 
 
-async def _next_part(receive: Receive, silence_seconds: float, deadlines: Timeouts) -> tuple[bytes, bool]:
+async def _next_part(receive: Receive, silence_seconds: float, time_limits: RequestTimeLimits) -> tuple[bytes, bool]:
     """Return the next part of a body, and whether there is more of it."""
     try:
-        with deadlines.within(silence_seconds):
+        with time_limits.within(silence_seconds):
             message = await receive()
     except TimeoutError:
         detail = f"No data of the request body arrived for {silence_seconds:g} s."

@@ -27,7 +27,7 @@ from order_engine_adapters.http.messages.responses import (
     problem_response,
     send_response,
 )
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 Endpoint: TypeAlias = Callable[[Scope, Receive], Awaitable[Response]]
 StreamingEndpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -103,10 +103,10 @@ class _ResponseState:
         await self._send(message)
 
 
-async def within(seconds: float, work: Awaitable[Outcome], deadlines: Timeouts) -> Outcome:
+async def within(seconds: float, work: Awaitable[Outcome], time_limits: RequestTimeLimits) -> Outcome:
     """Wait for the engine's work, but not longer than `seconds`. Raises OutcomeUnknown."""
     try:
-        with deadlines.within(seconds):
+        with time_limits.within(seconds):
             return await work
     except TimeoutError:
         message = f"No result within {seconds:g} s. The request may have taken effect. Retry the same request."

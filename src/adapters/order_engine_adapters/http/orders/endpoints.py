@@ -35,7 +35,7 @@ from order_engine_adapters.http.messages.responses import (
     json_response,
     send_response,
 )
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.orders.list_query import list_link, list_query
 from order_engine_adapters.http.orders.order_parser import OrderParser
 
@@ -50,12 +50,14 @@ ACCEPTED = 202
 class OrderEndpoints:
     """What can be done with orders over HTTP."""
 
-    def __init__(self, engine: OrderEngine, limits: HttpLimits, deadlines: Timeouts, texts: OrderParser) -> None:
+    def __init__(
+        self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits, texts: OrderParser
+    ) -> None:
         """Answer for `engine`."""
         self._texts = texts
         self._engine = engine
         self._limits = limits
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._seconds = engine.options.request_seconds
 
     async def place(self, scope: Scope, receive: Receive) -> Response:
@@ -64,7 +66,7 @@ class OrderEndpoints:
         refuse_parameters(scope)
         check_media_type(scope, (JSON_TYPE,))
         key = idempotency_key(scope)
-        body = await read_body(scope, receive, self._limits, self._deadlines)
+        body = await read_body(scope, receive, self._limits, self._time_limits)
         order = self._texts.read_small(body, trace_parent(scope))
         if order is None:
             order = await self._texts.read_large(body, trace_parent(scope), self._seconds)
@@ -126,7 +128,7 @@ class OrderEndpoints:
         return _changed(await self._within(self._act(scope, self._engine.redrive)), 200)
 
     async def _within(self, work: Awaitable[Outcome]) -> Outcome:
-        return await within(self._seconds, work, self._deadlines)
+        return await within(self._seconds, work, self._time_limits)
 
     async def _act(self, scope: Scope, action: Callable[..., Awaitable[Order]]) -> Order:
         check_json_accepted(scope)

@@ -9,7 +9,7 @@ from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.errors import OrderEngineError, Overloaded
 from order_engine.domain.order import NewOrder
 from order_engine.wire import checked_order, new_order, order_id_in, read_json, read_order
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 LARGE_BYTES: Final = 32 * 1024
 """From here on a text is read in a thread. The worst text of this size takes the event loop 15 ms (CPython 3.11)."""
@@ -27,10 +27,10 @@ class ParsedOrder(NamedTuple):
 class OrderParser:
     """Reads the orders of one application. One thread at a time does it: several would only take turns."""
 
-    def __init__(self, limits: ContentLimits, deadlines: Timeouts) -> None:
+    def __init__(self, limits: ContentLimits, time_limits: RequestTimeLimits) -> None:
         """Read orders within `limits`."""
         self._limits = limits
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._thread = asyncio.Lock()
 
     def read_small(self, text: bytes, traced: str | None) -> NewOrder | None:
@@ -40,7 +40,7 @@ class OrderParser:
     async def read_large(self, text: bytes, traced: str | None, seconds: float) -> NewOrder:
         """Return the order of one request. Raises MalformedJson, InvalidOrder; Overloaded after `seconds`."""
         try:
-            with self._deadlines.within(seconds):
+            with self._time_limits.within(seconds):
                 read = await self._read_elsewhere(text, traced)
         except TimeoutError:
             message = f"Too many large orders are waiting to be parsed. This one was not parsed within {seconds:g} s."

@@ -19,7 +19,7 @@ from order_engine_adapters.http.messages.media_type import JSON_TYPE
 from order_engine_adapters.http.messages.request_id import request_id
 from order_engine_adapters.http.messages.resource import within
 from order_engine_adapters.http.messages.responses import NEVER_STORED, Response, json_response, problem_response
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.service.metrics_text import (
     OPEN_METRICS,
     PROMETHEUS,
@@ -73,10 +73,10 @@ class MonitoredEngine(Protocol):
 class HealthEndpoints:
     """What the service tells about itself."""
 
-    def __init__(self, engine: MonitoredEngine, deadlines: Timeouts, streams: Sized | None = None) -> None:
+    def __init__(self, engine: MonitoredEngine, time_limits: RequestTimeLimits, streams: Sized | None = None) -> None:
         """Answer for `engine`, and for the event streams that are open, where there can be any."""
         self._engine = engine
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._streams = streams
 
     async def metrics(self, scope: Scope, _: Receive) -> Response:
@@ -90,9 +90,9 @@ class HealthEndpoints:
             check_json_accepted(scope)
         seconds = self._engine.options.request_seconds
         if form is None or form.media_type == JSON_TYPE:
-            return json_response(metrics_json(await within(seconds, self._engine.metrics(), self._deadlines)), VARY)
+            return json_response(metrics_json(await within(seconds, self._engine.metrics(), self._time_limits)), VARY)
         try:
-            statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._deadlines)
+            statistics = await within(seconds * PART_OF_LIMIT, self._engine.metrics(), self._time_limits)
         except (Unavailable, OutcomeUnknown, NotRunning):
             statistics = None
         streams = None if self._streams is None else len(self._streams)

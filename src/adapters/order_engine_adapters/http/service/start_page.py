@@ -16,7 +16,7 @@ from order_engine_adapters.http.errors import NotAcceptable
 from order_engine_adapters.http.messages.accept import Form, preferred_form
 from order_engine_adapters.http.messages.resource import within
 from order_engine_adapters.http.messages.responses import NEVER_STORED, Response
-from order_engine_adapters.http.messages.timeouts import Timeouts
+from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 HTML: Final = Form(b"text/html")
 STYLE: Final = """
@@ -76,10 +76,10 @@ PAGE: Final = """<!doctype html>
 class StartPage:
     """`GET /`. The figures are left out where one needs a key for them."""
 
-    def __init__(self, engine: OrderEngine, deadlines: Timeouts, *, with_figures: bool) -> None:
+    def __init__(self, engine: OrderEngine, time_limits: RequestTimeLimits, *, with_figures: bool) -> None:
         """Tell of `engine`."""
         self._engine = engine
-        self._deadlines = deadlines
+        self._time_limits = time_limits
         self._with_figures = with_figures
 
     async def __call__(self, scope: Scope, _: Receive) -> Response:
@@ -93,7 +93,7 @@ class StartPage:
         if not self._with_figures:
             return "<p>Metrics and orders require an API key.</p>"
         options = self._engine.options
-        return _table(await within(options.request_seconds, self._engine.metrics(), self._deadlines))
+        return _table(await within(options.request_seconds, self._engine.metrics(), self._time_limits))
 
     def _page(self, scope: Scope, figures: str) -> str:
         root = quote(scope.get("root_path", ""))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from order_engine import OutcomeUnknown
-from order_engine.application.calls.timeouts import TimeLimits, ended_within
+from order_engine.application.time_limits import TimeLimits, ended_within
 from order_engine_adapters.clocks import ManualClock
 
 
@@ -19,7 +19,7 @@ class Watched:
     def __init__(self, seconds: float) -> None:
         """Watch limits of `seconds` and more."""
         self.clock = ManualClock()
-        self.limits = TimeLimits(self.clock, seconds)
+        self.limits = TimeLimits(self.clock.monotonic, self.clock.sleep, seconds, OutcomeUnknown)
 
     async def sleep(self, seconds: float, limit: float) -> str:
         """Sleep within a limit."""
