@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if not UNTIL_ASKED.intersection(words[:1]):
         raise_terminated()
         _run(arguments)
-    # Before anything else is imported: as the first process of a container this one is deaf until then.
+    # Before other imports: as process 1 of a container, the process would ignore signals until then.
     signals = hear_signals()
     code = 1
     try:

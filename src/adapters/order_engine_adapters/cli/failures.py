@@ -67,7 +67,7 @@ def error_line(sentence: str) -> str:
 def _usage_sentence(error: click.ClickException) -> str:
     sentence = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        # Click puts its guesses into brackets behind the sentence.
+        # click appends its suggestions in parentheses.
         sentence = sentence.replace("(Did you mean", "Did you mean").replace("?)", "?")
         end = "" if sentence.endswith((".", "?")) else "."
         sentence = f"{sentence}{end} Try '{error.ctx.command_path} --help'."

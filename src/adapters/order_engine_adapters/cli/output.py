@@ -13,7 +13,7 @@ import click
 
 def print_json(document: str) -> None:
     """Write a JSON document, on one line; what a terminal could take for a command is written as JSON's escapes."""
-    # Characters that cannot be printed stand only inside strings, where an escape means the same; line ends between.
+    # Unprintable characters occur only in strings, where escapes are equivalent; line ends occur between tokens.
     line = document if document.isprintable() else "".join(map(_as_json, document))
     click.echo(line)
 

@@ -24,7 +24,7 @@ class Program(click.Group):
         try:
             options["standalone_mode"] = False
             code = super().main(*arguments, **options)
-            # Written here, where an error is still told, and not when the interpreter ends.
+            # Flushed here, where errors are reported, and not at interpreter exit.
             sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as asked:
             asked.show()
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _prepare_streams() -> None:
-    # A stream that was closed before the program began is None; what is written to it is for nobody.
+    # Standard streams that are closed at the start are None. Output to them is discarded.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole process
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - likewise
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # An id that the terminal's encoding lacks is shown as an escape sequence, not as a traceback.
+        # Characters that the terminal cannot encode are escaped instead of raising an error.
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -94,7 +94,7 @@ def _end(ending: CommandExit) -> NoReturn:
 
 
 def _discard_output() -> None:
-    # What standard output did not take will not be taken at the interpreter's end either, which would say so again.
+    # Otherwise the interpreter would try to flush standard output again at exit and report the error twice.
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

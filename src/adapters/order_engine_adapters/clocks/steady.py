@@ -23,7 +23,7 @@ class SteadyClock:
     def __init__(self, clock: Clock) -> None:
         """Follow `clock`, whose monotonic time tells steps from time that passed."""
         self._clock = clock
-        # Asked for several times an order: that of the clock itself, with nothing between.
+        # Called several times per order, so it is the method of the clock itself.
         self.monotonic = clock.monotonic
         self._ahead = timedelta()
         self._before = clock.now(), clock.monotonic()

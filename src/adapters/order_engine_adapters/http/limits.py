@@ -1,4 +1,4 @@
-"""How much the HTTP adapter reads, and how long it waits for it."""
+"""Size and time limits of the HTTP adapter."""
 
 from __future__ import annotations
 
@@ -10,46 +10,45 @@ MEBIBYTE = 1024 * KIBIBYTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """Limits of one application; the limits of an order's content and of the engine's work are the engine's own."""
+    """Limits of one application. The engine has its own limits for the content of orders."""
 
     body_bytes: int = MEBIBYTE
-    """The largest body of one order, and the largest element of a batch."""
+    """Maximum size of the body of one order, and of one element of a batch."""
     batch_bytes: int = 64 * MEBIBYTE
-    """The largest body of a batch, which is read as a stream."""
+    """Maximum size of a batch body, which is read as a stream."""
     body_seconds: float = 10.0
-    """How long a body may be silent before its request is given up."""
+    """Maximum time without data before a request is aborted."""
     kept_answer_bytes: int = 256 * MEBIBYTE
-    """Answers of a batch that wait until its body is complete, in a temporary file past the first MiB; over that, no
-    more of it is read. The answers to 64 MiB of orders that are placed fit into it, however short those are."""
+    """Buffered results of a batch whose body is incomplete, in a temporary file beyond the first MiB. At the limit,
+    reading stops. It is enough for the results of 64 MiB of orders that are all placed."""
     unread_bytes: int = 32 * MEBIBYTE
-    """Answers of a batch that its client, who wants them while it sends, has not read yet; over that, no more of its
-    orders are taken."""
+    """Unread results of a streamed batch. At the limit, no more of its orders are placed."""
     max_streams: int = 5_000
-    """Event streams that may be open at once."""
+    """Maximum number of open event streams."""
     stream_bytes: int = 16 * MEBIBYTE
-    """Events that are kept for streams which are read slowly, for all together; who is behind that is dropped."""
+    """Buffered events for slow streams, in total. Streams that fall behind are dropped."""
     heartbeat_seconds: float = 15.0
-    """How often an event stream gives a sign of life, whether there are events or not."""
+    """Interval between heartbeats of an event stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Limits of one server, below any application. Of all of them only `connections_per_address` may be 0: none."""
+    """Limits of one server. Only `connections_per_address` may be 0, which means no limit."""
 
     request_line_bytes: int = 8 * KIBIBYTE
-    """The longest request line, without its CRLF."""
+    """Maximum length of a request line, without its CRLF."""
     header_bytes: int = 64 * KIBIBYTE
-    """The largest header: each field with its colon and its CRLF."""
+    """Maximum size of the header: all fields with their colons and CRLFs."""
     fields: int = 200
-    """The most header fields of a request."""
+    """Maximum number of header fields of a request."""
     head_seconds: float = 10.0
-    """How long the head of a request may take, from its first byte; also how long a new connection may say nothing."""
+    """Maximum time to receive the head of a request, and for the first byte on a new connection."""
     silence_seconds: float = 10.0
-    """How long a client may neither read its answer nor send before its connection is cut off."""
+    """Maximum time in which a client neither reads nor sends before it is disconnected."""
     keep_alive_seconds: float = 75.0
-    """How long a connection may wait for its next request: longer than the 60 s of common proxies, so that those, which
-    know what they are about to send, close first."""
+    """Maximum idle time between requests. Longer than the 60 s of common proxies, so that the proxy, which knows about
+    its next request, closes first."""
     connections: int = 10_000
-    """The most connections at once; one more is told so and closed."""
+    """Maximum number of connections. One more gets an error response and is closed."""
     connections_per_address: int = 0
-    """The same for one address of a client. A proxy in front of the service is one address for all."""
+    """Maximum number of connections per client address. All clients behind a proxy share its address."""

@@ -62,7 +62,7 @@ class MemoryRepository:
         self._listing: list[tuple[datetime, str]] = []
         self._counters = Counters()
         self._schedule = Schedule(self._orders)
-        # Tells this repository's cursors from those of another one, also of one before a restart.
+        # Distinguishes cursors of this repository from those of others, including one before a restart.
         self._name = f"{clock.now():%Y%m%d%H%M%S%f}-{next(_instances)}"
 
     # Writing
@@ -255,7 +255,7 @@ class MemoryRepository:
             self._counters.record(before, after)
         self._schedule.moved(before, after)
 
-    # Finding
+    # Lookup
 
     def _named(self, order_ids: Iterable[str]) -> Iterator[Order]:
         return (self._orders[order_id] for order_id in dict.fromkeys(order_ids) if order_id in self._orders)

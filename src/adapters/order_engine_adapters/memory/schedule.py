@@ -21,7 +21,7 @@ class Schedule:
     def __init__(self, orders: Mapping[str, Order]) -> None:
         """Take the live mapping of all orders, which the repository keeps up to date before it calls `moved`."""
         self._orders = orders
-        # OrderedDict, not dict: finding a dict's first key walks over all keys deleted before it.
+        # OrderedDict, because finding the first key of a dict scans all keys deleted before it.
         self._at_once: OrderedDict[str, None] = OrderedDict()
         self._later: list[tuple[datetime, int, str]] = []
         self._claims: dict[str, dict[str, None]] = {}

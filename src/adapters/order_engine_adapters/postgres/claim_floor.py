@@ -36,7 +36,7 @@ class ClaimFloor:
         now = self._seconds()
         if now < self._last_whole_look + min(lease_seconds, WHOLE_LOOK_SECONDS):
             return self._floor
-        # Also where this look fails: it may be too long a way, and the orders above the floor are not to wait for it.
+        # Also if this scan fails: it may time out, and orders above the floor must not wait for it.
         self._last_whole_look = now
         return BEFORE_ALL
 

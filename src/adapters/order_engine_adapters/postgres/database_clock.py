@@ -79,7 +79,7 @@ class DatabaseClock:
             return
         asked = self.seconds()
         earliest = _earliest(self._last, asked)
-        # For longer no correction is on its way.
+        # No correction is pending after this time.
         latest = self._latest(asked, sessions.target.budget.request_seconds)
         with suppress(OrderEngineError):
             now = await sessions.write(lambda session: session.value(CORRECT, earliest, latest))

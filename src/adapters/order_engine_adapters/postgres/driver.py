@@ -75,7 +75,7 @@ class PostgresDriver:
 
     def durable_url(self, url: str) -> str:
         """Return the URL by which the server's settings are checked when it is opened."""
-        # The last one counts, so that nothing in the URL takes back what is demanded here.
+        # The last parameter wins, so the URL cannot override it.
         return f"{url}{'&' if '?' in url else '?'}require_durable=true"
 
     def _target(self, url: str) -> Target:

@@ -35,7 +35,7 @@ def register_fork_aware(owner: ForkAware) -> None:
 def _release_in_child() -> None:
     for owner in list(_owners):
         _owners.discard(owner)
-        # An error here could only be printed, and the others have something to let go of too.
+        # An error could only be printed here, and the other objects have resources to release, too.
         with suppress(Exception):
             _replace(owner.after_fork_in_child())
 
@@ -49,7 +49,7 @@ def _replace(descriptors: Iterable[int]) -> None:
     found = list(descriptors)
     if not found:
         return
-    # Not blocking, as a descriptor has to be that an event loop is given back for signals.
+    # Non-blocking, as asyncio requires of the wakeup descriptor for signals.
     nothing = os.open(os.devnull, os.O_RDWR | os.O_NONBLOCK)
     for descriptor in found:
         with suppress(OSError):

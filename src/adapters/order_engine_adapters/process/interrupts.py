@@ -85,7 +85,7 @@ async def _cancelled_by(interrupts: Interrupts, work: Coroutine[Any, Any, Answer
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def cancel() -> None:
-        # Nobody waits any more for what the work had begun, so that its failure would be told as nobody's.
+        # Nothing awaits the remaining tasks any more, so their errors would be logged as never retrieved.
         loop.set_exception_handler(_say_nothing)
         if task is not None:
             loop.call_soon_threadsafe(task.cancel)

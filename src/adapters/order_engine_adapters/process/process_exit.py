@@ -62,7 +62,7 @@ def exit_now(code: int, *, farewell: bool) -> NoReturn:
         _terminate_children()
         if farewell and not _farewell.has_begun:
             _farewell.has_begun = True
-            # What the interpreter calls at its end; there is no other way to it from here.
+            # The interpreter calls this function at exit. There is no public API for it.
             _within(EXIT_HOOK_SECONDS, atexit._run_exitfuncs)  # noqa: SLF001 - see above
         _within(FLUSH_SECONDS, _flush)
     finally:
@@ -70,7 +70,7 @@ def exit_now(code: int, *, farewell: bool) -> NoReturn:
 
 
 def _terminate_children() -> None:
-    # Not imported: another thread may be in the middle of an import, and who has not imported it has no such children.
+    # Not imported here: another thread may hold the import lock, and without the import there are no such children.
     active_children = getattr(sys.modules.get("multiprocessing.process"), "active_children", None)
     if active_children is not None:
         for child in active_children():
@@ -87,7 +87,7 @@ def _flush() -> None:
 def _within(seconds: float, function: Callable[[], None]) -> None:
     """Run the function to its end, or for so long. A lock that it needs may never be free."""
     thread = threading.Thread(target=function, name="order_engine ending", daemon=True)
-    # Where no thread can be started, nothing can be limited, and so nothing is done.
+    # Without a thread there is no time limit, so the function is skipped.
     with suppress(RuntimeError):
         thread.start()
         thread.join(seconds)

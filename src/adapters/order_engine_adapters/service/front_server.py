@@ -34,7 +34,7 @@ class FrontServer:
         self._server = Server(self._app, bound, limits=limits)
         self._early: Server | None = None
         if siblings is not None and not siblings.serve:
-            # One of its own, since a server that stops closes its socket.
+            # A duplicate, since a server closes its socket when it stops.
             self._early = Server(self._app, bound.dup(), limits=limits)
         self._leaving: asyncio.Task[None] | None = None
         self._switched = asyncio.Event()

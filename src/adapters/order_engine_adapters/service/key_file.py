@@ -57,7 +57,7 @@ def changing(path: Path, *, may_create: bool = False) -> Iterator[list[StoredKey
 
     The file is replaced whole: its reader sees the old keys or the new ones. Raises KeyFileUnusable.
     """
-    # A name that is a link keeps being one: what it points to is replaced.
+    # Keeps symbolic links: the file they point to is replaced.
     target = path.resolve()
     with _locked(target):
         keys = [] if may_create and not target.exists() else list(read_keys(target))
@@ -128,7 +128,7 @@ def _wait_for(descriptor: int, lock: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    # In the same folder, so that replacing is one step; by a name of its own, so that nothing is in its way.
+    # In the same folder, so that the replacement is atomic, and with a unique name.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)

@@ -79,11 +79,11 @@ class KeyFile:
 
     async def look_again(self) -> None:
         """Take what the file holds, if it has changed since it was read last."""
-        # In a thread: the folder may be on a network that has stopped answering.
+        # In a thread: the folder may be on a network file system that does not respond.
         look = await asyncio.to_thread(_look_of, self._path)
         if look == self._seen:
             return
-        # Remembered from before it is read: what changes meanwhile is seen as a change the next time.
+        # Recorded before the file is read, so that a concurrent change is detected the next time.
         self._seen = look
         try:
             keys: Sequence[StoredKey] = await asyncio.to_thread(read_keys, self._path)

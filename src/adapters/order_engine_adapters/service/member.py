@@ -72,7 +72,7 @@ class MemberProcess:
             name=f"order_engine {self._number}",
         )
         self._knows_that_siblings_serve = siblings_serve
-        # A signal that came between the fork and the child's own handlers would be lost in ours.
+        # A signal between the fork and the child's own handlers would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, TERMINATION_SIGNALS)
         try:
             self._process.start()
@@ -131,7 +131,7 @@ class MemberProcess:
 
     def _send(self, word: str) -> None:
         if self.link is not None:
-            # Who is gone has ended.
+            # The process has already exited.
             with suppress(OSError):
                 self.link.send(word)
 
@@ -171,9 +171,9 @@ def _exit_description(exit_code: int | None) -> str:
 def _run_member(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
     """Serve, in the new process."""
     for other in others:
-        # Copies of the ends by which the others learn of their parent's death.
+        # Inherited copies would keep the other members from noticing the exit of the parent.
         other.close()
-    # Those that came since the fork come now.
+    # Delivers the signals received since the fork.
     signals = hear_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINATION_SIGNALS)
     threading.Thread(

@@ -79,13 +79,13 @@ class ProcessLifecycle:
     def _ask(self) -> None:
         """Take the request to end, on the thread that hears signals: the event loop may be blocked."""
         self._limit()
-        # A loop that is closed has ended already.
+        # The event loop has already ended.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._take_request)
 
     def _take_request(self) -> None:
         self._asked.set()
-        # Once more: the start may have ended meanwhile.
+        # Checked again: the start may have completed in the meantime.
         self._limit()
         self._beat()
         if self._phase is ProcessPhase.STARTING and self._task is not None:
@@ -144,7 +144,7 @@ async def until_first(*waits: Awaitable[object]) -> None:
 
 
 async def _main(main: Main, signals: Signals, patience: DrainLimits) -> None:
-    # An event loop takes the signals over when it begins to run.
+    # A starting event loop replaces the signal handlers.
     signals.listen()
     life = ProcessLifecycle(signals, patience)
     try:

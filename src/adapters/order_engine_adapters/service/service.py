@@ -131,13 +131,13 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
         app = _behind_proxies(settings, make_app(opened.engine, access=access))
         async with _serving(front, bound, opened, app):
             told.listens()
-            # Whatever part has died ends the process, which then raises what that died of.
+            # If one part ends, the process ends and raises its error.
             ends = [life.asked_to_end(), opened.engine.ended()]
             ends += [] if front is None else [front.ended()]
             ends += [] if keys is None else [keys.follow(clock)]
             await until_first(*ends)
             told.ends()
-            # The server goes on meanwhile: it says that it is not ready, refuses new orders, and answers questions.
+            # The server keeps running while the engine drains: it reports not ready, refuses orders and serves reads.
             await _drain(opened.engine, settings, clock)
     told.drained()
 

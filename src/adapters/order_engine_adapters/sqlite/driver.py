@@ -98,7 +98,7 @@ async def _opened(
         try:
             repository = await opened.enter_async_context(_served(tables, clock, open_it))
         except Unavailable as error:
-            # A file is here or it is not: who starts does not wait for it.
+            # Waiting does not help if a local file is missing.
             error.lasting = True
             raise
         yield repository

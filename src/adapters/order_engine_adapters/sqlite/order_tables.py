@@ -127,7 +127,7 @@ class OrderTables:
         would have ended, nor after the time that holders have to be heard after an outage. Tokens stay as they are, and
         fence as ever.
         """
-        # On a disk that is full at this moment, leases end in their own time.
+        # If the disk is full, leases expire as usual.
         with suppress(Unavailable, OutcomeUnknown):
             self.database.transact([(END_LEASES, (DEAD_HOLDER_LEASE_END,))])
 

@@ -15,7 +15,7 @@ from order_engine.domain.order import Order, Status, evolve, new_order
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Plain strings to bind: for a subclass, as the enumerations' members are, `sqlite3` first looks for an adapter.
+# Plain strings to bind: for subclasses such as enum members, `sqlite3` first looks for an adapter.
 STATUS_TEXT: Final[Mapping[Status, str]] = {status: str(status.value) for status in Status}
 TYPE_TEXT: Final[Mapping[EventType, str]] = {event_type: str(event_type.value) for event_type in EventType}
 _STATUSES: Final[Mapping[str, Status]] = {status.value: status for status in Status}
@@ -121,7 +121,7 @@ def step_row(kept: SqliteOrder, event: Event | None) -> tuple[object, ...]:
     )
 
 
-# Reading. Many rows are read in one step as well, as one JSON text.
+# Reading: many rows are read in one step, as one JSON text.
 
 FIELDS: Final = (
     "order_id", "user_id", "item_ids", "total_amount", "currency", "attributes", "trace_parent", "created_at",

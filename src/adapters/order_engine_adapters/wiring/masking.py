@@ -20,6 +20,6 @@ def masked(sentence: str) -> str:
 
 
 def _masked(text: str, of_authority: str, of_value: str) -> str:
-    # Up to the last "@": a password that its owner did not percent-encode may itself hold "@", "/" or "#".
+    # Up to the last "@": a password that is not percent-encoded may contain "@", "/" or "#".
     without_password = re.sub(rf"(?s)(://[^:@/\s]*):{of_authority}*@", rf"\1:{MASK}@", text)
     return re.sub(rf"(?si)([?&;]{_HIDDEN_PARAMETER}=){of_value}+", rf"\1{MASK}", without_password)

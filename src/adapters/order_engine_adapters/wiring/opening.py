@@ -73,7 +73,7 @@ async def open_with(
         repository_url = repository_url.durable()
     async with AsyncExitStack() as lifetimes:
         clock = container.clock()
-        # Who only reads has nobody to wake.
+        # A reader never notifies workers.
         queue_url = FALLBACK_QUEUE if schema is Schema.READ else container.queue_url()
         open_queue = queue_opener(queue_url) if schema is Schema.READ else container.queue_opener()
         repository = await lifetimes.enter_async_context(repository_url.open(clock, schema))

@@ -37,7 +37,7 @@ def has_queue(url: str) -> bool:
 
 def scheme_of(url: str) -> str:
     """Return the scheme in lower case, the part before the colon; nothing where there is none."""
-    # Not `urlsplit`: it raises for some of the URLs that a password with a bracket makes.
+    # Not `urlsplit`: it raises for some URLs with a bracket in the password.
     scheme = SCHEME.match(url)
     return scheme[1].lower() if scheme else ""
 
@@ -49,7 +49,7 @@ def _load(group: str, url: str, kind: str) -> object:
         if point.name == scheme:
             return _loaded(point, kind)
     known = ", ".join(sorted({f"{point.name}://" for point in points})) or "none"
-    # The scheme alone: the rest of a URL may hold a password.
+    # Only the scheme: the rest of the URL may contain a password.
     beginning = f"{scheme}:" if scheme else "no scheme"
     message = f"No installed package provides a {kind} for a URL with {beginning}. Available: {known}."
     raise InvalidSetting(message)

@@ -40,7 +40,7 @@ def _seconds(text: str, number: str) -> float:
         seconds = float(number)
     except ValueError:
         seconds = -1.0
-    # A NaN is not in the range either.
+    # This also rejects NaN.
     if not 0 <= seconds <= LONGEST_SECONDS:
         raise _invalid(text, f"the seconds per order must be 0 to {LONGEST_SECONDS:g}")
     return seconds
@@ -49,7 +49,7 @@ def _seconds(text: str, number: str) -> float:
 def _module(text: str, name: str) -> ModuleType:
     folder = os.getcwd()  # noqa: PTH109 - as `sys.path` has it, a text
     if folder not in sys.path and "" not in sys.path:
-        # At the end: a file of the user's must not stand in for a module of the standard library, or of ours.
+        # Appended, so that a file of the user never shadows an installed module.
         sys.path.append(folder)
         importlib.invalidate_caches()
     try:

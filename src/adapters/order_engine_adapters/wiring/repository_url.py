@@ -70,7 +70,7 @@ class RepositoryUrl:
             file = self.driver.file_of(self.url)
             return None if file.exists() else file
         except (InvalidSetting, OSError):
-            # A URL that names no file, or a folder that may not be read: opening says so.
+            # Opening reports a URL without a file and a folder that is not readable.
             return None
 
     def describe(self) -> str:

@@ -86,7 +86,7 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
 
 
 def _check_id(order_id: str) -> None:
-    # An empty one, or "..", would be another page of the service.
+    # An empty id or ".." would be another path of the service.
     if stored_order_id_problem(order_id):
         raise OrderNotFound(order_id)
 

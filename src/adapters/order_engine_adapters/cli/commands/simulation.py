@@ -89,7 +89,7 @@ def _run(scenario: Scenario, wanted: SimulationOptions) -> tuple[Summary, float]
         until = began + wanted.minutes * SECONDS_PER_MINUTE
         endless = count(wanted.first_seed) if wanted.seeds is None else seeds
         seeds = takewhile(lambda _: time.monotonic() < until, endless)
-    # Raised in the middle of a seed, it could be taken for the failure of a simulated processor.
+    # A KeyboardInterrupt within a seed could be mistaken for a failure of the simulated processor.
     with _progress(sys.stderr, wanted, summary, began) as advance, Interrupts() as interrupts:
         for outcome in run_seeds(scenario, seeds):
             summary.add(outcome)

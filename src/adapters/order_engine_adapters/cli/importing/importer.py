@@ -66,7 +66,7 @@ class Importer:
         await self._bring([self._keyed(line) for line in nameless], self._target.place_under_keys, attrgetter("line"))
 
     def _keyed(self, line: InputLine) -> KeyedLine:
-        # The same in every run over the same content, packed or not, so that no run doubles an order of another.
+        # Equal in every run with the same content, compressed or not, so that no run duplicates an order.
         try:
             return KeyedLine(line, f"import-{self._file.digest()}-{line.number}")
         except DamagedArchive as damage:
@@ -136,7 +136,7 @@ def _lacks_order_id(text: bytes) -> bool:
     try:
         order = json.loads(text)
     except (ValueError, RecursionError):
-        # It is refused under whatever name, and by whom it is sent to.
+        # The target refuses it in any case.
         return False
     return isinstance(order, dict) and order.get("order_id") is None
 

@@ -90,13 +90,13 @@ class HttpConnection:
         self._limit(seconds)
         sent = {**self._headers, **(headers or {})}
         try:
-            # A service that refuses a body need not read it: its answer is there all the same.
+            # A service that refuses a body may not read it, but its response can be read.
             with suppress(BrokenPipeError, ConnectionResetError):
                 self._connection.request(method, self._prefix + path, body, sent)
             with self._connection.getresponse() as response:
                 yield HttpAnswer(response)
                 if not response.isclosed():
-                    # The next request cannot begin behind a body that nobody has read.
+                    # The connection cannot be reused before the body is read.
                     self._connection.close()
         except (OSError, HTTPException) as error:
             self._connection.close()

@@ -82,7 +82,7 @@ class ServiceTarget:
     async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
         """Place the orders of lines with an id of their own, as one batch."""
         body = b"".join(line.text + b"\n" for line in lines)
-        # It is answered once all are placed, each of which has the time limit of a request.
+        # The response is sent after all orders are placed, and each has the request timeout.
         times = 1 + len(lines) // LINES_PER_TIME_LIMIT
         items: list[Mapping[str, Any]] = []
         try:
@@ -91,7 +91,7 @@ class ServiceTarget:
                     raise _trouble_or_ending(answer, self._connection.shown)
                 items.extend(_items(answer))
         except TargetUnavailable:
-            # What was answered before the connection broke is answered.
+            # Results received before the connection broke are valid.
             if not items:
                 raise
         return [_outcome_of_item(item) for item in _of_lines(items, len(lines), self._connection.shown)]
@@ -150,7 +150,7 @@ def _items(answer: HttpAnswer) -> Iterator[Mapping[str, Any]]:
         try:
             item = json.loads(line)
         except (ValueError, RecursionError):
-            # A line that broke off with its connection.
+            # A line truncated by a broken connection.
             return
         if not isinstance(item, dict) or not (isinstance(item.get("code"), int) or isinstance(item.get(READ), int)):
             return
@@ -164,7 +164,7 @@ def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Se
     Raises Trouble where something has lost lines, so that nobody knows which, and where none was read.
     """
     if not items or READ not in items[-1]:
-        # Cut off: the last one may be what says why no further line was read.
+        # Incomplete: the last item may be the reason why reading stopped.
         return (
             items[:-1] if items and items[-1].get(ORDER) is None and items[-1]["code"] in PERMANENT_STATUSES else items
         )

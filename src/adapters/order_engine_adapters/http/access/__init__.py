@@ -1,1 +1,1 @@
-"""Who may send which requests: API keys and their scopes, rate limits, and pages of other origins."""
+"""Access control: API keys and scopes, rate limits, CORS and cross-site requests."""

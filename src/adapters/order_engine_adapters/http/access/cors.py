@@ -1,4 +1,4 @@
-"""Pages of other origins (CORS, as in the Fetch standard): those that were named may read answers, no other."""
+"""CORS (Fetch standard): allow pages of the configured origins to read responses."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ ALLOWED: Final[tuple[Header, ...]] = (
     (b"access-control-allow-headers", SENT_BY_PAGES),
     (b"access-control-max-age", b"600"),
 )
-"""What a page may send. Credentials are not among it: a key is a field that the page sets itself."""
+"""Headers of a preflight response. Credentials are not allowed: a page sets its API key as a header."""
 EXPOSED: Final[Header] = (b"access-control-expose-headers", READ_BY_PAGES)
 VARY: Final = b"vary"
 ORIGIN: Final = b"Origin"
 
 
 class Cors:
-    """Answers the browsers' questions before a request, and tells them after it who may read the answer."""
+    """ASGI middleware that answers preflight requests and marks responses that allowed origins may read."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
-        """Let pages of `origins` read the answers of `app`."""
+        """Allow pages of `origins` to read the responses of `app`."""
         self._app = app
         self._origins = frozenset(origin.encode() for origin in origins)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
         given = header_values(scope, b"origin")
@@ -57,7 +57,7 @@ def _telling(send: Send, origin: bytes | None) -> Callable[[Message], Awaitable[
 
 
 def _headers(headers: Iterable[Header], origin: bytes | None) -> list[Header]:
-    """Return the header fields with what the browser has to know, and with the one field `Vary` that caches look at."""
+    """Return the response headers with the CORS headers and a single `Vary` field, since caches read only one."""
     varying = [value for name, value in headers if name == VARY]
     kept = [header for header in headers if header[0] != VARY]
     granted = [] if origin is None else [(b"access-control-allow-origin", origin), EXPOSED]

@@ -1,6 +1,6 @@
-"""The header fields between the service and a page of another origin: what it may send, and what it may read.
+"""Headers that pages of other origins may send and read.
 
-A browser lets such a page send and read those alone that are named here (Fetch, sections 3.3.3 and 3.3.4).
+A browser lets such a page send and read only the headers listed here (Fetch, sections 3.3.3 and 3.3.4).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ READ: Final = (
     "Traceparent",
     "X-Request-ID",
 )
-"""What the service reads of those that a page can set. A browser sets the others by itself, whatever the page says."""
+"""Request headers that the service reads and a page can set. Browsers set all others themselves."""
 PASSED_OVER: Final = ("Baggage", "Cache-Control", "Pragma", "Tracestate", "X-Requested-With")
-"""What libraries add to every request of a page: those of traces (W3C Trace Context and Baggage), of event streams, and
-of requests from scripts. The service does not read it, but a browser that is not allowed to send it sends nothing."""
+"""Request headers that client libraries add: tracing (W3C Trace Context and Baggage), event streams, and scripts. The
+service ignores them, but a browser that may not send them does not send the request."""
 ANSWERED: Final = (
     "Allow",
     "ETag",
@@ -36,6 +36,6 @@ ANSWERED: Final = (
     "WWW-Authenticate",
     "X-Request-ID",
 )
-"""What an answer says to programs, beside what every page may read anyway."""
+"""Response headers for programs, in addition to those that every page may read."""
 SENT_BY_PAGES: Final = ", ".join(sorted([*READ, *PASSED_OVER])).encode("ascii")
 READ_BY_PAGES: Final = ", ".join(ANSWERED).encode("ascii")

@@ -1,10 +1,10 @@
-"""Requests that a page of another site has made a browser send: none of them changes anything.
+"""Protection against cross-site request forgery.
 
-A page may send a POST without a body anywhere and without asking first, and where no key is asked for, whoever reaches
-the service may act. Whatever else a page sends, orders included, its browser asks first whether it may (Fetch, section
-4.8), and is told of no other origin than those that were named. Only browsers say where a request comes from (Fetch
-Metadata, section 2.1; Fetch, section 3.2), and no page can make them say otherwise. Programs say nothing of it, and are
-let through.
+A page of any site may send a POST without a body and without a preflight request. If no API key is required, such a
+request would be accepted. For every other request, orders included, the browser sends a preflight request first (Fetch,
+section 4.8), and only the configured origins pass it. The origin of a request comes from headers that only browsers set
+and that pages cannot change (Fetch Metadata, section 2.1; Fetch, section 3.2). Other clients do not send these headers
+and are allowed.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from order_engine_adapters.http.messages.resource import refusal
 from order_engine_adapters.http.messages.responses import send_response
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods that change nothing here: what they are answered, a page of another origin cannot read anyway."""
+"""Methods without side effects. A page of another origin cannot read their responses."""
 OWN: Final = frozenset({b"same-origin", b"none"})
-"""What browsers say of the service's own pages, and of what their user has typed. `same-site` is not among it: another
-port of this machine is the same site, and so is another customer's name under the same domain."""
+"""Values of `Sec-Fetch-Site` for the service's own pages and for addresses that the user typed. `same-site` is not
+included: another port of this machine, or another customer under the same domain, is the same site."""
 SAFELISTED: Final = frozenset({b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"})
-"""The types of bodies that a page may send anywhere without asking first (Fetch, section 2.2.2)."""
+"""Content types that a page may send without a preflight request (Fetch, section 2.2.2)."""
 
 
 class CrossSiteGuard:
-    """Lets no page of another origin change anything, unless its origin was named."""
+    """ASGI middleware that refuses requests with side effects from pages of other origins."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
-        """Let pages of `origins` through to `app`, beside its own."""
+        """Allow pages of `origins`, in addition to the service's own pages."""
         self._app = app
         self._origins = frozenset(origin.encode() for origin in origins)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
+        """Handle one request."""
         if (
             scope["type"] == "http"
             and scope["method"] not in SAFE
@@ -54,12 +54,12 @@ class CrossSiteGuard:
             return False
         if sites := header_values(scope, b"sec-fetch-site"):
             return not OWN.issuperset(sites)
-        # An older browser, or a page that came over HTTP: of those a browser tells the origin alone.
+        # Older browsers, and pages loaded over HTTP, send only the origin.
         return bool(origins) and [_authority(origin) for origin in origins] != header_values(scope, b"host")
 
 
 def _was_asked_for(scope: Scope) -> bool:
-    """Whether a browser would have asked first, and gone on only where the answer named the origin."""
+    """Return whether a browser would have sent a preflight request first."""
     types = header_values(scope, b"content-type")
     if types == [JSON_TYPE]:
         return True
@@ -68,5 +68,5 @@ def _was_asked_for(scope: Scope) -> bool:
 
 
 def _authority(origin: bytes) -> bytes:
-    """Return the host of an origin, with its port where that is not the usual one: what a browser sends as `Host`."""
+    """Return the host of an origin, with its port unless it is the default: the value of `Host`."""
     return origin.partition(b"://")[2]

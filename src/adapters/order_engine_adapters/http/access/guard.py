@@ -1,4 +1,4 @@
-"""Who gets in: the scope that each route asks for, the key that opens it, and how often."""
+"""Authentication, authorization and rate limiting of requests."""
 
 from __future__ import annotations
 
@@ -37,53 +37,52 @@ SCOPES: Final[Mapping[str, Mapping[str, AccessScope]]] = MappingProxyType(
         "/metrics": {"GET": METRICS},
     }
 )
-"""What each route asks for, by method; HEAD asks for what GET does. A method that a route does not know needs no key to
-be told so."""
+"""Required scope by route and method; HEAD requires the scope of GET. Unsupported methods require no key, so that the
+response can be 405."""
 OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/openapi.json"})
-"""The routes that are open to all."""
+"""Routes that require no API key."""
 ADMITTED: Final = "order_engine.admitted"
-"""Where in the scope of a request it is told whether its key is good still."""
+"""Scope entry with the function that tells whether the key of a request is still valid."""
 NOT_RATE_LIMITED: Final = frozenset({"/livez", "/readyz"})
-"""The routes that no rate limits: who watches the service has to get an answer."""
+"""Routes without a rate limit, so that monitoring always gets a response."""
 
 BEARER: Final = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
-"""As in RFC 6750, section 2.1; a scheme's name is in any case (RFC 9110, section 11.1)."""
+"""RFC 6750, section 2.1. Scheme names are case-insensitive (RFC 9110, section 11.1)."""
 OTHER_SCHEME: Final = re.compile(rb"(?!bearer\b)[!#$%&'*+.^_`|~0-9a-z-]+(?: .*)?", re.IGNORECASE | re.DOTALL)
 NETWORK_BITS: Final = 64
-"""One client may have every address of an IPv6 network of this prefix."""
+"""Prefix length of the IPv6 network that counts as one client, since a client may use every address in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may use an application. Everything is open to everybody where nothing is given."""
+    """Access rules of an application. Without any, every request is allowed."""
 
     keys: Keys | None = None
-    """The keys; with them every route but those that are open to all wants one."""
+    """API keys. With them, every route requires one except those in `OPEN`."""
     rates: Rates | None = None
-    """How many requests a second one key may send, or one address that shows none."""
+    """Rate limit per API key, or per address for requests without one."""
     origins: frozenset[str] = frozenset()
-    """The origins whose pages may send anything and read answers in a browser (CORS), such as `https://shop.example`."""
+    """Origins whose pages may send requests and read responses (CORS), such as `https://shop.example`."""
     admits_other_sites: bool = False
-    """Whether pages of other origins may make a browser send what changes something: for a host that looks at that
-    itself."""
+    """Whether pages of other origins may send requests with side effects. For hosts that check this themselves."""
 
     @property
     def is_guarded(self) -> bool:
-        """Whether there is anything to look at before a request is answered."""
+        """Whether requests have to be checked before they are handled."""
         return self.keys is not None or self.rates is not None
 
 
 class AccessGuard:
-    """Lets a request through to the application behind it, or refuses it."""
+    """ASGI middleware that passes allowed requests to the application and refuses others."""
 
     def __init__(self, app: ASGIApp, access: Access, needs: Mapping[str, AccessScope | None]) -> None:
-        """Ask for the scope that `needs` names for the method of a request."""
+        """Require the scope in `needs` for the method of a request."""
         self._app = app
         self._access = access
         self._needs = needs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] == "http":
             try:
                 self._admit(scope)
@@ -111,7 +110,7 @@ class AccessGuard:
 
 
 def is_still_admitted(scope: Scope) -> Callable[[], bool]:
-    """Return what tells whether a request that takes long would be let in now: its key may be revoked meanwhile."""
+    """Return a function that tells whether a long-running request is still allowed; its key may be revoked."""
     admitted: Callable[[], bool] = scope.get(ADMITTED, _everybody)
     return admitted
 
@@ -126,7 +125,7 @@ def _everybody() -> bool:
 
 
 def guarded(routes: Iterable[BaseRoute], access: Access) -> list[BaseRoute]:
-    """Return the routes behind guards. A route that nobody has put into a table is for `admin` alone."""
+    """Wrap the routes in guards. A route in neither table requires `admin`."""
     return [_guarded(route, access) for route in routes]
 
 
@@ -151,7 +150,7 @@ def _identity(keys: Keys, shown: Sequence[bytes]) -> Identity | None:
 
 
 def _refused(shown: Sequence[bytes]) -> RequestRefused:
-    """Return how a request without a valid key is refused: one that shows none for us is not told of an error."""
+    """Return the error for a request without a valid key. Without a bearer token it has no error code (RFC 6750)."""
     if not shown or (len(shown) == 1 and OTHER_SCHEME.fullmatch(shown[0].strip(b" \t"))):
         return KeyMissing()
     return KeyRefused()
@@ -164,7 +163,7 @@ def _address(scope: Scope) -> str:
 
 @lru_cache(maxsize=1024)
 def _network(host: str) -> str:
-    """Return whom an address belongs to: of IPv6 a whole network, of everything else the address itself."""
+    """Return the network of an IPv6 address, or the address itself for IPv4."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

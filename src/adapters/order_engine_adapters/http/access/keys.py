@@ -1,4 +1,4 @@
-"""Who may do what: the scopes, the keys, and how a key is recognised."""
+"""API keys: scopes, identities, and verification."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Final, Protocol
 KEY: Final = re.compile(rb"oe_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
 SECRET_BYTES: Final = 32
 NO_DIGEST: Final = bytes(32)
-"""What a key of an unknown id is compared with, so that it takes as long as any other wrong key."""
+"""Digest to compare with for an unknown key id, so that it takes as long as any other wrong key."""
 
 
 class AccessScope(StrEnum):
-    """What a key opens."""
+    """A permission that an API key grants."""
 
     READ = "read"
     """Every GET of orders and events."""
     WRITE = "write"
-    """Placing and cancelling."""
+    """Placing and cancelling orders."""
     METRICS = "metrics"
     """`/metrics`."""
     ADMIN = "admin"
-    """All of these, and redriving."""
+    """All other scopes, and redriving orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose key it is: its public id, its name, and its scopes."""
+    """The owner of an API key: public id, name and scopes."""
 
     key_id: str
     name: str
@@ -41,17 +41,17 @@ class Identity:
 
     @property
     def scope_names(self) -> list[str]:
-        """The scopes as they are written, in the order in which they are declared."""
+        """Names of the scopes, in declaration order."""
         return [scope.value for scope in AccessScope if scope in self.scopes]
 
     def may(self, scope: AccessScope) -> bool:
-        """Whether the key opens what is under `scope`."""
+        """Return whether the key grants `scope`."""
         return scope in self.scopes or AccessScope.ADMIN in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What is kept of a key: its hash, and whose it is."""
+    """The stored part of an API key: its hash and its identity."""
 
     identity: Identity
     digest: bytes
@@ -59,26 +59,26 @@ class StoredKey:
 
 
 class Keys(Protocol):
-    """Knows keys."""
+    """Protocol of a collection of API keys."""
 
     def identify(self, key: bytes) -> Identity | None:
-        """Return whose key it is; None for a key that is not valid. Called for every request, so it must not wait."""
+        """Return the identity of a key, or None if it is invalid. Called for every request, so it must not block."""
         ...
 
 
 class KeyRing:
-    """The keys of a service; they may be exchanged while it runs."""
+    """The API keys of a service. They can be replaced while it runs."""
 
     def __init__(self, keys: Iterable[StoredKey] = ()) -> None:
-        """Know these keys."""
+        """Start with these keys."""
         self.exchange(keys)
 
     def exchange(self, keys: Iterable[StoredKey]) -> None:
-        """Know these keys instead, from the next request on."""
+        """Replace the keys, starting with the next request."""
         self._keys: Mapping[bytes, StoredKey] = {key.identity.key_id.encode(): key for key in keys}
 
     def identify(self, key: bytes) -> Identity | None:
-        """Return whose key it is; None for a key that is not valid."""
+        """Return the identity of a key, or None if it is invalid."""
         form = KEY.fullmatch(key)
         stored = self._keys.get(form[1]) if form is not None else None
         expected = stored.digest if stored is not None else NO_DIGEST
@@ -88,9 +88,9 @@ class KeyRing:
 
 
 def new_key(name: str, scopes: Iterable[AccessScope], now: datetime) -> tuple[str, StoredKey]:
-    """Make a key: the key itself, which is told once, and what is kept of it.
+    """Create a key. Return the key itself, which is shown only once, and its stored part.
 
-    Its chance comes from the operating system and from nowhere else: whoever could replay it would have every key.
+    The secret comes from the operating system's generator only: whoever could reproduce it would have every key.
     """
     key_id = secrets.token_hex(8)
     key = f"oe_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -98,9 +98,9 @@ def new_key(name: str, scopes: Iterable[AccessScope], now: datetime) -> tuple[st
 
 
 def digest_of(key: bytes) -> bytes:
-    """Return the hash that is kept of a key.
+    """Return the stored hash of a key.
 
-    A plain SHA-256: salts and slow hashes protect what people think up. A key has 256 bits of chance, so there is no
-    dictionary to try, and every request pays for the hash.
+    A plain SHA-256 is sufficient: salts and slow hashes protect passwords that people choose. A key has 256 random
+    bits, so there is no dictionary to try, and every request pays for the hash.
     """
     return sha256(key).digest()

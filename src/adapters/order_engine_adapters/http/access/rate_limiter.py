@@ -1,4 +1,4 @@
-"""How many requests a second one client may send."""
+"""Rate limit per client."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 
 MAX_CLIENTS: Final = 10_000
 ROUNDING: Final = 0.01
-"""The part of a request by which sums of intervals may be off."""
+"""Rounding error of accumulated intervals, as a part of one request."""
 
 
 class Rates:
-    """A token bucket for each client: full it holds the requests of one second, one at least.
+    """A token bucket per client with a capacity of one second's requests, at least one.
 
-    What is stored is when the bucket will be full again, one number, instead of a level and when that was. Of the
-    clients that have not been seen for longest, those over the limit are forgotten: their buckets are full again.
+    A bucket is stored as one number: the time when it will be full again. Beyond the limit, the clients seen least
+    recently are evicted; their buckets are full again.
     """
 
     def __init__(self, per_second: float, monotonic: Callable[[], float], most_clients: int = MAX_CLIENTS) -> None:
-        """Let each client send `per_second` requests a second, by the seconds that `monotonic` tells."""
+        """Allow each client `per_second` requests per second, measured by `monotonic`."""
         self._interval = 1 / per_second
-        # A request is let through when the bucket holds a whole one, which is a second less one interval from full.
+        # A request is allowed if the bucket has a whole token: one second minus one interval before it is full.
         self._slack = max(1 - self._interval, 0.0)
         self._rounding = self._interval * ROUNDING
         self._monotonic = monotonic
@@ -30,13 +30,13 @@ class Rates:
 
     @property
     def clients(self) -> int:
-        """How many clients are remembered."""
+        """Number of stored buckets."""
         return len(self._full_at)
 
     def wait_of(self, client: str) -> float:
-        """Count a request of `client`. Return 0 where it may be answered, else the seconds until the next one may be.
+        """Count a request of `client`. Return 0 if it is allowed, else the seconds until the next one is.
 
-        A request that may not be answered takes nothing out of the bucket.
+        A refused request takes no token.
         """
         now = self._monotonic()
         full_at = max(self._full_at.get(client, now), now)

@@ -1,1 +1,1 @@
-"""`POST /orders/batch`: many orders in one request, read and answered one by one."""
+"""`POST /orders/batch`: many orders in one request, processed as a stream."""

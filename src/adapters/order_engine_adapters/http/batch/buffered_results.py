@@ -1,4 +1,4 @@
-"""Keeping the answers of a batch until its body is complete."""
+"""Batch responses that are sent after the whole body was received."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from order_engine_adapters.http.messages.responses import NEVER_STORED, PART_BYT
 from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 IN_MEMORY_BYTES: Final = 1024 * 1024
-"""How many bytes of answers one batch has in memory; those before them are in a temporary file."""
+"""Bytes of results in memory; earlier ones are in a temporary file."""
 
 _logger = logging.getLogger("order_engine.http")
 
 
 class BufferedResults:
-    """Begins the response after the last answer.
+    """A response that begins after the last result.
 
-    Proxies and clients that do not send and read at the same time end a request with the first byte of its answer, and
-    lose what they had still to send. So the answers wait, in memory and then in a temporary file without a name.
+    Proxies and clients that cannot send and receive at the same time abort a request at the first byte of its response.
+    Results are therefore buffered in memory and then in an unnamed temporary file.
     """
 
     def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits, time_limits: RequestTimeLimits) -> None:
-        """Keep up to `limits.kept_answer_bytes`; what is put beyond it is kept too, and is to be the last."""
+        """Buffer up to `limits.kept_answer_bytes`. One addition may exceed the limit; it must be the last."""
         self._send = send
         self._form = form
         self._most = limits.kept_answer_bytes
@@ -44,13 +44,13 @@ class BufferedResults:
         self._file_bytes = 0
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Start buffering."""
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Send everything; after an error, nothing. Raises ClientGone where the client does not read it."""
+        """Send everything, or nothing after an error. Raises ClientGone if the client does not read it."""
         try:
             if error is None:
                 self._add(self._form.closing)
@@ -61,7 +61,7 @@ class BufferedResults:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether the limit is reached."""
+        """Whether the size limit is reached."""
         return self._size >= self._most
 
     @property
@@ -69,7 +69,7 @@ class BufferedResults:
         return self._file_bytes + self._recent_bytes
 
     async def put(self, answers: Sequence[bytes]) -> None:
-        """Take some answers."""
+        """Add results."""
         self._add(self._form.text(answers, is_first=not self._size))
         if self._recent_bytes > IN_MEMORY_BYTES and not self.are_too_many:
             await self._move_to_file()

@@ -1,4 +1,4 @@
-"""Placing many orders in one request."""
+"""The endpoint that places many orders in one request."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 from order_engine_adapters.http.orders.order_parser import OrderParser, ParsedOrder
 
 STREAM: Final = b"stream"
-"""The preference (RFC 7240) of a client that wants answers while it still sends."""
+"""Preference (RFC 7240) for results while the request is still being sent."""
 
 
 class BatchEndpoint:
-    """`POST /orders/batch`: a bad element fails alone, and the answers come in the order of the elements."""
+    """`POST /orders/batch`. Invalid elements fail alone, and results are in the order of the elements."""
 
     def __init__(
         self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits, texts: OrderParser
     ) -> None:
-        """Place into `engine`."""
+        """Place orders with `engine`."""
         self._engine = engine
         self._limits = limits
         self._time_limits = time_limits
         self._texts = texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Place orders while they come in; answer once all are there, or at once where the client prefers it."""
+        """Place orders as they arrive. Respond when the body is complete, or at once if the client prefers it."""
         form = self._checked(scope)
         elements = BatchReader(receive, form.split(self._limits.body_bytes), self._limits, self._time_limits)
         summary = BatchSummary()
@@ -58,7 +58,7 @@ class BatchEndpoint:
             await answers.put([summary.text()])
 
     def _checked(self, scope: Scope) -> BatchFormat:
-        """Return the form of the body. Raises what is wrong with the head of the request."""
+        """Return the format of the body. Raises the error of an invalid request head."""
         refuse_parameters(scope)
         media_type = check_media_type(scope, BATCH_FORMATS)
         check_accepted(scope, media_type)
@@ -77,7 +77,7 @@ class BatchEndpoint:
     async def _answer_all(
         self, elements: BatchReader, answers: BatchResponse, summary: BatchSummary, traced: str | None
     ) -> OrderEngineError | None:
-        """Answer element after element; return why the batch ends before its body does, None where it does not."""
+        """Process all elements. Return the error that ended the batch early, else None."""
         pace = Pace()
         async with aclosing(elements.groups()) as groups:
             async for some in groups:

@@ -1,4 +1,4 @@
-"""The forms of a batch: newline-delimited JSON and a JSON array, in which its answers are put together too."""
+"""Formats of batch bodies and responses: newline-delimited JSON and JSON arrays."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from order_engine_adapters.http.messages.responses import Header
 
 @dataclass(frozen=True, slots=True)
 class BatchFormat:
-    """How elements are split, and how answers are joined.
+    """How elements are split and results are joined.
 
-    `opening` is before the first answer, `separator` before each other one, `ending` after each, `closing` at the end.
+    `opening` precedes the first result, `separator` every other result; `ending` follows each result, `closing` the
+    last.
     """
 
     media_type: bytes
@@ -27,11 +28,11 @@ class BatchFormat:
     closing: bytes
 
     def split(self, most_bytes: int) -> Splitter:
-        """Return what splits one body into elements of up to `most_bytes`."""
+        """Return a splitter for elements of up to `most_bytes`."""
         return self.splitter(most_bytes)
 
     def text(self, answers: Sequence[bytes], *, is_first: bool) -> bytes:
-        """Return some answers as they are sent."""
+        """Return the serialized results."""
         begin = self.opening if is_first else self.separator
         return begin + (self.ending + self.separator).join(answers) + self.ending
 
@@ -43,30 +44,30 @@ BATCH_FORMATS: Final[Mapping[bytes, BatchFormat]] = {
     },
     JSON_TYPE: BatchFormat(JSON_TYPE, ArraySplitter, opening=b"[", separator=b",\n", ending=b"", closing=b"]\n"),
 }
-"""The forms by the media type of the body, which is that of the answer too."""
+"""Formats by the media type of the body, which is also that of the response."""
 
 
 class BatchResponse(Protocol):
-    """Takes the answers of one batch. Its context ends with the last one; after an error nothing more is sent."""
+    """Protocol of a batch response. The context ends with the last result; after an error nothing more is sent."""
 
     headers: list[Header]
-    """Header fields of the response beside its usual ones, as long as it has not begun."""
+    """Additional response headers; changes count until the response has begun."""
 
     @property
     def are_too_many(self) -> bool:
-        """Whether no more of them should be kept."""
+        """Whether the size limit is reached."""
         ...
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Start the response."""
         ...
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Send what is left, and end the response."""
+        """Send the remaining results and end the response."""
         ...
 
     async def put(self, answers: Sequence[bytes]) -> None:
-        """Take some answers. Raises ClientGone where the client does not read them."""
+        """Add results. Raises ClientGone if the client does not read them."""
         ...

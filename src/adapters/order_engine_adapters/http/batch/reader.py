@@ -1,4 +1,4 @@
-"""The elements of a batch, as far as they have come in."""
+"""Elements of a batch body as they arrive."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from order_engine_adapters.http.messages.requests import body_parts
 from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 SLICE_BYTES: Final = 8 * 1024
-"""What is split at once: of nothing but brackets that takes 8 ms (CPython 3.11)."""
+"""Bytes to split in one step. The worst case, only brackets, takes 8 ms (CPython 3.11)."""
 ELEMENTS_AT_ONCE: Final = 500
 
 
 class BatchReader:
-    """Splits one body, which is never there as a whole."""
+    """Splits a streamed body into elements."""
 
     def __init__(
         self, receive: Receive, splitter: Splitter, limits: HttpLimits, time_limits: RequestTimeLimits
     ) -> None:
-        """Read the body by `receive`."""
+        """Read the body from `receive`."""
         self._splitter = splitter
         self._limits = limits
         self._incoming = self._parts(body_parts(receive, limits.body_seconds, time_limits))
@@ -35,11 +35,14 @@ class BatchReader:
         """Why the elements end before the body does, once they have ended."""
 
     async def aclose(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         await self._incoming.aclose()
 
     async def groups(self) -> AsyncGenerator[Sequence[Element], None]:
-        """Yield the elements of each part of the body, not too many at once. Raises MalformedJson and ClientGone."""
+        """Yield the elements of each part of the body in groups of limited size.
+
+        Raises MalformedJson and ClientGone.
+        """
         try:
             async for part in self._incoming:
                 found: list[Element] = []
@@ -60,7 +63,7 @@ class BatchReader:
         self.broken_off = self._splitter.broken_off
 
     async def pass_over(self) -> None:
-        """Read the rest of the body without looking at it: who is answered before the end may lose what it sends."""
+        """Discard the rest of the body. Clients may lose a response that is sent before they have sent everything."""
         try:
             async for _ in self._incoming:
                 pass
@@ -68,7 +71,7 @@ class BatchReader:
             return
 
     async def _parts(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """Yield what comes of the body, up to the limit. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
+        """Yield the parts of the body up to the limit. Raises BodyTooLarge, RequestTimedOut and ClientGone."""
         room = self._limits.batch_bytes
         async for part in body:
             yield part[:room]

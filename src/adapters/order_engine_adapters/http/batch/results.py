@@ -1,4 +1,4 @@
-"""What each element of a batch is answered with, and what all of them together are."""
+"""Results of batch elements, and their summary."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(slots=True)
 class BatchSummary:
-    """What became of the elements of a batch so far, each of which was answered."""
+    """Counts of the results so far."""
 
     placed: int = 0
     replayed: int = 0
     refused: int = 0
 
     def text(self) -> bytes:
-        """Return the last item of an answer: whoever sent more elements than were read learns of it here."""
+        """Return the last item of a response. Its counts show a client whether all elements were read."""
         read = self.placed + self.replayed + self.refused
         counts = {"read": read, "placed": self.placed, "replayed": self.replayed, "refused": self.refused}
         return _encode(counts).encode()
 
     def answer(self, read: ParsedOrder, outcome: Placed | OrderEngineError) -> bytes:
-        """Count one element, and return its answer."""
+        """Count the result of one element and return it as JSON."""
         if isinstance(outcome, OrderEngineError):
             self.refused += 1
             return problem_text(read.order_id, outcome)
@@ -43,7 +43,7 @@ class BatchSummary:
 
 
 def problem_text(order_id: str | None, error: OrderEngineError) -> bytes:
-    """Return the answer to an element that was refused; also the item that says why no further one was read."""
+    """Return the result of a refused element, or the item that explains why reading stopped."""
     problem = problem_for(error)
     return _answer(order_id, problem.status, problem=problem.document())
 

@@ -1,4 +1,4 @@
-"""Splitting the body of a batch into its elements while it comes in, without reading more of it than one element."""
+"""Splitting a batch body into elements while it arrives, with at most one element in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from order_engine.domain.errors import FieldError, InvalidOrder, MalformedJson, 
 from order_engine_adapters.http.errors import BodyTooLarge
 
 Element: TypeAlias = bytes | OrderEngineError
-"""The JSON text of one element, or why it is none."""
+"""JSON text of an element, or the error of an invalid one."""
 
 WHITESPACE: Final = b" \t\r\n"
 STRUCTURE: Final = re.compile(rb'[\[\]{},"]')
@@ -20,22 +20,22 @@ BEGINS_A_VALUE: Final = b'{"-0123456789tfn'
 
 
 class Splitter(Protocol):
-    """Takes a body in parts and gives its elements."""
+    """Protocol: takes parts of a body and yields elements."""
 
     broken_off: MalformedJson | None
-    """Why no further element comes, where the form of the body is broken; nothing after that is looked at."""
+    """The error of a malformed body. Data after it is ignored."""
 
     def feed(self, part: bytes) -> Iterator[Element]:
         """Yield the elements that end in this part."""
         ...
 
     def end(self) -> Iterator[Element]:
-        """Yield what the end of the body makes an element."""
+        """Yield the element that ends with the body."""
         ...
 
 
 class _Collected:
-    """The bytes of one element, up to a limit."""
+    """Bytes of one element, up to a limit."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -50,7 +50,7 @@ class _Collected:
             self._bytes.clear()
 
     def take(self) -> bytes | BodyTooLarge | None:
-        """Return the element, or None for a blank one, and begin the next."""
+        """Return the element, or None for a blank one, and start the next."""
         size, text = self._size, bytes(self._bytes).strip(WHITESPACE)
         self._size = 0
         self._bytes.clear()
@@ -60,12 +60,12 @@ class _Collected:
 
 
 class LineSplitter:
-    """Newline-delimited JSON: blank lines are skipped, and a line over the limit fails alone."""
+    """Splitter for newline-delimited JSON. Skips blank lines; a line over the limit fails alone."""
 
     broken_off: MalformedJson | None = None
 
     def __init__(self, most: int) -> None:
-        """Take elements of up to `most` bytes."""
+        """Accept elements of up to `most` bytes."""
         self._line = _Collected(most)
 
     def feed(self, part: bytes) -> Iterator[Element]:
@@ -77,20 +77,20 @@ class LineSplitter:
         self._line.add(rest)
 
     def end(self) -> Iterator[Element]:
-        """Yield the line that has begun."""
+        """Yield the last line if it has no line end."""
         element = self._line.take()
         if element is not None:
             yield element
 
 
 class ArraySplitter:
-    """A JSON array. Only brackets, commas and strings are looked at: each element is parsed by itself afterwards.
+    """Splitter for a JSON array. It looks only at brackets, commas and strings; elements are parsed separately.
 
-    An element is given as soon as it is closed, so that its client may wait for the answer before it sends the next.
+    An element is yielded as soon as it is closed, so that a client can wait for its result before it sends the next.
     """
 
     def __init__(self, most: int) -> None:
-        """Take elements of up to `most` bytes."""
+        """Accept elements of up to `most` bytes."""
         self.broken_off: MalformedJson | None = None
         self._element = _Collected(most)
         self._found: list[Element] = []
@@ -100,14 +100,17 @@ class ArraySplitter:
         self._escaped = False
 
     def feed(self, part: bytes) -> Iterator[Element]:
-        """Yield the elements that end in this part. Raises MalformedJson or InvalidOrder where the body is no array."""
+        """Yield the elements that end in this part.
+
+        Raises MalformedJson or InvalidOrder if the body is not an array.
+        """
         position = 0
         while position < len(part):
             position = self._step(part, position)
         yield from self._take_found()
 
     def end(self) -> Iterator[Element]:
-        """Note where the array has not come to its end; raise MalformedJson where it has not begun."""
+        """Record an incomplete array. Raises MalformedJson if the array has not started."""
         if self._step == self._before_the_array:
             message = "The body is empty. It must be a JSON array of orders."
             raise MalformedJson(message)
@@ -148,7 +151,7 @@ class ArraySplitter:
         return start.start()
 
     def _inside(self, part: bytes, position: int) -> int:
-        """Go on to the next byte that matters, and keep everything up to it."""
+        """Collect bytes up to and including the next structural byte."""
         if self._escaped:
             self._escaped = False
             self._element.add(part[position : position + 1])
@@ -158,7 +161,7 @@ class ArraySplitter:
             self._element.add(part[position:])
             return len(part)
         if not self._in_string and self._depth == 0 and stop[0] in b",]}":
-            # A number or a word, which only what follows it ends.
+            # A number or a literal ends only at the next structural byte.
             self._element.add(part[position : stop.start()])
             self._end_element()
             return stop.start()
@@ -172,7 +175,7 @@ class ArraySplitter:
         if mark == b'"':
             self._in_string = not self._in_string
         elif self._in_string:
-            # A backslash that is the last byte of its part: what it escapes is in the next one.
+            # A trailing backslash escapes the first byte of the next part.
             self._escaped = len(mark) == 1
         elif mark in b"[{":
             self._depth += 1

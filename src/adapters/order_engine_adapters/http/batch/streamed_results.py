@@ -1,4 +1,4 @@
-"""Sending the answers of a batch while its orders are still coming in, to a client that has asked for it."""
+"""Batch responses that are sent while orders are still arriving."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from order_engine_adapters.http.messages.requests import ClientGone
 from order_engine_adapters.http.messages.responses import NEVER_STORED, Header
 
 APPLIED: Final = (b"preference-applied", b"stream")
-"""Says that the client's preference was heard (RFC 7240, section 3)."""
+"""Confirms the client's preference (RFC 7240, section 3)."""
 
 
 class StreamedResults:
-    """Sends answers in a task of its own, from the first one on.
+    """A response that a separate task sends from the first result on.
 
-    A client may read nothing for a while. Answers therefore wait here, up to a limit, and only then is no more of the
-    body read. A client that reads nothing even then is given up.
+    Unread results are buffered up to a limit; then no more of the body is read. A client that still does not read is
+    disconnected.
     """
 
     are_too_many = False
 
     def __init__(self, send: Send, form: BatchFormat, limits: HttpLimits) -> None:
-        """Begin the response with the first answers: until then it may still become an error."""
+        """Start the response with the first results; until then it can still become an error."""
         self.headers: list[Header] = [APPLIED]
         self._send = send
         self._form = form
@@ -49,7 +49,7 @@ class StreamedResults:
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Send what is left and end the response; after an error, stop."""
+        """Send the remaining results and end the response; after an error, stop."""
         try:
             if error is None:
                 self._ended = True
@@ -58,11 +58,11 @@ class StreamedResults:
         finally:
             if self._sender is not None:
                 self._sender.cancel()
-                # What it died of has been raised by then, or the error of the body goes before it.
+                # Its error was already raised, or the error of the body takes precedence.
                 await asyncio.gather(self._sender, return_exceptions=True)
 
     async def put(self, answers: Sequence[bytes]) -> None:
-        """Take some answers. Waits where too many are unread; raises ClientGone where the client then stays silent."""
+        """Add results. Waits while too many are unread; raises ClientGone if the client then stops reading."""
         if answers:
             self._add(self._form.text(answers, is_first=self._sender is None))
             await self._wait_until(self._has_room)
@@ -97,7 +97,7 @@ class StreamedResults:
         return self._sender is not None and self._sender.done()
 
     async def _wait_until(self, reached: Callable[[], bool]) -> None:
-        """Wait for as long as the client goes on reading. Raises ClientGone also where the server says that it left."""
+        """Wait while the client keeps reading. Raises ClientGone if it stops or disconnects."""
         while True:
             self._raise_what_the_sender_died_of()
             if reached():

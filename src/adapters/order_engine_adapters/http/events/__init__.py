@@ -1,1 +1,1 @@
-"""Event streams: server-sent events of all orders, and of one."""
+"""Event streams (server-sent events) of all orders and of single orders."""

@@ -1,4 +1,4 @@
-"""The endpoints that are followed: the events of all orders, and of one."""
+"""The endpoints of event streams."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ FORM: Final = (Form(EVENT_STREAM),)
 
 
 class EventEndpoints:
-    """Server-sent events. A stream ends at a drain; its client connects again, elsewhere, and misses nothing."""
+    """Endpoints for server-sent events. Streams end when the engine drains; clients reconnect and miss nothing."""
 
     def __init__(self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits) -> None:
-        """Answer for `engine`."""
+        """Stream the events of `engine`."""
         self._engine = engine
         self._queries = internals_of(engine).queries
         self._limits = limits
@@ -52,13 +52,13 @@ class EventEndpoints:
         self.streams = StreamRegistry(engine, limits)
 
     async def head_of_all(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Answer as the stream of all events begins."""
+        """Send the response head of the stream of all events."""
         _check(scope)
         await self._check_place(last_event_id(scope))
         await send_head(send)
 
     async def follow_all(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events of all orders, from now on or after the last that the client has seen."""
+        """Stream the events of all orders, from now on or after the client's last event."""
         _check(scope)
         place = last_event_id(scope)
         if not self._queries.reads_exactly:
@@ -78,7 +78,7 @@ class EventEndpoints:
                 self.streams.feed.leave(stream)
 
     async def head_of_one(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Answer as the stream of one order begins."""
+        """Send the response head of the stream of one order."""
         _check(scope)
         position, order_id = last_position(scope) or BEGINNING, path_order_id(scope)
         if await self._is_over(order_id, position):
@@ -87,7 +87,7 @@ class EventEndpoints:
             await send_head(send)
 
     async def follow_one(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events of one order until its last one is an end."""
+        """Stream the events of one order until its last event is terminal."""
         _check(scope)
         last, order_id = last_position(scope), path_order_id(scope)
         position = last or BEGINNING
@@ -110,7 +110,7 @@ class EventEndpoints:
     # All orders
 
     async def _follow_alone(self, stream: Stream, place: str | None, receive: Receive, send: Send) -> None:
-        """Read by itself, event by event: of a repository that tells no cursor but that after a page."""
+        """Stream event by event, for a repository that only has a cursor per page."""
         with self.streams.opened(stream):
             await self._check_place(place)
             begin = place or (await self._engine.events(limit=0)).next
@@ -146,7 +146,7 @@ class EventEndpoints:
             raise foreign_id() from None
 
     async def _send_all(self, stream: Stream, writer: StreamWriter, place: str, joined: FeedPosition) -> None:
-        """Read from the client's place to the end where the stream joined, and go on with everybody else from there."""
+        """Read from the client's position to the position where the stream joined the feed, then follow the feed."""
         try:
             while place != joined.end and stream.last_words is None:
                 page = await self._queries.events_until(joined.end, after=place, limit=self._page)
@@ -154,7 +154,7 @@ class EventEndpoints:
                 for chunk in chunks(map(event_text, page.events, page.cursors)):
                     await writer.write(chunk)
                 if self.streams.feed.log.has_lost(joined.position):
-                    # The way was long: others are far ahead by now.
+                    # Catching up took long: the feed is far ahead by now.
                     joined = await self.streams.feed.join(stream)
             await self._send_news(stream, writer, joined.position)
         except OrderEngineError:
@@ -176,14 +176,17 @@ class EventEndpoints:
     # One order
 
     async def _is_over(self, order_id: str, position: Position) -> bool:
-        """Whether the order has ended with this event. Raises OrderNotFound, and 400 for an event that it has not."""
+        """Return whether the order ended with this event.
+
+        Raises OrderNotFound, or InvalidHeader for an unknown event.
+        """
         state = await within(self._engine.options.request_seconds, self._queries.state(order_id), self._time_limits)
         if position.version > state.version or not await self._is_there(order_id, position):
             raise foreign_id()
         return position.version == state.version and state.status.ended
 
     async def _is_there(self, order_id: str, position: Position) -> bool:
-        """Whether the order has the event of a position still."""
+        """Return whether the order still has the event of a position."""
         if position == BEGINNING:
             return True
         events = await self._engine.history(order_id, after=position.version - 1, limit=1)
@@ -204,7 +207,7 @@ class EventEndpoints:
     async def _send_history(self, stream: OrderStream, writer: StreamWriter) -> None:
         stream.has_more = False
         events = await self._engine.history(stream.order_id, after=stream.position.version, limit=self._page)
-        # Looked at afterwards, so that nothing of another history is between what was sent and what was read.
+        # Checked after reading, so that the page cannot belong to another history.
         if not await self._is_there(stream.order_id, stream.position):
             stream.end(INTERRUPTED)
             return
@@ -219,7 +222,7 @@ class EventEndpoints:
 
     @asynccontextmanager
     async def _writer(self, stream: Stream, receive: Receive, send: Send) -> AsyncIterator[StreamWriter]:
-        """Give what the stream is sent by, while another task looks whether its client is there."""
+        """Yield the writer of a stream while another task watches for a disconnect."""
         looking = asyncio.create_task(stream.end_with_client(receive), name="order_engine event stream client")
         try:
             yield StreamWriter(send, stream, self._limits.body_seconds, self._time_limits)
@@ -229,9 +232,9 @@ class EventEndpoints:
 
 
 def _check(scope: Scope) -> None:
-    """Raise where the client excludes streams.
+    """Raise an error if the client does not accept event streams.
 
-    Generated clients name the form of the errors alone, where that of the answer is no JSON.
+    Generated clients list only the media type of errors if that of the response is not JSON.
     """
     if preferred_form(scope, FORM) is None and not names_only(scope, PROBLEM_TYPE):
         message = "The Accept field excludes text/event-stream, the media type of the response."

@@ -1,8 +1,8 @@
 """One reader of all events for all streams of a process.
 
-What a stream has seen is a place that its client may come back with, and a place is exact: no two readers of a
-repository whose transactions commit late have seen the same, unless they read up to the same end. So the feed goes from
-one end to the next, and a stream joins it at such an end, having read what lies between its own place and that end.
+A position is exact: two readers of a repository whose transactions commit late have seen the same events only if they
+read up to the same end. The feed therefore reads from one end to the next. A stream joins it at such an end, after it
+has read everything between its own position and that end.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from order_engine_adapters.http.events.sse import INTERRUPTED, chunks, event_tex
 from order_engine_adapters.http.events.stream import Stream
 
 PAGE: Final = 500
-"""Events that are read at once."""
+"""Maximum number of events per read."""
 
 
 class FeedPosition(NamedTuple):
-    """Where a stream joined: the end that all streams have reached, and the position of what follows it in the log."""
+    """Where a stream joined the feed: the cursor that all streams have reached, and the position in the log."""
 
     end: str
     position: int
 
 
 class EventFeed:
-    """Reads all events while there are streams that follow them."""
+    """Reads all events while at least one stream follows them."""
 
     def __init__(self, engine: OrderEngine, most_bytes: int) -> None:
-        """Read from `engine`, and keep `most_bytes` of the latest events for streams that are read slowly."""
+        """Read from `engine`, and buffer `most_bytes` of the latest events for slow streams."""
         self.log = EventLog(most_bytes)
         self._engine = engine
         self._queries = internals_of(engine).queries
@@ -44,33 +44,33 @@ class EventFeed:
         self._reading = asyncio.Lock()
 
     async def join(self, stream: Stream) -> FeedPosition:
-        """Let a stream join at an end of after this call. Raises what reading raises.
+        """Let a stream join at an end reached after this call. Raises the errors of reading.
 
-        It is woken from then on, until it leaves.
+        The stream is notified of new events until it leaves.
         """
         self._streams.add(stream)
         asked = self._begun
         async with self._reading:
-            # Of many that ask at once, the first one reads for all.
+            # The first of concurrent callers reads for all.
             if self._completed <= asked or self._place is None:
                 await self._read_on()
             self._joined.add(stream)
             return FeedPosition(self._place or "", self.log.end)
 
     def leave(self, stream: Stream) -> None:
-        """Wake this stream no more; the last one ends the reading."""
+        """Stop notifying this stream. The last one stops the reading."""
         self._streams.discard(stream)
         self._joined.discard(stream)
         if not self._streams:
             self.forget()
 
     def forget(self) -> None:
-        """Begin anew with the next stream."""
+        """Reset the feed for the next stream."""
         self._place = None
         self.log.clear()
 
     async def advance(self) -> None:
-        """Read what is new, if anybody follows. Raises what reading raises; then nothing is lost."""
+        """Read new events if there are streams. Raises the errors of reading; nothing is lost then."""
         if self._streams:
             async with self._reading:
                 await self._read_on()
@@ -98,14 +98,14 @@ class EventFeed:
                 self.log.append(chunk)
             if page.events:
                 self._wake()
-                # A repository in memory answers without a pause: let the streams read before there is more.
+                # A memory repository never yields to the event loop: let the streams read before the next page.
                 await asyncio.sleep(0)
 
     def _leave_history(self) -> None:
-        """Begin again after a restore or a fail-over: nobody can tell what those who follow have missed.
+        """End all streams after a restore or failover, since what they missed is unknown.
 
-        Their clients connect again with their last ids, and are told that these are of another history. Streams that
-        are about to join have seen nothing of it, and begin with what is there now.
+        Clients reconnect with their last ids and are told that these belong to another history. Streams that are about
+        to join have seen none of it, and start with the current events.
         """
         for stream in self._joined:
             stream.end(INTERRUPTED)

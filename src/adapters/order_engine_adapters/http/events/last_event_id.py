@@ -1,7 +1,7 @@
-"""Where a client goes on from: the id of the last event that it has seen, in any way that clients of streams send it.
+"""The id of the last event that a client received, from the header or the query.
 
-The standard knows the header field only. Clients that cannot set it, or need not ask another origin's permission
-without it, send a query parameter instead: event-source-polyfill does so by itself, as `lastEventId`.
+The standard defines only the header. Clients that cannot set it, or want to avoid a preflight request, send a query
+parameter. event-source-polyfill sends `lastEventId` by default.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from order_engine_adapters.http.messages.requests import header_values
 VISIBLE: Final = re.compile(r"[!-~]+")
 ORDER_EVENT_ID: Final = re.compile("(0|[1-9][0-9]{0,8})-([0-9a-f]{16})")
 PARAMETERS: Final = ("lastEventId", "last-event-id")
-"""The query parameters that are taken for the field, in any case, and with `_` for `-`."""
+"""Query parameters that replace the header, in any case, and with `_` for `-`."""
 SPELLINGS: Final = frozenset(name.lower() for name in PARAMETERS)
 PASSED_OVER: Final = frozenset({"_", "padding", "stream"})
-"""Parameters that clients add by themselves and that mean nothing here: `_` so that no cache answers (jQuery),
-`padding` for browsers that would wait for more (event-source-polyfill), `stream` for one of several (r3labs/sse)."""
+"""Parameters that clients add and the service ignores: `_` against caches (jQuery), `padding` for browsers that buffer
+(event-source-polyfill), `stream` for one of several (r3labs/sse)."""
 
 
 def last_event_id(scope: Scope) -> str | None:
-    """Return the last event id; None where there is none, or an empty one. Raises InvalidHeader, InvalidQuery.
+    """Return the last event id, or None if it is absent or empty. Raises InvalidHeader and InvalidQuery.
 
-    The field goes before the parameter: a browser repeats the URL that its page gave, and sends in the field what has
-    come since.
+    The header takes precedence: a browser repeats the URL of its page and sends newer ids in the header.
     """
     in_query = _in_query(scope)
     text = _in_field(scope) or in_query
@@ -41,7 +40,7 @@ def last_event_id(scope: Scope) -> str | None:
 
 
 def last_position(scope: Scope) -> Position | None:
-    """Return the position that the last event id of one order's events names; None where there is none."""
+    """Return the position of the last event of an order's stream, or None if absent."""
     text = last_event_id(scope)
     if text is None:
         return None
@@ -55,7 +54,7 @@ def last_position(scope: Scope) -> Position | None:
 
 
 def foreign_id() -> InvalidHeader:
-    """Return the error for an id that no event here has."""
+    """Return the error for an unknown event id."""
     return InvalidHeader(
         "The Last-Event-ID does not belong to this stream, or a restore or failover discarded its history. "
         "Reconnect without Last-Event-ID."
@@ -63,17 +62,17 @@ def foreign_id() -> InvalidHeader:
 
 
 def _in_field(scope: Scope) -> str:
-    """Return the id in the header field, of several the last; empty where there is none.
+    """Return the id in the header, the last one of several; empty if absent.
 
-    A client that was given the field at its start, and adds its own when it connects again, sends both, in two fields
-    or joined to one by a comma and a space, which no id holds.
+    A client that starts with the header and adds its own at a reconnect sends both, as two fields or joined with a
+    comma and a space. No id contains these.
     """
     given = header_values(scope, b"last-event-id")
     return given[-1].decode("latin-1").rpartition(", ")[2].strip(" \t") if given else ""
 
 
 def _in_query(scope: Scope) -> str:
-    """Return the id in the query, of several the last: clients append theirs to what the URL has already."""
+    """Return the id in the query, the last one of several: clients append theirs to the given URL."""
     if not scope["query_string"]:
         return ""
     text = ""

@@ -1,4 +1,4 @@
-"""Looking after the orders whose events are followed one by one: many of them in one question."""
+"""Polling of orders that are streamed individually, many per query."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ ORDERS_PER_QUESTION: Final = 200
 
 
 class OrderWatch:
-    """Tells streams when their order has gone on."""
+    """Notifies streams when their order has changed."""
 
     def __init__(self, engine: OrderEngine) -> None:
-        """Ask `engine`."""
+        """Poll `engine`."""
         self._queries = internals_of(engine).queries
         self._page = min(ORDERS_PER_QUESTION, engine.options.page_limit)
         self._streams: dict[str, set[OrderStream]] = {}
 
     def join(self, stream: OrderStream) -> None:
-        """Watch over its order from the next look on."""
+        """Watch the order of a stream, starting with the next poll."""
         self._streams.setdefault(stream.order_id, set()).add(stream)
 
     def leave(self, stream: OrderStream) -> None:
-        """Watch no more."""
+        """Stop watching."""
         streams = self._streams[stream.order_id]
         streams.discard(stream)
         if not streams:
             del self._streams[stream.order_id]
 
     async def look(self) -> None:
-        """Look at every order that is watched. Raises what asking raises."""
+        """Poll every watched order. Raises the errors of polling."""
         remaining = iter(list(self._streams))
         while order_ids := list(islice(remaining, self._page)):
             states = await self._queries.states(order_ids)
@@ -48,5 +48,5 @@ class OrderWatch:
 
 
 def _has_more(stream: OrderStream, state: OrderState) -> bool:
-    """Whether an order has gone on, or is not where its stream has seen it: a restore may have undone that."""
+    """Return whether an order has changed, or is not at the stream's position because of a restore."""
     return state.version != stream.position.version or state.status.ended != stream.has_ended

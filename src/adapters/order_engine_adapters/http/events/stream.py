@@ -1,4 +1,4 @@
-"""One open event stream: what it waits for, and how it is sent."""
+"""An open event stream: its signals and its response."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 HEADERS = (
     (b"content-type", EVENT_STREAM),
     *NEVER_STORED,
-    # nginx would wait for more before it passes anything on.
+    # Disables the response buffering of nginx.
     (b"x-accel-buffering", b"no"),
 )
 
 
 class Stream:
-    """What wakes a stream: events, a heartbeat that is due, its end."""
+    """Signals of a stream: new events, heartbeats and its end."""
 
     def __init__(self, is_admitted: Callable[[], bool]) -> None:
-        """Begin with nothing to send. The stream goes on for as long as its client is admitted."""
+        """Start without signals. The stream ends when its client is no longer admitted."""
         self._is_admitted = is_admitted
         self.wake = asyncio.Event()
         self._beat_is_due = False
@@ -32,29 +32,29 @@ class Stream:
 
     @property
     def last_words(self) -> bytes | None:
-        """What to end with, now that the stream has to end; None while it goes on."""
+        """The final text of a stream that has to end, else None."""
         return self._last_words
 
     def beat(self) -> None:
-        """Ask for a heartbeat, or for the end where the client's key was revoked: its next request tells it so."""
+        """Request a heartbeat, or end the stream if the client's key was revoked; its next request fails then."""
         if not self._is_admitted():
             self.end()
         self._beat_is_due = True
         self.wake.set()
 
     def beat_is_due(self) -> bool:
-        """Whether a heartbeat was asked for since this was asked last."""
+        """Whether a heartbeat was requested since the last call."""
         is_due, self._beat_is_due = self._beat_is_due, False
         return is_due
 
     def end(self, last_words: bytes = b"") -> None:
-        """Let the stream end with these words; the first ones count."""
+        """End the stream with this text. The first call counts."""
         if self._last_words is None:
             self._last_words = last_words
         self.wake.set()
 
     async def end_with_client(self, receive: Receive) -> None:
-        """Let the stream end when its client leaves."""
+        """End the stream when its client disconnects."""
         try:
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -66,7 +66,7 @@ class OrderStream(Stream):
     """A stream of one order."""
 
     def __init__(self, order_id: str, position: Position, is_admitted: Callable[[], bool]) -> None:
-        """Go on after a position."""
+        """Resume after a position."""
         super().__init__(is_admitted)
         self.order_id = order_id
         self.position = position
@@ -76,35 +76,35 @@ class OrderStream(Stream):
 
 
 async def send_head(send: Send) -> None:
-    """Send the head of a stream alone: without a length, since no stream has one."""
+    """Send the response head only, without a length."""
     await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
     await send({"type": "http.response.body", "body": b""})
 
 
 class StreamWriter:
-    """Sends one stream; a client that reads nothing for too long is given up with ClientGone."""
+    """Writes one stream. Raises ClientGone if the client does not read in time."""
 
     def __init__(self, send: Send, stream: Stream, seconds: float, time_limits: RequestTimeLimits) -> None:
-        """Wait `seconds` at most for a client to read."""
+        """Wait at most `seconds` for the client to read."""
         self._send = send
         self._stream = stream
         self._seconds = seconds
         self._time_limits = time_limits
 
     async def begin(self, text: bytes) -> None:
-        """Send the head of the answer, and the first text."""
+        """Send the response head and the first text."""
         await self._send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         await self.write(text)
 
     async def write(self, text: bytes) -> None:
-        """Send a text, with a heartbeat before it where one is due."""
+        """Send a text, preceded by a heartbeat if one is due."""
         if self._stream.beat_is_due():
             text = HEARTBEAT + text
         if text:
             await self._pass_on(text, more=True)
 
     async def end(self) -> None:
-        """Send the last words, and end the answer."""
+        """Send the final text and end the response."""
         await self._pass_on(self._stream.last_words or b"", more=False)
 
     async def _pass_on(self, text: bytes, *, more: bool) -> None:

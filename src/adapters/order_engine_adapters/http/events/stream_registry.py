@@ -1,4 +1,4 @@
-"""All event streams of one application: how many there may be, what they live from, and their common end."""
+"""The event streams of one application: their limit, their updates, and their common end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ AnyStream = TypeVar("AnyStream", bound=Stream)
 
 SHORTEST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 0.5
-"""Seconds between two looks at the repository, however often orders change."""
+"""Maximum seconds between two polls of the repository, however often orders change."""
 PAUSE_PER_LOOK: Final = 4
-"""A look that took long is paused after for so many times as long: looking takes a fifth of the time at most."""
+"""Minimum pause between polls as a multiple of the duration of a poll: polling takes a fifth of the time at most."""
 RETRY_SECONDS: Final = 5.0
 
 _logger = logging.getLogger("order_engine.http")
 
 
 class StreamRegistry:
-    """Keeps one task while there are streams, which looks for news when orders may have changed."""
+    """Runs one task that polls for new events while there are streams and orders may have changed."""
 
     def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
         """Follow `engine`."""
@@ -46,12 +46,12 @@ class StreamRegistry:
         self._beating: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """Return how many are open."""
+        """Return the number of open streams."""
         return len(self._open)
 
     @contextmanager
     def opened(self, stream: AnyStream) -> Iterator[AnyStream]:
-        """Keep a stream among the open ones. Raises NotRunning once the engine has drained, and Overloaded."""
+        """Register a stream while it is open. Raises NotRunning once the engine has drained, and Overloaded."""
         if self._runtime.is_drained:
             message = "The service is shutting down. Connect to another process."
             raise NotRunning(message)
@@ -115,7 +115,7 @@ class StreamRegistry:
         except NotRunning:
             raise
         except OrderEngineError:
-            # Told to the observer by the call. The next look goes on from the same place.
+            # The failed call has notified the observer. The next poll resumes at the same cursor.
             pass
         pause = PAUSE_PER_LOOK * (loop.time() - began)
         await asyncio.sleep(min(max(pause, SHORTEST_PAUSE), LONGEST_PAUSE))

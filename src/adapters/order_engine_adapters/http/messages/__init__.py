@@ -1,1 +1,1 @@
-"""Requests and responses in general: header fields, bodies, conditions, errors, time limits."""
+"""Requests and responses: headers, bodies, conditional requests, errors and timeouts."""

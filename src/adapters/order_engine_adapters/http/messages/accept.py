@@ -1,4 +1,4 @@
-"""The Accept field: which form of an answer a client takes, and which it likes best (RFC 9110, section 12.5.1)."""
+"""Content negotiation by the Accept field (RFC 9110, section 12.5.1)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_accepted(scope: Scope, media_type: bytes) -> None:
     best: dict[bytes, float] = {}
     for each in _ranges(accepted):
         best[each.media_type] = max(best.get(each.media_type, 0.0), each.quality)
-    # The range that fits most closely decides.
+    # The most specific range takes precedence.
     synonyms = LINES_TYPES if media_type in LINES_TYPES else ()
     names = (media_type, *synonyms, *RELATED_TYPES, _family(media_type), EVERYTHING)
     if best and not next((best[name] for name in names if name in best), 0.0):

@@ -1,8 +1,8 @@
-"""Conditional requests (RFC 9110, section 13): the entity tag of an order is its version.
+"""Conditional requests (RFC 9110, section 13). The entity tag of an order is its version.
 
-Proxies that compress an answer change its tag, since it stands for other bytes now: Apache, Caddy and lighttpd make
-`"3-gzip"` of `"3"`, Jetty `"3--gzip"`, others `"3;gzip"`; nginx, HAProxy and Varnish make the weak `W/"3"`. Clients
-send back what they were given, so the first three are read as the tag that they were made of.
+Proxies that compress responses change the tag, since it identifies other bytes then: Apache, Caddy and lighttpd turn
+`"3"` into `"3-gzip"`, Jetty into `"3--gzip"`, others into `"3;gzip"`; nginx, HAProxy and Varnish make it weak, `W/"3"`.
+Clients send back the tag that they received, so the first three are read as the original tag.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from order_engine_adapters.http.messages.requests import header_values
 ENTITY_TAG: Final = rb'(?:W/)?"[!#-~\x80-\xff]*"'
 ENTITY_TAGS: Final = re.compile(rb"[ \t,]*" + ENTITY_TAG + rb"(?:[ \t]*,[ \t,]*" + ENTITY_TAG + rb")*[ \t,]*")
 CODING: Final = re.compile(rb'(?:--?|;)(?:br|compress|deflate|gzip|x-gzip|zstd)"\Z', re.IGNORECASE)
-"""What a proxy adds to a tag for the coding that it has applied (RFC 9110, section 8.4.1)."""
+"""Suffix of a tag after a proxy has applied a content coding (RFC 9110, section 8.4.1)."""
 VERSION: Final = re.compile(rb'"([1-9][0-9]{0,17})"')
 NO_VERSION: Final = 0
-"""Expected where no tag that was given can be that of an order: versions begin with 1."""
+"""Expected version if no given tag can belong to an order: versions start at 1."""
 
 
 class TagNeverMatches(VersionMismatch):
-    """`If-Match` names no tag that an order can have, so reading the order again would not help."""
+    """`If-Match` contains no tag that an order can have, so reading the order again would not help."""
 
     def __init__(self, order_id: str, actual: int, why: str) -> None:
-        """Say why, instead of naming a version that was expected."""
+        """Take the explanation instead of the expected version."""
         super().__init__(order_id, NO_VERSION, actual)
         self.args = (why,)
 
 
 class RequiredTags(NamedTuple):
-    """What `If-Match` names: versions of an order and, besides, tags that can match nothing."""
+    """Contents of `If-Match`: versions of an order, and tags that never match."""
 
     versions: list[int]
     weak: list[bytes]
-    """Tags of versions that were marked as weak."""
+    """Weak tags of versions."""
 
     async def version(self, engine: OrderEngine, order_id: str) -> int:
-        """Return the version that the order has to be at; of several its present one, where that is among them.
+        """Return the version that the order must have; of several, its current one if included.
 
-        The engine compares it when it acts: what is refused without a condition is refused for that with one too
-        (section 13.2.1). Raises OrderNotFound.
+        The engine compares the version when it acts: an action that is refused without a condition is also refused with
+        one (section 13.2.1). Raises OrderNotFound.
         """
         if len(self.versions) > 1:
             actual = (await internals_of(engine).queries.state(order_id)).version
@@ -57,7 +57,7 @@ class RequiredTags(NamedTuple):
         return self.versions[0] if self.versions else NO_VERSION
 
     def refusal(self, order_id: str, actual: int) -> VersionMismatch:
-        """Return the error for an order that is at none of these versions."""
+        """Return the error for an order with none of these versions."""
         if self.versions:
             return VersionMismatch(order_id, self.versions[0], actual)
         if self.weak:
@@ -80,9 +80,9 @@ def entity_tag(order: Order) -> bytes:
 
 
 def is_unchanged(scope: Scope, order: Order) -> bool:
-    """Whether `If-None-Match` names the order as it is, for an answer of 304.
+    """Return whether `If-None-Match` matches the current order, for a 304 response.
 
-    `If-Match` comes first (section 13.2.2). Raises VersionMismatch where it does not name the order, InvalidHeader.
+    `If-Match` is evaluated first (section 13.2.2). Raises VersionMismatch and InvalidHeader.
     """
     required = _required_tags(scope)
     if required is not None and order.version not in required.versions:
@@ -91,7 +91,7 @@ def is_unchanged(scope: Scope, order: Order) -> bool:
 
 
 def names_tag(scope: Scope, tag: bytes) -> bool:
-    """Whether `If-None-Match` names this tag: a weak comparison, as section 13.1.2 has it. Raises InvalidHeader."""
+    """Return whether `If-None-Match` matches this tag, by weak comparison (section 13.1.2). Raises InvalidHeader."""
     given = _given(scope, b"if-none-match")
     if given is None or given == b"*":
         return given is not None
@@ -99,7 +99,7 @@ def names_tag(scope: Scope, tag: bytes) -> bool:
 
 
 async def act(scope: Scope, engine: OrderEngine, action: Callable[..., Awaitable[Order]], order_id: str) -> Order:
-    """Act on an order that `If-Match` names, or on any where there is none. Raises VersionMismatch, InvalidHeader."""
+    """Act on an order under the condition of `If-Match`, if any. Raises VersionMismatch and InvalidHeader."""
     required = _required_tags(scope)
     if required is None:
         return await action(order_id)
@@ -110,7 +110,7 @@ async def act(scope: Scope, engine: OrderEngine, action: Callable[..., Awaitable
 
 
 def _required_tags(scope: Scope) -> RequiredTags | None:
-    """Return what `If-Match` names; None where it is absent, or names whatever is there."""
+    """Return the contents of `If-Match`, or None if it is absent or `*`."""
     given = _given(scope, b"if-match")
     if given is None or given == b"*":
         return None
@@ -128,7 +128,7 @@ def _given(scope: Scope, name: bytes) -> bytes | None:
 
 
 def _tags(given: bytes, name: str) -> list[bytes]:
-    """Return the tags as they were before any coding was applied."""
+    """Return the tags without content coding suffixes."""
     if not ENTITY_TAGS.fullmatch(given):
         message = f'{name} must be * or a list of entity tags, for example "3".'
         raise InvalidHeader(message)

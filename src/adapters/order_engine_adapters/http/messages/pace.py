@@ -1,4 +1,4 @@
-"""Long work in small steps, so that everybody else has a turn in between."""
+"""Cooperative pauses in long computations, so that the event loop stays responsive."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import asyncio
 from typing import Final
 
 STEP_BYTES: Final = 16 * 1024
-"""The text that one step may read or write: up to 10 ms of work, whatever it holds (CPython 3.11)."""
+"""Bytes to process between pauses: at most 10 ms of work (CPython 3.11)."""
 EACH_BYTES: Final = 256
-"""What one element counts for beside its text: to check it and to answer it costs as much however short it is."""
+"""Fixed cost of one element in bytes: validation and result cost as much for a short one."""
 
 
 class Pace:
-    """Counts what was done since others had a turn."""
+    """Counts the work since the last pause."""
 
     __slots__ = ("_done",)
 
     def __init__(self) -> None:
-        """Begin with nothing done."""
+        """Start with no work done."""
         self._done = 0
 
     def is_due(self, size: int) -> bool:
-        """Count one more element of `size` bytes; whether `pause` is to be called before the next."""
+        """Count an element of `size` bytes. Return whether to call `pause` before the next one."""
         self._done += size + EACH_BYTES
         return self._done >= STEP_BYTES
 
     async def pause(self) -> None:
-        """Give everybody else a turn."""
+        """Let other tasks run."""
         self._done = 0
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What clients would rather have: the header field `Prefer` (RFC 7240)."""
+"""Preferences of clients: the header `Prefer` (RFC 7240)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from starlette.types import Scope
 from order_engine_adapters.http.messages.requests import header_values
 
 LONGEST: Final = 1000
-"""Bytes of the field. Whoever sends more is not heard: to find where each quoted value ends would take ever longer."""
+"""Maximum length in bytes. Longer values are ignored: finding the ends of quoted values takes superlinear time."""
 QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def prefers(scope: Scope, name: bytes) -> bool:
-    """Whether the client states a preference that has no value. `name` is in lower case; what is not known is ignored.
+    """Return whether the client states the preference `name`, in lower case and without a value. Others are ignored.
 
-    A preference with an empty value is one without (section 2), and parameters change nothing that is known here.
+    A preference with an empty value counts as one without (section 2). Parameters are ignored.
     """
     given = b",".join(header_values(scope, b"prefer"))
     if not given or len(given) > LONGEST:
@@ -26,7 +26,7 @@ def prefers(scope: Scope, name: bytes) -> bool:
 
 
 def _without_marks(quoted: re.Match[bytes]) -> bytes:
-    """Return what stands for a quoted value: nothing for an empty one, and no comma or semicolon for any."""
+    """Return a replacement for a quoted value without commas and semicolons; nothing for an empty one."""
     return b"" if quoted[0] == b'""' else b"?"
 
 

@@ -10,14 +10,14 @@ from order_engine.domain.errors import InvalidQuery
 
 
 def refuse_parameters(scope: Scope) -> None:
-    """Raise InvalidQuery for any parameter, where there are none."""
+    """Raise InvalidQuery for any parameter."""
     if scope["query_string"]:
         message = "This path takes no query parameters."
         raise InvalidQuery(message)
 
 
 def query_pairs(scope: Scope) -> list[tuple[str, str]]:
-    """Return the parameters of a query in their order. Raises InvalidQuery where they are not UTF-8."""
+    """Return the parameters of a query in order. Raises InvalidQuery if they are not UTF-8."""
     try:
         return parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:

@@ -1,4 +1,4 @@
-"""The names by which one request is known to its client, to this service and to what is behind it."""
+"""Request ids and trace ids."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from order_engine.domain.content.tracing import read_trace_parent, trace_id_of
 from order_engine_adapters.http.messages.requests import header_values
 
 REQUEST_ID: Final = "order_engine.request_id"
-"""Where the id of a request is in its scope."""
+"""Scope entry with the request id."""
 SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~:@/+=-]{1,128}")
-"""Nothing in it means anything to a log, a shell or a page."""
+"""Contains no character with a meaning in logs, shells or HTML."""
 
 
 class RequestIdMaker:
-    """Gives a request its id: the client's own where that is safe, else one that is made here."""
+    """Assigns request ids: the client's id if it is safe, else a generated one."""
 
     def __init__(self, random: Random) -> None:
-        """Make ids of a beginning by chance, which tells processes apart, and a number."""
+        """Generate ids from a random prefix, which differs between processes, and a counter."""
         self._beginning = b"%016x-" % random.getrandbits(64)
         self._numbers = count(1)
 
@@ -35,10 +35,9 @@ class RequestIdMaker:
 
 
 class RequestIds:
-    """Gives every answer the id of its request.
+    """ASGI middleware that adds the request id to every response.
 
-    It costs every request, so there is no object for it and no further coroutine: the answer's head is changed on its
-    way out.
+    It runs for every request, so it creates no object and no coroutine: it changes the response head as it is sent.
     """
 
     def __init__(self, app: ASGIApp, random: Random) -> None:
@@ -55,22 +54,21 @@ class RequestIds:
 
 
 def request_id(scope: Scope) -> str | None:
-    """Return the id of a request; None outside of an application that gives them."""
+    """Return the id of a request, or None outside this application."""
     given: bytes | None = scope.get(REQUEST_ID)
     return None if given is None else given.decode("ascii")
 
 
 def trace_id(scope: Scope) -> str | None:
-    """Return the id of the trace that a request belongs to; None where its `traceparent` is absent or not valid."""
+    """Return the trace id of a request, or None if `traceparent` is absent or invalid."""
     parent = trace_parent(scope)
     return None if parent is None else trace_id_of(parent)
 
 
 def trace_parent(scope: Scope) -> str | None:
-    """Return the `traceparent` of a request, in version 00; None where it is absent or not valid.
+    """Return the `traceparent` of a request in version 00, or None if it is absent or invalid.
 
-    One that is not valid is passed over: the trace begins anew, and the request is answered as without it (W3C Trace
-    Context, section 3.2).
+    An invalid one is ignored, so a new trace starts (W3C Trace Context, section 3.2).
     """
     given = header_values(scope, b"traceparent")
     return read_trace_parent(given[0].decode("latin-1")) if len(given) == 1 else None

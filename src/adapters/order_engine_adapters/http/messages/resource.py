@@ -1,4 +1,4 @@
-"""A resource: one path, which endpoint answers which method, and what becomes of errors."""
+"""Resources: one path with an endpoint per method, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _logger = logging.getLogger("order_engine.http")
 
 
 class Resource:
-    """A plain ASGI application for one path.
+    """An ASGI application for one path.
 
-    A request is answered without building Starlette's Request and Response, which take about as long as everything
-    else that an order costs. HEAD is GET without the body; OPTIONS lists the methods.
+    Requests are handled without Starlette's Request and Response objects, which take about as long as everything else
+    for an order. HEAD is GET without the body; OPTIONS lists the methods.
     """
 
     def __init__(
         self, endpoints: Mapping[str, Endpoint], streaming: Mapping[str, StreamingEndpoint] | None = None
     ) -> None:
-        """Answer each method by its endpoint: one that makes a whole answer, or one that streams."""
+        """Register endpoints that return a whole response and endpoints that stream."""
         self._endpoints = dict(endpoints)
         self._streaming = dict(streaming or {})
         self.methods = frozenset({*self._endpoints, *self._streaming} - {"HEAD"})
@@ -59,7 +59,7 @@ class Resource:
         self._allow = ", ".join([*self._endpoints, *self._streaming, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         method = scope["method"]
         response = _ResponseState(send)
         try:
@@ -78,7 +78,7 @@ class Resource:
             fields = {"request_id": request_id(scope), "trace_id": trace_id(scope), "client": client_address(scope)}
             _logger.exception("%s %s failed (request %s, trace %s)", method, scope["path"], *names, extra=fields)
             answer = problem_response(_with_request_id(INTERNAL, scope))
-        # An answer that has begun can become no other: the server closes the connection in the middle of it.
+        # A response that has begun cannot be replaced: the server closes the connection.
         if not response.begun:
             await send_response(send, answer, with_body=method != "HEAD")
 
@@ -92,7 +92,7 @@ class Resource:
 
 
 class _ResponseState:
-    """Knows whether a streamed response has begun."""
+    """Records whether a streamed response has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -104,7 +104,7 @@ class _ResponseState:
 
 
 async def within(seconds: float, work: Awaitable[Outcome], time_limits: RequestTimeLimits) -> Outcome:
-    """Wait for the engine's work, but not longer than `seconds`. Raises OutcomeUnknown."""
+    """Wait for `work` for at most `seconds`. Raises OutcomeUnknown."""
     try:
         with time_limits.within(seconds):
             return await work
@@ -114,13 +114,13 @@ async def within(seconds: float, work: Awaitable[Outcome], time_limits: RequestT
 
 
 def refusal(error: OrderEngineError, scope: Scope) -> Response:
-    """Return the answer that an error stands for, with the id of its request."""
+    """Return the response for an error, with the request id."""
     headers = error.headers if isinstance(error, RequestRefused) else ()
     return problem_response(_with_request_id(problem_for(error), scope), *headers)
 
 
 def with_request_id(problem: Problem, name: str) -> Problem:
-    """Return a problem with the id of the request that met it."""
+    """Return the problem with the request id added."""
     return replace(problem, extensions={**problem.extensions, "request_id": name})
 
 
@@ -130,12 +130,12 @@ def _with_request_id(problem: Problem, scope: Scope) -> Problem:
 
 
 async def path_not_found(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
-    """Answer for every path that is none of ours; a WebSocket is closed."""
+    """Handle unknown paths; WebSocket connections are closed."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
         return
     if scope["path"] == "*":
-        # Only OPTIONS has this target: it asks about the server as a whole (RFC 9110, section 9.3.7).
+        # The target of OPTIONS for the server as a whole (RFC 9110, section 9.3.7).
         await send_response(send, Response(NO_CONTENT, ((b"allow", b"GET, HEAD, POST, OPTIONS"), *NEVER_STORED), b""))
         return
     await send_response(send, refusal(RouteNotFound(PATH_NOT_FOUND), scope), with_body=scope["method"] != "HEAD")

@@ -1,7 +1,6 @@
-"""The OpenAPI 3.1 document: made of the same limits and tables that read, decide and refuse.
+"""The OpenAPI 3.1 document, generated from the limits and tables that the service uses.
 
-`operations` says what each route does, in words and examples; `schemas` says what goes in and out; `document` puts
-together what an application has.
+`operations` describes each route; `schemas` describes requests and responses; `document` assembles them.
 """
 
 from order_engine_adapters.http.openapi.document import DocumentOptions, document

@@ -1,6 +1,6 @@
-"""`/docs`: the OpenAPI document as a page for people, of parts that come with the program.
+"""`/docs`: the interactive API documentation, served from packaged files.
 
-The page asks no other host for anything, and the browser is told to keep to that.
+The page requests nothing from other hosts, and its content security policy enforces that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOURCES: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""No script and no style within the page, nothing from other hosts, and in nobody's frame."""
+"""No inline scripts or styles, nothing from other hosts, no embedding in frames."""
 HEADERS: Final = ((b"content-security-policy", SOURCES), (b"referrer-policy", b"no-referrer"))
 PAGE: Final = ("docs.html", HTML)
 PROBLEMS: Final = "problems"
@@ -43,17 +43,17 @@ ASSETS: Final[Mapping[str, tuple[str, bytes]]] = MappingProxyType(
         "NOTICE": ("swagger_ui/NOTICE", b"text/plain; charset=utf-8"),
     }
 )
-"""Every part by its name below /docs: the file, and what it is."""
+"""Files below /docs by name, with their media types."""
 
 
 async def docs_page(scope: Scope, _: Receive) -> Response:
-    """Answer with the page."""
+    """Return the page."""
     name, media_type = PAGE
     return cached_answer(scope, media_type, _file(name), *HEADERS)
 
 
 async def docs_asset(scope: Scope, _: Receive) -> Response:
-    """Answer with a part of the page, or with the page of problems. Raises RouteNotFound."""
+    """Return a file of the page or the list of problems. Raises RouteNotFound."""
     name = scope["path_params"]["asset"]
     if name == PROBLEMS:
         return cached_answer(scope, HTML, problems_page().encode(), *HEADERS)
@@ -65,7 +65,7 @@ async def docs_asset(scope: Scope, _: Receive) -> Response:
 
 
 def problems_page() -> str:
-    """Return the page that says of every problem when it is met."""
+    """Return the page that lists every problem and its meaning."""
     entries = "\n".join(map(_entry, known_problems()))
     return _file("problems.html").decode().replace("<!-- problems -->", entries)
 

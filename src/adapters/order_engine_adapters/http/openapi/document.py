@@ -1,4 +1,4 @@
-"""Putting the document together."""
+"""Assembly of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from order_engine_adapters.http.openapi.schemas import Schema, schemas
 
 VERSION: Final = "3.1.1"
 BEARER: Final = "bearer"
-"""The name of the way to show a key."""
+"""Name of the security scheme."""
 SCHEME: Final = {
     "type": "http",
     "scheme": "bearer",
@@ -45,12 +45,12 @@ Later versions may add members to response objects, and values to sets that are 
 members and values that they do not know."""
 
 Refusals: TypeAlias = Mapping[int, Sequence[KnownProblem]]
-"""The problems that an operation may answer with, by their HTTP status."""
+"""Problems of an operation by HTTP status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentOptions:
-    """What the document of one service is about: its limits, and whether it asks for keys."""
+    """Properties of a service that the document depends on: limits and API keys."""
 
     content: ContentLimits = DEFAULT_LIMITS
     page_limit: int = 1000
@@ -58,9 +58,9 @@ class DocumentOptions:
 
 
 def document(described: DocumentOptions) -> Mapping[str, Any]:
-    """Return the document, for a service at the root of its host.
+    """Return the document of a service at the root of its host.
 
-    Only `security` says whether the service has keys: a client that was generated from one service fits the others.
+    Only `security` depends on API keys, so that a client generated from one service works with all others.
     """
     paths: dict[str, dict[str, Schema]] = {}
     met: set[KnownProblem] = set()
@@ -105,10 +105,10 @@ def _refusals(operation: Operation, *, guarded: bool) -> Refusals:
 
 
 def _security(scope: str | None, *, keys: bool) -> list[Schema]:
-    """Return the ways to be let in: without a key, and with one; none where nobody is asked."""
+    """Return the security requirements: optional, required, or none."""
     if scope is None:
         return []
-    # Scopes are for OAuth 2.0: of other schemes several validators want none.
+    # Several validators accept scopes only for OAuth 2.0 schemes.
     return [*([] if keys else [{}]), {BEARER: []}]
 
 

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: the document of the application that answers."""
+"""`GET /openapi.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from order_engine_adapters.http.openapi.document import DocumentOptions, documen
 
 
 class OpenApiEndpoint:
-    """The document is made when it is first asked for, and then kept."""
+    """Serves the document, which is generated at the first request."""
 
     def __init__(self, described: DocumentOptions) -> None:
         """Describe an application."""
@@ -25,13 +25,13 @@ class OpenApiEndpoint:
         self._made: Mapping[str, Any] | None = None
 
     def document(self, root_path: str = "") -> Mapping[str, Any]:
-        """Return the document of the application where it is mounted under `root_path`."""
+        """Return the document of an application mounted under `root_path`."""
         if self._made is None:
             self._made = document(self._described)
         return {**self._made, "servers": [{"url": quote(root_path) or "/"}]}
 
     async def __call__(self, scope: Scope, _: Receive) -> Response:
-        """Answer with the document."""
+        """Return the document."""
         check_json_accepted(scope)
         text = json.dumps(self.document(scope.get("root_path", "")), separators=(",", ":"))
         return cached_answer(scope, JSON_TYPE, text.encode())

@@ -1,7 +1,7 @@
-"""The answers of errors: one response for each status, naming the problems that it may stand for, with examples.
+"""Error responses: one per status, with its problems and examples.
 
-A response stands in its operation. Under a name of its own it would be a type to generators of clients, and the name
-would change with every problem that is added.
+Responses are inlined in their operations. A named response would become a type in generated clients, and its name would
+change with every added problem.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ EXAMPLE_ERRORS: Final[Sequence[OrderEngineError]] = (
     BodyTooLarge(MEBIBYTE),
     MethodNotAllowed("DELETE", "GET, HEAD, OPTIONS"),
 )
-"""Errors as they are met; of any other, the example says when it is."""
+"""Errors with realistic details; the examples of others use their meaning."""
 
 
 def by_status(codes: Iterable[str]) -> Mapping[int, Sequence[KnownProblem]]:
-    """Return the problems of these codes by their HTTP status. Codes that are none are left out."""
+    """Return the problems with these codes by HTTP status. Unknown codes are ignored."""
     wanted = frozenset(codes)
     found: dict[int, list[KnownProblem]] = {}
     for problem in known_problems():
@@ -71,7 +71,7 @@ def by_status(codes: Iterable[str]) -> Mapping[int, Sequence[KnownProblem]]:
 
 
 def response(problems: Sequence[KnownProblem]) -> Schema:
-    """Return the response that stands for these problems, which have one status."""
+    """Return the response for problems with the same status."""
     answer: Schema = {
         "description": "\n".join(f"- `{problem.code}`: {problem.title}" for problem in problems),
         "content": {
@@ -90,7 +90,7 @@ def response(problems: Sequence[KnownProblem]) -> Schema:
 
 
 def examples_of(problems: Iterable[KnownProblem]) -> Mapping[str, Schema]:
-    """Return an example of each problem by its code."""
+    """Return an example of each problem by code."""
     return {
         problem.code: {"summary": problem.title, "value": _example(problem)}
         for problem in sorted(problems, key=lambda each: (each.status, each.code))

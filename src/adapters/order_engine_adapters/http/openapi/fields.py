@@ -1,4 +1,4 @@
-"""Parameters and header fields, each described once."""
+"""Parameters and headers of the document."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from order_engine_adapters.http.openapi.schemas import Schema, reference
 
 TAGS: Final[Schema] = {
     "type": "string",
-    # Rather than one expression for both: generators of requests then find values for the field by themselves.
+    # Two conditions instead of one pattern, so that request generators can produce valid values.
     "if": {"not": {"const": "*"}},
     "then": {"pattern": patterns.ENTITY_TAGS},
 }
 
 
 def parameters(page_limit: int) -> Mapping[str, Schema]:
-    """Return every parameter by its name in the document; a page has at most `page_limit` orders.
+    """Return every parameter by name; a page has at most `page_limit` orders.
 
-    Each name is one that no schema has: generators make types of both.
+    Names must differ from those of schemas, because generators create types for both.
     """
     limit = {"type": "integer", "minimum": 1, "maximum": page_limit, "default": min(DEFAULT_PAGE, page_limit)}
     return {
@@ -60,7 +60,7 @@ def parameters(page_limit: int) -> Mapping[str, Schema]:
             "header", "If-None-Match", TAGS, "Return 304 without a body if one of these tags matches the current one."
         )
         | {"example": '"3"'},
-        # The query in words alone: a parameter of nearly the same name would rename this one in generated clients.
+        # The query variants are only described: a parameter with a similar name would rename this one in clients.
         "LastEventId": _parameter(
             "header",
             "Last-Event-ID",
@@ -142,7 +142,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "example": "Accept",
     },
 }
-"""Header fields of answers, by their names in the document."""
+"""Response headers by their names in the document."""
 
 NAMES: Final[Mapping[str, str]] = {
     "IdempotentReplayed": "Idempotent-Replayed",
@@ -152,19 +152,19 @@ NAMES: Final[Mapping[str, str]] = {
     "RetryAfter": "Retry-After",
     "WWWAuthenticate": "WWW-Authenticate",
 }
-"""The names of fields that a name in the document cannot spell, or should not."""
+"""Header names that differ from their names in the document."""
 FIELDS_OF_REFUSALS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWWAuthenticate",),
     429: ("RetryAfter",),
     503: ("RetryAfter",),
 }
-"""The header fields that every refusal with this status carries."""
+"""Headers of every error with this status."""
 FIELDS_OF_PROBLEMS: Final[Mapping[str, tuple[str, ...]]] = {"scope_missing": ("MissingScope",)}
-"""The header fields that one problem carries, and others with its status do not."""
+"""Headers of a single problem."""
 
 
 def headers(*names: str) -> Mapping[str, Schema]:
-    """Return references to these header fields by the names that they have on the wire."""
+    """Return references to these headers by their names on the wire."""
     return {NAMES.get(name, name): {"$ref": f"#/components/headers/{name}"} for name in names}
 
 

@@ -1,4 +1,4 @@
-"""One operation: a method on a path, in words, with what goes in and what comes out."""
+"""An operation: a method of a path with its description, parameters and responses."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from order_engine_adapters.http.openapi.schemas import Schema, reference
 
 JSON_TYPE: Final = "application/json"
 COMMON_STATUSES: Final = frozenset({408, 414, 429, 431, 500})
-"""Statuses that any request may meet: too slow, too long, too many, and a bug of ours."""
+"""Statuses that any request may get: timeout, limits and internal errors."""
 CONNECTION_PROBLEMS: Final = frozenset({"malformed_request", "connections_exhausted"})
-"""Problems that any request may meet before it gets to its path, beside those of these statuses."""
+"""Problems that any request may get before routing, besides those of COMMON_STATUSES."""
 ACCESS_PROBLEMS: Final = frozenset({"key_missing", "key_refused", "scope_missing"})
-"""Problems of a request whose key is missing, not valid, or not good enough."""
+"""Problems of requests with a missing, invalid or insufficient API key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`name` is the operation's id; `parameters` are names of the document's.
+    """`name` is the operation id; `parameters` are names in the document.
 
-    `refusals` are the codes of the problems that this operation may answer with, beside those that every one may.
+    `refusals` are codes of the problems of this operation, in addition to the common ones.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Operation:
 
 
 def json_answer(description: str, schema: str, example: object, *fields: str) -> Schema:
-    """Return a response in JSON with an example and these header fields."""
+    """Return a JSON response with an example and these headers."""
     return _answer(description, {JSON_TYPE: {"schema": reference(schema), "example": example}}, *fields)
 
 
 def other_answer(description: str, contents: Mapping[str, Schema], *fields: str) -> Schema:
-    """Return a response in other media types."""
+    """Return a response with other media types."""
     return _answer(description, contents, *fields)
 
 
@@ -51,7 +51,7 @@ def empty_answer(description: str, *fields: str) -> Schema:
 
 
 def text_content(description: str, example: str) -> Schema:
-    """Return the content of a media type that is text."""
+    """Return the content of a text media type."""
     return {"schema": {"type": "string", "description": description}, "example": example}
 
 

@@ -1,4 +1,4 @@
-"""What each route does: the one table that the document and its tests go by."""
+"""All operations: the table behind the document and its tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ TAGS: Final[Mapping[str, str]] = {
     EVENTS: "Stream order events as server-sent events.",
     SERVICE: "Metrics, health and documentation of the service.",
 }
-"""What the operations of each tag are about."""
+"""Descriptions of the tags."""
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {**ORDER_OPERATIONS, **SERVICE_OPERATIONS}
-"""Every operation by its path and method. HEAD and OPTIONS are left out: every path answers them alike."""
+"""Operations by path and method. HEAD and OPTIONS are omitted: every path handles them alike."""

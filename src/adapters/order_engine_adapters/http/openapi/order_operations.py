@@ -1,4 +1,4 @@
-"""The operations on orders."""
+"""Operations on orders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ONE: Final[Schema] = json_answer("The order.", "Order", examples.COMPLETED, "ET
 
 
 def _links(order_id: str, *, made: bool = False) -> Schema:
-    """Return what may be done next with the order that an expression names."""
+    """Return links to operations on the order that an expression identifies."""
     suffix = "ThatWasGivenAnId" if made else ""
     return {
         f"{name}{suffix}": {"operationId": name, "parameters": {"order_id": order_id}}

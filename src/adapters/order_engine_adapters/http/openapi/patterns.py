@@ -1,8 +1,8 @@
-"""Regular expressions of the wire format, for schemas: what ECMA 262, RE2, Python, PCRE and .NET read in one way.
+"""Regular expressions for schemas that ECMA 262, RE2, Python, PCRE and .NET interpret alike.
 
-That leaves out look-ahead, properties of characters, long escapes, and every character beyond ASCII: some engines read
-bytes, others pairs of surrogates. The slash is an escape, since generators write expressions between slashes. What
-these expressions cannot say, descriptions say in words.
+This excludes look-ahead, character properties, long escapes and every character beyond ASCII: some engines match bytes,
+others surrogate pairs. The slash is escaped, since generators write expressions between slashes. Descriptions state
+what these expressions cannot.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from order_engine.domain.content.validation import CURRENCY_LETTERS, LONGEST_KEY
 
 _CONTROL: Final = r"\x00-\x1F\x7F"
 IDENTIFIER: Final = rf"^[^ {_CONTROL}](?:[^{_CONTROL}]*[^ {_CONTROL}])?$"
-"""What every identifier matches; the characters beyond ASCII that one does not hold are told in words."""
+"""Pattern of identifiers. Descriptions list the excluded characters beyond ASCII."""
 _OUTER: Final = rf"[^ \x2F{_CONTROL}]"
 _INNER: Final = rf"[^\x2F{_CONTROL}]"
 _NO_DOT: Final = rf"[^ .\x2F{_CONTROL}]"
 ORDER_ID: Final = rf"^(?:\.?{_NO_DOT}|{_NO_DOT}{_OUTER}|{_OUTER}{_INNER}+{_OUTER})$"
-"""What every new order's id matches: an identifier without a slash that is neither "." nor ".."."""
+"""Pattern of new order ids: an identifier without a slash that is neither "." nor ".."."""
 PATH_SEGMENT: Final = r"^(?:\.?[^.\x2F]|[^.\x2F][^\x2F]|[^\x2F][^\x2F]+[^\x2F])$"
-"""What a URL path can carry, and so what every order's id matches, whatever the rule was when it was placed."""
+"""Pattern of a URL path segment. Every order id matches it, whatever rule applied when it was placed."""
 NO_NUL: Final = r"^[^\x00]*$"
 CURRENCY: Final = f"^[A-Za-z]{{{CURRENCY_LETTERS}}}$"
 AMOUNT_TEXT: Final = r"^(?:0|[1-9][0-9]*)\.[0-9]{2,}$"
@@ -33,9 +33,9 @@ IDEMPOTENCY_KEY: Final = rf'^(?:"(?:[!#-\[\]-~]|\\["\\]){{1,{LONGEST_KEY}}}"|[!#
 
 
 def amount(limits: ContentLimits) -> str:
-    """Return the expression of an amount: 0 to the largest in plain notation, with the decimals that it may have.
+    """Return the pattern of an amount in plain notation: 0 to the maximum with the allowed decimals.
 
-    What is written with an exponent matches whatever its value.
+    Every value with an exponent matches.
     """
     largest = str(int(limits.amount_maximum))
     decimals = rf"\.[0-9]{{1,{limits.amount_decimals}}}0*|" if limits.amount_decimals else ""
@@ -45,7 +45,7 @@ def amount(limits: ContentLimits) -> str:
 
 
 def _below(largest: str) -> Iterator[str]:
-    """Yield expressions of the whole numbers from 0 to below `largest`, by their length and first digits."""
+    """Yield patterns of the whole numbers below `largest`, by length and leading digits."""
     yield "0"
     if len(largest) > 1:
         yield f"[1-9][0-9]{{0,{len(largest) - 2}}}"

@@ -1,4 +1,4 @@
-"""The operations of those who watch: events, metrics, health, and the pages about the service itself."""
+"""Operations for event streams, metrics, health and documentation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STREAM: Final[Schema] = other_answer(
     "15 seconds.",
     {
         "text/event-stream": {
-            # Before 3.2 OpenAPI knows no items of a stream: what is described is the text that a client reads.
+            # OpenAPI before 3.2 cannot describe the items of a stream, so this describes the text.
             "schema": {
                 "type": "string",
                 "contentMediaType": "text/event-stream",

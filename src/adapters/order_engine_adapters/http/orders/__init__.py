@@ -1,1 +1,1 @@
-"""The endpoints of single orders and of the order list."""
+"""Endpoints of orders and of the order list."""

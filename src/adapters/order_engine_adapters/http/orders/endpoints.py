@@ -1,4 +1,4 @@
-"""The endpoints of orders: placing, reading, listing, cancelling and redriving."""
+"""Endpoints that place, read, list, cancel and redrive orders."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ from order_engine_adapters.http.orders.order_parser import OrderParser
 CREATED = '{"message":"Order created successfully"}'
 CREATED_WITH_ID = '{"message":"Order created successfully","order_id":"%s"}'
 UNQUOTED = re.compile("[A-Za-z0-9_.~-]+")
-"""What no URL quotes (RFC 3986, section 2.3)."""
+"""Characters that need no percent-encoding in URLs (RFC 3986, section 2.3)."""
 REPLAYED = (b"idempotent-replayed", b"true")
 ACCEPTED = 202
 
 
 class OrderEndpoints:
-    """What can be done with orders over HTTP."""
+    """Endpoints of orders."""
 
     def __init__(
         self, engine: OrderEngine, limits: HttpLimits, time_limits: RequestTimeLimits, texts: OrderParser
     ) -> None:
-        """Answer for `engine`."""
+        """Handle requests with `engine`."""
         self._texts = texts
         self._engine = engine
         self._limits = limits
@@ -74,7 +74,7 @@ class OrderEndpoints:
         return _created(scope, placed, with_id=order.order_id is None)
 
     async def get(self, scope: Scope, _: Receive) -> Response:
-        """Answer with an order."""
+        """Return an order."""
         check_json_accepted(scope)
         refuse_parameters(scope)
         order = await self._within(self._engine.get(path_order_id(scope)))
@@ -84,14 +84,14 @@ class OrderEndpoints:
         return json_response(order_json(order), tag)
 
     async def status(self, scope: Scope, _: Receive) -> Response:
-        """Answer with the status of an order."""
+        """Return the status of an order."""
         check_json_accepted(scope)
         refuse_parameters(scope)
         status = await self._within(self._engine.status(path_order_id(scope)))
         return json_response(f'{{"status":"{status}"}}')
 
     async def history(self, scope: Scope, _: Receive, send: Send) -> None:
-        """Send the whole history of an order, page by page: there is no limit to an order's attempts."""
+        """Send the history of an order page by page: the number of attempts is unlimited."""
         check_json_accepted(scope)
         refuse_parameters(scope)
         order_id, with_body = path_order_id(scope), scope["method"] != "HEAD"
@@ -109,7 +109,7 @@ class OrderEndpoints:
         await send({"type": "http.response.body", "body": b"]}" if with_body else b""})
 
     async def page(self, scope: Scope, _: Receive) -> Response:
-        """Answer with a page of orders, newest first."""
+        """Return a page of orders, newest first."""
         check_json_accepted(scope)
         query = list_query(scope)
         page = await self._within(
@@ -119,12 +119,12 @@ class OrderEndpoints:
         return json_response(page_json(await _texts(page), page.next), *links)
 
     async def cancel(self, scope: Scope, _: Receive) -> Response:
-        """Cancel an order: it is Cancelled, or the processor that runs is being told."""
+        """Cancel an order, or request its cancellation from the running processor."""
         order = await self._within(self._act(scope, self._engine.cancel))
         return _changed(order, 200 if order.status.ended else ACCEPTED)
 
     async def redrive(self, scope: Scope, _: Receive) -> Response:
-        """Give a Failed order a new round."""
+        """Start a new round for a Failed order."""
         return _changed(await self._within(self._act(scope, self._engine.redrive)), 200)
 
     async def _within(self, work: Awaitable[Outcome]) -> Outcome:
@@ -140,7 +140,7 @@ class OrderEndpoints:
 
 
 async def _texts(orders: Iterable[Order]) -> list[str]:
-    """Return the orders as JSON; others have their turn before many large ones are done."""
+    """Return the orders as JSON, with pauses between large ones."""
     pace, texts = Pace(), []
     for order in orders:
         texts.append(order_json(order))
@@ -151,9 +151,9 @@ async def _texts(orders: Iterable[Order]) -> list[str]:
 
 def _created(scope: Scope, placed: Placed, *, with_id: bool) -> Response:
     order_id = placed.order.order_id
-    # An id that the engine made consists of hexadecimal digits; any other is told in the Location alone.
+    # Generated ids consist of hexadecimal digits and need no JSON escaping. Other ids appear only in Location.
     text = CREATED_WITH_ID % order_id if with_id else CREATED
-    # Where all stays as it is, this costs a tenth of quoting, which is a hundredth of a placing.
+    # If nothing needs quoting, this costs a tenth of `quote`, which is a hundredth of placing an order.
     root_path: str = scope.get("root_path", "")
     location = f"{quote(root_path) if root_path else ''}/orders/"
     location += order_id if UNQUOTED.fullmatch(order_id) else quote(order_id, safe="")

@@ -1,4 +1,4 @@
-"""The query of the order list."""
+"""Query parameters of the order list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT: Final = re.compile("[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which page of which list was asked for."""
+    """Filters, limit and cursor of a list request."""
 
     status: Status | None
     user_id: str | None
@@ -30,7 +30,7 @@ class ListQuery:
 
 
 def list_query(scope: Scope) -> ListQuery:
-    """Return the query of `GET /orders`. Raises InvalidQuery."""
+    """Return the parameters of `GET /orders`. Raises InvalidQuery."""
     given = _parameters(scope)
     return ListQuery(
         _status(given.get("status")), _user_id(given.get("user_id")), _limit(given.get("limit")), given.get("cursor")

@@ -1,4 +1,4 @@
-"""Reading orders out of JSON texts: large ones in a thread, so that the event loop goes on meanwhile."""
+"""Parsing of orders. Large ones are parsed in a thread to keep the event loop responsive."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from order_engine.wire import checked_order, new_order, order_id_in, read_json, 
 from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 LARGE_BYTES: Final = 32 * 1024
-"""From here on a text is read in a thread. The worst text of this size takes the event loop 15 ms (CPython 3.11)."""
+"""Minimum size of a text that is parsed in a thread. Below, the worst case blocks the event loop for 15 ms (CPython
+3.11)."""
 CHECKED_BYTES: Final = 1024
-"""From here on the attributes of an order in a batch are checked where it is read, which has a pace by its bytes."""
+"""Minimum size of an order in a batch whose attributes are validated while it is parsed, with pauses."""
 
 
 class ParsedOrder(NamedTuple):
-    """One element as it was read: the id that it names, and the order or what is wrong with it."""
+    """A parsed element: its order id, and the order or the error."""
 
     order_id: str | None
     order: NewOrder | OrderEngineError
 
 
 class OrderParser:
-    """Reads the orders of one application. One thread at a time does it: several would only take turns."""
+    """Parser of an application. It uses one thread: several would only compete for the interpreter lock."""
 
     def __init__(self, limits: ContentLimits, time_limits: RequestTimeLimits) -> None:
-        """Read orders within `limits`."""
+        """Parse orders within `limits`."""
         self._limits = limits
         self._time_limits = time_limits
         self._thread = asyncio.Lock()
 
     def read_small(self, text: bytes, traced: str | None) -> NewOrder | None:
-        """Return the order of one request; None where the text is large. Raises MalformedJson, InvalidOrder."""
+        """Return the order of a request, or None if the text is large. Raises MalformedJson and InvalidOrder."""
         return read_order(text, self._limits, traced) if len(text) <= LARGE_BYTES else None
 
     async def read_large(self, text: bytes, traced: str | None, seconds: float) -> NewOrder:
-        """Return the order of one request. Raises MalformedJson, InvalidOrder; Overloaded after `seconds`."""
+        """Return the order of a request. Raises MalformedJson, InvalidOrder, and Overloaded after `seconds`."""
         try:
             with self._time_limits.within(seconds):
                 read = await self._read_elsewhere(text, traced)
@@ -50,7 +51,7 @@ class OrderParser:
         return read.order
 
     async def read_element(self, text: bytes, traced: str | None) -> ParsedOrder:
-        """Return what an element of a batch is, right or wrong. A large one waits for its turn."""
+        """Return the parsed element of a batch. Large elements wait for the thread."""
         if len(text) <= LARGE_BYTES:
             return _read(text, self._limits, traced)
         return await self._read_elsewhere(text, traced)

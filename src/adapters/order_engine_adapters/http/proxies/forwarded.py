@@ -1,8 +1,8 @@
-"""Reading what proxies say of a request: `Forwarded` (RFC 7239) and `X-Forwarded-For`.
+"""Parsing of `Forwarded` (RFC 7239) and `X-Forwarded-For`.
 
-Each proxy adds at the end whom it got the request from, and what stands before that is what it was sent: only the part
-that a chain of trusted proxies has added is true. So everything here is read from the end, line by line, and a line
-that is malformed ends it.
+Each proxy appends the address it received the request from. Earlier entries come from the client side, so only the part
+added by a chain of trusted proxies is reliable. Fields are therefore parsed from the end, and a malformed line ends the
+parsing.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Final, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 Element: TypeAlias = Mapping[str, str]
-"""The parameters of one hop, by their names in lower case."""
+"""Parameters of one hop by lower-case name."""
 
 LONGEST_NODE: Final = 64
-"""Characters of an address with its port and its brackets."""
+"""Maximum length of an address with port and brackets."""
 _PART: Final = re.compile(
     r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^ \t",;\\]+|"(?:[^"\\]|\\.)*"))?[ \t]*([,;]|\Z)""", re.DOTALL
 )
-"""A parameter and what ends it. Tokens are read as most proxies write them: with colons and brackets, and no quotes."""
+"""A parameter and its separator. Unquoted values may contain colons and brackets, as most proxies send them."""
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _PORT: Final = re.compile(r"(?::[0-9]{1,5})?")
 
 
 def elements(lines: Sequence[bytes]) -> Iterator[Element]:
-    """Yield the hops of all `Forwarded` fields, the nearest one first, up to what is malformed."""
+    """Yield the hops of all `Forwarded` fields, nearest first, up to the first malformed line."""
     for line in reversed(lines):
         found = _elements(line.decode("latin-1"))
         if found is None:
@@ -56,14 +56,17 @@ def _elements(line: str) -> list[Element] | None:
 
 
 def items(lines: Sequence[bytes]) -> Iterator[str]:
-    """Yield the items of all fields of one name, which are separated by commas, the last one first."""
+    """Yield the comma-separated items of all fields with one name, last first."""
     for line in reversed(lines):
         for item in reversed(line.decode("latin-1").split(",")):
             yield item.strip(" \t")
 
 
 def address_of(node: str) -> Address | None:
-    """Return the address of a node: plain, in brackets, or with a port. None for `unknown`, `_hidden` and nonsense."""
+    """Return the address of a node, which may have brackets or a port.
+
+    Returns None for `unknown`, `_hidden` and invalid nodes.
+    """
     if len(node) > LONGEST_NODE:
         return None
     if node.startswith("["):
@@ -81,7 +84,7 @@ def address_of(node: str) -> Address | None:
 
 @lru_cache(maxsize=4096)
 def plain_address(host: str) -> Address | None:
-    """Return the address that a text is: of one that is mapped into IPv6, the one of IPv4; None for a name."""
+    """Return the parsed address, as IPv4 if it is mapped into IPv6; None for a name."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""The path that a proxy serves the application under, such as `/shop/api`."""
+"""The path under which a proxy serves the application, such as `/shop/api`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from order_engine_adapters.http.access.guard import NOT_RATE_LIMITED, OPEN, SCOP
 
 LONGEST: Final = 1_000
 REFUSED: Final = re.compile(r"""[^!$&'()*+,;=:@/.~\w-]""")
-"""What no such path holds, once it is decoded: separators of a URL, spaces, controls."""
+"""Characters that a decoded root path must not contain: URL separators, spaces and controls."""
 OWN: Final = frozenset(path.split("/")[1] for path in (*SCOPES, *OPEN, *NOT_RATE_LIMITED)) - {""}
-"""The first words of the paths of the application."""
+"""First segments of the application's own paths."""
 
 
 class InvalidRootPath(ValueError):
-    """Why a text is no such path; the message is the end of a sentence."""
+    """An invalid root path. The message completes a sentence."""
 
 
 def read_root_path(text: str) -> str:
-    """Return the path as ASGI has it: decoded, without a slash at its end; empty for the root of the host.
+    """Return the root path as ASGI expects it: decoded, without a trailing slash; empty for the root.
 
-    Raises InvalidRootPath. What begins with two slashes would be the name of another host in a link.
+    Raises InvalidRootPath. A path with two leading slashes would be another host in a link.
     """
     path = unquote(text, errors="strict").rstrip("/") if len(text) <= LONGEST else "?"
     segments = path.split("/")[1:]
@@ -35,10 +35,10 @@ def read_root_path(text: str) -> str:
 
 
 def mount_under(scope: Scope, root_path: str) -> None:
-    """Put a request under `root_path`, whether the proxy has taken that off its path or not.
+    """Set the root path of a request, whether or not the proxy has stripped it from the path.
 
-    ASGI has the whole path in the scope, the root path at its beginning. Where a path of the application begins with
-    the same word, the proxy has to take it off: /orders/orders could be either.
+    ASGI expects the full path, including the root path, in the scope. If an application path starts with the same
+    segment, the proxy must strip the prefix: /orders/orders would be ambiguous.
     """
     path: str = scope["path"]
     if not root_path or path == "*":

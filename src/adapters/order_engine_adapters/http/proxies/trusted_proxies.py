@@ -1,4 +1,4 @@
-"""Proxies in front of the service: what they say of a request is believed of those that are trusted alone."""
+"""Forwarded headers of trusted proxies. Headers from other clients are ignored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNKNOWN_PORT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class OriginalRequest:
-    """What proxies say of one request, as far as it can be believed; None where nothing is said."""
+    """The request as the first proxy received it; None for unknown values."""
 
     address: Address
     scheme: str | None
@@ -34,21 +34,21 @@ class OriginalRequest:
 
 
 class Proxies:
-    """Makes of a request what it was before proxies forwarded it: its client, scheme, host and path.
+    """ASGI middleware that restores the client, scheme, host and path from forwarded headers.
 
-    The client is the right-most address that is not a trusted proxy's. Where `Forwarded` and `X-Forwarded-For` are both
-    there and disagree, one of them is the client's own, and nobody knows which: then the proxy itself is the client.
+    The client is the right-most address that is not a trusted proxy. If `Forwarded` and `X-Forwarded-For` disagree, one
+    of them was sent by the client and cannot be identified; the proxy itself then counts as the client.
     """
 
     def __init__(self, app: ASGIApp, *, root_path: str = "", trusted: Iterable[Network] = ()) -> None:
-        """Serve `app` under `root_path`, unless a `trusted` proxy names another path in `X-Forwarded-Prefix`."""
+        """Serve `app` under `root_path`, unless a `trusted` proxy sends another in `X-Forwarded-Prefix`."""
         self._app = app
         self._root_path = root_path
         self._trusted = tuple(trusted)
         self._is_trusted = lru_cache(maxsize=1024)(self._in_networks)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
+        """Handle one request."""
         return self._app(self._as_sent(scope) if scope["type"] == "http" else scope, receive, send)
 
     def _as_sent(self, scope: Scope) -> Scope:
@@ -85,9 +85,9 @@ class Proxies:
         return OriginalRequest(address, _scheme(said.get("proto")), _host(said.get("host")))
 
     def _client(self, peer: Address, nodes: Iterable[str]) -> tuple[Address, int]:
-        """Return the farthest address that somebody who is trusted names, and how many of the nodes that took.
+        """Return the farthest address named by a trusted node, and the number of nodes used.
 
-        `nodes` are told the nearest first. One that is no address ends it: whom it stands for, its proxy alone knows.
+        `nodes` are nearest first. An invalid address ends the search, since only its proxy knows the client behind it.
         """
         farthest, depth = peer, 0
         for node in nodes:
@@ -105,7 +105,7 @@ class Proxies:
 
 
 def _fields(scope: Scope) -> Fields:
-    """Return what proxies may have written, by the names of the fields."""
+    """Return the forwarded headers by name."""
     fields: Fields = {name: [] for name in WRITTEN_BY_PROXIES}
     for name, value in scope["headers"]:
         if name in WRITTEN_BY_PROXIES:
@@ -122,12 +122,12 @@ def _path(text: str) -> str:
 
 
 def _prefix(text: str) -> str:
-    """Return the path that a proxy serves this under; nothing where it names none that can be one."""
+    """Return the root path that a proxy sends, or an empty text if it is invalid."""
     return _path(text) if text and len(text) <= LONGEST else ""
 
 
 def _at(lines: Sequence[bytes], depth: int) -> str | None:
-    """Return what the proxy that named the client said: proxies that add to this field add one item each."""
+    """Return the value that the proxy of the client sent: proxies that extend this field add one item each."""
     said = list(islice(items(lines), max(depth, 1)))
     return said[-1] if said else None
 

@@ -1,1 +1,1 @@
-"""The endpoints about the service itself: health, metrics, start page, API documentation."""
+"""Endpoints of the service: health, metrics, start page and API documentation."""

@@ -1,4 +1,4 @@
-"""The endpoints for those who watch the service: metrics, alive, ready."""
+"""Endpoints for monitoring: metrics, liveness and readiness."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VARY: Final = (b"vary", b"Accept")
 FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
 """Of the metrics; the first is for whoever has no preference."""
 PART_OF_LIMIT: Final = 0.5
-"""Of the time limit of a request: Prometheus waits for 10 s by itself, and has to have an answer by then."""
+"""Share of the request timeout for scrapes: Prometheus waits 10 s by default."""
 NOT_READY_MESSAGES: Final[Mapping[Readiness, str]] = {
     Readiness.STARTING: "The service is starting and does not accept orders yet.",
     Readiness.DRAINING: "The service is shutting down and does not accept new orders.",
@@ -43,16 +43,16 @@ NOT_READY_MESSAGES: Final[Mapping[Readiness, str]] = {
 
 
 class MonitoredEngine(Protocol):
-    """What is asked of an engine, or of what stands for one, to tell how the service is."""
+    """What the monitoring endpoints need of an engine."""
 
     @property
     def options(self) -> EngineOptions:
-        """The limits that it keeps."""
+        """Options of the engine."""
         ...
 
     @property
     def readiness(self) -> Readiness:
-        """Whether orders can be placed, and if not, why."""
+        """Whether orders can be placed, or why not."""
         ...
 
     @property
@@ -62,16 +62,16 @@ class MonitoredEngine(Protocol):
 
     @property
     def in_flight(self) -> InFlight | None:
-        """How many orders it works on; None where it works on none."""
+        """Orders in flight, or None without a processor."""
         ...
 
     async def metrics(self) -> Statistics:
-        """Return the exact counts of all orders. Raises OrderEngineError where there are none to be had."""
+        """Return the exact counts of all orders. Raises OrderEngineError if they are unavailable."""
         ...
 
 
 class HealthEndpoints:
-    """What the service tells about itself."""
+    """Endpoints for monitoring."""
 
     def __init__(self, engine: MonitoredEngine, time_limits: RequestTimeLimits, streams: Sized | None = None) -> None:
         """Answer for `engine`, and for the event streams that are open, where there can be any."""
@@ -80,10 +80,10 @@ class HealthEndpoints:
         self._streams = streams
 
     async def metrics(self, scope: Scope, _: Receive) -> Response:
-        """Answer with the exact counts of all orders, in the form that the client likes best.
+        """Return the metrics in the media type that the client prefers.
 
-        In JSON they are the whole answer, which there is none of without the repository. The other forms have the
-        figures of this process in any case, for whoever watches it would take it for dead otherwise.
+        JSON contains only the counts, so it fails without the repository. The text formats always contain the metrics
+        of this process, since monitoring would otherwise report it as down.
         """
         form = preferred_form(scope, FORMS)
         if form is None:
@@ -100,11 +100,11 @@ class HealthEndpoints:
         return Response(200, ((b"content-type", content_type(form)), *NEVER_STORED, VARY), metrics_text(figures, form))
 
     async def alive(self, _: Scope, __: Receive) -> Response:
-        """Answer that the process is alive, also while its repository is away."""
+        """Report that the process is running, even if the repository is unavailable."""
         return json_response('{"status":"alive"}')
 
     async def ready(self, scope: Scope, _: Receive) -> Response:
-        """Answer whether orders can be placed. If not, the problem's `state` says why."""
+        """Report whether orders can be placed; `state` of the problem has the reason if not."""
         state = self._engine.readiness
         if state is Readiness.READY:
             return json_response(_ready(self._engine.in_flight))

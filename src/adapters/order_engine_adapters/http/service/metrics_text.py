@@ -1,4 +1,4 @@
-"""The metrics as text for Prometheus and its kin: OpenMetrics 1.0, and the text formats 0.0.4 and 1.0.0."""
+"""Metrics in the text formats of OpenMetrics 1.0 and Prometheus 0.0.4 and 1.0.0."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from order_engine_adapters.http.messages.accept import Form
 OPEN_METRICS: Final = Form(b"application/openmetrics-text", b"1.0.0")
 PROMETHEUS: Final = Form(b"text/plain", b"0.0.4")
 PROMETHEUS_1: Final = Form(b"text/plain", b"1.0.0")
-"""The same text: from 1.0.0 on a name may be any UTF-8, in quotes, and ours need none."""
+"""The same text as 0.0.4. Version 1.0.0 adds quoted UTF-8 names, which are not used here."""
 MICROSECOND_DIGITS: Final = 6
 
 
 class MetricsSnapshot(NamedTuple):
-    """What is told: the exact counts of all orders, where the repository gives them, and how this process stands."""
+    """Counts of all orders, if available, and the state of this process."""
 
     statistics: Statistics | None
     ready: bool
     event_streams: int | None
-    """None for a process that has no such streams."""
+    """None for a process without event streams."""
     in_flight: InFlight | None = None
-    """None for a process that works on no orders."""
+    """None for a process without a processor."""
 
 
 class _Sample(NamedTuple):
@@ -35,7 +35,7 @@ class _Sample(NamedTuple):
 
 
 class _Family(NamedTuple):
-    """One metric with its samples."""
+    """A metric and its samples."""
 
     name: str
     kind: str
@@ -45,7 +45,7 @@ class _Family(NamedTuple):
 
 
 def metrics_text(figures: MetricsSnapshot, form: Form) -> bytes:
-    """Return the figures in one of the two forms."""
+    """Return the metrics in one of the formats."""
     is_open = form == OPEN_METRICS
     lines = [line for family in _families(figures) for line in _lines(family, is_open=is_open)]
     if is_open:
@@ -54,7 +54,7 @@ def metrics_text(figures: MetricsSnapshot, form: Form) -> bytes:
 
 
 def described_metrics() -> Iterator[tuple[str, str, str]]:
-    """Yield the name, the kind and the meaning of every metric that there may be."""
+    """Yield the name, type and description of every metric."""
     nothing = Statistics(0, dict.fromkeys(Status, 0), 0)
     everything = MetricsSnapshot(nothing, ready=True, event_streams=0, in_flight=InFlight(0, 0, limited=False))
     for family in _families(everything):
@@ -63,7 +63,7 @@ def described_metrics() -> Iterator[tuple[str, str, str]]:
 
 
 def content_type(form: Form) -> bytes:
-    """Return the Content-Type of a form."""
+    """Return the Content-Type of a format."""
     return b"%s; version=%s; charset=utf-8" % form
 
 
@@ -128,7 +128,7 @@ def _in_flight(in_flight: InFlight) -> Iterator[_Family]:
 
 
 def _lines(family: _Family, *, is_open: bool) -> Iterator[str]:
-    # The older format names a counter as its sample, and knows no units.
+    # In the older format a counter has the name of its sample, and there are no units.
     name = family.name if is_open or family.kind != "counter" else f"{family.name}_total"
     yield f"# TYPE {name} {family.kind}"
     if is_open and family.unit:
@@ -143,6 +143,6 @@ def _plain(value: int, suffix: str = "") -> _Sample:
 
 
 def _seconds(microseconds: int) -> str:
-    """Return an exact number of seconds: a float would lose microseconds once there are many."""
+    """Return an exact number of seconds. A float would lose microseconds for large sums."""
     whole, rest = divmod(microseconds, MICROSECONDS_PER_SECOND)
     return f"{whole}.{rest:0{MICROSECOND_DIGITS}d}"

@@ -1,4 +1,4 @@
-"""The page at the root of the service: its figures and links, in plain HTML without a script."""
+"""The start page: metrics and links in plain HTML without scripts."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ PAGE: Final = """<!doctype html>
 
 
 class StartPage:
-    """`GET /`. The figures are left out where one needs a key for them."""
+    """`GET /`. Metrics are omitted if they require an API key."""
 
     def __init__(self, engine: OrderEngine, time_limits: RequestTimeLimits, *, with_figures: bool) -> None:
-        """Tell of `engine`."""
+        """Show the state of `engine`."""
         self._engine = engine
         self._time_limits = time_limits
         self._with_figures = with_figures
 
     async def __call__(self, scope: Scope, _: Receive) -> Response:
-        """Answer with the page."""
+        """Return the page."""
         if preferred_form(scope, (HTML,)) is None:
             message = "The Accept field excludes text/html, the media type of the response."
             raise NotAcceptable(message)

@@ -1,4 +1,4 @@
-"""What is answered at an address before there is an engine to answer for."""
+"""Responses while the engine is not open yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTING: Final = NOT_READY_MESSAGES[Readiness.STARTING]
 
 
 class StartingEngine:
-    """Stands for the engine in what is told of a service while its repository is waited for, or brought up to date."""
+    """Stands in for the engine while the repository is unavailable or is being migrated."""
 
     options = EngineOptions()
     readiness = Readiness.STARTING
@@ -27,24 +27,24 @@ class StartingEngine:
     in_flight = None
 
     async def metrics(self) -> Statistics:
-        """Raise NotRunning: nobody has counted."""
+        """Raise NotRunning: there are no counts yet."""
         raise NotRunning(STARTING)
 
 
 class SwitchableApp:
-    """An application that hands every request to another, which may be replaced while it answers."""
+    """An ASGI application that delegates to another one, which can be replaced at any time."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Hand requests to `app`."""
+        """Delegate to `app`."""
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request."""
+        """Handle one request."""
         return self.app(scope, receive, send)
 
 
 async def service_starting(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
-    """Answer any path with 503; a WebSocket is closed."""
+    """Return 503 for any path; WebSocket connections are closed."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})
         return

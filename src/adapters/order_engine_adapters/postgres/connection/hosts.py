@@ -117,7 +117,7 @@ def _port(text: str) -> int | None:
         return None
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_PORT)) else 0
     if not 0 < number <= LARGEST_PORT:
-        # Without the text, which may be a part of a password that should have been encoded.
+        # Without the value, which may be part of a password that is not percent-encoded.
         message = f"The PostgreSQL URL has an invalid port. A port is a number from 1 to {LARGEST_PORT}."
         raise InvalidSetting(message)
     return number

@@ -210,7 +210,7 @@ class Pool:
         waiting, self._waiting = self._waiting, deque()
         for waiter in waiting:
             if not waiter.done():
-                # Each its own, for each is raised, and so gets a traceback, somewhere else.
+                # A separate instance for each waiter, since each one is raised and gets its own traceback.
                 waiter.set_exception(copy(error) if isinstance(error, OrderEngineError) else error)
 
     def _close_old(self) -> None:

@@ -148,14 +148,14 @@ class Sessions:
         except TimeoutError as error:
             raise self._lost(session, error) from error
         finally:
-            # Where it was not put back.
+            # No effect if the connection was returned to the pool.
             self._pool.discard(lent)
 
     async def _take(self) -> PooledConnection:
         try:
             return await self._pool.take()
         except InvalidSetting as error:
-            # It was right when this process started, and may be so again.
+            # The setting was valid when this process started, and may become valid again.
             raise Unavailable(str(error), lasting=True) from error
 
     async def _after_failure(self, session: Session, lent: PooledConnection, error: Exception) -> Exception:

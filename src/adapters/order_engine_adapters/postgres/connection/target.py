@@ -156,7 +156,7 @@ def parse(url: str, budget: RequestBudget = DEFAULT_BUDGET) -> Target:
         budget,
     )
     hosts_of(target.url)
-    # The queue's own, which has the same URL unless it is given another.
+    # A parameter of the queue, which uses the same URL by default.
     ours.pop("notify", None)
     if ours:
         message = (
@@ -208,7 +208,7 @@ async def _connected(target: Target, attempt: HostAttempt, seconds: float, setti
             server_settings={} if target.pooled_elsewhere else {**ISOLATION, **target.settings, **settings},
         )
     except asyncpg.exceptions.ClientConfigurationError as error:
-        # Not as its cause: its message may repeat the URL.
+        # Not chained: the message may contain the URL.
         raise misread(error, target.place) from None
     except NEXT_HOST:
         raise

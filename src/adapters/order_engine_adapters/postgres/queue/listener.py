@@ -73,7 +73,7 @@ class Listener:
             self._away(None)
             while not await self._ends_within(PING_SECONDS, gone):
                 await self._ask(connection)
-                # Not sooner: a server that ends each session as soon as it listens would be asked without a pause.
+                # Only reset here: a server that closes each session after LISTEN would be retried without a delay.
                 self._backoff.reset()
             message = f"The PostgreSQL database at {self._target.place} closed the LISTEN connection."
             raise Unavailable(message)

@@ -82,7 +82,7 @@ class Notifier:
     async def _notify(self, payload: str) -> None:
         async def notify(session: Session) -> None:
             if await session.value(NOTIFY, self._target.schema, payload) != "off":
-                # Allowed, and yet where no order can be placed nobody listens: this session is from before a failover.
+                # NOTIFY succeeds on a read-only server, but nobody listens there: the session predates a failover.
                 raise asyncpg.ReadOnlySQLTransactionError
 
         await self._sessions.write(notify)

@@ -77,8 +77,8 @@ async def _compared_and_corrected(connection: Connection, target: Target, second
     try:
         await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         await connection.execute(LIMITS.format(milliseconds=max(1, int(seconds * 1000))))
-        # Two at once would correct the same difference twice. Each statement has a snapshot of its own, so the second
-        # one sees what the first has corrected.
+        # Two concurrent rebuilds would correct the same difference twice. Each statement has its own snapshot, so the
+        # second one sees the correction of the first.
         await connection.fetchval(ALONE, target.schema, timeout=limit)
         (row,) = await connection.fetch(within(COMPARE, target.schema), timeout=limit)
         counted, told = row[:NUMBER_OF_FIGURES], row[NUMBER_OF_FIGURES:]

@@ -134,7 +134,7 @@ async def _page(session: Session, after: Cursor | None, limit: int, until: Curso
         return EventPage([], write_cursor(history, place), [])
     place, rows = await _rows(session, place, limit)
     if not rows and place.end.snapshot != end.snapshot:
-        # What that snapshot saw is read: take the new one.
+        # Everything in that snapshot was read: continue with the current one.
         place, rows = await _rows(session, _behind(place.end.snapshot, end), limit)
     cursors = [write_cursor(history, place._replace(serial=row[0])) for row in rows]
     return EventPage(_events(rows), write_cursor(history, _after(place, rows, limit)), cursors)

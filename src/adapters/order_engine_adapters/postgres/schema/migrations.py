@@ -52,7 +52,7 @@ class PostgresMigration:
 
 def shipped() -> Sequence[PostgresMigration]:
     """Return the migrations that this version knows, by number."""
-    # Read as text, so that line ends which a checkout has changed do not change the checksum.
+    # Read as text, so that line endings changed by a checkout do not change the checksum.
     found = [
         PostgresMigration(int(match[1]), match[2], file.read_text("utf-8"))
         for file in (files(PACKAGE) / "sql").iterdir()
@@ -161,7 +161,7 @@ async def _apply_next(connection: Connection, target: Target, known: Sequence[Po
     """Apply the first migration that is still lacking when the lock is ours, if there is one."""
     async with _locked(connection, target.schema):
         if not await connection.fetchval(SCHEMA_EXISTS, f'"{target.schema}"'):
-            # Not IF NOT EXISTS, which asks for the right to create schemas also where there is nothing to create.
+            # Not IF NOT EXISTS, which requires the CREATE privilege even if the schema exists.
             await connection.execute(f'CREATE SCHEMA "{target.schema}"')
         pending = await _pending(connection, target, known)
         if not pending:

@@ -19,7 +19,7 @@ WITH gate AS MATERIALIZED (
 ),
 """
 
-# What does not fit into the bound in bytes is locked until the statement ends, and left as it is.
+# Orders beyond the byte limit stay locked until the statement ends and are not changed.
 _BOUNDED: Final = """
 , weighed AS MATERIALIZED (
     SELECT picked.serial, picked.since, {content}, {size} AS size, {upto} AS upto

@@ -32,6 +32,6 @@ class LockedOrders:
             self._until.pop(order_id, None)
         now = self._seconds()
         self._until.update(dict.fromkeys(busy, now + REMEMBERED_SECONDS))
-        # In the order in which they were noted.
+        # Sorted by the time of recording.
         while self._until and self._until[oldest := next(iter(self._until))] <= now:
             del self._until[oldest]

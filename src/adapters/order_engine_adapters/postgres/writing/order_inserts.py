@@ -95,7 +95,7 @@ async def _store_new(
     try:
         return await sessions.write(store)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        # Another writer was first, or an item cannot be stored: either is found out item by item.
+        # Another transaction stored one of them first, or an item cannot be stored. Both are resolved per item.
         if not isinstance(error, asyncpg.UniqueViolationError) and not is_unstorable(error):
             raise
         return None
@@ -107,7 +107,7 @@ async def _add_beside_locks(
     """Store what is not locked, and answer BUSY for the rest."""
 
     async def add(session: Session) -> Sequence[Added]:
-        # Nothing is stored by this, but a table that is locked is waited for here, and not taken for locked names.
+        # This stores nothing. It waits for locked tables here, so that they are not mistaken for locked names.
         await session.rows(STORE, *_arguments(InsertBatch(), None), *NOTHING_STORED, None)
         await locked.look(session, placements)
         busy = [locked.hold(placement) for placement in placements]
@@ -119,7 +119,7 @@ async def _add_beside_locks(
     try:
         return await sessions.transact(add)
     except _LockTimeoutError:
-        # One more was locked meanwhile. Asked again, it is found.
+        # Another one was locked in the meantime. The next lookup finds it.
         return [_BUSY] * len(placements)
 
 
@@ -161,7 +161,7 @@ async def add_within(
             async with session.savepoint():
                 return await _judge(session, placements, hold, patience)
         except asyncpg.UniqueViolationError:
-            # Its transaction has ended, so the next look sees what it stored.
+            # The other transaction has ended, so the next read sees its rows.
             continue
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if not is_unstorable(error):

@@ -32,7 +32,7 @@ def statements(template: str, columns: int, rows: Sequence[Sequence[object]]) ->
     """
     for start in range(0, len(rows), MAX_ROWS):
         part = rows[start : start + MAX_ROWS]
-        # Filled up to a power of two, so that a few prepared statements serve every number of rows.
+        # Padded to a power of two, so that a few prepared statements cover every number of rows.
         size = 1 << (len(part) - 1).bit_length()
         parameters = list(chain.from_iterable(part))
         parameters += [None] * ((size - len(part)) * columns)

@@ -33,16 +33,16 @@ TRANSACTIONS_BETWEEN_LOOKS: Final = 64
 """How often to see whether the file is still there."""
 
 PRAGMAS_OF_READING: Final = (
-    # KiB: what is written again and again, the rest is in the system's own cache. While 300,000 orders with random ids
-    # came in, 64 MiB were no faster (7,100 to 7,400 orders a second both) and took 52 MiB more.
+    # KiB, for pages that are written repeatedly; the system caches the rest. With 300,000 orders with random ids,
+    # 64 MiB were no faster (7,100 to 7,400 orders/s both) and took 52 MiB more.
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
 PRAGMAS: Final = (
     *PRAGMAS_OF_READING,
     "PRAGMA foreign_keys = ON",
-    # Pages: after 64 MiB the log is copied into the file, pages that were written often once only. While 300,000 orders
-    # with random ids came in, this took 9,000 to 14,000 orders a second; 16 MiB took 8,000 to 10,800.
+    # Pages: a checkpoint after 64 MiB copies each page once, however often it was written. With 300,000 orders with
+    # random ids, this allowed 9,000 to 14,000 orders/s; 16 MiB allowed 8,000 to 10,800.
     "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA journal_size_limit = 67108864",
 )
@@ -138,7 +138,7 @@ class Database:
         committing = len(statements) == 1
         try:
             if not committing:
-                # A single statement is a transaction by itself, and spares two steps.
+                # A single statement is a transaction by itself and saves two steps.
                 connection.execute("BEGIN IMMEDIATE")
             for sql, parameters in statements:
                 connection.execute(sql, parameters)
@@ -190,7 +190,7 @@ class Database:
             raise Unavailable(message)
 
     def _connect(self) -> sqlite3.Connection:
-        # No URI, so that no character of a path means anything but itself.
+        # Not a URI, so that every character of the path is literal.
         connection = sqlite3.connect(
             self.path, timeout=self._busy_seconds, isolation_level=None, cached_statements=STATEMENTS_KEPT
         )
@@ -204,7 +204,7 @@ class Database:
         """
         log = self.path.with_name(f"{self.path.name}-wal")
         is_whole = not log.exists() or log.stat().st_size == 0
-        # As a URI, in which every character of the path that means anything is encoded.
+        # A URI, in which special characters of the path are percent-encoded.
         uri = f"{self.path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_whole else ''}"
         connection = sqlite3.connect(
             uri, uri=True, timeout=self._busy_seconds, isolation_level=None, cached_statements=STATEMENTS_KEPT
@@ -263,7 +263,7 @@ class Database:
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         try:
-            # After some errors SQLite has rolled back by itself.
+            # SQLite rolls back by itself after some errors.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error:

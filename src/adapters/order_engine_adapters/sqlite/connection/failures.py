@@ -64,5 +64,5 @@ def leaves_doubt(error: sqlite3.Error) -> bool:
 
 
 def _primary(error: sqlite3.Error) -> int:
-    # Errors of the module itself, for example on a closed connection, have no code.
+    # Errors of the Python module, for example for a closed connection, have no code.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE

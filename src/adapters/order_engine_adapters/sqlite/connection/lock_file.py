@@ -102,7 +102,7 @@ class FileLock:
         while not try_lock(descriptor):
             if not try_share(descriptor) or time.monotonic() > last:
                 return False
-            # Only readers have it. Of several that wait here, one gets it.
+            # Only readers have locked it. One of several waiting processes gets the lock.
             unlock(descriptor)
             time.sleep(LOOK_SECONDS)
         return True
@@ -136,7 +136,7 @@ def _holder(descriptor: int) -> tuple[int | None, str | None]:
     os.lseek(descriptor, 0, os.SEEK_SET)
     text = os.read(descriptor, LONGEST_CONTENT).decode(errors="replace")
     try:
-        # Only the first value: the end of a longer content may not be cut off yet.
+        # Only the first value: a longer previous content may not be truncated yet.
         told, _ = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return None, None

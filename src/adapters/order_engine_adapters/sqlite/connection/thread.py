@@ -29,7 +29,7 @@ class DatabaseThread:
         self._answers: deque[_Answer] = deque()
         self._delivery_is_due = False
         self._has_ended = False
-        # A daemon: an event loop that goes away without closing shall not keep its process from ending.
+        # A daemon thread, so that an event loop that ends without closing does not block process exit.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -82,12 +82,12 @@ class DatabaseThread:
         self._answers.append(answer)
         if not self._delivery_is_due:
             self._delivery_is_due = True
-            # A loop that is closed has nobody left who waits.
+            # A closed event loop has no waiting callers.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        # Cleared first: an answer that comes while these are delivered is among them, or asks for a delivery.
+        # Cleared first: a result that arrives meanwhile is either included or schedules another delivery.
         self._delivery_is_due = False
         while self._answers:
             outcome, result, error = self._answers.popleft()

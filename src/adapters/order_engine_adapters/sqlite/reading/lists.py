@@ -56,7 +56,7 @@ def _conditions(query: OrderQuery) -> tuple[list[str], dict[str, object]]:
         conditions.append("status = :status")
         parameters["status"] = STATUS_TEXT[query.status]
     if query.user_id is not None and query.status in _UNSUCCESSFUL:
-        # Said as the index says it: SQLite takes a partial index only where it sees that it holds every row.
+        # Written like the condition of the partial index: otherwise SQLite does not use it.
         conditions.append("status IN ('Failed', 'Cancelled')")
     if query.after is not None:
         conditions.append("(created_at, order_id) < (:created_at, :order_id)")

@@ -46,7 +46,7 @@ class SqliteMigration:
 
 def shipped() -> Sequence[SqliteMigration]:
     """Return the migrations that this version knows, by number."""
-    # Read as text, so that line ends which a checkout has changed do not change the checksum.
+    # Read as text, so that line endings changed by a checkout do not change the checksum.
     found = [
         SqliteMigration(int(match[1]), match[2], file.read_text("utf-8"))
         for file in (files(PACKAGE) / "sql").iterdir()

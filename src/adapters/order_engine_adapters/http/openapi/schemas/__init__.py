@@ -1,8 +1,8 @@
-"""The schemas of what goes in and comes out, by the limits that a running service keeps.
+"""Schemas of requests and responses, with the limits of the running service.
 
-What a client sends is described as narrowly as every validator can follow, and never more narrowly than the service
-reads it: what an expression cannot say in every dialect is said in words. What a client receives is described openly:
-answers may get members, and open sets of values may grow, without breaking who reads them.
+Request schemas are as strict as every validator allows, and never stricter than the service. Rules that no portable
+expression covers are in descriptions. Response schemas are open: members and values may be added later without breaking
+clients.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ __all__ = ["Schema", "reference", "schemas"]
 
 
 def schemas(limits: ContentLimits) -> Mapping[str, Schema]:
-    """Return every schema by its name."""
+    """Return every schema by name."""
     return {**placements(limits), **orders(), **answers(), **problem()}

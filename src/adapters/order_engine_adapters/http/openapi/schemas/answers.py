@@ -1,4 +1,4 @@
-"""The schemas of the other answers: placed, batch, metrics, health, and the document itself."""
+"""Schemas of other responses: placements, batches, metrics, health and the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from order_engine_adapters.http.openapi.schemas.shapes import (
 
 
 def answers() -> Mapping[str, Schema]:
-    """Return these schemas by their names."""
+    """Return these schemas by name."""
     return {
         "OrderCreated": received(
             {

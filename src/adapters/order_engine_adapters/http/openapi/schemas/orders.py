@@ -1,4 +1,4 @@
-"""The schemas of orders as they stand, and of what happened to them."""
+"""Schemas of orders and their events."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ VERSION: Schema = {**NUMBER, "description": "Starts at 1 and increases by 1 with
 
 
 def orders() -> Mapping[str, Schema]:
-    """Return these schemas by their names."""
+    """Return these schemas by name."""
     return {
-        # A closed set by promise: there is no other status.
+        # An `enum`, because the set of statuses is fixed.
         "OrderStatus": {"type": "string", "enum": list(Status), "description": "The status of an order."},
         "OrderStatusAnswer": received({"status": reference("OrderStatus")}, "The status of an order."),
         "Order": _order(),

@@ -1,4 +1,4 @@
-"""The schemas of what a client sends: an order to place, and its fields."""
+"""Schemas of order placements."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ IDENTIFIER = (
 
 
 def placements(limits: ContentLimits) -> Mapping[str, Schema]:
-    """Return these schemas by their names.
+    """Return these schemas by name.
 
-    Texts have none: a generator that makes types of them gives every text of the document the name of the first.
+    Strings have no named schema: generators would give every string of the document the name of the first.
     """
     return {"OrderPlacement": _placement(limits), "Amount": _amount(limits), "Attributes": _attributes(limits)}
 
@@ -60,7 +60,7 @@ def _amount(limits: ContentLimits) -> Schema:
         "pattern": patterns.amount(limits),
         "description": "A number in JSON notation, with or without an exponent.",
     }
-    # Without `multipleOf`: validators that divide binary floats would refuse 22.2.
+    # Without `multipleOf`: validators that divide binary floats would reject 22.2.
     number = {
         "type": "number",
         "format": "double",

@@ -1,4 +1,4 @@
-"""The schema of a problem document."""
+"""Schema of problem documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from order_engine_adapters.http.openapi.schemas.shapes import TEXT, Schema, open
 
 
 def problem() -> Mapping[str, Schema]:
-    """Return this schema, and that of its parts, by their names."""
+    """Return the schema and its parts by name."""
     codes = [known.code for known in known_problems()]
     members: Mapping[str, Schema] = {
         "type": {**TEXT, "format": "uri", "description": f"`{TYPE_PREFIX}` and the code."},
@@ -38,7 +38,7 @@ def problem() -> Mapping[str, Schema]:
             members,
             "A problem document (RFC 9457).",
             optional=["errors", "order_status", "allowed", "state", "request_id"],
-            # RFC 9457, section 3.2: a client has to admit members that it does not know.
+            # RFC 9457, section 3.2: clients must accept unknown members.
             additionalProperties=True,
         ),
         "FieldProblem": received(

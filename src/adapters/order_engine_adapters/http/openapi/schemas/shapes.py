@@ -1,4 +1,4 @@
-"""The shapes that schemas are made of."""
+"""Building blocks of schemas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TEXT: Final[Schema] = {"type": "string"}
 TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 COUNT: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 0}
 NUMBER: Final[Schema] = {"type": "integer", "format": "int64", "minimum": 1}
-"""A number of something that is numbered from 1 on."""
+"""A number that starts at 1."""
 
 
 def reference(name: str) -> Schema:
@@ -22,7 +22,7 @@ def reference(name: str) -> Schema:
 def received(
     members: Mapping[str, Schema], description: str, *, optional: Iterable[str] = (), **more: object
 ) -> Schema:
-    """Return the schema of an object that the service sends. Further members may come with a later version."""
+    """Return the schema of a response object. Later versions may add members."""
     left_out = frozenset(optional)
     return {
         "type": "object",
@@ -34,7 +34,7 @@ def received(
 
 
 def sent(members: Mapping[str, Schema], description: str, *, required: Iterable[str]) -> Schema:
-    """Return the schema of an object that a client sends. The service refuses a member that it does not know."""
+    """Return the schema of a request object. Unknown members are refused."""
     return {
         "type": "object",
         "description": description,
@@ -45,7 +45,7 @@ def sent(members: Mapping[str, Schema], description: str, *, required: Iterable[
 
 
 def or_null(schema: Schema, description: str = "") -> Schema:
-    """Return the schema of a value that may be null."""
+    """Return the schema of a nullable value."""
     told = {"description": description} if description else {}
     if "$ref" in schema or "anyOf" in schema:
         return {"anyOf": [schema, {"type": "null"}], **told}
@@ -53,9 +53,9 @@ def or_null(schema: Schema, description: str = "") -> Schema:
 
 
 def open_set(values: Iterable[str], description: str) -> Schema:
-    """Return the schema of a text that is one of these values, or of those that a later version adds.
+    """Return the schema of a string with known values, to which later versions may add.
 
-    An `enum` would make clients refuse the next value.
+    With an `enum`, clients would reject new values.
     """
     known = [str(value) for value in values]
     listed = ", ".join(f"`{value}`" for value in known)
