@@ -1,4 +1,4 @@
-"""The domain: what an order is, what may happen to it, and what each thing that happens makes of it.
+"""Domain model: orders, commands, events, and the rules that connect them.
 
-Pure data and pure functions over the standard library: no clock, no chance, no input or output.
+Pure data and pure functions over the standard library: no clock, no randomness, no I/O.
 """

@@ -1,7 +1,7 @@
-"""The reference function: what a command does to an order, or why it does nothing.
+"""Reference implementation of all commands: the next version of an order, or the reason for a refusal.
 
-Memory and SQLite call it inside their transactions; a repository that says the same in its own statements is held to
-it by the conformance kit. It is pure: no clock, no chance, no input or output.
+The memory and SQLite repositories call it inside their transactions. The conformance kit compares it with repositories
+that implement the rules in their own statements. It is pure: no clock, no randomness, no I/O.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from order_engine.domain.placement import first_version, same_content
 
 
 class RefusalReason(StrEnum):
-    """Why a command does nothing."""
+    """Why a command was refused."""
 
     UNKNOWN = "unknown"
     """No order has this id."""
     CONFLICT = "conflict"
-    """The id is taken by an order with other content."""
+    """An order with this id and different content exists."""
     STALE = "stale"
     """The order is not at the expected version."""
     ILLEGAL = "illegal"
-    """The table has no rule for this action here."""
+    """The lifecycle table has no rule for this action in the order's state."""
     LOST = "lost"
-    """The token is not current: the attempt was superseded, reported on, or cancelled."""
+    """The token is not current: the attempt was superseded, reported or cancelled."""
     NOT_CLAIMABLE = "not claimable"
-    """Not due, ended, or held under a lease that has not ended."""
+    """The order is not due, has ended, or is leased."""
     NO_ROOM = "no room"
-    """A suspect that would exceed the company it may run in."""
+    """The order is a suspect, and the process may not run one more."""
     BUSY = "busy"
-    """The order is locked by another transaction. Only a repository finds that; the same command may be made again."""
+    """The order is locked by another transaction. Only repositories return this; the command may be retried."""
 
 
 class Transition(NamedTuple):
-    """What a command makes of an order. Without an event nothing that the history tells has changed."""
+    """Result of an accepted command. Without an event, nothing recorded in the history has changed."""
 
     order: Order
     event: Event | None
 
 
 class Refusal(NamedTuple):
-    """Nothing changes, for this reason."""
+    """Result of a refused command, which changes nothing."""
 
     reason: RefusalReason
 
@@ -58,7 +58,7 @@ _REFUSED = {reason: Refusal(reason) for reason in RefusalReason}
 
 
 def decide(order: Order | None, command: Placement | ClaimTerms | Renewal | Command, now: datetime) -> Decision:
-    """Return what `command` does to `order` (None: no such order) at the repository's time `now`."""
+    """Return the result of `command` for `order` (None: no such order) at the repository's time `now`."""
     if isinstance(command, Command):
         return act(order, command, now)
     if isinstance(command, Placement):
@@ -69,7 +69,7 @@ def decide(order: Order | None, command: Placement | ClaimTerms | Renewal | Comm
 
 
 def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
-    """Make the order, or recognise it: the same content again changes nothing, other content is a conflict (P4)."""
+    """Create the order. If it exists, the same content changes nothing, and different content is a conflict (P4)."""
     if order is not None:
         return Transition(order, None) if same_content(order, placement) else _REFUSED[RefusalReason.CONFLICT]
     placed = Event(placement.order_id, 1, EventType.PLACED, Status.PENDING, now)
@@ -77,12 +77,12 @@ def place(order: Order | None, placement: Placement, now: datetime) -> Decision:
 
 
 def claim(order: Order, terms: ClaimTerms, now: datetime, token_floor: int = 0) -> Decision:
-    """Hand the order to a worker under a new token, or end it where its deliveries are spent.
+    """Lease the order to a worker under a new token, or end it if its deliveries are exhausted.
 
-    The token is above `token_floor` too: a repository that may forget its last claims, as after a fail-over, raises it
-    then above every token that it may have given before.
+    The new token is higher than `token_floor`. A repository that may lose its last claims, for example in a fail-over,
+    raises the floor above every token that it may have issued before.
 
-    Asked again with the same `claim_id` while that claim still holds the order, nothing changes.
+    Repeating a claim with the same `claim_id` changes nothing while that claim leases the order.
     """
     if order.lease_ends is not None:
         if order.claim_id == terms.claim_id:
@@ -90,7 +90,7 @@ def claim(order: Order, terms: ClaimTerms, now: datetime, token_floor: int = 0) 
         if order.lease_ends > now or not terms.take_ended_leases:
             return _REFUSED[RefusalReason.NOT_CLAIMABLE]
         if (order.order_id, order.token) in terms.running:
-            # A clock that is set forward ends every lease. The claimant knows better of its own.
+            # A clock that was set forward expires every lease. The claiming process knows that its own are in use.
             return _REFUSED[RefusalReason.NOT_CLAIMABLE]
         return _take_over(order, terms, now, token_floor)
     if order.status.ended or (order.due is not None and order.due > now):
@@ -99,7 +99,7 @@ def claim(order: Order, terms: ClaimTerms, now: datetime, token_floor: int = 0) 
 
 
 def renew(order: Order | None, renewal: Renewal, now: datetime) -> Decision:
-    """Give the holder's lease `seconds` from now. A late renewal holds as long as nobody took the order."""
+    """Extend the lease to `seconds` from now. A late renewal succeeds unless another claim took the order."""
     if order is None:
         return _REFUSED[RefusalReason.UNKNOWN]
     if order.lease_ends is None or order.token != renewal.lease.token:
@@ -136,7 +136,7 @@ _GUARDS: Mapping[Guard, Callable[[Order, Command], bool]] = {
 
 
 def _take_over(order: Order, terms: ClaimTerms, now: datetime, token_floor: int) -> Decision:
-    """Decide on an order whose holder was not heard of until its lease ended. The order of these rules binds."""
+    """Decide on an order whose lease expired without a report. The order of these rules is binding."""
     vanished = order.vanished + 1
     if order.cancel_requested:
         return _change(order, EventType.CANCELLED, {"vanished": vanished}, now, VANISHED)
@@ -187,11 +187,11 @@ _EFFECTS: Mapping[EventType, Callable[[Order, Command, datetime], StateChange]] 
     EventType.CANCELLED: lambda _order, _command, _now: {},
     EventType.REDRIVEN: lambda order, _command, _now: NEW_ROUND | {"round": order.round + 1},
 }
-"""What an action changes, beyond the status, the version and the times that every event changes."""
+"""Changes of each action, in addition to the status, version and times that every event changes."""
 
 
 def _change(order: Order, event_type: EventType, effect: StateChange, now: datetime, reason: str | None) -> Decision:
-    """Make the next version, adding to `effect`. The event names the attempt if there was one under way."""
+    """Return the next version with `effect`. The event names the attempt, if one was in progress."""
     at = max(now, order.updated_at)
     status = STATUS_AFTER[event_type]
     version = order.version + 1

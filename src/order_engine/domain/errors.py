@@ -1,11 +1,10 @@
-"""The one tree of errors: every error this project raises on purpose is an `OrderEngineError`.
+"""Errors: every error that order_engine raises deliberately is an `OrderEngineError`.
 
-Each class has a stable `code`. Programs may compare codes; the sentences are for people and may improve.
+Each class has a stable `code` that programs may compare. Messages are for people and may change.
 
-Users catch two bases: `TransientError` for what may be retried as it is, `CallerError` for what they have to change.
-Under neither are the errors that no retry and no change of the call helps against: `AdapterFault`, which is a bug of an
-adapter; `AttemptNotStarted`, which observers see and no caller meets; `Rejected` and `RetryLater`, which processors
-raise.
+Most errors have one of two base classes: `TransientError` if the same call may be retried, `CallerError` if the caller
+has to change it. The others are `AdapterFault`, a bug in an adapter; `AttemptNotStarted`, which only observers see; and
+`Rejected` and `RetryLater`, which processors raise.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ LONGEST_RETRY_LATER_SECONDS = 365 * 24 * 3600.0
 
 
 class OrderEngineError(Exception):
-    """The root of all errors of order_engine."""
+    """Base class of all errors of order_engine."""
 
     code: ClassVar[str] = "order_engine_error"
 
     def __reduce__(self) -> tuple[Callable[..., OrderEngineError], tuple[object, ...]]:
-        """Let every error cross processes: without this, one whose constructor makes the message could not."""
+        """Support pickling of errors whose constructor builds the message."""
         return _restored, (type(self), self.args, vars(self))
 
 
@@ -37,63 +36,63 @@ def _restored(
 
 
 class TransientError(OrderEngineError):
-    """The call may be made again as it is: placing and acting are idempotent, so nothing happens twice.
+    """The same call may be retried: placing orders and acting on them are idempotent.
 
-    Wait before that: `retry_after` seconds after Overloaded, with growing pauses after the others.
+    Before the retry, wait `retry_after` seconds after Overloaded, and increasingly long after other errors.
     """
 
     code = "transient_error"
 
 
 class CallerError(OrderEngineError):
-    """The caller has to change the call first. The same call would meet the same error. Nothing was changed by it."""
+    """The caller has to change the call: retrying it unchanged fails again. Nothing was changed."""
 
     code = "caller_error"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field: `pointer` is a JSON Pointer (RFC 6901) into the order."""
+    """Problem of one field. `pointer` is a JSON Pointer (RFC 6901) into the order."""
 
     pointer: str
     detail: str
 
     def __str__(self) -> str:
-        """Say both in one line; the empty pointer is the order itself."""
+        """Format both in one line; the empty pointer refers to the order itself."""
         return f"{self.pointer}: {self.detail}" if self.pointer else f"the order {self.detail}"
 
 
 class InvalidOrder(CallerError):
-    """The order breaks a rule of its fields; nothing was stored. `errors` names each field that is wrong."""
+    """The order has invalid fields, listed in `errors`; nothing was stored."""
 
     code = "invalid_order"
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        """Keep every field error and put the first ones into the message."""
+        """Store all field errors; the message contains the first ones."""
         self.errors = errors
         super().__init__("; ".join(map(str, errors[:5])))
 
 
 class MalformedJson(CallerError):
-    """The text is not I-JSON (RFC 8259, RFC 7493), so nothing in it can be trusted; nothing was stored."""
+    """The text is not valid I-JSON (RFC 8259, RFC 7493); nothing was stored."""
 
     code = "malformed_json"
 
 
 class InvalidQuery(CallerError):
-    """A question to the engine is out of its range, for example a page limit of 0."""
+    """A query parameter is invalid, for example a page limit of 0."""
 
     code = "invalid_query"
 
 
 class InvalidCursor(CallerError):
-    """The cursor is foreign, too old, or was made for another question. Start again without one."""
+    """The cursor is foreign, too old, or belongs to another query. Start again without a cursor."""
 
     code = "invalid_cursor"
 
 
 class InvalidSetting(CallerError):
-    """A setting is unknown or out of its range; the message names it and says what it takes."""
+    """A setting is unknown or out of range; the message names it and its allowed values."""
 
     code = "invalid_setting"
 
@@ -104,18 +103,18 @@ class OrderNotFound(CallerError):
     code = "order_not_found"
 
     def __init__(self, order_id: str) -> None:
-        """Name the id that was asked for."""
+        """Store the requested id."""
         self.order_id = order_id
         super().__init__(f"Order {order_id!r} not found.")
 
 
 class OrderConflict(CallerError):
-    """The id is taken by an order with other content; nothing was changed (promise P4)."""
+    """An order with this id and different content exists; nothing was changed (promise P4)."""
 
     code = "order_conflict"
 
     def __init__(self, order_id: str) -> None:
-        """Name the id that is taken."""
+        """Store the id of the existing order."""
         self.order_id = order_id
         super().__init__(
             f"Order {order_id!r} already exists with different content. Use a new order id for the new content."
@@ -123,23 +122,23 @@ class OrderConflict(CallerError):
 
 
 class IdempotencyKeyReused(CallerError):
-    """The idempotency key was used before with other content; nothing was stored."""
+    """The idempotency key was already used with different content; nothing was stored."""
 
     code = "idempotency_key_reused"
 
     def __init__(self, key: str) -> None:
-        """Name the key."""
+        """Store the key."""
         self.key = key
         super().__init__(f"Idempotency key {key!r} was already used with different content. Use a new key.")
 
 
 class ActionRefused(CallerError):
-    """The action is not open in the order's status; `allowed` lists the client's actions that are."""
+    """The action is not allowed in the order's status; `allowed` lists the client's actions that are."""
 
     code = "action_refused"
 
     def __init__(self, order_id: str, action: str, status: str, allowed: tuple[str, ...]) -> None:
-        """Name the action, the status it met, and what is allowed instead."""
+        """Store the action, the order's status, and the allowed actions."""
         self.order_id = order_id
         self.action = action
         self.status = status
@@ -154,7 +153,7 @@ class VersionMismatch(CallerError):
     code = "version_mismatch"
 
     def __init__(self, order_id: str, expected: int, actual: int) -> None:
-        """Name both versions."""
+        """Store both versions."""
         self.order_id = order_id
         self.expected = expected
         self.actual = actual
@@ -165,50 +164,50 @@ class VersionMismatch(CallerError):
 
 
 class Overloaded(TransientError):
-    """A limit of memory is reached; nothing was stored. Try again after `retry_after` seconds."""
+    """A memory limit is reached; nothing was stored. Retry after `retry_after` seconds."""
 
     code = "overloaded"
 
     def __init__(self, detail: str, retry_after: float = 1.0) -> None:
-        """Say which limit, and when to come back (seconds)."""
+        """Store the delay; `detail` names the limit."""
         self.retry_after = retry_after
         super().__init__(f"{detail} Retry after {retry_after:g} s.")
 
 
 class NotRunning(TransientError):
-    """The engine is not started, is draining, or has ended; nothing was stored."""
+    """The engine has not started, is draining, or has stopped; nothing was stored."""
 
     code = "not_running"
 
 
 class WrongEventLoop(CallerError):
-    """The engine runs in another event loop than the caller, or in none; nothing was stored."""
+    """The engine runs in another event loop than the caller; nothing was stored."""
 
     code = "wrong_event_loop"
 
 
 class Unavailable(TransientError):
-    """The repository or queue cannot be reached; nothing took effect. The same call may be made again.
+    """The repository or queue is unavailable; nothing was changed. The same call may be retried.
 
-    `lasting`: somebody has to do something first, so that no start waits for it.
+    `lasting`: it stays unavailable until an operator acts, so a starting process does not wait for it.
     """
 
     code = "unavailable"
     lasting: bool = False
 
     def __init__(self, *sentence: object, lasting: bool = False) -> None:
-        """Say what cannot be reached."""
+        """Store `lasting`; `sentence` says what is unavailable."""
         self.lasting = lasting
         super().__init__(*sentence)
 
 
 class OrderBusy(Unavailable):
-    """Another transaction in the database has locked the order; nothing took effect. Try again when it has ended."""
+    """Another database transaction has locked the order; nothing was changed. Retry after it has ended."""
 
     code = "order_busy"
 
     def __init__(self, order_id: str) -> None:
-        """Name the order."""
+        """Store the order id."""
         self.order_id = order_id
         super().__init__(
             f"Order {order_id!r} is locked by another database transaction. Nothing was changed. "
@@ -217,15 +216,15 @@ class OrderBusy(Unavailable):
 
 
 class RepositoryHeld(Unavailable):
-    """Another process holds the repository, which is one process's own.
+    """Another process uses the repository, which only one process may open.
 
-    `process_id` and `address` (the URL it answers HTTP at) are the holder's, None where it did not say.
+    `process_id` and `address` (the URL of its HTTP service) describe that process; None if unknown.
     """
 
     code = "repository_held"
 
     def __init__(self, repository: str, process_id: int | None, address: str | None) -> None:
-        """Name the repository and its holder."""
+        """Store the repository and the process that uses it."""
         self.repository = repository
         self.process_id = process_id
         self.address = address
@@ -237,48 +236,48 @@ class RepositoryHeld(Unavailable):
 
 
 class OutcomeUnknown(TransientError):
-    """The repository did not answer: the call may have taken effect. The same call may be made again."""
+    """The repository did not answer: the call may have taken effect. The same call may be retried."""
 
     code = "outcome_unknown"
 
 
 class StoreRefused(CallerError):
-    """The repository cannot keep this one order, for a reason of its own; nothing was stored."""
+    """The repository cannot store this order, because of its content; nothing was stored."""
 
     code = "store_refused"
 
 
 class WaitTimedOut(TransientError):
-    """The order did not end within the time the caller was ready to wait. It goes on all the same."""
+    """The order did not end within the given time. Its processing continues."""
 
     code = "wait_timed_out"
 
 
 class AdapterFault(OrderEngineError):
-    """An adapter broke its port's contract; the message says how. Run the conformance kit on it."""
+    """An adapter violated the contract of its port, as the message explains. Test it with the conformance kit."""
 
     code = "adapter_fault"
 
 
 class AttemptNotStarted(OrderEngineError):
-    """No thread could be started for a processor. The order is released, and the attempt does not count."""
+    """No thread or task could be started for a processor. The order is released; the attempt does not count."""
 
     code = "attempt_not_started"
 
 
 class Rejected(OrderEngineError):
-    """Raised by a processor: this order can never succeed. It ends as Failed without another attempt."""
+    """Raised by a processor: the order can never succeed. It ends as Failed without another attempt."""
 
     code = "rejected"
 
 
 class RetryLater(OrderEngineError):
-    """Raised by a processor: try again after `seconds` (0 to a year). Counts as a failure of the attempt."""
+    """Raised by a processor: retry after `seconds` (0 to one year). The attempt counts as a failure."""
 
     code = "retry_later"
 
     def __init__(self, seconds: float | timedelta, reason: str = "retry later") -> None:
-        """Choose the delay, in seconds or as a timedelta.
+        """Set the delay, in seconds or as a timedelta.
 
         Raises ValueError for a delay that is negative, not a number, or over a year.
         """

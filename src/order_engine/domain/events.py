@@ -1,4 +1,4 @@
-"""The history: what happened to an order, one event per version."""
+"""Events: the history of an order, one event per version."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 from order_engine.domain.order import Status
 
 VANISHED = "vanished"
-"""The reason of an end that a claim brought about: the holder's lease ended without a report."""
+"""Reason of an order that a claim ended because its lease expired without a report."""
 
 FINGERPRINT_DIGITS: Final = 16
 
 
 class EventType(StrEnum):
-    """What happened."""
+    """Kind of event."""
 
     PLACED = "placed"
     CLAIMED = "claimed"
@@ -41,14 +41,14 @@ STATUS_AFTER: Mapping[EventType, Status] = {
     EventType.CANCELLED: Status.CANCELLED,
     EventType.REDRIVEN: Status.PENDING,
 }
-"""An event tells the status: there is one for each type."""
+"""Status of the order after each type of event."""
 
 
 class Event(NamedTuple):
-    """One entry of an order's append-only history: the audit trail, the event stream and the outbox at once.
+    """Entry in an order's append-only history, which serves as audit trail, event stream and outbox.
 
-    `version` counts from 1 without a gap; `status` is the one after the event; `token` and `attempt` name the attempt
-    where there is one; `reason` says why, where somebody gave a reason.
+    `version` counts from 1 without gaps. `status` is the status after the event. `token` and `attempt` identify the
+    attempt, if any. `reason` is the given reason, if any.
     """
 
     order_id: str
@@ -62,11 +62,11 @@ class Event(NamedTuple):
 
 
 def event_fingerprint(event: Event) -> str:
-    """Return 16 hexadecimal digits that no other event has.
+    """Return 16 hexadecimal digits that identify the event.
 
-    After a restore or a promotion, versions and serial numbers are given a second time. A position in a history is
-    therefore compared with the event that stood there when the position was given out, most of all with its time.
+    After a restore or a promotion, versions and serial numbers are issued again. A cursor therefore contains the
+    fingerprint of its event, which differs at least by the time.
     """
-    told = (event.order_id, event.version, event.type.value, event.at.isoformat(), event.token, event.attempt)
-    text = "\0".join((*map(str, told), event.reason or ""))
+    fields = (event.order_id, event.version, event.type.value, event.at.isoformat(), event.token, event.attempt)
+    text = "\0".join((*map(str, fields), event.reason or ""))
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]

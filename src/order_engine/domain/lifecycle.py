@@ -1,6 +1,6 @@
-"""The lifecycle as one table of data: every legal step of an order, and nothing else is legal.
+"""Lifecycle table: all legal steps of an order.
 
-The reference function, the diagram in the docs, the `allowed` field of an error and the conformance kit read it.
+The reference implementation, the diagram in the docs, the `allowed` field of errors and the conformance kit use it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from order_engine.domain.order import LifecycleState, Order
 
 
 class Guard(StrEnum):
-    """What must hold for a rule to apply, beyond the action and the standing."""
+    """Condition under which a rule applies, in addition to the action and the state."""
 
     VALID = "the order is valid and its id unknown"
     DUE = "due"
@@ -30,7 +30,7 @@ class Guard(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who acts."""
+    """Role that performs an action."""
 
     CLIENT = "client"
     WORKER = "worker"
@@ -39,9 +39,9 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One legal step: `action` on an order that is `state` leads to `becomes`, and is told by `event`.
+    """One legal step: `action` on an order in `state` leads to the state `becomes` and appends `event`.
 
-    A rule without an event changes no version: asking again for what is already so, or a renewal.
+    A rule without an event does not change the version: a repeated action, or a renewal.
     """
 
     action: Action
@@ -92,13 +92,13 @@ def _index() -> Mapping[tuple[Action, LifecycleState], tuple[Rule, ...]]:
 
 
 RULES: Mapping[tuple[Action, LifecycleState], tuple[Rule, ...]] = _index()
-"""The table by action and standing; where there are several rules, the first whose guard holds applies."""
+"""Rules by action and state. If there are several, the first one whose guard holds applies."""
 
 
 def allowed(order: Order) -> tuple[Action, ...]:
-    """Return which of the client's and operator's actions are open on `order` now: those that its standing knows.
+    """Return the actions of clients and operators that are allowed in the order's state.
 
-    Cancelling a Cancelled order again succeeds and changes nothing; it is not counted as open.
+    Cancelling a Cancelled order succeeds and changes nothing, but is not listed as allowed.
     """
     return tuple(action for action in CLIENT_ACTIONS if _is_open(action, order.state))
 

@@ -1,4 +1,4 @@
-"""Exact metrics: counters that follow each change, and the fold of the history that they must always equal (P8)."""
+"""Exact metrics: counters updated with each change, and their recomputation from the history, which must match (P8)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ MICROSECONDS_PER_SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The counts at one moment. Sums are integers, so that they are exact however many orders there are."""
+    """Metrics at one moment. Sums are integers, so that they are exact for any number of orders."""
 
     total_orders: int
     """Orders ever placed."""
     status_counts: Mapping[Status, int]
-    """All five statuses, also those that no order has."""
+    """Number of orders in each of the five statuses, including 0."""
     processing_microseconds: int
-    """The sum of `ended_at - processing_started_at` over the Completed orders."""
+    """Sum of `ended_at - processing_started_at` over all Completed orders."""
 
     @property
     def average_processing_time(self) -> float:
-        """The mean in seconds from the first claim of the round to completion; 0 before the first completion."""
+        """Mean time in seconds from the first claim of the round to completion; 0 before the first completion."""
         completed = self.status_counts[Status.COMPLETED]
         return self.processing_microseconds / completed / MICROSECONDS_PER_SECOND if completed else 0.0
 
 
 def processing_microseconds(order: Order) -> int:
-    """Return how long a Completed order took, from the first claim of its round; 0 for any other."""
+    """Return the processing time of a Completed order since the first claim of its round; 0 for other orders."""
     if order.status is not Status.COMPLETED or order.ended_at is None or order.processing_started_at is None:
         return 0
     return (order.ended_at - order.processing_started_at) // MICROSECOND
@@ -41,14 +41,14 @@ def processing_microseconds(order: Order) -> int:
 
 @dataclass(slots=True)
 class Counters:
-    """Running counters for a repository that keeps them in its own process."""
+    """Counters for repositories that keep them in process memory."""
 
     total_orders: int = 0
     status_counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     processing_microseconds: int = 0
 
     def record(self, before: Order | None, after: Order) -> None:
-        """Count the step from `before` (None: just placed) to `after`."""
+        """Record the change from `before` (None: a new order) to `after`."""
         if before is None:
             self.total_orders += 1
         else:
@@ -58,12 +58,12 @@ class Counters:
             self.processing_microseconds += processing_microseconds(after)
 
     def statistics(self) -> Statistics:
-        """Return the counts as they are now."""
+        """Return the current metrics."""
         return Statistics(self.total_orders, MappingProxyType(dict(self.status_counts)), self.processing_microseconds)
 
 
 def fold_statistics(events: Iterable[Event]) -> Statistics:
-    """Count a whole history anew. `events` holds each order's events in version order, from the first."""
+    """Compute the metrics from complete histories. `events` contains each order's events in version order."""
     statuses: dict[str, Status] = {}
     started: dict[str, datetime] = {}
     total_microseconds = 0

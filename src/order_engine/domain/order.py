@@ -1,4 +1,4 @@
-"""The order: what a client places, and what the engine keeps of it."""
+"""Orders: what a client places, and the state that the engine keeps."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from order_engine.domain.content.sizes import content_size
 
 
 class Status(StrEnum):
-    """What a client sees of an order's life. It never moves backwards except by a redrive."""
+    """Status of an order as shown to clients. It moves backwards only by a redrive."""
 
     PENDING = "Pending"
-    """Placed or redriven, and not yet claimed."""
+    """Placed or redriven, and not claimed yet."""
     PROCESSING = "Processing"
-    """Claimed at least once in this round: running, waiting for a retry, or waiting to be taken over."""
+    """Claimed at least once in this round: running, waiting for a retry, or waiting for another worker."""
     COMPLETED = "Completed"
-    """The processor ended without an error."""
+    """The processor returned without an error."""
     FAILED = "Failed"
-    """Given up: rejected, out of attempts, or out of deliveries. An operator may redrive it."""
+    """Rejected, or attempts or deliveries exhausted. An operator may redrive it."""
     CANCELLED = "Cancelled"
     """Stopped at the client's request."""
 
@@ -34,26 +34,26 @@ class Status(StrEnum):
 
 
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
-"""The statuses in which an order's round is over."""
+"""Statuses in which an order's round is over."""
 
 
 class LifecycleState(StrEnum):
-    """Where an order stands, as finely as the rules need it: the columns of the lifecycle table."""
+    """State of an order: a column of the lifecycle table. It divides the status Processing in two."""
 
     ABSENT = "absent"
     """No order has this id."""
     PENDING = "Pending"
     LEASED = "Processing, leased"
-    """A worker holds a token that is current."""
+    """A worker has a current token."""
     WAITING = "Processing, not leased"
-    """Between two attempts: a retry that is due later, or an attempt that was released."""
+    """Between two attempts: waiting for a retry, or released."""
     COMPLETED = "Completed"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
 
     @property
     def status(self) -> Status | None:
-        """The status that a client sees; None where there is no order."""
+        """Status as shown to clients; None if there is no order."""
         if self is LifecycleState.ABSENT:
             return None
         return Status(self.value.partition(",")[0])
@@ -64,11 +64,11 @@ _STATE_OF_STATUS = {status: LifecycleState(status.value) for status in Status if
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order as a client gives it, not checked yet: `place` checks it and says everything that is wrong.
+    """Order to be placed, not validated yet: `place` validates it and reports all invalid fields.
 
-    Without an `order_id` the engine makes one. `total_amount` is a string in the grammar of a JSON number, an `int`
-    or a `Decimal`; never a float. `item_ids` may repeat. `attributes` is any JSON object, for the processor.
-    `trace_parent` is the W3C `traceparent` of the trace that the order is placed in; it is no part of the content.
+    The engine generates an id if `order_id` is None. `total_amount` is a string in JSON number syntax, an int or a
+    Decimal, but not a float. `item_ids` may contain duplicates. `attributes` is any JSON object, for the processor.
+    `trace_parent` is the W3C `traceparent` of the trace that the order belongs to; it is not part of the content.
     """
 
     user_id: str
@@ -81,7 +81,7 @@ class NewOrder:
 
 
 class OrderContent(TypedDict):
-    """What an order begins with: the fields that never change, and the time of its placing."""
+    """Initial fields of an order: its immutable content, and the time it was placed."""
 
     order_id: str
     user_id: str
@@ -95,7 +95,7 @@ class OrderContent(TypedDict):
 
 
 class StateChange(TypedDict, total=False):
-    """The fields of an order that an action may change."""
+    """Fields of an order that an action may change."""
 
     status: Status
     version: int
@@ -122,79 +122,79 @@ NEW_ROUND: StateChange = {
     "ended_at": None,
     "failure": None,
 }
-"""What a redrive starts anew."""
+"""Fields that a redrive resets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One order at one version. Immutable: an action makes the next version.
+    """One version of an order. Immutable: an action creates the next version.
 
-    Towards other systems, `order_id` is the idempotency key for "once ever", `order_id` and `round` together for
-    "once per redrive"; `token` is a fence for systems that can compare it.
+    In calls to other systems, use `order_id` as the idempotency key for "once ever", and `order_id` with `round` for
+    "once per redrive". `token` is a fencing token for systems that can compare it.
     """
 
     order_id: str
     user_id: str
     item_ids: tuple[str, ...]
     total_amount: Decimal
-    """Exact, with two decimals or as many as it needs."""
+    """Exact, with two decimal places, or more if needed."""
     currency: str | None
     attributes: Attributes | None
     trace_parent: str | None = None
-    """The W3C `traceparent` of the request that placed the order first; None where it had none, or the repository keeps
-    none. A processor uses it to continue that request's trace. It is no part of the content."""
+    """W3C `traceparent` of the request that first placed the order; None if it had none, or the repository does not
+    store it. A processor uses it to continue the request's trace. It is not part of the content."""
 
     created_at: datetime
     updated_at: datetime
-    """When the last event happened; no event of an order is stamped earlier than the one before."""
+    """Time of the last event. No event of an order has an earlier time than the one before."""
 
     status: Status = Status.PENDING
     version: int = 1
-    """One more with every event, renewals having none."""
+    """Incremented with every event. Renewals have no event."""
     round: int = 1
-    """One more with every redrive."""
+    """Incremented with every redrive."""
     token: int = 0
-    """Rises with every claim and never starts again; 0 before the first claim."""
+    """Increases with every claim and is never reset; 0 before the first claim."""
     attempts: int = 0
-    """Claims of this round less releases."""
+    """Claims in this round minus releases."""
     failures: int = 0
-    """Errors that the processor raised in this round."""
+    """Errors raised by the processor in this round."""
     vanished: int = 0
-    """Attempts of this round that ended without a report."""
+    """Attempts in this round that ended without a report."""
     cancel_requested: bool = False
     claim_id: str | None = None
-    """The claim that took the order last."""
+    """Last claim of the order."""
     lease_ends: datetime | None = None
-    """Until when the holder may be taken for alive; None while nobody holds the order."""
+    """End of the lease; None while the order is not leased."""
     due: datetime | None = None
-    """From when the order may be claimed; None: at once, where nobody holds it and it has not ended.
+    """Earliest time of the next claim; None: immediately, unless the order is leased or has ended.
 
-    "At once" is no time of day: a clock that is set back must not put off an order that waits for nothing.
+    "Immediately" is not stored as a time: setting the clock back must not delay an order that is already due.
     """
     processing_started_at: datetime | None = None
-    """The first claim of this round."""
+    """Time of the first claim in this round."""
     ended_at: datetime | None = None
     failure: str | None = None
     """Why the order is Failed, or why its last attempt failed."""
 
     @property
     def size(self) -> int:
-        """Roughly the bytes that this order takes on its way: what bounds an answer."""
+        """Approximate size in bytes, used to limit answers."""
         return content_size(self.item_ids, self.attributes)
 
     @property
     def attempt(self) -> int:
-        """The number of the present or last attempt in this round, 1 being the first."""
+        """Number of the current or last attempt in this round, starting at 1."""
         return self.attempts
 
     @property
     def leased(self) -> bool:
-        """Whether a worker holds a current token."""
+        """Whether a worker has a current token."""
         return self.lease_ends is not None
 
     @property
     def state(self) -> LifecycleState:
-        """The column of the lifecycle table that this order is in."""
+        """Column of the lifecycle table."""
         if self.status is Status.PROCESSING:
             return LifecycleState.WAITING if self.lease_ends is None else LifecycleState.LEASED
         return _STATE_OF_STATUS[self.status]

@@ -1,4 +1,4 @@
-"""Replay: the history tells the order. What it cannot tell are the lease, the due time and the claim's id."""
+"""Replay of a history: rebuilds an order, except for the lease, the due time and the claim id."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from order_engine.domain.placement import first_version
 
 
 def replay(placement: Placement, history: Iterable[Event]) -> Order:
-    """Rebuild an order from its content and its whole history, the untold fields left empty.
+    """Rebuild an order from its content and its complete history; fields that events do not record stay empty.
 
-    Raises ValueError where the history is not one: a gap, a first event that is not "placed", a time that runs back.
+    Raises ValueError for an invalid history: a gap, a first event other than "placed", or a decreasing time.
     """
     order: Order | None = None
     running = False
@@ -27,7 +27,7 @@ def replay(placement: Placement, history: Iterable[Event]) -> Order:
 
 
 def recorded_state(order: Order) -> Order:
-    """Return the order without what the history does not tell, to be compared with a replayed one."""
+    """Return the order without the fields that events do not record, for comparison with a replayed order."""
     return evolve(order, {"claim_id": None, "lease_ends": None, "due": None})
 
 

@@ -1,7 +1,7 @@
-"""The ports: what the engine needs of the outside, in small protocols owned by the core. The docstrings bind.
+"""Ports: small protocols, owned by the core, that adapters implement. Their docstrings are binding.
 
-Whoever writes an adapter finds everything for it here: the protocols, the values that they carry, and the domain's
-functions that decide what a command does to an order.
+This package exports everything that an adapter needs: the protocols, their values, and the domain functions that apply
+commands to orders.
 """
 
 from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement, Renewal

@@ -7,25 +7,25 @@ from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
-    """Tells the time of day and lets time pass."""
+    """Source of the time of day, of monotonic time, and of sleeps."""
 
     def now(self) -> datetime:
-        """Return the time of day, aware, in UTC. It may jump either way."""
+        """Return the time of day as an aware datetime in UTC. It may jump forwards and backwards."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start; never less than before."""
+        """Return the seconds since an arbitrary start. They never decrease."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds` of `monotonic`; 0 or less lets other tasks run once and returns."""
+        """Return after `seconds` of `monotonic`. With 0 or less, let other tasks run once and return."""
         ...
 
 
 @runtime_checkable
 class ResumableClock(Protocol):
-    """What a clock may offer besides: to go on from the last time that was stored, where the time of day is behind."""
+    """Optional extension of a clock: continue from the last stored time if the time of day is behind it."""
 
     def not_before(self, moment: datetime) -> None:
-        """Tell no time before `moment` from now on, unless that is so far ahead that it was wrong."""
+        """Return no time before `moment` from now on, unless `moment` is so far ahead that it must be wrong."""
         ...

@@ -1,4 +1,4 @@
-"""The observer port: what the engine tells about itself while it runs. The orders' own story is their history."""
+"""Observer port: facts about the running engine. The history of orders is kept as events instead."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """Attempts ended and were reported: what was said of each, and what the repository answered to it."""
+    """Attempts ended and were reported: the command for each, and the repository's answer."""
 
     commands: Sequence[Command]
     answers: Sequence[Applied]
     trace_parents: Mapping[str, str] = field(default_factory=dict)
-    """The W3C `traceparent` of each of these orders that has one, by the order's id."""
+    """W3C `traceparent` by order id, for orders that have one."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """The processor failed: it raised `error`, or took longer than an attempt may.
+    """The processor raised `error`, or exceeded the time limit of an attempt.
 
-    `error` is then the cancellation that stopped it, or None where it did not stop. `command` is what is going to be
-    reported: whether the order is retried and after how long, or Failed, and the reason. The attempt ran for `seconds`.
+    In the second case, `error` is the cancellation that stopped it, or None if it did not stop. `command` is the report
+    to be sent: retry with its delay, or fail, and the reason. The attempt ran for `seconds`.
     """
 
     order: Order
@@ -46,14 +46,14 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptsVanished:
-    """A claim ended this order as Failed: too many of its attempts ended without a report."""
+    """A claim ended this order as Failed: too many of its attempts vanished."""
 
     order: Order
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFailed:
-    """The repository broke its contract on this report; the order is taken up again when its lease ends."""
+    """The repository broke its contract on this report. The order is claimed again when its lease expires."""
 
     command: Command
     error: BaseException
@@ -61,7 +61,7 @@ class ReportFailed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSuperseded:
-    """A renewal found that the order is somebody else's by now; its processor was stopped and nothing is reported."""
+    """A renewal found that another worker has claimed the order. Its processor was stopped; nothing is reported."""
 
     order_id: str
     token: int
@@ -69,7 +69,7 @@ class AttemptSuperseded:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorStuck:
-    """A processor was cancelled and did not stop; its lease was given up and its slot stays taken until it ends."""
+    """A processor ignored its cancellation. Its lease was released; its slot stays occupied until it returns."""
 
     order_id: str
     token: int
@@ -77,9 +77,9 @@ class ProcessorStuck:
 
 @dataclass(frozen=True, slots=True)
 class AttemptsNotStarted:
-    """No more than `at_once` attempts can be started in this process. What it has claimed beyond is released.
+    """No more than `at_once` attempts can run in this process. Further claimed orders are released.
 
-    Reported once, and again where it is less than half of what was reported last.
+    Emitted once, and again when the number falls below half of the last one emitted.
     """
 
     error: BaseException
@@ -88,19 +88,19 @@ class AttemptsNotStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStartsRecovered:
-    """Attempts can be started again: as many as there are slots, or some where there were none."""
+    """Attempts can start again: in all slots, or in some after none could start."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopBlocked:
-    """The event loop stood still for so many seconds, in which no lease could be renewed and nobody was answered."""
+    """The event loop was blocked for this many seconds, during which no lease was renewed and no request answered."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLocked:
-    """Another transaction has locked an order for a while; `action` on it is made again until it is free."""
+    """Another transaction has locked an order for a while; `action` is retried until the order is unlocked."""
 
     order_id: str
     action: str
@@ -108,9 +108,9 @@ class OrderLocked:
 
 @dataclass(frozen=True, slots=True)
 class RenewalsTooSlow:
-    """Leases are renewed so slowly that only `orders` can be worked on at once, less than `concurrency`.
+    """Renewals are so slow that only `orders` orders, fewer than `concurrency`, can run at once.
 
-    Reported once, and again where it is less than half of what was reported last.
+    Emitted once, and again when the number falls below half of the last one emitted.
     """
 
     orders: int
@@ -119,7 +119,7 @@ class RenewalsTooSlow:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryUnavailable:
-    """A call of the repository failed; it will be made again where that is the engine's to do."""
+    """A call to the repository failed. The engine retries the calls that it makes on its own."""
 
     operation: str
     error: BaseException
@@ -127,19 +127,19 @@ class RepositoryUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRecovered:
-    """The repository answered again."""
+    """The repository is available again."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueUnavailable:
-    """The queue failed. Orders are found by the poll meanwhile."""
+    """The queue failed. Polling continues to find orders."""
 
     error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
 class HintsDropped:
-    """So many ids did not reach the queue because it was slow. Their orders are found by the poll."""
+    """Ids of `orders` orders were not put into the queue because it is slow. The poll finds these orders."""
 
     orders: int
 
@@ -165,17 +165,17 @@ Fact: TypeAlias = (
 
 
 class Observer(Protocol):
-    """Is told facts."""
+    """Receiver of facts, for logs and metrics."""
 
     def observe(self, fact: Fact) -> None:
-        """Take note of `fact`: at once and without raising, since the engine waits meanwhile."""
+        """Record `fact`. Must not block or raise, since the engine waits."""
         ...
 
 
 @runtime_checkable
 class Summarizer(Protocol):
-    """An observer that holds back what comes too often, and sums it up."""
+    """Optional extension of an observer that suppresses frequent facts and reports summaries."""
 
     def summarize(self, *, last: bool) -> None:
-        """Report what was held back, if it is time for that. Called in every poll interval, and for the `last` time."""
+        """Report suppressed facts if due. Called in every poll interval, and with `last` when the engine stops."""
         ...

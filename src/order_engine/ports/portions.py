@@ -1,4 +1,4 @@
-"""Answers that are bounded in bytes: for adapters that have the orders in memory, and over those that know no bound."""
+"""Size-limited answers: for adapters that keep orders in memory, and for adapters without limits of their own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from order_engine.domain.order import Order
 from order_engine.ports.repository import BoundedReader, Claimed, OrderReader, OrderState, Portion
 
 FEW_ORDERS: Final = 16
-"""Orders in one question to a repository that cannot say how large they are."""
+"""Orders per read from a repository that cannot limit its answers."""
 
 
 def repeated_claim(held: Iterable[Order], terms: ClaimTerms) -> Claimed:
-    """Return the answer to a claim that holds these orders already: those that its terms still ask for."""
+    """Return the answer to a repeated claim: the orders it leases already that its terms still request."""
     wanted = sorted(
         (order for order in held if terms.after is None or order.order_id > terms.after),
         key=lambda order: order.order_id,
@@ -31,7 +31,7 @@ def repeated_claim(held: Iterable[Order], terms: ClaimTerms) -> Claimed:
 
 
 def first_portion(order_ids: Sequence[str], found: Mapping[str, Order], max_bytes: int) -> Portion:
-    """Return the first of the orders, up to so many bytes; `found` holds those that exist."""
+    """Return the first orders, up to `max_bytes`; `found` contains those that exist."""
     budget = ByteBudget(max_bytes)
     orders: dict[str, Order] = {}
     for place, order_id in enumerate(order_ids):
@@ -45,14 +45,14 @@ def first_portion(order_ids: Sequence[str], found: Mapping[str, Order], max_byte
 
 
 async def get_some(reader: OrderReader, order_ids: Sequence[str], max_bytes: int) -> Portion:
-    """Return the first of the orders of any repository: of one that knows no bound, a few."""
+    """Read the first orders from any repository; only a few at once if it cannot limit its answers."""
     if isinstance(reader, BoundedReader):
         return await reader.get_some(order_ids, max_bytes)
     return Portion(await reader.get(order_ids[:FEW_ORDERS]), order_ids[FEW_ORDERS:])
 
 
 async def get_states(reader: OrderReader, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-    """Return how the orders stand, of any repository: one that knows no states is asked for a few orders at a time."""
+    """Read the states of orders from any repository; if it is not a BoundedReader, read a few orders at once."""
     if isinstance(reader, BoundedReader):
         return await reader.get_states(order_ids)
     states: dict[str, OrderState] = {}

@@ -1,4 +1,4 @@
-"""The processor port: the user's own work on one order."""
+"""Processor port: user code that processes one order."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from order_engine.domain.order import Order
 
 
 class OrderProcessor(Protocol):
-    """Does the work. It runs at least once per order (P2), each attempt with a token of its own.
+    """Processes an order. Runs at least once per order (P2); each attempt has its own token.
 
-    Returning completes the order. Raising `Rejected` fails it for good, `RetryLater(seconds)` chooses the delay of
-    the next attempt, any other exception is a failure that is retried with backoff until the attempts are spent. It is
-    cancelled when its time is up, when the order is cancelled, and when the engine shuts down or can no longer renew
-    its lease; it should then stop soon.
+    Returning completes the order. `Rejected` fails it permanently. `RetryLater(seconds)` sets the delay until the next
+    attempt. Any other exception is a failure, retried with backoff until the attempts are exhausted. A processor is
+    cancelled when it exceeds its time limit, when the order is cancelled, when the engine shuts down, and when its
+    lease can no longer be renewed. It should then stop soon.
     """
 
     async def __call__(self, order: Order) -> None:
-        """Work on one order."""
+        """Process one order."""
         ...
 
 
 PlainProcessor: TypeAlias = Callable[[Order], object]
-"""A plain function may be given where a processor is wanted: it runs in a thread, which cannot be cancelled."""
+"""Plain function used as a processor. It runs in a thread, which cannot be cancelled."""

@@ -1,4 +1,4 @@
-"""The queue port: a doorbell. It may lose, repeat and reorder; the repository's poll finds what it missed."""
+"""Queue port: a doorbell. It may lose, repeat and reorder ids; polling the repository finds missed orders."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Protocol
 
 
 class OrderQueue(Protocol):
-    """Carries order ids as hints, so that a free worker starts at once."""
+    """Passes order ids as hints, so that idle workers start immediately."""
 
     async def put(self, order_ids: Sequence[str]) -> None:
-        """Ring for these orders. A queue that is full or away may drop them, or raise `Unavailable`."""
+        """Announce orders that are due. A queue that is full or unavailable may drop ids or raise Unavailable."""
         ...
 
     async def get(self, limit: int) -> Sequence[str]:
-        """Wait for one id at least and return up to `limit` of them.
+        """Wait for at least one id and return up to `limit` ids.
 
-        A call that is cancelled leaves the queue in order. Raises `Unavailable` where the queue is away; the caller
-        waits a while and asks again.
+        A cancelled call leaves the queue usable. Raises Unavailable; the caller then retries after a pause.
         """
         ...

@@ -1,23 +1,22 @@
-"""The repository port: the only truth about orders.
+"""Repository port: the single source of truth about orders.
 
-Two protocols, one that changes and one that reads, and the values that they answer with. The rules that hold for all
-of it:
+Two protocols, for writing and for reading, and the values that they return. Rules for all methods:
 
 * Each call of a writer method is **one transaction**: states, events, counters and idempotency keys change together
   or not at all. A reader's call sees one snapshot of committed transactions.
-* **One outcome for each item, in the order of the items, as if they had been applied one after the other in that
-  order.** One item that is refused, by a rule or by the store, changes nothing and does not touch the others.
-* **Nobody waits for somebody else's lock.** Where an order, an id or a key is locked from outside, by a host's open
-  transaction for example, that item is answered BUSY: nothing took effect for it, and it may be asked for again. All
-  other items of the call are carried out. A repository that knows no such locks never answers BUSY.
-* **Rules are the domain's.** A repository gets commands, never a finished order. It makes versions, events and times
-  inside its transaction, either by calling `order_engine.domain.decisions` or by saying the same in its own
-  statements; `order_engine.contracts` compares.
-* **Times are the repository's.** It stamps them from the one clock it has, never earlier than the order's last.
-* A writer call raises **`Unavailable`** (nothing took effect) or **`OutcomeUnknown`** (it may have), and nothing else.
-  After either the same call may be made again: placing, claiming and reporting are idempotent. A reader call raises
-  `Unavailable`.
-* A call that is cancelled has either taken effect whole or not at all.
+* **One outcome per item, in the order of the items, as if they had been applied one after the other in that order.** An
+  item that is refused, by a rule or by the database, changes nothing and does not affect the other items.
+* **No call waits for a lock of another transaction.** If an order, an id or a key is locked from outside, for example
+  by an open transaction of the host application, the outcome of that item is BUSY: nothing was changed for it, and it
+  may be retried. All other items of the call are applied. A repository without such locks never returns BUSY.
+* **The domain defines the rules.** A repository receives commands, never a finished order. It creates versions, events
+  and times inside its transaction, either by calling `order_engine.domain.decisions` or by equivalent statements;
+  `order_engine.contracts` compares the two.
+* **The repository sets all times.** It takes them from its own clock, never earlier than the order's last time.
+* A writer method raises **`Unavailable`** (nothing was changed) or **`OutcomeUnknown`** (something may have been
+  changed), and nothing else. After either, the same call may be repeated: placing, claiming and reporting are
+  idempotent. A reader method raises `Unavailable`.
+* A cancelled call has either taken effect completely or not at all.
 """
 
 from __future__ import annotations
@@ -35,29 +34,29 @@ from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order, Status
 
 Cursor = NewType("Cursor", str)
-"""A place in the stream of all events: visible ASCII characters, which only the repository that made it can read."""
+"""Position in the stream of all events: visible ASCII characters, opaque to all but the repository that created it."""
 
 
 class AddOutcome(StrEnum):
-    """What became of a placement."""
+    """Outcome of a placement."""
 
     ADDED = "added"
     REPLAYED = "replayed"
-    """The same content under the same id, or the same request under the same key: the first answer holds."""
+    """Same content under the same id, or same request under the same key: the first answer is valid."""
     CONFLICT = "conflict"
-    """The id is taken by other content."""
+    """An order with this id and different content exists."""
     KEY_REUSED = "key reused"
-    """The idempotency key was used with other content."""
+    """The idempotency key was used with different content."""
     FULL = "full"
-    """The repository is at its limit of orders and takes no new one."""
+    """The repository has reached its limit of orders."""
     REFUSED = "refused"
-    """The store cannot keep this item; `reason` says why, in a sentence for the client that names no environment."""
+    """The database cannot store this item. `reason` explains why to the client, without details of the environment."""
     BUSY = "busy"
-    """The id or the key is locked by another transaction that has not ended yet. Nothing took effect: ask again."""
+    """The id or the key is locked by another open transaction. Nothing was changed: retry."""
 
 
 class Added(NamedTuple):
-    """The outcome of one placement; `order` is the order as it stands now, where it was added or replayed."""
+    """Outcome of one placement. `order` is the current version if it was added or replayed."""
 
     outcome: AddOutcome
     order: Order | None = None
@@ -66,9 +65,9 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim did: `orders` are held by the caller now, `ended` are orders that it ended instead.
+    """Result of a claim: `orders` are leased to the caller, `ended` are orders that were ended instead.
 
-    `more`: the bound in bytes left out orders that would have been in the answer.
+    `more`: further orders were omitted because of the limit in bytes.
     """
 
     orders: Sequence[Order]
@@ -77,22 +76,22 @@ class Claimed:
 
 
 class Renewed(StrEnum):
-    """The outcome of a renewal."""
+    """Outcome of a renewal."""
 
     HELD = "held"
     CANCEL_REQUESTED = "cancel requested"
-    """Renewed as well: stop the processor, then report."""
+    """Renewed, but the processor should be stopped and the attempt reported."""
     LOST = "lost"
     """The token is not current, or there is no such order."""
     BUSY = "busy"
-    """The order is locked by another transaction. The lease is neither renewed nor lost: ask again."""
+    """The order is locked by another transaction. The lease is neither renewed nor lost: retry."""
 
 
 class Applied(NamedTuple):
-    """The outcome of one command: `refusal` is None where it was applied, now or before.
+    """Outcome of one command. `refusal` is None if it was applied, now or before.
 
-    `order` is the order as it stands after the command. It is there for every client's action on an order that
-    exists; for a worker's report a repository may leave it out.
+    `order` is the order after the command. It is set for every client's action on an existing order; for a worker's
+    report, a repository may omit it.
     """
 
     refusal: RefusalReason | None
@@ -101,7 +100,7 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """The place of an order in the list, newest first: by the time of its placing, then by id (as code points)."""
+    """Position of an order in the list, newest first: by the time it was placed, then by id (in code points)."""
 
     created_at: datetime
     order_id: str
@@ -109,9 +108,9 @@ class PageKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderQuery:
-    """Which orders to list: those of a status, of a user, after `after` in the order newest first. `limit` from 1.
+    """Query for a list of orders, newest first: by status, by user, after the position `after`. `limit` is at least 1.
 
-    `max_bytes` bounds the content of the page, one order at least; None: no bound.
+    `max_bytes` limits the content of the page, to one order at least; None: no limit.
     """
 
     limit: int
@@ -123,9 +122,9 @@ class OrderQuery:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Orders, newest first, and the key to ask for the next page with; None where this page is the last.
+    """Page of orders, newest first, and the key of the next page; None on the last page.
 
-    A page may hold fewer orders than its limit and have a next one: where its bytes are bounded.
+    A page with fewer orders than its limit may have a next page if its size in bytes is limited.
     """
 
     orders: Sequence[Order]
@@ -134,125 +133,124 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events of all orders, and the cursor after them; an empty page repeats the place it was asked from."""
+    """Page of events of all orders, and the cursor after them; an empty page returns the requested cursor."""
 
     events: Sequence[Event]
     next: Cursor
     cursors: Sequence[Cursor] = ()
-    """The cursor after each of the events, where the repository is an ExactReader: whoever goes on from it gets the
-    rest, once."""
+    """Cursor after each of the events, if the repository is an ExactReader. Reading on from it returns the remaining
+    events once."""
 
 
 class OrderWriter(Protocol):
-    """Changes orders. See the module's rules: each call is one transaction, and may be made again."""
+    """Writes orders. Each call is one transaction and may be repeated; see the rules of this module."""
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
-        """Store new orders; with `hold`, the first `hold.limit` that are new are born claimed on those terms.
+        """Store new orders. With `hold`, the first `hold.limit` new orders are claimed in the same transaction.
 
-        A born claimed order has both events, placed and claimed. The same id twice in one call: the second is a
-        replay or a conflict. A placement that is asked for again under the same `hold.claim_id` is answered with the
-        order held by that claim. Every placement that is added or replayed binds its idempotency key.
-        The trace parent is kept as it was placed first, or not at all: it is no content, and no replay changes it.
+        Such an order is *born claimed*: it has both events, placed and claimed. If an id occurs twice in one call, the
+        second item is a replay or a conflict. Repeating a placement with the same `hold.claim_id` returns the order
+        leased by that claim. Every placement that is added or replayed binds its idempotency key. The trace parent of
+        the first placement is stored, or none at all: it is not part of the content, and no replay changes it.
         """
         ...
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
-        """Hand out orders to one worker: at most `terms.limit`, claimed and ended together.
+        """Lease orders to one worker: at most `terms.limit`, claimed and ended orders together.
 
-        Without `terms.order_ids` those that are due longest come first.
-        Asked again with the same `claim_id` while orders are held by it, the answer is those orders and nothing else
-        changes; with a limit of 0 nothing new is taken either way. Unknown, ended and other unclaimable ids in
-        `terms.order_ids` are passed over.
+        Without `terms.order_ids`, orders that have been due longest come first. Ids in `terms.order_ids` that are
+        unknown, ended or not claimable are skipped. A repeated call with the same `claim_id` returns the orders that
+        the claim still leases and changes nothing. With a limit of 0, no order is claimed in either case.
 
-        `terms.max_bytes` bounds the answer in bytes, one order at least: what is left out is not claimed, and `more`
-        says that there is some. Asked again, a claim answers in the order of the ids, as code points compare, with
-        those over `terms.after`. An adapter that was made before these bounds ignores them.
+        `terms.max_bytes` limits the size of the answer, to one order at least. Orders beyond it are not claimed, and
+        `more` is set. A repeated claim returns its orders in the order of their ids (by code point), starting after
+        `terms.after`. An adapter that does not know these limits ignores them.
         """
         ...
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
-        """Give each lease whose token is current `seconds` from now: also a late one, if nobody took the order.
+        """Extend each lease whose token is current to `seconds` from now, even if it has expired in the meantime.
 
-        No event, no new version.
+        This appends no event and does not change the version.
         """
         ...
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply workers' reports (complete, retry, fail, release) and clients' actions (cancel, redrive).
 
-        A report is compared on id and token inside the statement itself: what a superseded attempt reports is refused
-        here, not by the worker (P2). A report that was applied before under its token answers that it was applied:
-        the token and the order's standing tell, not which report it was. One that cancelled the order is answered LOST
-        when it is repeated.
+        The statement itself compares the id and token of a report: the repository, not the worker, refuses reports of
+        superseded attempts (P2). Repeating a report that was applied under its token returns that it was applied; this
+        depends on the token and the order's state, not on the kind of report. Repeating a report that cancelled the
+        order returns LOST.
 
-        Without commands it changes nothing, and raises Unavailable where nothing could be changed: on a full disk, for
-        example, that can still be read. So an engine finds out when it may write again.
+        Without commands, it changes nothing, and raises Unavailable if nothing could be changed, for example on a full
+        disk that is still readable. The engine uses this to detect when writes work again.
         """
         ...
 
 
 class OrderReader(Protocol):
-    """Reads orders. Each call sees one snapshot, and at least every transaction that was answered before it."""
+    """Reads orders. Each call sees one snapshot that includes all transactions answered before the call."""
 
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids."""
+        """Return the existing orders among the ids."""
         ...
 
     async def list(self, query: OrderQuery) -> OrderPage:
-        """Return one page of orders, newest first, by keyset: paging on is stable while orders come in.
+        """Return one page of orders, newest first, by keyset, so that paging is stable while orders are added.
 
-        Of orders that were placed at the same time, the one with the highest id comes first, as code points compare.
+        Orders placed at the same time are sorted by id in descending order of code points.
         """
         ...
 
     async def history(self, order_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return up to `limit` events of one order with a version over `after`; none for an unknown id."""
+        """Return up to `limit` events of one order with a version above `after`; none for an unknown id."""
         ...
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
-        """Return events of all orders from the first, or after a cursor.
+        """Return events of all orders from the first one, or after a cursor.
 
-        Whoever follows the cursors gets every event once and each order's in version order, also those that committed
-        late; no order across orders is promised (P5). With `limit` 0 and no cursor, the answer is the cursor of the
-        present end. A cursor that is foreign or too old raises InvalidCursor: an error, never a gap. So does one whose
-        reader has seen what a restore or a promotion has undone, also once other events have taken its place.
+        Following the cursors returns every event once, including those committed late, and each order's events in
+        version order; the order across orders is not defined (P5). With `limit` 0 and no cursor, the page contains the
+        cursor of the current end. Raises InvalidCursor for a foreign or outdated cursor, instead of skipping events,
+        and for a cursor after events that a restore or a promotion has undone, even if other events replaced them.
         """
         ...
 
     async def statistics(self) -> Statistics:
-        """Return the exact counts: the fold of the history at one moment, at a cost that does not grow with it (P8)."""
+        """Return exact metrics, equal to those computed from the history, at a cost independent of its length (P8)."""
         ...
 
 
 class OrderRepository(OrderWriter, OrderReader, Protocol):
-    """Both halves."""
+    """Reads and writes orders."""
 
 
 @runtime_checkable
 class ExactReader(Protocol):
-    """What a repository may offer besides: readers who meet at one place, so that one of them can read for all.
+    """Optional extension of a repository: readers that can stop at the same position, so that one reads for all.
 
-    Its pages of events have `cursors`. Without it every stream of events is read by itself, event by event.
+    Its pages of events contain `cursors`. Without it, every event stream reads the repository on its own.
     """
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
-        """Return events as `OrderReader.events` does, but only what the end `until` has behind it.
+        """Return events as `OrderReader.events` does, but only up to the position `until`.
 
-        `until` was the present end some time after `after` was given out. Once a page is empty, its reader has seen
-        exactly what every other reader has who follows from that end.
+        `until` is a cursor of the end, requested after `after` was issued. When a page is empty, the reader has seen
+        exactly the events that precede `until`, as has every other reader that continues from there.
         """
         ...
 
 
 class Portion(NamedTuple):
-    """The first of the orders that were asked for, and the ids that were not looked for any more."""
+    """First of the requested orders, and the ids that were not read."""
 
     orders: Mapping[str, Order]
     left: Sequence[str]
 
 
 class OrderState(NamedTuple):
-    """How an order stands, without its content."""
+    """Version and status of an order, without its content."""
 
     version: int
     status: Status
@@ -260,15 +258,15 @@ class OrderState(NamedTuple):
 
 @runtime_checkable
 class BoundedReader(Protocol):
-    """What a repository may offer besides: questions whose answers do not grow with the orders' content.
+    """Optional extension of a repository: reads whose answers are limited in size.
 
     Without it, orders are read with `get`, a few at a time.
     """
 
     async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
-        """Return the orders that exist among the first ids: up to so many bytes of content, one order at least."""
+        """Return the existing orders among the first ids, up to `max_bytes` of content, one order at least."""
         ...
 
     async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return how the orders stand that exist among the ids."""
+        """Return the states of the existing orders among the ids."""
         ...

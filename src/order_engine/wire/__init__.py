@@ -1,6 +1,6 @@
-"""The wire format: orders, events and errors as JSON, the same for HTTP, the command line and whoever comes next.
+"""Wire format: orders, events and errors as JSON, for HTTP, the command line and other interfaces.
 
-Reading is strict and exact: I-JSON only, amounts and other numbers to their last digit. Writing gives compact texts.
+Parsing is strict and exact: only I-JSON is accepted, and numbers keep all digits. Output is compact.
 """
 
 from order_engine.wire.i_json import read_json

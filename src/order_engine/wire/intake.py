@@ -1,4 +1,4 @@
-"""From JSON to a new order."""
+"""Conversion of JSON to new orders."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from order_engine.wire.problems import MOST_ERRORS
 
 REQUIRED = ("user_id", "item_ids", "total_amount")
 PLACEHOLDER_ID = "made"
-"""Stands for the id that the engine makes."""
+"""Placeholder for the id that the engine generates."""
 LONGEST_QUOTED_NAME = 100
-"""Characters of an unknown field's name that are told back to the client."""
+"""Longest name of an unknown field that is repeated to the client."""
 FIELDS = frozenset({"order_id", *REQUIRED, "currency", "attributes"})
 SYNONYMS: Final[Mapping[str, str]] = {
     other: name
@@ -33,19 +33,19 @@ SYNONYMS: Final[Mapping[str, str]] = {
     }.items()
     for other in others.split()
 }
-"""What shops call the fields of an order, in lower case and without separators, and what they are called here."""
+"""Common names for the fields of an order, in lower case and without separators, and the names expected here."""
 
 
 def read_order(text: bytes, limits: ContentLimits, trace_parent: str | None = None) -> NewOrder:
-    """Return the order in a JSON text. Raises MalformedJson, and InvalidOrder for what is no object of its fields."""
+    """Parse an order from JSON. Raises MalformedJson, and InvalidOrder for anything but an object of its fields."""
     return new_order(read_json(text, limits), limits, trace_parent)
 
 
 def new_order(value: JsonValue, limits: ContentLimits, trace_parent: str | None = None) -> NewOrder:
-    """Return the order in a JSON value; the values of its fields are checked by the engine when it is placed.
+    """Convert a JSON value to an order. The engine validates the values of its fields when the order is placed.
 
-    `trace_parent` comes with the order, from beside the JSON. Raises InvalidOrder where fields are missing or unknown,
-    naming everything else that is wrong as well. A field that is null is absent.
+    `trace_parent` is transmitted outside of the JSON. Raises InvalidOrder if fields are missing or unknown; the error
+    then also lists all other problems. A null field counts as missing.
     """
     if not isinstance(value, dict):
         raise InvalidOrder((FieldError("", "must be a JSON object"),))
@@ -56,21 +56,21 @@ def new_order(value: JsonValue, limits: ContentLimits, trace_parent: str | None 
 
 
 def checked_order(order: NewOrder, limits: ContentLimits) -> NewOrder:
-    """Return the order with its attributes checked and encoded, which placing it then does not do again.
+    """Return the order with validated and encoded attributes, so that placing it does not repeat this.
 
-    Of a large order that is nearly all of the work, and it may be done elsewhere. Raises InvalidOrder as placing does.
+    For large orders, this is most of the work, and it may run in another thread. Raises InvalidOrder as placing does.
     """
     return replace(order, attributes=validate(order, PLACEHOLDER_ID, limits).attributes)
 
 
 def order_id_in(value: JsonValue) -> str | None:
-    """Return the order id that a JSON value names, be it valid or not; None where there is none to be read."""
+    """Return the order id in a JSON value, valid or not; None if there is none."""
     order_id = value.get("order_id") if isinstance(value, dict) else None
     return order_id if isinstance(order_id, str) else None
 
 
 def _new_order(fields: Mapping[str, Any], trace_parent: str | None) -> NewOrder:
-    """Carry the fields as they are: `NewOrder` checks nothing, the engine's validation checks every type."""
+    """Copy the fields unchecked: the engine's validation checks every type."""
     get = fields.get
     return NewOrder(
         user_id=get("user_id"),  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ def _shape_errors(fields: Mapping[str, JsonValue]) -> Iterator[FieldError]:
     for name in REQUIRED:
         if fields.get(name) is None:
             yield FieldError(f"/{name}", "is required")
-    # A body has room for a hundred thousand names, and nobody reads what is wrong with each.
+    # A body may contain a hundred thousand names: report only the first ones.
     unknown = (name for name in fields if name not in FIELDS)
     yield from map(_unknown, islice(unknown, MOST_ERRORS))
 

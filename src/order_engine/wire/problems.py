@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457)."""
+"""Conversion of errors to problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from order_engine.domain.errors import (
 
 TYPE_PREFIX: Final = "urn:order-engine:problem:"
 MOST_ERRORS: Final = 100
-"""Wrong fields that one document names."""
+"""Maximum number of invalid fields listed in one document."""
 LONGEST_POINTER: Final = 1_000
-"""Characters of a pointer: a name in the attributes may be as long as they are, and is not sent back."""
+"""Maximum length of a JSON Pointer: names in the attributes may be very long, and are not sent back."""
 RETRY_SECONDS: Final = 1
-"""When to come back after trouble that says nothing of its own."""
+"""Default of Retry-After, in seconds."""
 
 TITLES: Final[Mapping[type[OrderEngineError], tuple[int, str]]] = MappingProxyType(
     {
@@ -74,9 +74,9 @@ INTERNAL: Final = (500, "Internal error")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: the HTTP status, the stable code, a title for the code, a sentence for this occurrence.
+    """Problem document: HTTP status, stable code, title of the code, and detail of this occurrence.
 
-    `errors` names the wrong fields of a body, `extensions` are further members of the document, `retry_after` is the
+    `errors` lists the invalid fields of a body, `extensions` are further members of the document, `retry_after` is the
     number of seconds after which the same request may succeed.
     """
 
@@ -98,13 +98,13 @@ class Problem:
             "code": self.code,
         }
         if self.errors:
-            told = self.errors[:MOST_ERRORS]
-            members["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in told]
+            listed = self.errors[:MOST_ERRORS]
+            members["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in listed]
         members.update(self.extensions)
         return members
 
     def json(self) -> str:
-        """Return the document as JSON in ASCII, whatever a client sent that is quoted in it."""
+        """Return the document as ASCII-only JSON, even if it quotes other characters."""
         return json.dumps(self.document(), separators=(",", ":"))
 
 
@@ -114,20 +114,20 @@ def problem_of(error: OrderEngineError) -> Problem:
     kind = NotRunning if isinstance(error, WrongEventLoop) else type(error)
     known = next((base for base in kind.__mro__ if base in TITLES), OrderEngineError)
     status, title = TITLES.get(known, INTERNAL)
-    told = InvalidOrder(tuple(map(_shortened, error.errors))) if isinstance(error, InvalidOrder) else None
+    shortened = InvalidOrder(tuple(map(_shortened, error.errors))) if isinstance(error, InvalidOrder) else None
     return Problem(
         status,
         error.code,
         title,
-        DETAILS.get(known) or str(told or error),
-        errors=told.errors if told is not None else (),
+        DETAILS.get(known) or str(shortened or error),
+        errors=shortened.errors if shortened is not None else (),
         extensions=_extensions(error),
         retry_after=_retry_after(error, status),
     )
 
 
 def _shortened(error: FieldError) -> FieldError:
-    """Return the error with a pointer that stops where it gets too long: at what holds the wrong value."""
+    """Shorten a long pointer to the object or list that contains the invalid value."""
     if len(error.pointer) <= LONGEST_POINTER:
         return error
     pointer = error.pointer[: error.pointer.rfind("/", 0, LONGEST_POINTER + 1)]

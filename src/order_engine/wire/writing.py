@@ -1,4 +1,4 @@
-"""From orders, events and statistics to compact JSON texts."""
+"""Conversion of orders, events and metrics to compact JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def time_text(at: datetime) -> str:
-    """Return a time as in RFC 3339: UTC, with microseconds."""
+    """Format a time as in RFC 3339: UTC, with microseconds."""
     # `isoformat` writes the offset of UTC as +00:00.
     return f"{at.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def order_json(order: Order) -> str:
-    """Return the order: what was placed, and how it stands; `traceparent` only where it has one."""
+    """Convert an order: its content, and its state; `traceparent` only if it has one."""
     content = _encode(
         {
             "order_id": order.order_id,
@@ -43,23 +43,23 @@ def order_json(order: Order) -> str:
     }
     if order.trace_parent is not None:
         state["traceparent"] = order.trace_parent
-    # The attributes are JSON already, and exact: they must not be read and written again.
+    # The attributes are already exact JSON: do not parse and encode them again.
     attributes = order.attributes.text if order.attributes is not None else "null"
     return f'{content[:-1]},"attributes":{attributes},{_encode(state)[1:]}'
 
 
 def orders_json(page: OrderList) -> str:
-    """Return one page of orders and the cursor of the next one."""
+    """Convert one page of orders and the cursor of the next page."""
     return page_json(map(order_json, page), page.next)
 
 
 def page_json(orders: Iterable[str], cursor: str | None) -> str:
-    """Return one page of orders that are JSON already."""
+    """Convert one page of orders that are encoded already."""
     return f'{{"orders":[{",".join(orders)}],"next":{_encode(cursor)}}}'
 
 
 def event_json(event: Event) -> str:
-    """Return one event of an order's history, without the order's id; what it does not have is left out."""
+    """Convert one event of an order's history, without the order id; absent fields are omitted."""
     fields: dict[str, object] = {
         "version": event.version,
         "type": event.type,
@@ -71,17 +71,17 @@ def event_json(event: Event) -> str:
 
 
 def stream_event_json(event: Event) -> str:
-    """Return one event as it is told apart from its history: with the order's id."""
+    """Convert one event of the event stream, with the order id."""
     return f'{{"order_id":{_encode(event.order_id)},{event_json(event)[1:]}'
 
 
 def history_json(events: Iterable[Event]) -> str:
-    """Return the history of one order."""
+    """Convert the history of one order."""
     return f'{{"events":[{",".join(map(event_json, events))}]}}'
 
 
 def metrics_json(statistics: Statistics) -> str:
-    """Return the metrics."""
+    """Convert the metrics."""
     return _encode(
         {
             "total_orders": statistics.total_orders,

@@ -1,1 +1,1 @@
-"""The content of an order: what a client may place, checked and kept exactly."""
+"""Content of an order: validation, and exact representation of values."""

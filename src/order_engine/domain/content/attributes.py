@@ -1,4 +1,4 @@
-"""The opaque JSON that a client hands to the processor: kept as text, so that it is exact, immutable and picklable."""
+"""Opaque JSON that a client passes to the processor, kept as text so that it is exact, immutable and picklable."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from order_engine.domain.content.limits import ContentLimits
 JsonValue: TypeAlias = "bool | int | str | Decimal | list[JsonValue] | dict[str, JsonValue] | None"
 JsonInput: TypeAlias = "bool | float | str | Decimal | Sequence[JsonInput] | Mapping[str, JsonInput] | None"
 
-# The order's own object is level 1, so its attributes are level 2.
+# The order object is level 1, so its attributes are level 2.
 ATTRIBUTES_LEVEL = 2
 HERE = ""
-"""The pointer to the value itself."""
+"""JSON Pointer to the value itself."""
 WORDS: Final = {None: "null", True: "true", False: "false"}
 BITS_PER_DECIMAL_DIGIT = 3.33
 FEW: Final = 10_000
-"""Integers that are nearer to 0 are kept as canonical texts: only of those does an object hold tens of thousands."""
+"""Canonical texts of integers closer to 0 are cached: only small integers occur in tens of thousands per object."""
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ascii_text: Final = json.JSONEncoder().encode
@@ -31,54 +31,54 @@ _unicode_text: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class AttributesProblem(ValueError):
-    """Why a value cannot be attributes: `pointer` (JSON Pointer below the attributes) and a sentence."""
+    """Invalid attributes: `pointer` (JSON Pointer relative to the attributes) and the reason."""
 
     def __init__(self, pointer: str, detail: str) -> None:
-        """Keep both parts."""
+        """Store both parts."""
         self.pointer = pointer
         self.detail = detail
         super().__init__(f"{pointer}: {detail}")
 
     def below(self, name: str) -> AttributesProblem:
-        """Return the same problem as it is seen from the object or list that has the value under this name."""
+        """Return the same problem with a pointer relative to the object or list that contains the value."""
         escaped = name.replace("~", "~0").replace("/", "~1")
         return AttributesProblem(f"/{escaped}{self.pointer}", self.detail)
 
 
 class _TooLong(AttributesProblem):
-    """The attributes as a whole are too long, wherever that was noticed."""
+    """The attributes as a whole are too long, wherever this was detected."""
 
-    def below(self, name: str) -> AttributesProblem:  # noqa: ARG002 - the whole is at no place
+    def below(self, name: str) -> AttributesProblem:  # noqa: ARG002 - the problem concerns the whole object
         return self
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Attributes(Mapping[str, JsonValue]):
-    """A JSON object, read-only. `text` is its exact compact text; reading gives fresh values, exact numbers.
+    """Read-only JSON object. `text` is its exact compact text; each access parses new values with exact numbers.
 
-    Two are equal when their values are: 1 and 1.0 are one number, the order of keys does not count, true is not 1.
+    Two objects are equal if their values are: 1 equals 1.0, the order of keys is ignored, true does not equal 1.
     """
 
     text: str
     limits: ContentLimits | None = field(default=None, repr=False)
-    """By which limits the text was checked, where it was: it is not checked by the same ones again."""
+    """Limits that the text was validated against, if any. It is not validated against the same limits again."""
 
     @property
     def size(self) -> int:
-        """The length of the text in UTF-8 bytes."""
+        """Length of the text in UTF-8 bytes."""
         return len(self.text) if self.text.isascii() else len(self.text.encode())
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the values as a new dictionary, which the caller may change."""
+        """Return the values as a new dictionary, which the caller may modify."""
         value: dict[str, JsonValue] = json.loads(self.text, parse_float=Decimal)
         return value
 
     def __getitem__(self, key: str) -> JsonValue:
-        """Return the value of one key."""
+        """Return the value of a key."""
         return self.to_dict()[key]
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the keys in the order they were given."""
+        """Iterate over the keys in their original order."""
         return iter(self.to_dict())
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class Attributes(Mapping[str, JsonValue]):
             return NotImplemented
         if self.text == other.text:
             return True
-        # Python compares numbers by their values, and objects whatever the order of their keys; only for it, true is 1.
+        # Python compares numbers by value and ignores the order of keys, as required, but treats True as 1.
         value, others = self.to_dict(), other.to_dict()
         return value == others and _same_booleans(value, others)
 
@@ -100,19 +100,19 @@ class Attributes(Mapping[str, JsonValue]):
         return hash(self.canonical())
 
     def __repr__(self) -> str:
-        """Show the text."""
+        """Return the text in a constructor call."""
         return f"Attributes({self.text!r})"
 
     def canonical(self) -> str:
-        """Return a text that is equal exactly for equal values."""
+        """Return a text that is equal if and only if the values are equal."""
         return canonical_json(self.to_dict())
 
 
 def encode_attributes(value: Mapping[str, JsonInput] | None, limits: ContentLimits) -> Attributes | None:
-    """Return the attributes, or None for None and for an empty object, which mean the same.
+    """Return the attributes, or None for None and for an empty object, which are equivalent.
 
-    Raises `AttributesProblem` for anything that is not JSON, is nested too deeply, holds a NUL or a lone surrogate,
-    or is too long.
+    Raises AttributesProblem for values that are not JSON, are nested too deeply, contain a NUL or a lone surrogate, or
+    are too long.
     """
     if isinstance(value, Attributes):
         if value.limits == limits:
@@ -130,7 +130,7 @@ def encode_attributes(value: Mapping[str, JsonInput] | None, limits: ContentLimi
 
 
 def _same_booleans(value: JsonValue, other: JsonValue) -> bool:
-    """Whether two values that are equal for Python have booleans at the same places."""
+    """Return whether two values that are equal in Python have booleans in the same places."""
     if isinstance(value, list) and isinstance(other, list):
         return all(map(_same_booleans, value, other))
     if isinstance(value, dict) and isinstance(other, dict):
@@ -139,7 +139,7 @@ def _same_booleans(value: JsonValue, other: JsonValue) -> bool:
 
 
 def canonical_json(value: JsonValue) -> str:
-    """Return a text that is equal exactly for equal JSON values: sorted keys, numbers by value."""
+    """Return a text that is equal if and only if the JSON values are equal: sorted keys, numbers by value."""
     if isinstance(value, str):
         return _ascii_text(value)
     if isinstance(value, list):
@@ -159,7 +159,7 @@ def _canonical_small_number(number: int) -> str:
 
 
 def _canonical_number(text: str) -> str:
-    """Return the digits of a number that count, and the power of ten of the first one, whatever way it is written."""
+    """Return the significant digits and the exponent of a number, independent of its notation."""
     mantissa, _, power = text.removeprefix("-").partition("E")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -187,7 +187,7 @@ def _encode(value: object, level: int, limits: ContentLimits) -> str:
 
 
 def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
-    """Join parts, giving up early: lists that share their parts are small in memory, and may be endless as text."""
+    """Join parts and stop at the limit: lists that share parts are small in memory, but may be huge as text."""
     kept: list[str] = []
     size = 0
     for part in parts:
@@ -199,7 +199,7 @@ def _joined(parts: Iterable[str], limits: ContentLimits) -> str:
 
 
 def _items(values: Sequence[object], level: int, limits: ContentLimits) -> Iterator[str]:
-    # Where a value is, is found out once it is wrong: the pointer to each would take as long as it is, every time.
+    # The pointer is built only for an invalid value: building one for every value would take too long.
     index = 0
     try:
         for index, item in enumerate(values):  # noqa: B007 - the handler reads it
@@ -213,7 +213,7 @@ def _members(value: Mapping[object, object], level: int, limits: ContentLimits) 
         if not isinstance(key, str):
             raise AttributesProblem(HERE, f"must have string keys, not {type(key).__name__}")
         if problem := _text_problem(key):
-            # The pointer stops at the object: with such a key in it, it could not be sent or logged itself.
+            # The pointer ends at the object: with such a key in it, it could not be sent or logged itself.
             raise AttributesProblem(HERE, f"has an invalid key: it {problem}")
         try:
             text = _encode(member, level + 1, limits)
@@ -237,9 +237,9 @@ def _text_problem(value: str) -> str | None:
 
 
 def _encode_number(value: float | Decimal, limits: ContentLimits) -> str:
-    # The texts are the base classes' own: an enumeration, or a number of another library, may show itself otherwise.
+    # Call the base class: subclasses, such as enumerations or numbers of other libraries, may override __repr__.
     if isinstance(value, int):
-        # Bounded by its bits first: the text of a huge integer takes quadratic time, and Python refuses it.
+        # Check the bits first: converting a huge integer to text takes quadratic time, and Python refuses it.
         if value.bit_length() > limits.number_characters * BITS_PER_DECIMAL_DIGIT:
             raise AttributesProblem(HERE, f"must be at most {limits.number_characters} characters long")
         text = int.__repr__(value)

@@ -1,4 +1,4 @@
-"""How large an order's content may be. Every limit is a setting; these are the defaults."""
+"""Limits on the content of an order. Every limit is a setting; these are the defaults."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class ContentLimits:
-    """The largest content that a place accepts.
+    """Maximum content of an order.
 
-    `identifier_characters` counts code points; `attributes_bytes` counts the compact JSON text in UTF-8;
-    `nesting` counts levels from the order's own object, which is level 1; `number_characters` is the length of one
-    number as it is written.
+    `identifier_characters` counts code points; `attributes_bytes` counts the compact JSON text in UTF-8; `nesting`
+    counts levels from the order object, which is level 1; `number_characters` is the length of one number as written.
     """
 
     identifier_characters: int = 256

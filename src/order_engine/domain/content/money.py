@@ -1,4 +1,4 @@
-"""Exact money: amounts are read to their last digit, and never pass through a float in either direction."""
+"""Exact amounts: every digit is kept, and no amount is ever converted to or from a float."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from order_engine.domain.content.limits import ContentLimits
 
-# The number grammar of RFC 8259 section 6, in ASCII digits only.
+# Number grammar of RFC 8259, section 6: ASCII digits only.
 NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-# What nearly every shop sends; read without taking the number apart.
+# Fast path: the notation that nearly every shop uses.
 PLAIN: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\.[0-9]{2}")
 PLAIN_DECIMALS: Final = 2
 ZERO: Final = Decimal("0.00")
@@ -22,14 +22,14 @@ NEGATIVE: Final = (
 
 
 class AmountProblem(ValueError):
-    """Why a value is not an amount; the message is a sentence for the client."""
+    """Invalid amount; the message is meant for the client."""
 
 
 def parse_amount(value: object, limits: ContentLimits) -> Decimal:
-    """Return the amount exactly, with two decimals or as many as it needs.
+    """Return the exact amount with two decimal places, or more if needed.
 
-    Takes a `Decimal`, an `int`, or a string in the grammar of a JSON number. Raises `AmountProblem` for a float, a
-    boolean, a negative amount, more than `limits.amount_decimals` decimals (trailing zeros aside), or more than
+    Accepts a Decimal, an int, or a string in JSON number syntax. Raises AmountProblem for a float, a boolean, a
+    negative amount, more than `limits.amount_decimals` decimal places (ignoring trailing zeros), or more than
     `limits.amount_maximum`.
     """
     if isinstance(value, str):
@@ -62,8 +62,8 @@ def amount_text(amount: Decimal) -> str:
 
 
 def _integer_text(value: int, limits: ContentLimits) -> str:
-    # Compared before it is written out, and as integers: the text of a huge integer takes quadratic time, and so does
-    # the Decimal that Python makes of one to compare it with another.
+    # Compare as integers, before conversion: the text of a huge integer takes quadratic time, and so does the Decimal
+    # that Python creates to compare it with another.
     if value > int(limits.amount_maximum):
         raise _too_large(limits)
     if value < 0:

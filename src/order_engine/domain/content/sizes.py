@@ -1,4 +1,4 @@
-"""How large an order is on its way, roughly: what bounds a batch, a claim and a page."""
+"""Approximate size of an order, used to limit batches, claims and pages."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Final
 from order_engine.domain.content.attributes import Attributes
 
 OVERHEAD_BYTES: Final = 200
-"""What the small fields of an order take."""
+"""Size of the small fields of an order."""
 BYTES_PER_ITEM: Final = 4
-"""What an item takes beside its id."""
+"""Overhead of an item in addition to its id."""
 
 
 def content_size(item_ids: Sequence[str], attributes: Attributes | None) -> int:
-    """Return roughly the bytes of an order with this content."""
+    """Return the approximate size in bytes of an order with this content."""
     items = sum(map(len, item_ids)) + BYTES_PER_ITEM * len(item_ids)
     return OVERHEAD_BYTES + items + (0 if attributes is None else attributes.size)
 
 
 class ByteBudget:
-    """Bounds the bytes of one answer. The first item is always admitted, however large it is."""
+    """Limit on the bytes of one answer. The first item is always admitted, whatever its size."""
 
     def __init__(self, most: int | None) -> None:
-        """Admit up to `most` bytes; None: any number."""
+        """Admit up to `most` bytes; None: no limit."""
         self._most = most
         self.used = 0
 
     @property
     def left(self) -> int | None:
-        """The bytes that are left; None: any number. Negative where the first item took more than there were."""
+        """Remaining bytes; None: no limit. Negative if the first item exceeded the limit."""
         return None if self._most is None else self._most - self.used
 
     def admits(self, size: int) -> bool:
-        """Whether an item of so many bytes fits. One that does is counted."""
+        """Return whether an item of `size` bytes fits, and count it if so."""
         if self._most is not None and self.used and self.used + size > self._most:
             return False
         self.used += size

@@ -1,4 +1,4 @@
-"""From what a client gives to what the engine keeps: one check that finds everything wrong with an order at once."""
+"""Validation of new orders. It reports all invalid fields at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER_CURRENCY = (
 LONGEST_KEY = 255
 
 MOST_ITEM_ERRORS = 100
-"""How many wrong items are named: an order of 10,000 of them is as wrong after the first ones."""
+"""Maximum number of invalid items that are reported for one order."""
 
 
 def validate(
@@ -32,9 +32,9 @@ def validate(
     limits: ContentLimits = DEFAULT_LIMITS,
     idempotency_key: str | None = None,
 ) -> Placement:
-    """Return the placement of a valid order. `made_order_id` is used where the order brings no id of its own.
+    """Return the placement for a valid order. `made_order_id` is used if the order has no id.
 
-    Raises InvalidOrder with every field that is wrong.
+    Raises InvalidOrder with all invalid fields.
     """
     errors: list[FieldError] = []
     order_id = made_order_id if order.order_id is None else order.order_id
@@ -79,7 +79,7 @@ def _item_errors(item_ids: object, limits: ContentLimits) -> Iterator[FieldError
 
 
 def _currency(given: object, errors: list[FieldError]) -> str | None:
-    """Return the currency in upper case, which is how it is compared and kept."""
+    """Return the currency in upper case, in which it is compared and stored."""
     if not isinstance(given, str):
         errors.append(FieldError("/currency", f'{not_a_string(given)}, for example "GBP"'))
         return None
