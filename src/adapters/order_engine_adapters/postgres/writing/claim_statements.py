@@ -4,6 +4,10 @@ Most claims are one statement: it finds orders that wait, are due and are no sus
 locked, hands them out and tells it in the history. Leases that have ended and suspects are decided upon one by one, by
 the domain, while their rows are locked: the statement says that there are some, takes nothing, and leaves the claim to
 `DUE` or `NAMED`.
+
+Parameters: `lease` and `while_renewed` are microseconds; `limit` is of orders, `max_bytes` of their content.
+`take_ended` says whether leases that have ended are taken; `cap` limits the vanished attempts of an order,
+`most_vanished` those of a suspect for which there is room. A claim begins `look_back` seconds before `floor`.
 """
 
 from __future__ import annotations
@@ -12,10 +16,12 @@ from typing import Final
 
 from order_engine_adapters.postgres.rows import CONTENT, CONTENT_SIZE, ORDER_OF_ONE_ROW, upto
 from order_engine_adapters.postgres.token_floor import TOKEN_FLOOR
+from order_engine_adapters.postgres.writing.named_parameters import numbered
 
 _GATE: Final = f"""
 WITH gate AS MATERIALIZED (
-    SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now, {TOKEN_FLOOR} AS token_floor
+    SELECT order_engine.claim_is_new(:claim_id) AS is_new, order_engine.order_engine_now() AS now,
+        {TOKEN_FLOOR} AS token_floor
 ),
 """
 
@@ -29,117 +35,129 @@ _BOUNDED: Final = """
 _HAND_OUT: Final = f"""
 , moved AS (
     UPDATE order_engine.orders AS o SET status = 'Processing', version = o.version + 1,
-        token = greatest(o.token, gate.token_floor) + 1, attempts = o.attempts + 1, claim_id = $1,
-        lease_ends = gate.now + $2::bigint * interval '1 microsecond',
+        token = greatest(o.token, gate.token_floor) + 1, attempts = o.attempts + 1, claim_id = :claim_id,
+        lease_ends = gate.now + :lease::bigint * interval '1 microsecond',
         due = NULL, updated_at = greatest(gate.now, o.updated_at),
         processing_started_at = coalesce(o.processing_started_at, greatest(gate.now, o.updated_at))
     FROM weighed AS c, gate
     WHERE o.serial = c.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
-        AND (c.upto <= {{bound}} OR c.upto = c.size)
+        AND (c.upto <= :max_bytes::bigint OR c.upto = c.size)
     RETURNING o.*, c.since, {CONTENT}
 ), told AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
     SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
 )
 SELECT gate.is_new, others.found, least(others.oldest, gate.now),
-    EXISTS (SELECT FROM weighed WHERE upto > {{bound}} AND upto <> size), gate.now, o.since, {ORDER_OF_ONE_ROW}
+    EXISTS (SELECT FROM weighed WHERE upto > :max_bytes::bigint AND upto <> size), gate.now, o.since, {ORDER_OF_ONE_ROW}
 FROM gate CROSS JOIN others LEFT JOIN moved AS o ON true
 """  # noqa: S608 - constants
 
 _DUE: Final = """
-begins AS MATERIALIZED (SELECT least($7, gate.now) - $9::float8 * interval '1 second' AS at FROM gate),
+begins AS MATERIALIZED (SELECT least(:floor, gate.now) - :look_back::float8 * interval '1 second' AS at FROM gate),
 others AS MATERIALIZED (
     SELECT (
         SELECT lease_ends FROM order_engine.orders
         WHERE lease_ends IS NOT NULL AND lease_ends >= (SELECT at FROM begins) AND lease_ends <= (SELECT now FROM gate)
         ORDER BY lease_ends, serial LIMIT 1
     ) AS oldest, EXISTS (
-        SELECT FROM order_engine.orders WHERE $4 AND lease_ends IS NOT NULL
+        SELECT FROM order_engine.orders WHERE :take_ended AND lease_ends IS NOT NULL
             AND lease_ends >= (SELECT at FROM begins) AND lease_ends <= (SELECT now FROM gate)
-            AND (cancel_requested OR vanished + 1 >= $5::int OR vanished + 1 <= $6::int)
+            AND (cancel_requested OR vanished + 1 >= :cap::int OR vanished + 1 <= :most_vanished::int)
     ) OR EXISTS (
         SELECT FROM order_engine.orders
-        WHERE $6::int > 0 AND lease_ends IS NULL AND ended_at IS NULL AND vanished > 0 AND vanished <= $6::int
+        WHERE :most_vanished::int > 0 AND lease_ends IS NULL AND ended_at IS NULL
+            AND vanished > 0 AND vanished <= :most_vanished::int
             AND (due IS NULL OR due <= (SELECT now FROM gate))
     ) AS found
 ), ready AS MATERIALIZED (
     SELECT serial, updated_at AS since FROM order_engine.orders
     WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
         AND updated_at >= (SELECT at FROM begins) AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY updated_at, serial LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY updated_at, serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), later AS MATERIALIZED (
     SELECT serial, due AS since FROM order_engine.orders
     WHERE due IS NOT NULL AND vanished = 0 AND due >= (SELECT at FROM begins) AND due <= (SELECT now FROM gate)
         AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY due, serial LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY due, serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), picked AS MATERIALIZED (
     SELECT serial, since FROM (SELECT * FROM ready UNION ALL SELECT * FROM later) AS both_kinds
-    ORDER BY since, serial LIMIT $3
+    ORDER BY since, serial LIMIT :limit
 )"""
 
 
-def _handed_out(order: str, bound: str) -> str:
+def _handed_out(order: str) -> str:
     """Return the end of a claim: what fits into the bound, in this order, is handed out."""
-    weighed = _BOUNDED.format(content=CONTENT, size=CONTENT_SIZE, upto=upto(order))
-    return weighed + _HAND_OUT.format(bound=bound)
+    return _BOUNDED.format(content=CONTENT, size=CONTENT_SIZE, upto=upto(order)) + _HAND_OUT
 
 
-CLAIM_DUE: Final = _GATE + _DUE + _handed_out("picked.since, picked.serial", "$8::bigint")
-"""Claim id, microseconds of the lease, limit, whether ended leases are taken, cap, most vanished that has room, floor,
-bound in bytes, seconds to look back before the floor.
-
-Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
+CLAIM_DUE: Final = numbered(
+    ("claim_id", "lease", "limit", "take_ended", "cap", "most_vanished", "floor", "max_bytes", "look_back"),
+    _GATE + _DUE + _handed_out("picked.since, picked.serial"),
+)
+"""Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
 whether the bound left something out, the time, and of each order since when it could be claimed.
 """
 
 _NAMED: Final = """
 others AS MATERIALIZED (
     SELECT NULL::timestamptz AS oldest, EXISTS (
-        SELECT FROM unnest($5::text[]) AS wanted (order_id)
+        SELECT FROM unnest(:order_ids::text[]) AS wanted (order_id)
         JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
         JOIN order_engine.orders AS o ON o.serial = c.serial
-        WHERE ($4 AND o.lease_ends <= (SELECT now FROM gate))
+        WHERE (:take_ended AND o.lease_ends <= (SELECT now FROM gate))
             OR (o.vanished > 0 AND o.lease_ends IS NULL AND o.ended_at IS NULL)
     ) AS found
 ), picked AS MATERIALIZED (
     SELECT o.serial, NULL::timestamptz AS since, wanted.position
-    FROM unnest($5::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    FROM unnest(:order_ids::text[]) WITH ORDINALITY AS wanted (order_id, position)
     JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
     JOIN order_engine.orders AS o ON o.serial = c.serial
     WHERE o.lease_ends IS NULL AND o.ended_at IS NULL AND o.vanished = 0
         AND (o.due IS NULL OR o.due <= (SELECT now FROM gate)) AND (SELECT is_new AND NOT found FROM gate, others)
-    ORDER BY wanted.position LIMIT $3 FOR NO KEY UPDATE OF o SKIP LOCKED
+    ORDER BY wanted.position LIMIT :limit FOR NO KEY UPDATE OF o SKIP LOCKED
 )"""
 
-CLAIM_NAMED: Final = _GATE + _NAMED + _handed_out("picked.position", "$6::bigint")
-"""Claim id, microseconds of the lease, limit, whether ended leases are taken, order ids, each once, bound in bytes."""
+CLAIM_NAMED: Final = numbered(
+    ("claim_id", "lease", "limit", "take_ended", "order_ids", "max_bytes"),
+    _GATE + _NAMED + _handed_out("picked.position"),
+)
+"""Each order id is given once."""
 
-BEGIN_CLAIM: Final = f"""
+BEGIN_CLAIM: Final = numbered(
+    ("claim_id", "while_renewed"),
+    f"""
 WITH gate AS MATERIALIZED (
-    SELECT order_engine.claim_is_new($1) AS is_new, order_engine.order_engine_now() AS now, {TOKEN_FLOOR} AS token_floor
+    SELECT order_engine.claim_is_new(:claim_id) AS is_new, order_engine.order_engine_now() AS now,
+        {TOKEN_FLOOR} AS token_floor
 )
 SELECT is_new, now, token_floor, EXISTS (
     SELECT FROM (SELECT time_set_at + time_ahead * interval '1 second' FROM order_engine.identity) AS corrected (at)
-    WHERE corrected.at <= now AND now < corrected.at + $2::bigint * interval '1 microsecond'
+    WHERE corrected.at <= now AND now < corrected.at + :while_renewed::bigint * interval '1 microsecond'
 ) FROM gate
-"""  # noqa: S608 - constants
-"""Claim id, microseconds. Tells whether the claim is new, the time, the floor of its tokens, and whether the time was
-corrected within so many microseconds.
+""",  # noqa: S608 - constants
+)
+"""Tells whether the claim is new, the time, the floor of its tokens, and whether the time was corrected within
+`while_renewed`.
 """
 
-HELD: Final = f"""
+HELD: Final = numbered(
+    ("claim_id", "after", "max_bytes"),
+    f"""
 SELECT total, {ORDER_OF_ONE_ROW} FROM (
     SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("c.order_id")} AS upto, count(*) OVER () AS total
     FROM order_engine.orders AS o JOIN order_engine.contents AS c ON c.serial = o.serial
-    WHERE o.claim_id = $1 AND o.lease_ends IS NOT NULL AND o.status = 'Processing' AND c.order_id > $2
+    WHERE o.claim_id = :claim_id AND o.lease_ends IS NOT NULL AND o.status = 'Processing' AND c.order_id > :after
 ) AS o
-WHERE upto <= $3::bigint OR upto = size ORDER BY order_id
-"""  # noqa: S608 - constants
-"""Claim id, after which order id, bound in bytes. Tells with each order how many there are."""
+WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY order_id
+""",  # noqa: S608 - constants
+)
+"""Goes on behind the order id `after`. Tells with each order how many there are."""
 
-NAMED: Final = f"""
+NAMED: Final = numbered(
+    ("order_ids", "max_bytes"),
+    f"""
 WITH candidate AS MATERIALIZED (
-    SELECT o.*, wanted.position FROM unnest($1::text[]) WITH ORDINALITY AS wanted (order_id, position)
+    SELECT o.*, wanted.position FROM unnest(:order_ids::text[]) WITH ORDINALITY AS wanted (order_id, position)
     JOIN order_engine.contents AS c ON c.order_id = wanted.order_id
     JOIN order_engine.orders AS o ON o.serial = c.serial
     ORDER BY wanted.position FOR NO KEY UPDATE OF o SKIP LOCKED
@@ -148,43 +166,49 @@ SELECT total, {ORDER_OF_ONE_ROW} FROM (
     SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("o.position")} AS upto, count(*) OVER () AS total
     FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial
 ) AS o
-WHERE upto <= $2::bigint OR upto = size ORDER BY position
-"""  # noqa: S608 - constants
-"""Order ids, bound in bytes. Tells with each order how many there are."""
+WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY position
+""",  # noqa: S608 - constants
+)
+"""Tells with each order how many there are."""
 
-DUE: Final = f"""
+DUE: Final = numbered(
+    ("now", "since", "serial", "limit", "take_ended", "cap", "most_vanished", "max_bytes"),
+    f"""
 WITH held AS MATERIALIZED (
     SELECT *, lease_ends AS since FROM order_engine.orders
-    WHERE $5 AND lease_ends IS NOT NULL AND lease_ends <= $1 AND (lease_ends, serial) > ($2, $3::bigint)
-        AND (cancel_requested OR vanished + 1 >= $6::int OR vanished + 1 <= $7::int)
-    ORDER BY lease_ends, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+    WHERE :take_ended AND lease_ends IS NOT NULL AND lease_ends <= :now
+        AND (lease_ends, serial) > (:since, :serial::bigint)
+        AND (cancel_requested OR vanished + 1 >= :cap::int OR vanished + 1 <= :most_vanished::int)
+    ORDER BY lease_ends, serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), ready AS MATERIALIZED (
     SELECT *, updated_at AS since FROM order_engine.orders
     WHERE lease_ends IS NULL AND ended_at IS NULL AND due IS NULL AND vanished = 0
-        AND (updated_at, serial) > ($2, $3::bigint)
-    ORDER BY updated_at, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+        AND (updated_at, serial) > (:since, :serial::bigint)
+    ORDER BY updated_at, serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), later AS MATERIALIZED (
     SELECT *, due AS since FROM order_engine.orders
-    WHERE due IS NOT NULL AND vanished = 0 AND due <= $1 AND (due, serial) > ($2, $3::bigint)
-    ORDER BY due, serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+    WHERE due IS NOT NULL AND vanished = 0 AND due <= :now AND (due, serial) > (:since, :serial::bigint)
+    ORDER BY due, serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), suspect AS MATERIALIZED (
     SELECT *, coalesce(due, updated_at) AS since FROM order_engine.orders
-    WHERE $7::int > 0 AND lease_ends IS NULL AND ended_at IS NULL AND vanished > 0 AND vanished <= $7::int
-        AND (due IS NULL OR due <= $1) AND (coalesce(due, updated_at), serial) > ($2, $3::bigint)
-    ORDER BY coalesce(due, updated_at), serial LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+    WHERE :most_vanished::int > 0 AND lease_ends IS NULL AND ended_at IS NULL
+        AND vanished > 0 AND vanished <= :most_vanished::int
+        AND (due IS NULL OR due <= :now) AND (coalesce(due, updated_at), serial) > (:since, :serial::bigint)
+    ORDER BY coalesce(due, updated_at), serial LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 ), candidate AS (
     SELECT * FROM (SELECT * FROM held UNION ALL SELECT * FROM ready UNION ALL SELECT * FROM later
                    UNION ALL SELECT * FROM suspect) AS every_kind
-    ORDER BY since, serial LIMIT $4
+    ORDER BY since, serial LIMIT :limit
 )
 SELECT total, {ORDER_OF_ONE_ROW} FROM (
     SELECT o.*, {CONTENT}, {CONTENT_SIZE} AS size, {upto("o.since, o.serial")} AS upto, count(*) OVER () AS total
     FROM candidate AS o JOIN order_engine.contents AS c ON c.serial = o.serial
 ) AS o
-WHERE upto <= $8::bigint OR upto = size ORDER BY since, serial
-"""  # noqa: S608 - constants
-"""The next orders that may be claimed, longest due first. Time, place (since, serial), limit, whether ended leases are
-taken, cap, most vanished that has room, bound in bytes. Tells with each order how many there are.
+WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY since, serial
+""",  # noqa: S608 - constants
+)
+"""The next orders that may be claimed at `now`, longest due first, behind the place (`since`, `serial`). Tells with
+each order how many there are.
 
 Suspects for whom there is no room are left out here, so that however many of them wait, a claim does not read them
 again and again. Every branch goes on behind the same place.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from order_engine_adapters.postgres.database_clock import LARGEST_STEP_HOURS
+from order_engine_adapters.postgres.writing.named_parameters import numbered
 
 _IS_HELD: Final = "o.token = {named}.token AND coalesce(o.lease_ends, '-infinity') <> '-infinity'"
 
@@ -24,9 +25,13 @@ each other. A host's row that refers to an order is not in the way: it locks the
 
 _CLOCK: Final = "WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now)"
 
-COMPLETE: Final = f"""
+COMPLETE: Final = numbered(
+    ("order_ids", "tokens", "reasons"),
+    f"""
 {_CLOCK},
-given AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) AS given (order_id, token, reason)),
+given AS (
+    SELECT * FROM unnest(:order_ids::text[], :tokens::bigint[], :reasons::text[]) AS given (order_id, token, reason)
+),
 target AS MATERIALIZED (
     SELECT o.serial, given.order_id, given.token, given.reason
     {_TARGET}
@@ -41,15 +46,19 @@ target AS MATERIALIZED (
     SELECT serial, version, 'completed', updated_at, token, attempts, reason FROM moved
 )
 SELECT order_id FROM moved
-"""  # noqa: S608 - constants
-"""Order ids, tokens, reasons. The hot case, which is REPORT where every action is "complete"."""
+""",  # noqa: S608 - constants
+)
+"""The hot case, which is REPORT where every action is "complete"."""
 
-REPORT: Final = f"""
+REPORT: Final = numbered(
+    ("order_ids", "tokens", "reasons", "actions", "delays", "earliest"),
+    f"""
 WITH clock AS MATERIALIZED (
-    SELECT CASE WHEN now < $6 AND $6 <= now + interval '{LARGEST_STEP_HOURS} hours' THEN $6 ELSE now END AS now
+    SELECT CASE WHEN now < :earliest AND :earliest <= now + interval '{LARGEST_STEP_HOURS} hours'
+        THEN :earliest ELSE now END AS now
     FROM (SELECT order_engine.order_engine_now() AS now) AS shown
 ), given AS (
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+    SELECT * FROM unnest(:order_ids::text[], :tokens::bigint[], :reasons::text[], :actions::text[], :delays::bigint[])
         AS given (order_id, token, reason, action, delay)
 ), target AS MATERIALIZED (
     SELECT o.serial, given.order_id, given.token, given.reason, given.delay, o.attempts,
@@ -81,31 +90,38 @@ WITH clock AS MATERIALIZED (
     SELECT serial, version, type, updated_at, token, attempts, reason FROM moved
 )
 SELECT order_id FROM moved
-"""  # noqa: S608 - constants
-"""Order ids, tokens, reasons, actions, microseconds of delay, what the time is at least.
+""",  # noqa: S608 - constants
+)
+"""`delays` are microseconds; the time is `earliest` at least.
 
 Says of each what the lifecycle's table says of a report on an order that is held; what it does not find is looked at
 afterwards.
 """
 
-RENEW: Final = f"""
+RENEW: Final = numbered(
+    ("order_ids", "tokens", "lease"),
+    f"""
 {_CLOCK},
-given AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)),
+given AS (SELECT * FROM unnest(:order_ids::text[], :tokens::bigint[]) AS given (order_id, token)),
 target AS MATERIALIZED (
     SELECT o.serial, given.order_id, given.token
     {_TARGET}
 )
-UPDATE order_engine.orders AS o SET lease_ends = clock.now + $3::bigint * interval '1 microsecond'
+UPDATE order_engine.orders AS o SET lease_ends = clock.now + :lease::bigint * interval '1 microsecond'
 FROM target, clock
 WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
 RETURNING target.order_id, target.token, o.cancel_requested
-"""  # noqa: S608 - constants
-"""Order ids, tokens, microseconds of the lease."""
+""",  # noqa: S608 - constants
+)
+"""`lease` is in microseconds."""
 
-CURRENT: Final = f"""
-SELECT given.order_id, given.token FROM unnest($1::text[], $2::bigint[]) AS given (order_id, token)
+CURRENT: Final = numbered(
+    ("order_ids", "tokens"),
+    f"""
+SELECT given.order_id, given.token FROM unnest(:order_ids::text[], :tokens::bigint[]) AS given (order_id, token)
 JOIN order_engine.contents AS c ON c.order_id = given.order_id
 JOIN order_engine.orders AS o ON o.serial = c.serial
 WHERE {_IS_HELD.format(named="given")}
-"""  # noqa: S608 - constants
-"""Order ids, tokens: those leases of which the token is current, be their orders locked or not."""
+""",  # noqa: S608 - constants
+)
+"""Those leases of which the token is current, be their orders locked or not."""
