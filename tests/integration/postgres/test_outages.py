@@ -133,7 +133,12 @@ async def test_server_that_answers_nothing(server: Server) -> None:
             assert isinstance(outcomes[-1], Unavailable)
         finally:
             server.go_on()
-        assert list(await repository.get(["held"])) == ["held"]
+        async with asyncio.timeout(20):
+            while True:
+                # A call of so short a request may still meet what the server has to catch up with.
+                with suppress(Unavailable):
+                    assert list(await repository.get(["held"])) == ["held"]
+                    break
 
 
 async def test_cancelled_call_is_whole_or_nothing() -> None:
