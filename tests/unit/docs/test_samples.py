@@ -85,3 +85,15 @@ def test_the_line_of_a_failed_attempt_is_as_shown() -> None:
     command = Command("order-1", Action.RETRY, order.token, delay=0.31, reason="ValueError: no stock")
     line = line_of(AttemptFailed(order, command, None, 1.0))
     assert f" WARNING order_engine: {line.message % line.arguments} (shop.py:14 in reserve)\n" in shown
+
+
+def test_the_messages_of_the_database_are_as_quoted() -> None:
+    """A reader searches for what the log says: every quoted part is in a message of the PostgreSQL adapter."""
+    page = (ROOT / "docs/how-to/connect-to-postgresql.md").read_text(encoding="utf-8")
+    table = page.partition("## Error messages")[2]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    quoted = [part.strip(" ,:") for row in rows for part in re.split(r"[`…]", row)]
+    modules = (ROOT / "src/adapters/order_engine_adapters/postgres").rglob("*.py")
+    source = re.sub(r'"\s+f?"', "", "".join(module.read_text(encoding="utf-8") for module in modules))
+    assert len(quoted) > 10
+    assert [part for part in quoted if part not in source] == []
