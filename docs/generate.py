@@ -13,19 +13,18 @@ from inspect import getdoc
 from pathlib import Path
 
 import click
-from pydantic.fields import FieldInfo
 
 from order_engine.domain import errors
 from order_engine.domain.events import STATUS_AFTER
 from order_engine.domain.lifecycle import LIFECYCLE, Rule
 from order_engine.domain.order import LifecycleState
+from order_engine.domain.setting import Setting, settings_of
 from order_engine.wire.problems import TITLES
-from order_engine_adapters.cli.flags import FLAGS
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.http.errors import INTERNAL, RequestRefused
 from order_engine_adapters.http.service.metrics_text import described_metrics
-from order_engine_adapters.wiring.settings import Settings
-from order_engine_adapters.wiring.variables import variable
+from order_engine_adapters.settings import Settings
+from order_engine_adapters.settings.variables import variable
 
 DOCS = Path(__file__).parent
 SETTINGS = {**program.context_settings, "terminal_width": 110}
@@ -97,13 +96,13 @@ def _doc_of(value: object) -> str:
     return " ".join((getdoc(value) or "").split())
 
 
-def setting_table() -> str:
-    """Return each setting with its flag, its variable, its default and what it means."""
+def setting_table(owner: type = Settings) -> str:
+    """Return each setting with its flag, its variable, its default, its allowed values and what it means."""
     rows = (
-        (f"`{name}`", _flag(name), f"`{variable(name)}`", _default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (f"`{name}`", _flag(setting), f"`{variable(name)}`", _default(setting), setting.allowed, setting.sentence)
+        for name, setting in settings_of(owner).items()
     )
-    return _table(("setting", "flag", "environment variable", "default", "meaning"), rows)
+    return _table(("setting", "flag", "environment variable", "default", "allowed", "meaning"), rows)
 
 
 def problem_table() -> str:
@@ -176,19 +175,12 @@ def _rule_row(rule: Rule) -> Sequence[str]:
     return (rule.action, rule.state, rule.becomes, event, rule.actor, rule.guard)
 
 
-def _flag(name: str) -> str:
-    return f"`--{name.replace('_', '-')}`" if name in FLAGS else "none"
+def _flag(setting: Setting) -> str:
+    return f"`--{setting.name.replace('_', '-')}`" if setting.flag else "none"
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    default = field.get_default(call_default_factory=True)
-    if default is None:
-        return "none"
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+def _default(setting: Setting) -> str:
+    return "none" if setting.default is None else f"`{setting.default_text}`"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

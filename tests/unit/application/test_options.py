@@ -7,15 +7,22 @@ from dataclasses import fields
 import pytest
 
 from order_engine import ContentLimits, EngineOptions, InvalidSetting
-from order_engine.application.options import MAY_BE_ZERO
+from order_engine.domain.setting import settings_of
 
-NUMBERS = [option.name for option in fields(EngineOptions) if option.name != "content"]
-WHOLE = [option.name for option in fields(EngineOptions) if option.type == "int"]
+DECLARED = settings_of(EngineOptions)
+NUMBERS = list(DECLARED)
+WHOLE = [name for name, setting in DECLARED.items() if setting.kind is int]
+MAY_BE_ZERO = {"attempt_seconds", "backoff_seconds", "backoff_cap_seconds", "grace_seconds", "stop_seconds"}
 
 
 def with_option(name: str, value: object) -> EngineOptions:
     """Return options with one value set."""
     return EngineOptions(**{name: value})  # type: ignore[arg-type] # wrong types are what is tested
+
+
+def test_every_option_is_declared() -> None:
+    """The limits of the content are declared by their own class."""
+    assert {option.name for option in fields(EngineOptions)} - {"content"} == DECLARED.keys()
 
 
 def test_the_defaults_are_valid() -> None:

@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from order_engine.domain.setting import settings_of
 from order_engine_adapters import Settings
 from order_engine_adapters.cli.program import program
 from tests.unit.docs.pages import PAGES, ROOT, command_lines, name_of
@@ -61,7 +62,7 @@ def test_the_commands_of_a_page_are_taken(page: Path, tmp_path: Path, monkeypatc
         only_named = not is_whole and "Missing" in result.output
         assert result.exit_code == 0 or only_named, f"{line}: {result.output}"
         for arguments in taken:
-            given = {name: value for name, value in arguments.items() if name in Settings.model_fields and value}
+            given = {name: value for name, value in arguments.items() if name in settings_of(Settings) and value}
             Settings.from_environment(**given)
 
 

@@ -13,11 +13,12 @@ import click
 import pytest
 from starlette.routing import Match, Route
 
+from order_engine.domain.setting import settings_of
 from order_engine_adapters import Settings
 from order_engine_adapters.cli.program import program
 from order_engine_adapters.http import create_app
 from order_engine_adapters.http.service.metrics_text import described_metrics
-from order_engine_adapters.wiring.variables import variable
+from order_engine_adapters.settings.variables import variable
 from tests.unit.application.bench import Bench, Work
 from tests.unit.docs.pages import PAGES, ROOT, name_of, spans, text_of
 
@@ -94,7 +95,7 @@ def test_the_flags_of_a_page_are_flags(page: Path) -> None:
 @every_page
 def test_the_variables_of_a_page_are_settings(page: Path) -> None:
     """A misspelt one would be an error at the start."""
-    known = {variable(name) for name in Settings.model_fields} | TEST_VARIABLES
+    known = {variable(name) for name in settings_of(Settings)} | TEST_VARIABLES
     found = set(re.findall(r"\bORDER_ENGINE_[A-Z_]+[A-Z]", text_of(page)))
     assert sorted(found - known) == []
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from types import UnionType
 from typing import Union, get_args, get_origin, get_type_hints
 
+from order_engine import ContentLimits, EngineOptions
+from order_engine.domain.setting import settings_of
 from order_engine_adapters import EngineSettings, Settings
 
 TAKEN_BY_OPENING = {"queue_url", "require_durable", "no_migrate"}
@@ -14,14 +16,7 @@ TAKEN_BY_OPENING = {"queue_url", "require_durable", "no_migrate"}
 
 def _kept_by_the_engine() -> set[str]:
     """Return the settings that change what the engine is given."""
-    plain = Settings.given()
-    return {
-        name
-        for name, value in plain
-        if isinstance(value, int | float | Decimal)
-        and not isinstance(value, bool)
-        and plain.model_copy(update={name: value + 1}).options != plain.options
-    }
+    return {setting.name for part in (EngineOptions, ContentLimits) for setting in settings_of(part).values()}
 
 
 def _parts(annotation: object) -> set[object]:

@@ -17,7 +17,7 @@ from order_engine_adapters.service.log_stream import MAX_BYTES, LogStream
 PROGRAM = """
 import logging, sys
 from order_engine_adapters.service.process_log import begin_log, hand_over_log
-from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.settings import Settings
 
 settings = Settings.given(**{settings})
 begin_log(settings)

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import click
 
-from order_engine_adapters.cli.flags import (
-    ALL,
-    DESCRIBED,
-    IMPORTING,
-    OPERATING,
-    SERVING,
-    WORKING,
-    Flags,
-    SettingCommand,
-    SettingGroup,
-    with_settings,
-)
+from order_engine.domain.setting import Commands
+from order_engine_adapters.cli.flags import Flags, SettingCommand, SettingGroup, with_settings
 
 STATUSES = ("Pending", "Processing", "Completed", "Failed", "Cancelled")
 
@@ -24,7 +14,7 @@ _order_id = click.argument("order_id", metavar="ID")
 
 
 @click.command(cls=SettingCommand)
-@with_settings(SERVING)
+@with_settings(Commands.SERVE)
 def serve(flags: Flags) -> None:
     """Serve HTTP and work on orders, in one process.
 
@@ -32,13 +22,13 @@ def serve(flags: Flags) -> None:
     the work on an order. SIGTERM and Ctrl-C finish what is running and end with exit code 0.
     """
     from order_engine_adapters.service import service  # noqa: PLC0415 - quick help
-    from order_engine_adapters.wiring.settings import Settings  # noqa: PLC0415 - quick help
+    from order_engine_adapters.settings import Settings  # noqa: PLC0415 - quick help
 
     service.run_service(Settings.from_environment(**flags), say=click.echo)
 
 
 @click.command(cls=SettingCommand)
-@with_settings(WORKING)
+@with_settings(Commands.WORKER)
 @click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help="Answer /livez, /readyz, /metrics there.")
 def worker(flags: Flags, port: int | None) -> None:
     """Work on orders without taking any over HTTP.
@@ -47,13 +37,13 @@ def worker(flags: Flags, port: int | None) -> None:
     and Ctrl-C finish what is running and end with exit code 0.
     """
     from order_engine_adapters.service import service  # noqa: PLC0415 - quick help
-    from order_engine_adapters.wiring.settings import Settings  # noqa: PLC0415 - quick help
+    from order_engine_adapters.settings import Settings  # noqa: PLC0415 - quick help
 
     service.run_worker(Settings.from_environment(**flags), port, say=click.echo)
 
 
 @click.command("import", cls=SettingCommand)
-@with_settings(IMPORTING)
+@with_settings(Commands.IMPORT)
 @click.argument("path", metavar="FILE")
 def import_orders(flags: Flags, path: str) -> None:
     """Place the orders of a file of JSON lines.
@@ -77,7 +67,7 @@ def orders() -> None:
 
 
 @orders.command("list", cls=SettingCommand)
-@with_settings(OPERATING)
+@with_settings(Commands.OPERATE)
 @click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only orders in this status.")
 @click.option("--user-id", metavar="ID", help="Only orders of this user.")
 @click.option(
@@ -94,7 +84,7 @@ def list_orders(flags: Flags, **question: object) -> None:
 
 
 @orders.command(cls=SettingCommand)
-@with_settings(OPERATING)
+@with_settings(Commands.OPERATE)
 @_order_id
 @click.option("--history", is_flag=True, help="Show the order's events; with --json these alone.")
 @_json
@@ -106,7 +96,7 @@ def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
 
 
 @orders.command(cls=SettingCommand)
-@with_settings(OPERATING)
+@with_settings(Commands.OPERATE)
 @_order_id
 @_json
 def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
@@ -117,7 +107,7 @@ def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
 
 
 @orders.command(cls=SettingCommand)
-@with_settings(OPERATING)
+@with_settings(Commands.OPERATE)
 @_order_id
 @_json
 def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
@@ -128,7 +118,7 @@ def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
 
 
 @click.group(cls=SettingGroup, invoke_without_command=True, subcommand_metavar="[rebuild …]")
-@with_settings(OPERATING)
+@with_settings(Commands.OPERATE)
 @_json
 def metrics(flags: Flags, *, as_json: bool) -> None:
     """Show how many orders there are in each status."""
@@ -143,7 +133,7 @@ def metrics(flags: Flags, *, as_json: bool) -> None:
 
 
 @metrics.command(cls=SettingCommand)
-@with_settings(("database_url",))
+@with_settings(Commands.MAINTAIN)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, max=86_400, min_open=True),
@@ -211,7 +201,7 @@ def revoke_key(path: str, name: str) -> None:
 
 
 @click.command(cls=SettingCommand)
-@with_settings(("database_url",))
+@with_settings(Commands.MAINTAIN)
 @click.option("--dry-run", is_flag=True, help="Say what would be applied, and change nothing.")
 def migrate(flags: Flags, *, dry_run: bool) -> None:
     """Bring the schema of the repository up to date.
@@ -247,7 +237,7 @@ def simulate(**wanted: object) -> None:
 
 
 @click.command(cls=SettingCommand)
-@with_settings(DESCRIBED)
+@with_settings(Commands.OPENAPI)
 @click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
 def openapi(flags: Flags, output: str | None) -> None:
     """Print the OpenAPI 3.1 document of the service, made of its settings.
@@ -265,7 +255,7 @@ def config() -> None:
 
 
 @config.command("show", cls=SettingCommand)
-@with_settings(ALL)
+@with_settings(None)
 @click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document.")
 def show_settings(flags: Flags, *, as_json: bool) -> None:
     """Show every setting, its value and who said so: a flag, the environment, .env, or nobody. Secrets are hidden."""

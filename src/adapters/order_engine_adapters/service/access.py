@@ -5,8 +5,8 @@ from __future__ import annotations
 from order_engine.ports.clock import Clock
 from order_engine_adapters.http import Access, Rates
 from order_engine_adapters.service.keys import KeyFile
-from order_engine_adapters.wiring.checks import origins_in
-from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.settings import Settings
+from order_engine_adapters.settings.rules import origins_in
 
 
 def access_of(settings: Settings, keys: KeyFile | None, clock: Clock) -> Access:

@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 
 from order_engine_adapters.http.server.server import url_of
 from order_engine_adapters.service.description import access_text, processor_text
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
-from order_engine_adapters.wiring.settings import Settings
 
 PrintLine: TypeAlias = Callable[[str], None]
 

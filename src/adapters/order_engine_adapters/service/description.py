@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
-from order_engine_adapters.wiring.checks import is_loopback
+from order_engine_adapters.settings import Settings
+from order_engine_adapters.settings.rules import is_loopback
 from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
-from order_engine_adapters.wiring.settings import Settings
 
 
 def access_text(settings: Settings) -> str:

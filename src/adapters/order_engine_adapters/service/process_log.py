@@ -7,7 +7,7 @@ import sys
 
 from order_engine_adapters.service.log_formats import JsonFormatter, TextFormatter
 from order_engine_adapters.service.log_stream import LogStream
-from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.settings import Settings
 
 OURS = "order_engine"
 """The logger that is ours, with all below it."""

@@ -36,11 +36,11 @@ from order_engine_adapters.service.process import DrainLimits, ProcessLifecycle,
 from order_engine_adapters.service.process_log import begin_log, hand_over_log
 from order_engine_adapters.service.siblings import Siblings
 from order_engine_adapters.service.supervisor import run_fleet
-from order_engine_adapters.wiring.checks import networks_in
+from order_engine_adapters.settings import Settings
+from order_engine_adapters.settings.rules import networks_in
 from order_engine_adapters.wiring.opening import Opened, open_when_there
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
-from order_engine_adapters.wiring.settings import Settings
 
 CLOSING_SECONDS = 10.0
 """How much longer than the limits of its settings a process may take to drain and close before it ends as it is."""
@@ -67,7 +67,7 @@ def run_service(settings: Settings, say: PrintLine) -> None:
     Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
     """
     begin_log(settings)
-    make_app = partial(create_app, limits=_http_limits(settings))
+    make_app = partial(create_app, limits=settings.part(HttpLimits))
     if settings.workers > 1:
         RepositoryUrl.of(settings.database_url).refuse_several(settings.workers)
     with bound_socket(settings.host, settings.port) as bound:
@@ -124,7 +124,7 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
     starting = _behind_proxies(settings, create_starting_app(access=access))
     life.starts()
     async with (
-        answering_at(bound, starting, _connection_limits(settings), clock, siblings) as front,
+        answering_at(bound, starting, settings.part(ConnectionLimits), clock, siblings) as front,
         open_when_there(settings, processor, clock, told.waits) as opened,
     ):
         life.runs()
@@ -178,29 +178,3 @@ def _behind_proxies(settings: Settings, app: ASGIApp) -> ASGIApp:
 def _patience(settings: Settings) -> DrainLimits:
     work = settings.drain_delay_seconds + settings.grace_seconds + settings.stop_seconds
     return DrainLimits(work, work + settings.request_seconds + CLOSING_SECONDS)
-
-
-def _connection_limits(settings: Settings) -> ConnectionLimits:
-    return ConnectionLimits(
-        request_line_bytes=settings.max_request_line_bytes,
-        header_bytes=settings.max_header_bytes,
-        fields=settings.max_headers,
-        head_seconds=settings.head_seconds,
-        silence_seconds=settings.body_seconds,
-        keep_alive_seconds=settings.keep_alive_seconds,
-        connections=settings.max_connections,
-        connections_per_address=settings.max_connections_per_address,
-    )
-
-
-def _http_limits(settings: Settings) -> HttpLimits:
-    return HttpLimits(
-        body_bytes=settings.max_body_bytes,
-        batch_bytes=settings.max_batch_bytes,
-        body_seconds=settings.body_seconds,
-        kept_answer_bytes=settings.max_kept_answer_bytes,
-        unread_bytes=settings.max_unread_bytes,
-        max_streams=settings.max_streams,
-        stream_bytes=settings.max_stream_bytes,
-        heartbeat_seconds=settings.heartbeat_seconds,
-    )

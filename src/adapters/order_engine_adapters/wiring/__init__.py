@@ -1,10 +1,10 @@
 """Wiring: settings, the discovery of adapters, and the composition root. Nothing else knows all the adapters."""
 
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.container import Container
 from order_engine_adapters.wiring.engine_settings import EngineSettings
 from order_engine_adapters.wiring.opening import Opened, open_engine, open_with
 from order_engine_adapters.wiring.repository_url import Schema
-from order_engine_adapters.wiring.settings import Settings
 from order_engine_adapters.wiring.simulating import Simulate, simulate
 
 __all__ = [

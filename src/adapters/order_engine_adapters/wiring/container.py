@@ -11,8 +11,8 @@ from order_engine import OrderEngine
 from order_engine.application.log.observer import LogObserver
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.clocks import SteadyClock, SystemClock
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring import plugins
-from order_engine_adapters.wiring.settings import Settings
 
 Processor: TypeAlias = OrderProcessor | PlainProcessor
 

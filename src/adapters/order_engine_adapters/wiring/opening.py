@@ -13,11 +13,11 @@ from order_engine import OrderEngine, Unavailable
 from order_engine.ports.clock import Clock
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine.ports.repository import OrderRepository
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, Container
 from order_engine_adapters.wiring.engine_settings import EngineSettings
 from order_engine_adapters.wiring.plugins import limited, queue_opener
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
-from order_engine_adapters.wiring.settings import Settings
 
 TRY_AGAIN_SECONDS = 0.5
 """After how long a repository is tried again that was not there."""

@@ -30,7 +30,7 @@ CONTENTS: Final[Mapping[str, Content]] = {
 
 
 @dataclass(frozen=True)
-class PlacementInput:
+class Wish:
     """A placement to be: `order_id` None has the engine make the id."""
 
     order_id: str | None
@@ -44,7 +44,7 @@ class PlacementInput:
 
 
 @dataclass(frozen=True)
-class ReportInput:
+class Report:
     """A worker's report: `token` counts from the order's last token, 0 being that one."""
 
     action: Action
@@ -59,7 +59,7 @@ class ReportInput:
 
 
 @dataclass(frozen=True)
-class ActionInput:
+class Ask:
     """A client's action: `version` counts from the order's present one; None expects none."""
 
     action: Action
@@ -73,7 +73,7 @@ class ActionInput:
 
 
 @dataclass(frozen=True)
-class ClaimInput:
+class Claiming:
     """The terms of a claim to be, its id made later."""
 
     limit: int = 10
@@ -97,7 +97,7 @@ class ClaimInput:
 
 
 @dataclass(frozen=True)
-class AttemptInput:
+class Work:
     """An attempt at one order: how long it takes, what it reports, and what a client asks meanwhile and afterwards."""
 
     name: str
@@ -109,7 +109,7 @@ class AttemptInput:
 
 
 @dataclass(frozen=True)
-class RenewalInput:
+class Holding:
     """A worker's lease to be renewed: `token` counts from the order's last token."""
 
     order_id: str
@@ -127,15 +127,15 @@ tokens = st.sampled_from((0, 0, 0, 0, -1, 1))
 versions = st.sampled_from((None, None, None, None, 0, 0, -1, 1))
 delays = st.sampled_from((0.0, RETRY_DELAY, 2 * LEASE_SECONDS))
 
-placement_inputs = st.builds(
-    PlacementInput,
+wishes = st.builds(
+    Wish,
     order_id=st.sampled_from((*ORDER_IDS, *MORE_IDS, None, None)),
     content=st.sampled_from(("plain", "plain", "plain", "plain", "items turned", "other attributes", "free")),
     key=st.sampled_from((None, None, None, "key-1", "key-1", "key-2")),
 )
-reports = st.builds(ReportInput, action=st.sampled_from(sorted(REPORTS)), order_id=any_ids, token=tokens, delay=delays)
-client_actions = st.builds(ActionInput, action=st.sampled_from(CLIENT_ACTIONS), order_id=any_ids, version=versions)
-renewals = st.builds(RenewalInput, order_id=any_ids, token=tokens)
+reports = st.builds(Report, action=st.sampled_from(sorted(REPORTS)), order_id=any_ids, token=tokens, delay=delays)
+asks = st.builds(Ask, action=st.sampled_from(CLIENT_ACTIONS), order_id=any_ids, version=versions)
+holdings = st.builds(Holding, order_id=any_ids, token=tokens)
 rooms = st.builds(
     SuspectRoom,
     concurrency=st.sampled_from((1, 8, 16, 64)),
@@ -144,8 +144,8 @@ rooms = st.builds(
 )
 limits = st.sampled_from((1, 2, 3, 10, 10, 0))
 leases = st.sampled_from((LEASE_SECONDS, LEASE_SECONDS, 1.0))
-claim_inputs = st.builds(
-    ClaimInput,
+claimings = st.builds(
+    Claiming,
     limit=limits,
     named=st.none() | st.lists(any_ids, min_size=1, max_size=4).map(tuple),
     lease=leases,
@@ -153,8 +153,8 @@ claim_inputs = st.builds(
     room=st.just(AMPLE_ROOM) | rooms,
     take_ended=st.sampled_from((True, True, True, False)),
 )
-attempts = st.builds(
-    AttemptInput,
+works = st.builds(
+    Work,
     name=known_ids,
     action=st.sampled_from((Action.COMPLETE, Action.FAIL, *sorted(REPORTS))),
     seconds=st.sampled_from((0.0, 0.250001, LEASE_SECONDS + 1)),

@@ -88,7 +88,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     def place_the_first_orders(self, contents: list[str], pause: float) -> None:
         """Place some orders, the first of which tells the repository's time."""
         for name, content in zip(inputs.ORDER_IDS, contents, strict=False):
-            placement = inputs.PlacementInput(name, content).placement(name)
+            placement = inputs.Wish(name, content).placement(name)
             answers = self._run(self._repository.add([placement]))
             expect_equal(len(answers), 1, "the number of answers to placing one order")
             added = answers[0]
@@ -97,42 +97,38 @@ class RepositoryMachine(RuleBasedStateMachine):
             expect_equal(added, self._model.add([placement], None)[0], f"the answer to placing {name!r}")
             self._turn(pause)
 
-    @rule(placement_inputs=st.lists(inputs.placement_inputs, min_size=1, max_size=4))
-    def add(self, placement_inputs: list[inputs.PlacementInput]) -> None:
+    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=4))
+    def add(self, wishes: list[inputs.Wish]) -> None:
         """Place a batch: new orders, replays, conflicts and keys of all kinds."""
-        self._add(placement_inputs, None)
+        self._add(wishes, None)
 
-    @rule(
-        placement_inputs=st.lists(inputs.placement_inputs, min_size=1, max_size=3),
-        limit=inputs.limits,
-        lease=inputs.leases,
-    )
-    def add_born_claimed(self, placement_inputs: list[inputs.PlacementInput], limit: int, lease: float) -> None:
+    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=3), limit=inputs.limits, lease=inputs.leases)
+    def add_born_claimed(self, wishes: list[inputs.Wish], limit: int, lease: float) -> None:
         """Place a batch, the first of which are born claimed."""
-        self._add(placement_inputs, self._terms(inputs.ClaimInput(limit=limit, lease=lease)))
+        self._add(wishes, self._terms(inputs.Claiming(limit=limit, lease=lease)))
 
-    @rule(claim_input=inputs.claim_inputs)
-    def claim(self, claim_input: inputs.ClaimInput) -> None:
+    @rule(claiming=inputs.claimings)
+    def claim(self, claiming: inputs.Claiming) -> None:
         """Claim under a new claim id, as any worker might."""
-        self._claim(self._terms(claim_input))
+        self._claim(self._terms(claiming))
 
-    @rule(claim_input=inputs.claim_inputs, seconds=inputs.forwards)
-    def claim_and_vanish(self, claim_input: inputs.ClaimInput, seconds: float) -> None:
+    @rule(claiming=inputs.claimings, seconds=inputs.forwards)
+    def claim_and_vanish(self, claiming: inputs.Claiming, seconds: float) -> None:
         """Claim, and be heard of no more while time passes."""
-        self._claim(self._terms(claim_input))
+        self._claim(self._terms(claiming))
         self._turn(seconds)
 
-    @rule(attempts=st.lists(inputs.attempts, min_size=1, max_size=4))
-    def work(self, attempts: list[inputs.AttemptInput]) -> None:
+    @rule(works=st.lists(inputs.works, min_size=1, max_size=4))
+    def work(self, works: list[inputs.Work]) -> None:
         """Claim an order by its name and report on it, perhaps with a client's action in between and after it."""
-        for each in attempts:
-            self._claim(self._terms(inputs.ClaimInput(named=(each.name,))))
+        for each in works:
+            self._claim(self._terms(inputs.Claiming(named=(each.name,))))
             if each.cancelled:
-                self._apply([inputs.ActionInput(Action.CANCEL, each.name).command(self._model)])
+                self._apply([inputs.Ask(Action.CANCEL, each.name).command(self._model)])
             self._turn(each.seconds)
-            self._apply([inputs.ReportInput(each.action, each.name, delay=each.delay).command(self._model)])
+            self._apply([inputs.Report(each.action, each.name, delay=each.delay).command(self._model)])
             if each.afterwards is not None:
-                self._apply([inputs.ActionInput(each.afterwards, each.name).command(self._model)])
+                self._apply([inputs.Ask(each.afterwards, each.name).command(self._model)])
 
     @precondition(lambda self: self._claims)
     @rule(back=st.integers(min_value=0, max_value=2))
@@ -140,25 +136,25 @@ class RepositoryMachine(RuleBasedStateMachine):
         """Ask one of the last claims again, as after a lost answer."""
         self._claim(self._claims[-1 - min(back, len(self._claims) - 1)])
 
-    @rule(renewals=st.lists(inputs.renewals, min_size=1, max_size=3), seconds=inputs.leases)
-    def renew(self, renewals: list[inputs.RenewalInput], seconds: float) -> None:
+    @rule(holdings=st.lists(inputs.holdings, min_size=1, max_size=3), seconds=inputs.leases)
+    def renew(self, holdings: list[inputs.Holding], seconds: float) -> None:
         """Renew leases that are held, and some that are not."""
-        leases = [renewal.lease(self._model) for renewal in renewals]
+        leases = [holding.lease(self._model) for holding in holdings]
         answers = self._run(self._repository.renew(leases, seconds))
         expect_same_items(answers, self._model.renew(leases, seconds), f"the answers to renewing {leases}")
 
     @rule(report=inputs.reports)
-    def report(self, report: inputs.ReportInput) -> None:
+    def report(self, report: inputs.Report) -> None:
         """Report on an attempt, mostly the present one."""
         self._apply([report.command(self._model)])
 
-    @rule(ask=inputs.client_actions)
-    def ask(self, ask: inputs.ActionInput) -> None:
+    @rule(ask=inputs.asks)
+    def ask(self, ask: inputs.Ask) -> None:
         """Cancel or redrive."""
         self._apply([ask.command(self._model)])
 
-    @rule(batch=st.lists(inputs.reports | inputs.client_actions, min_size=2, max_size=5))
-    def apply_batch(self, batch: list[inputs.ReportInput | inputs.ActionInput]) -> None:
+    @rule(batch=st.lists(inputs.reports | inputs.asks, min_size=2, max_size=5))
+    def apply_batch(self, batch: list[inputs.Report | inputs.Ask]) -> None:
         """Apply a batch of mixed commands, their tokens and versions being those before the batch."""
         self._apply([each.command(self._model) for each in batch])
 
@@ -250,10 +246,10 @@ class RepositoryMachine(RuleBasedStateMachine):
             if not page.events:
                 return
 
-    def _add(self, placement_inputs: Sequence[inputs.PlacementInput], hold: ClaimTerms | None) -> None:
-        placements = [wanted.placement(f"made-{next(self._serial)}") for wanted in placement_inputs]
+    def _add(self, wishes: Sequence[inputs.Wish], hold: ClaimTerms | None) -> None:
+        placements = [wish.placement(f"made-{next(self._serial)}") for wish in wishes]
         answers = self._run(self._repository.add(placements, hold))
-        expect_same_items(answers, self._model.add(placements, hold), f"the answers to adding {placement_inputs}")
+        expect_same_items(answers, self._model.add(placements, hold), f"the answers to adding {wishes}")
 
     def _claim(self, terms: ClaimTerms) -> None:
         self._model.claim(terms, self._run(self._repository.claim(terms)))
@@ -270,8 +266,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         self._run(self._harness.advance(seconds))
         self._model.advance(seconds)
 
-    def _terms(self, claim_input: inputs.ClaimInput) -> ClaimTerms:
-        terms = claim_input.terms(f"claim-{next(self._serial)}")
+    def _terms(self, claiming: inputs.Claiming) -> ClaimTerms:
+        terms = claiming.terms(f"claim-{next(self._serial)}")
         self._claims.append(terms)
         return terms
 

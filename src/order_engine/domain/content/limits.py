@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+
+from order_engine.domain.setting import PLACING, Commands, Group, Setting, check, count, declare
+
+COMMANDS = PLACING | Commands.OPENAPI
+limit = partial(count, group=Group.LIMITS, commands=COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,15 +18,37 @@ class ContentLimits:
 
     `identifier_characters` counts code points; `attributes_bytes` counts the compact JSON text in UTF-8; `nesting`
     counts levels from the order object, which is level 1; `number_characters` is the length of one number as written.
+
+    Raises InvalidSetting for a value out of its range.
     """
 
-    identifier_characters: int = 256
-    items: int = 10_000
-    amount_maximum: Decimal = Decimal(10**15)
-    amount_decimals: int = 6
-    attributes_bytes: int = 256 * 1024
-    nesting: int = 32
-    number_characters: int = 400
+    identifier_characters: int = limit(
+        256, "Longest order, user or item id, in characters.", name="max_identifier_characters"
+    )
+    items: int = limit(10_000, "Most items of an order.", name="max_items")
+    amount_maximum: Decimal = declare(
+        Setting(
+            kind=Decimal,
+            default=Decimal(10**15),
+            sentence="Largest total amount of an order.",
+            name="max_total_amount",
+            above=True,
+            group=Group.LIMITS,
+            commands=COMMANDS,
+        )
+    )
+    amount_decimals: int = limit(6, "Most decimal places of an amount.", name="max_amount_decimals", least=0, most=18)
+    attributes_bytes: int = limit(
+        256 * 1024, "Largest attributes of an order, in bytes of JSON.", name="max_attributes_bytes"
+    )
+    nesting: int = limit(32, "Deepest nesting of an order in JSON, in levels.", name="max_nesting", least=2, most=200)
+    number_characters: int = limit(
+        400, "Longest number of an order in JSON, in characters.", name="max_number_characters", most=4000
+    )
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        check(self)
 
 
 DEFAULT_LIMITS = ContentLimits()

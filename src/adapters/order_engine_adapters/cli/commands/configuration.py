@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import TypeAlias
 
 import click
-from pydantic import SecretStr
 
+from order_engine.domain.setting import Setting, settings_of
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.formatting import Column, table, text_of
 from order_engine_adapters.cli.output import print_json, print_lines, terminal_width
+from order_engine_adapters.settings import Settings
+from order_engine_adapters.settings.variables import origins
 from order_engine_adapters.wiring.masking import MASK, masked_url
-from order_engine_adapters.wiring.settings import SECRETS, Settings
-from order_engine_adapters.wiring.variables import origins
 
 Shown: TypeAlias = bool | float | str | None
 
@@ -24,7 +24,7 @@ COLUMNS = (Column("SETTING"), Column("VALUE"), Column("FROM"))
 def show(flags: Flags, *, as_json: bool) -> None:
     """Show every setting with its value and its origin."""
     settings = Settings.from_environment(**flags)
-    values = {name: _shown(name, getattr(settings, name)) for name in Settings.model_fields}
+    values = {name: _shown(setting, getattr(settings, name)) for name, setting in settings_of(type(settings)).items()}
     sources = origins(values, flags)
     if as_json:
         rows = [{"name": name, "value": value, "source": sources[name]} for name, value in values.items()]
@@ -35,12 +35,12 @@ def show(flags: Flags, *, as_json: bool) -> None:
     click.echo("\nPrecedence: flags, environment, .env, defaults.", err=True)
 
 
-def _shown(name: str, value: Shown | Decimal | SecretStr) -> Shown:
-    if isinstance(value, SecretStr):
-        return MASK
+def _shown(setting: Setting, value: Shown | Decimal) -> Shown:
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return masked_url(value) if name in SECRETS and isinstance(value, str) else value
+    if setting.secret and isinstance(value, str):
+        return masked_url(value) if setting.flag else MASK
+    return value
 
 
 def _as_text(value: Shown) -> str:

@@ -6,9 +6,9 @@ import click
 
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.process.interrupts import run_interruptible
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
-from order_engine_adapters.wiring.settings import Settings
 
 
 def bring_up_to_date(flags: Flags, *, dry_run: bool) -> None:

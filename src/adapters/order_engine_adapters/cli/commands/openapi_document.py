@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from order_engine_adapters.cli.flags import Flags
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.documenting import openapi_text
-from order_engine_adapters.wiring.settings import Settings
 
 
 def describe(flags: Flags, output: str | None) -> None:

@@ -14,8 +14,8 @@ from order_engine_adapters.cli.formatting import Column, table
 from order_engine_adapters.cli.output import print_json, print_lines
 from order_engine_adapters.cli.target.targets import refuse_missing_file
 from order_engine_adapters.process.interrupts import run_interruptible
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
-from order_engine_adapters.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from order_engine.domain.metrics import Statistics

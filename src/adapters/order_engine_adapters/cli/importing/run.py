@@ -15,8 +15,8 @@ from order_engine_adapters.cli.importing.order_file import DamagedArchive, Order
 from order_engine_adapters.cli.importing.progress import ImportCounts, progress
 from order_engine_adapters.cli.importing.refused_lines_file import RefusedLinesFile
 from order_engine_adapters.cli.target.targets import CommandTarget, on_target
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.repository_url import Schema
-from order_engine_adapters.wiring.settings import Settings
 
 
 def import_file(flags: Flags, name: str) -> None:

@@ -29,7 +29,7 @@ from order_engine_adapters.cli.target.outcomes import (
     RefusedLine,
     TargetUnavailable,
 )
-from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.settings import Settings
 
 
 class RepositoryTarget:
@@ -38,7 +38,7 @@ class RepositoryTarget:
     def __init__(self, engine: OrderEngine, settings: Settings) -> None:
         """Ask `engine`, which runs."""
         self._engine = engine
-        self._content = settings.content_limits
+        self._content = settings.content
         self._page = settings.page_limit
 
     async def list(self, *, status: str | None, user_id: str | None, limit: int, cursor: str | None) -> str:

@@ -22,7 +22,7 @@ from order_engine_adapters.cli.target.outcomes import (
     RefusedLine,
     TargetUnavailable,
 )
-from order_engine_adapters.wiring.settings import Settings
+from order_engine_adapters.settings import Settings
 
 TOO_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 REPLAYED = "Idempotent-Replayed"
@@ -40,8 +40,7 @@ class ServiceTarget:
 
     def __init__(self, address: str, settings: Settings) -> None:
         """Ask the service at `address`, each answer being due within the time limit of a request."""
-        key = settings.api_key.get_secret_value() if settings.api_key is not None else None
-        self._connection = HttpConnection(address, settings.request_seconds, key)
+        self._connection = HttpConnection(address, settings.request_seconds, settings.api_key)
 
     def __enter__(self) -> Self:
         """Connect with the first request."""

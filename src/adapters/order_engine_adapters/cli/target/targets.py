@@ -10,10 +10,10 @@ from order_engine_adapters.cli.failures import CommandExit
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.cli.target.outcomes import InputLine, KeyedLine, LineOutcome
 from order_engine_adapters.process.interrupts import run_interruptible
+from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.masking import masked_url
 from order_engine_adapters.wiring.opening import open_with
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
-from order_engine_adapters.wiring.settings import Settings
 
 Answer = TypeVar("Answer")
 

@@ -30,7 +30,7 @@ from order_engine.domain.errors import (
 )
 from order_engine.wire.problems import Problem
 from order_engine_adapters.http.errors import BodyTooLarge, MethodNotAllowed, NotAcceptable, problem_for
-from order_engine_adapters.http.limits import MEBIBYTE
+from order_engine_adapters.http.limits import HttpLimits
 from order_engine_adapters.http.openapi import examples
 from order_engine_adapters.http.openapi.fields import FIELDS_OF_PROBLEMS, FIELDS_OF_REFUSALS, headers
 from order_engine_adapters.http.openapi.known_problems import KnownProblem, known_problems
@@ -54,7 +54,7 @@ EXAMPLE_ERRORS: Final[Sequence[OrderEngineError]] = (
     OutcomeUnknown("No result within 10 s. The request may have taken effect. Retry the same request."),
     Unavailable("The repository is unavailable."),
     NotAcceptable("The Accept field excludes application/json, the media type of the response."),
-    BodyTooLarge(MEBIBYTE),
+    BodyTooLarge(HttpLimits().body_bytes),
     MethodNotAllowed("DELETE", "GET, HEAD, OPTIONS"),
 )
 """Errors with realistic details; the examples of others use their meaning."""

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from starlette.types import Scope
 
 from order_engine_adapters.http.access.guard import NOT_RATE_LIMITED, OPEN, SCOPES
 
-LONGEST: Final = 1_000
-REFUSED: Final = re.compile(r"""[^!$&'()*+,;=:@/.~\w-]""")
-"""Characters that a decoded root path must not contain: URL separators, spaces and controls."""
 OWN: Final = frozenset(path.split("/")[1] for path in (*SCOPES, *OPEN, *NOT_RATE_LIMITED)) - {""}
 """First segments of the application's own paths."""
-
-
-class InvalidRootPath(ValueError):
-    """An invalid root path. The message completes a sentence."""
-
-
-def read_root_path(text: str) -> str:
-    """Return the root path as ASGI expects it: decoded, without a trailing slash; empty for the root.
-
-    Raises InvalidRootPath. A path with two leading slashes would be another host in a link.
-    """
-    path = unquote(text, errors="strict").rstrip("/") if len(text) <= LONGEST else "?"
-    segments = path.split("/")[1:]
-    if path and (not path.startswith("/") or REFUSED.search(path) or {"", ".", ".."}.intersection(segments)):
-        message = "it must begin with a slash and contain only unreserved path segments, such as /shop/api"
-        raise InvalidRootPath(message)
-    return path
 
 
 def mount_under(scope: Scope, root_path: str) -> None:

@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_engine_adapters.http.proxies.forwarded import Address, Network, address_of, elements, items, plain_address
-from order_engine_adapters.http.proxies.root_path import LONGEST, InvalidRootPath, mount_under, read_root_path
+from order_engine_adapters.http.proxies.root_path import mount_under
+from order_engine_adapters.settings.root_path import LONGEST, InvalidRootPath, read_root_path
 
 Fields: TypeAlias = dict[bytes, list[bytes]]
 

@@ -1,62 +1,57 @@
-"""What a setting has to be beyond its type, each rule as a function that raises ValueError with a sentence's end."""
+"""Rules of settings that are texts. Each returns the text as it is kept, or raises ValueError.
+
+The message of the error completes "Setting NAME must".
+"""
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from order_engine_adapters.http.proxies.forwarded import Network
-from order_engine_adapters.http.proxies.root_path import read_root_path
+from order_engine_adapters.settings.root_path import read_root_path
 
-
-def nothing_if_empty(value: object) -> object:
-    """Return None for an empty text: an optional setting is switched off by an empty variable."""
-    return None if value == "" else value
-
-
-def lower_case(value: object) -> object:
-    """Return a word in lower case: INFO is info."""
-    return value.lower() if isinstance(value, str) else value
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 def http_address(value: str) -> str:
-    """Return the URL of a service if it is one that the commands can talk to."""
+    """Return the URL of a service that the commands can use."""
     parts = _address_parts(value)
     if parts is None:
-        message = "it is the URL of a running service, such as http://127.0.0.1:8000"
+        message = "be the URL of a running service, such as http://127.0.0.1:8000"
         raise ValueError(message)
     if "@" in parts.netloc:
-        message = "it holds no user and no password; the key belongs into ORDER_ENGINE_API_KEY"
+        message = "hold no user and no password; set the key in ORDER_ENGINE_API_KEY"
         raise ValueError(message)
     if parts.query or parts.fragment:
-        message = "it ends with its path, without ? and #"
+        message = "hold no query and no fragment"
         raise ValueError(message)
     if not value.isascii() or not value.isprintable() or " " in value:
-        message = "it is plain ASCII without spaces"
+        message = "be ASCII without spaces"
         raise ValueError(message)
     return value
 
 
 def visible(value: str) -> str:
-    """Return a key if an HTTP header can carry it."""
+    """Return a key that an HTTP header can carry."""
     if not value.isascii() or not value.isprintable() or " " in value:
-        message = "it is visible ASCII without spaces"
+        message = "be visible ASCII without spaces"
         raise ValueError(message)
     return value
 
 
 def page_origins(value: str) -> str:
-    """Return origins, separated by commas, each as a browser names it: scheme, host, and a port that is not usual."""
+    """Return origins, separated by commas, each as a browser sends it: without the default port."""
     for origin in origins_in(value):
         parts = _address_parts(origin)
         if "*" in origin or parts is None:
-            message = "write each origin as https://shop.example, separated by commas; * is none"
+            message = "list origins such as https://shop.example, separated by commas; * is not allowed"
             raise ValueError(message)
-        usual = {"http": 80, "https": 443}[parts.scheme]
-        port = "" if parts.port in {None, usual} else f":{parts.port}"
+        default_port = {"http": 80, "https": 443}[parts.scheme]
+        port = "" if parts.port in {None, default_port} else f":{parts.port}"
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         if origin != f"{parts.scheme}://{host}{port}" or not origin.isascii():
-            message = "an origin is in lower case and ASCII, without a path and without the port that is usual"
+            message = "list origins in lower-case ASCII, without a path and without the default port"
             raise ValueError(message)
     return value
 
@@ -71,7 +66,7 @@ def root_path(value: str) -> str:
     try:
         return read_root_path(value)
     except UnicodeDecodeError:
-        message = "it is not UTF-8 once it is decoded"
+        message = "be UTF-8 once its percent-encoding is decoded"
         raise ValueError(message) from None
 
 
@@ -89,10 +84,10 @@ def networks_in(value: str) -> list[Network]:
             networks.append(ip_network(word.strip()))
         except ValueError:
             try:
-                meant = f": did you mean {ip_network(word.strip(), strict=False)}?"
+                meant = f" (did you mean {ip_network(word.strip(), strict=False)}?)"
             except ValueError:
                 meant = ""
-            message = f"write addresses and networks such as 127.0.0.1, 10.0.0.0/8, separated by commas{meant}"
+            message = f"list addresses and networks such as 127.0.0.1, 10.0.0.0/8, separated by commas{meant}"
             raise ValueError(message) from None
     return networks
 

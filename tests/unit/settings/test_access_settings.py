@@ -24,7 +24,7 @@ def test_other_machines_get_in_with_keys_or_by_wish(host: str) -> None:
 
 def test_everybody_and_nobody_is_a_contradiction() -> None:
     """It is not for the service to choose."""
-    with pytest.raises(InvalidSetting, match="set one of the two"):
+    with pytest.raises(InvalidSetting, match="set only one"):
         Settings.given(api_keys_file="keys.json", allow_anonymous=True)
 
 
