@@ -1,4 +1,4 @@
-"""Clocks: the system's, one over it that is never set back, and one that tests turn by hand."""
+"""Clocks: the system clock, a clock that never goes back, and a manual clock for tests."""
 
 from order_engine_adapters.clocks.manual import ManualClock
 from order_engine_adapters.clocks.steady import SteadyClock

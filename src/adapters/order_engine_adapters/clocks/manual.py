@@ -1,4 +1,4 @@
-"""A clock that stands still until it is turned: for tests that must not wait, and must not depend on luck."""
+"""A clock for tests that advances only on request."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import count
 
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 SETTLING_ROUNDS = 60
-"""Turns of the event loop after each sleeper: more than any chain of tasks in the engine is long."""
+"""Iterations of the event loop after each wake-up: more than the length of any chain of tasks in the engine."""
 
 
 class ManualClock:
-    """Time passes only in `advance`; `jump` moves the time of day alone, as an administrator or NTP would."""
+    """Time passes only in `advance`. `jump` changes only the time of day, like an administrator or NTP."""
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
-        """Stand still at `start`."""
+        """Start at `start`."""
         self._start = start
         self._elapsed = 0.0
         self._jumped = timedelta()
@@ -28,11 +28,11 @@ class ManualClock:
         return self._start + timedelta(seconds=self._elapsed) + self._jumped
 
     def monotonic(self) -> float:
-        """Return the seconds that were advanced so far."""
+        """Return the seconds advanced so far."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has been advanced by `seconds`."""
+        """Wait until the clock has advanced by `seconds`."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -41,11 +41,14 @@ class ManualClock:
         await woken
 
     def jump(self, seconds: float) -> None:
-        """Move the time of day by `seconds`, which may be negative; nobody wakes and `monotonic` does not move."""
+        """Change the time of day by `seconds`, which may be negative.
+
+        Wakes no sleeper and does not change `monotonic`.
+        """
         self._jumped += timedelta(seconds=seconds)
 
     async def advance(self, seconds: float) -> None:
-        """Let `seconds` pass: wake each sleeper at its own time, in order, and let what it does settle."""
+        """Advance by `seconds`: wake each sleeper at its time, in order, and let its effects settle."""
         until = self._elapsed + seconds
         await self._settle()
         while self._sleepers and self._sleepers[0][0] <= until:

@@ -1,4 +1,4 @@
-"""A clock that is never set back, over one that may be."""
+"""A clock that never goes back, based on one that may."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 from order_engine.ports.clock import Clock
 
 LARGEST_STEP: Final = timedelta(days=1)
-"""A step back of more than this is taken as it is: the time before it was plainly wrong."""
+"""Steps back by more than this are followed: the earlier time was clearly wrong."""
 SLOWER: Final = 0.1
-"""By how much the clock is slower while it is ahead: after a step back of an hour it agrees after ten."""
+"""Slowdown of the clock while it is ahead: after a step back of one hour it is correct again after ten hours."""
 
 
 class SteadyClock:
-    """Tells the time of day for what is stored: due times and leases keep their meaning when the clock is set back.
+    """Time of day for stored times. Due times and leases keep their meaning if the system clock is set back.
 
-    A step back is not followed at once. The clock goes on from where it was, a tenth slower, until the time of day has
-    caught up: so what waits comes late by a ninth of its delay at most. A step forward is followed at once.
+    After a step back, the clock continues from its last time at nine tenths of the speed until the system clock catches
+    up, so delays grow by a ninth at most. A step forward takes effect immediately.
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Follow `clock`, whose monotonic time tells steps from time that passed."""
+        """Follow `clock`. Its monotonic time distinguishes steps from elapsed time."""
         self._clock = clock
         # Called several times per order, so it is the method of the clock itself.
         self.monotonic = clock.monotonic
@@ -29,7 +29,7 @@ class SteadyClock:
         self._before = clock.now(), clock.monotonic()
 
     def now(self) -> datetime:
-        """Return the time, never earlier than before, but for a step of more than a day."""
+        """Return the time, never earlier than before unless the clock is set back by more than a day."""
         now, seconds = self._clock.now(), self._clock.monotonic()
         before, seconds_before = self._before
         self._before = now, seconds
@@ -46,7 +46,7 @@ class SteadyClock:
         await self._clock.sleep(seconds)
 
     def not_before(self, moment: datetime) -> None:
-        """Go on from `moment`, where that is not more than a day ahead: the last time that was stored before."""
+        """Continue from `moment`, the last stored time, if it is at most a day ahead."""
         ahead = moment - self.now()
         if self._ahead < self._ahead + ahead <= LARGEST_STEP:
             self._ahead += ahead

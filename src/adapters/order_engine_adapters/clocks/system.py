@@ -1,4 +1,4 @@
-"""The system's clock."""
+"""The system clock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The time of the machine and of its event loop."""
+    """Time of the machine and of the event loop."""
 
     def now(self) -> datetime:
-        """Return the machine's time of day in UTC."""
+        """Return the machine's time in UTC."""
         return datetime.now(UTC)
 
     monotonic = staticmethod(time.monotonic)

@@ -1,4 +1,4 @@
-"""A processor that only takes its time: what works on orders until there is one of one's own."""
+"""A demonstration processor that only waits, for use until there is a real one."""
 
 from order_engine_adapters.demonstration.processor import LONGEST_SECONDS, Demonstration
 

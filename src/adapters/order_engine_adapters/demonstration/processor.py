@@ -10,10 +10,10 @@ LONGEST_SECONDS = 86_400.0
 
 
 class Demonstration:
-    """Completes every order after some seconds, and does nothing else."""
+    """A processor that completes every order after a delay."""
 
     def __init__(self, clock: Clock, seconds: float = DEFAULT_SECONDS) -> None:
-        """Take `seconds` of `clock` for each order. Raises ValueError where they are not 0 to 86,400."""
+        """Wait `seconds` of `clock` for each order. Raises ValueError unless 0 to 86,400."""
         if not 0 <= seconds <= LONGEST_SECONDS:
             message = f"Invalid demonstration time {seconds!r}. It must be 0 to {LONGEST_SECONDS:g} seconds per order."
             raise ValueError(message)
@@ -21,6 +21,6 @@ class Demonstration:
         self.seconds = seconds
 
     async def __call__(self, order: Order) -> None:
-        """Let the time of one order pass."""
+        """Wait for the configured time."""
         del order
         await self._clock.sleep(self.seconds)

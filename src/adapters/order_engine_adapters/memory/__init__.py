@@ -1,4 +1,4 @@
-"""Repository and queue in memory: `memory://`. They promise nothing across a crash, and are one process's own."""
+"""In-memory repository and queue for `memory://`. They are private to a process and lost when it ends."""
 
 from order_engine_adapters.memory.driver import open_queue, open_repository
 from order_engine_adapters.memory.queue import MemoryQueue

@@ -1,4 +1,4 @@
-"""The driver of the URL scheme `memory`."""
+"""The driver for `memory://` URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory queue: a bounded doorbell within one process."""
+"""The in-memory queue: a bounded set of hints within one process."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ DEFAULT_CAPACITY = 100_000
 
 
 class MemoryQueue:
-    """Keeps up to `capacity` ids; more are dropped, since the repository's poll finds their orders all the same."""
+    """Stores up to `capacity` ids and drops the rest: polling finds their orders anyway."""
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
-        """Start silent."""
+        """Start empty."""
         self._capacity = capacity
         self._order_ids: deque[str] = deque()
         self._rung = asyncio.Event()
 
     async def put(self, order_ids: Sequence[str]) -> None:
-        """Ring for these orders, as far as there is room."""
+        """Add ids, up to the capacity."""
         room = self._capacity - len(self._order_ids)
         self._order_ids.extend(order_ids[: max(room, 0)])
         if self._order_ids:
             self._rung.set()
 
     async def get(self, limit: int) -> Sequence[str]:
-        """Wait for one id at least, and take up to `limit`, first in, first out."""
+        """Wait for at least one id and return up to `limit`, first in, first out."""
         while not self._order_ids:
             self._rung.clear()
             await self._rung.wait()

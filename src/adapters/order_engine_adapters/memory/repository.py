@@ -1,7 +1,6 @@
-"""The memory repository: the whole contract in dictionaries, for tests, simulations and work that may be lost.
+"""The in-memory repository: the whole contract in dictionaries, for tests, simulations and orders that may be lost.
 
-It promises nothing across a crash of its process. Every method runs from start to end without awaiting, so that each
-call is one transaction by the nature of an event loop. All rules are the domain's.
+It is not durable. No method awaits, so each call is atomic on the event loop. The domain makes all decisions.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _instances = count()
 
 
 class MemoryRepository:
-    """Keeps orders in memory, `capacity` of them at most: a placement over that is answered with FULL."""
+    """Stores up to `capacity` orders in memory. Placements beyond that get FULL."""
 
     def __init__(self, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
         """Start empty."""
@@ -68,7 +67,7 @@ class MemoryRepository:
     # Writing
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
-        """Store new orders, the first of them held on the terms of `hold`."""
+        """Store new orders. The first ones are leased on the terms of `hold`."""
         now = self._clock.now()
         room = hold.limit if hold is not None else 0
         outcomes: list[Added] = []
@@ -82,7 +81,7 @@ class MemoryRepository:
         return outcomes
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
-        """Hand out due orders, or those of the named ones that are due."""
+        """Lease due orders, or the due ones among the named orders."""
         if already := self._schedule.held_by(terms.claim_id):
             return repeated_claim(already, terms)
         now = self._clock.now()
@@ -94,33 +93,33 @@ class MemoryRepository:
         return claimed
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
-        """Extend the leases whose token is current."""
+        """Extend leases with a current token."""
         now = self._clock.now()
         return [self._renew_one(Renewal(lease, seconds), now) for lease in leases]
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
-        """Apply reports and clients' actions."""
+        """Apply reports and actions of clients."""
         now = self._clock.now()
         return [self._apply_one(command, now) for command in commands]
 
     # Reading
 
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids."""
+        """Return the orders with these ids that exist."""
         orders = self._orders
         return {order_id: orders[order_id] for order_id in order_ids if order_id in orders}
 
     async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
-        """Return the orders that exist among the first ids."""
+        """Return the existing orders among the first ids."""
         return first_portion(order_ids, self._orders, max_bytes)
 
     async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return how the orders stand that exist among the ids."""
+        """Return the states of the orders with these ids that exist."""
         found = await self.get(order_ids)
         return {order_id: OrderState(order.version, order.status) for order_id, order in found.items()}
 
     async def list(self, query: OrderQuery) -> OrderPage:
-        """Return one page, newest first. Looks at every order in between, whether it matches or not."""
+        """Return one page, newest first. Scans every order in between, matching or not."""
         found: list[Order] = []
         budget = ByteBudget(query.max_bytes)
         for order in self._newest_first(query.after):
@@ -137,11 +136,11 @@ class MemoryRepository:
         return self._history.of(order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
-        """Return events of all orders; the cursor is the place in the log, and the event before it."""
+        """Return events of all orders. A cursor is the position in the log and the event before it."""
         return self._event_page(after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
-        """Return events of all orders up to an end."""
+        """Return events of all orders up to a cursor."""
         return self._event_page(after, limit, until)
 
     def _event_page(self, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
@@ -153,7 +152,7 @@ class MemoryRepository:
         return EventPage(found, cursors[-1] if cursors else self._cursor(start, self._before(start)), cursors)
 
     async def statistics(self) -> Statistics:
-        """Return the running counters."""
+        """Return the counters."""
         return self._counters.statistics()
 
     # One item of a transaction
@@ -193,7 +192,7 @@ class MemoryRepository:
         return order
 
     def _list_newest(self, order: Order) -> None:
-        """Give a new order its place in the list: nearly always the end, which is quicker to try than to search."""
+        """Insert a new order into the list. It nearly always belongs at the end, so that is tried before a search."""
         key = (order.created_at, order.order_id)
         if not self._listing or self._listing[-1] < key:
             self._listing.append(key)
@@ -203,7 +202,7 @@ class MemoryRepository:
     def _claim_from(
         self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime
     ) -> tuple[Claimed, Sequence[Order]]:
-        """Claim or end candidates up to the limit; also return those that were passed over."""
+        """Claim or end candidates up to the limit. Also return the skipped ones."""
         claimed: list[Order] = []
         ended: list[Order] = []
         passed_over: list[Order] = []
@@ -248,7 +247,7 @@ class MemoryRepository:
         return Applied(None, decision.order)
 
     def _commit(self, before: Order | None, after: Order, *events: Event) -> None:
-        """Make one step permanent: the order, its history, the log, the counters and the schedule together."""
+        """Commit one step: the order, its history, the log, the counters and the schedule."""
         self._orders[after.order_id] = after
         if events:
             self._history.extend(after.order_id, events)
@@ -277,9 +276,9 @@ class MemoryRepository:
         raise InvalidCursor(message)
 
     def _before(self, place: int) -> Event | None:
-        """Return the event before a place in the log; None before the first."""
+        """Return the event before a position in the log, or None before the first."""
         return self._history.page(place - 1, 1)[0] if place else None
 
     def _cursor(self, place: int, event: Event | None) -> Cursor:
-        """Return the cursor of a place, which names the last event that its reader has seen."""
+        """Return the cursor of a position, including the last event that its reader has seen."""
         return Cursor(f"{self._name}:{place}:{event_fingerprint(event) if event is not None else ''}")

@@ -1,4 +1,4 @@
-"""Which orders may be claimed, and which are held by which claim: the memory repository's index."""
+"""Index of the orders that can be claimed, and of the leased orders by claim."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from order_engine.domain.order import Order
 
 
 class Schedule:
-    """Follows each change of an order, so that a claim looks only at orders that it may get.
+    """Index that follows each change of an order, so that a claim visits only candidates.
 
-    Three kinds of order can be claimed: those that wait for nothing (in order of arrival), those that wait until they
-    are due, and those that are held under a lease that may have ended.
+    Three kinds of orders can be claimed: orders without a due time (first come, first served), orders whose due time is
+    reached, and leased orders whose lease may have expired.
     """
 
     def __init__(self, orders: Mapping[str, Order]) -> None:
-        """Take the live mapping of all orders, which the repository keeps up to date before it calls `moved`."""
+        """Use the repository's mapping of all orders, which must be up to date before each call of `moved`."""
         self._orders = orders
         # OrderedDict, because finding the first key of a dict scans all keys deleted before it.
         self._at_once: OrderedDict[str, None] = OrderedDict()
@@ -29,7 +29,7 @@ class Schedule:
         self._serial = 0
 
     def moved(self, before: Order | None, after: Order) -> None:
-        """Follow an order from one version to a later one (None: it was just placed)."""
+        """Update the index for a new version of an order. The previous version is None for a new order."""
         order_id = after.order_id
         if before is not None:
             if before.lease_ends is not None:
@@ -50,13 +50,13 @@ class Schedule:
             self._at_once[order_id] = None
 
     def held_by(self, claim_id: str) -> list[Order]:
-        """Return the orders that this claim holds."""
+        """Return the orders leased by this claim."""
         return [self._orders[order_id] for order_id in self._claims.get(claim_id, ())]
 
     def due(self, now: datetime, *, with_leases: bool) -> Iterator[Order]:
-        """Go through the orders that may be claimed at `now`, longest due first, those whose lease ended among them.
+        """Yield the orders that can be claimed at `now`, longest due first, including those with expired leases.
 
-        An order that is handed out here and then not claimed has to be given to `passed_over`.
+        The caller must return orders that it does not claim with `passed_over`.
         """
         ended = deque(self._ended_leases(now) if with_leases else ())
         while True:
@@ -73,7 +73,7 @@ class Schedule:
                 return
 
     def passed_over(self, orders: Sequence[Order]) -> None:
-        """Put back orders that `due` handed out and that were not claimed."""
+        """Put back orders from `due` that were not claimed."""
         for order in reversed(orders):
             if order.due is not None:
                 self._push(order.due, order.order_id)
@@ -93,7 +93,7 @@ class Schedule:
             del self._claims[claim_id]
 
     def _first_of_later(self, now: datetime) -> datetime | None:
-        """Return when the first waiting order was due, if it was, dropping entries whose order has moved on."""
+        """Return the due time of the first waiting order if it is reached. Drops stale entries."""
         while self._later:
             due, _, order_id = self._later[0]
             if self._orders[order_id].due == due:
@@ -102,7 +102,7 @@ class Schedule:
         return None
 
     def _ended_leases(self, now: datetime) -> list[Order]:
-        """Return the held orders whose lease ended; looks through all of them only when one can have ended."""
+        """Return the leased orders with expired leases. Scans them only when one can have expired."""
         if self._no_lease_ends_before is None or now < self._no_lease_ends_before:
             return []
         orders = map(self._orders.__getitem__, chain.from_iterable(self._claims.values()))

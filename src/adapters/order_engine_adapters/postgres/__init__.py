@@ -1,4 +1,4 @@
-"""The PostgreSQL repository: `postgresql://host/database`. Durable orders for any number of processes."""
+"""The PostgreSQL repository for `postgresql://host/database`: durable orders for any number of processes."""
 
 from order_engine_adapters.postgres.driver import open_repository
 from order_engine_adapters.postgres.reading.counter_rebuild import rebuild_counters

@@ -1,12 +1,11 @@
-"""From where on a claim has to look.
+"""The lower bound of claim scans.
 
-The indexes of the claims begin with what was claimed long ago: dead entries, which stay until PostgreSQL cleans them,
-and it cannot as long as any transaction is open that is older, a backup's for example. A claim that begins at their
-start passes over all of them each time: 0.05 to 0.1 s after 150,000 orders. What an earlier claim has looked through
-need not be looked through again, since orders become due in the order of time.
+Claim indexes start with entries of orders claimed long ago. These dead entries stay until VACUUM removes them, which it
+cannot while an older transaction is open, such as a backup. A claim that scans them all takes 0.05 to 0.1 s after
+150,000 orders. Entries that an earlier claim has scanned need no second scan, because orders become due in time order.
 
-With exceptions: a host's transaction may place an order and commit it much later, and clocks are set back. So a claim
-begins a little before the floor, and now and then at the very start.
+There are exceptions: a host's transaction may commit a placement much later, and clocks may be set back. A claim
+therefore starts slightly below the floor, and from time to time at the start of the index.
 """
 
 from __future__ import annotations
@@ -18,21 +17,24 @@ from typing import Final
 
 BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 WHOLE_LOOK_SECONDS: Final = 30.0
-"""The longest time between two claims that look from the start; a lease that is shorter says how long an order may be
-left lying (P7)."""
+"""Maximum time between two full scans. A shorter lease limits it further, since it bounds how long an order may be left
+unclaimed (P7)."""
 
 
 class ClaimFloor:
-    """Before which time nothing was left that could be claimed, as far as this process knows."""
+    """The time before which this process knows of no claimable orders."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        """Know nothing yet. `seconds` is a monotonic clock."""
+        """Start without a floor. `seconds` is a monotonic clock."""
         self._seconds = seconds
         self._floor = BEFORE_ALL
         self._last_whole_look = -inf
 
     def to_begin_at(self, lease_seconds: float) -> datetime:
-        """Return where a claim for leases of so many seconds begins: at the floor, or now and then at the start."""
+        """Return where to start a scan for leases of this length.
+
+        This is the floor, or from time to time the start of the index.
+        """
         now = self._seconds()
         if now < self._last_whole_look + min(lease_seconds, WHOLE_LOOK_SECONDS):
             return self._floor
@@ -41,5 +43,5 @@ class ClaimFloor:
         return BEFORE_ALL
 
     def found_nothing_before(self, moment: datetime) -> None:
-        """Note what a claim has found: by then everything was claimed, or was somebody else's."""
+        """Record the result of a claim: every earlier order was claimed or leased by others."""
         self._floor = moment

@@ -1,9 +1,8 @@
-"""The database's clock, as far as this process can tell: whether somebody has set it.
+"""Detection of steps of the database's clock.
 
-Whoever claims learns what time it is there, and knows by its own monotonic clock how much time has passed since the
-last claim: no less than from the last answer to the present question, and no more than from the last question to the
-present answer. What does not fit in between is a step of the database's clock, or of the clock of a standby that took
-the primary's place.
+Each claim returns the server's time. By the local monotonic clock, the elapsed time since the last claim is at least
+the time from its response to this request, and at most the time from its request to this response. A server time
+outside these bounds means that the clock was set, or that a standby with another clock was promoted.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ CORRECT: Final = "SELECT order_engine.correct_time($1, $2)"
 
 AFTER_ALL: Final = datetime.max.replace(tzinfo=UTC)
 SMALLEST_STEP: Final = 1.0
-"""Seconds. A step back by less is followed: it delays what waits by less."""
+"""Seconds. Smaller steps back are followed: they delay waiting orders by less."""
 DRIFT: Final = 1 / 8
-"""The part by which two clocks may run apart without one of them being set. More than the twelfth by which chrony slews
-a clock, and than the tenth by which the time runs slower while it is ahead of the server's clock."""
+"""Maximum drift between two clocks without a step. More than the twelfth by which chrony slews a clock, and than the
+tenth by which the time runs slower while it is ahead of the server's clock."""
 PART_OF_LEASE: Final = 1 / 2
-"""A step forward by less ends no lease that is renewed: of each of these two thirds are left. And for so long no leases
-are taken that seem to have ended when the clock was set: whoever holds them renews them meanwhile."""
+"""Steps forward by less than this part of a lease end no renewed lease: two thirds of it remain. For the same time
+after a step, expired leases are not taken over, since their holders renew them meanwhile."""
 LARGEST_STEP_HOURS: Final = 24
-"""A step back of more is followed, as `correct_time` does: the time before was plainly wrong."""
+"""Larger steps back are followed, as in `correct_time`: the earlier time was clearly wrong."""
 
 
 class ClockReading(NamedTuple):
-    """The database's time at some moment between a question and its answer."""
+    """The database's time at a moment between a request and its response."""
 
     time: datetime
     asked: float
@@ -43,29 +42,29 @@ class ClockReading(NamedTuple):
 
 
 class DatabaseClock:
-    """Notices that the database's clock was set, and has the time corrected for everybody."""
+    """Detects that the database's clock was set, and corrects the time for all processes."""
 
     def __init__(self, seconds: Callable[[], float], last_event: datetime | None = None) -> None:
-        """Know no more than when the last event was, be it long ago. `seconds` is a monotonic clock."""
+        """Start with the time of the last event, however old. `seconds` is a monotonic clock."""
         self.seconds = seconds
         self._last = None if last_event is None else ClockReading(last_event, -inf, seconds())
 
     def latest(self, lease_seconds: float) -> datetime:
-        """Return until when leases are taken that have ended: a time beyond can only be a step forward."""
+        """Return the latest plausible end of an expired lease. A later time can only be a step forward."""
         return self._latest(self.seconds(), lease_seconds * PART_OF_LEASE)
 
     @property
     def earliest(self) -> datetime:
-        """Return what the time is at least. So a retry that is put off before a step was seen does not come early."""
+        """Return the minimum current time, so that retries due before an undetected step are not early."""
         return BEFORE_ALL if self._last is None else _earliest(self._last, self.seconds())
 
     def corrected(self, now: datetime) -> datetime:
-        """Return the time that is meant by what the database's clock says now."""
+        """Return the corrected time for a time of the database's clock."""
         earliest = self.earliest
         return earliest if now < earliest <= now + timedelta(hours=LARGEST_STEP_HOURS) else now
 
     def was_set(self, reading: ClockReading, lease_seconds: float) -> bool:
-        """Whether the clock was set between the last reading and this one, which is the last one from now on if not."""
+        """Return whether the clock was set since the last reading. If not, record this reading."""
         if self._last is not None:
             earliest = _earliest(self._last, reading.asked) - timedelta(seconds=SMALLEST_STEP)
             if not earliest <= reading.time <= self._latest(reading.answered, lease_seconds * PART_OF_LEASE):
@@ -74,7 +73,7 @@ class DatabaseClock:
         return False
 
     async def correct(self, sessions: Sessions) -> None:
-        """Let the time go on as if the clock had not been set. Where that fails, the next claim notices it again."""
+        """Correct the time as if the clock had not been set. If that fails, the next claim detects it again."""
         if self._last is None:
             return
         asked = self.seconds()
@@ -93,7 +92,7 @@ class DatabaseClock:
 
 
 async def last_event(sessions: Sessions) -> datetime | None:
-    """Return when the last event was: a database goes on from there, whatever its clock says now."""
+    """Return the time of the last event. A database continues from it, whatever its clock says now."""
     moment: datetime | None = await sessions.read(lambda session: session.value(LAST_EVENT))
     return moment
 

@@ -1,4 +1,4 @@
-"""The driver of the URL schemes `postgresql` and `postgres`."""
+"""The driver for `postgresql://` and `postgres://` URLs."""
 
 from __future__ import annotations
 

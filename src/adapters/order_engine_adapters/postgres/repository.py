@@ -1,4 +1,4 @@
-"""The PostgreSQL repository: the port's calls, each of them one transaction on one of a few connections."""
+"""The PostgreSQL repository. Each call is one transaction."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from order_engine_adapters.postgres.writing.locked_orders import LockedOrders
 
 
 class PostgresRepository:
-    """Keeps orders in a schema of a PostgreSQL database, for any number of processes.
+    """Stores orders in a schema of a PostgreSQL database, for any number of processes.
 
-    Its time is the database's, told by the schema's function `order_engine_now`.
+    Times are those of the database, from the schema's function `order_engine_now`.
     """
 
     def __init__(self, sessions: Sessions, clock: DatabaseClock | None = None) -> None:
-        """Serve from `sessions`. Whoever made them closes them. `clock` knows what time it is there."""
+        """Use `sessions`, which the caller closes. `clock` tracks the database's time."""
         self._sessions = sessions
         self._clock = clock or DatabaseClock(time.monotonic)
         self._floor = ClaimFloor(time.monotonic)
@@ -50,41 +50,41 @@ class PostgresRepository:
     async def add(
         self, placements: Sequence[Placement], hold: ClaimTerms | None = None, *, connection: Connection | None = None
     ) -> Sequence[Added]:
-        """Store new orders, the first of them held on the terms of `hold`.
+        """Store new orders. The first ones are leased on the terms of `hold`.
 
-        With `connection`, a host application's own with a transaction open, the orders become part of that
-        transaction: they exist when it commits, and never do when it is rolled back. Its errors are then the driver's,
-        nothing is tried again, and ValueError says that no transaction is open. Keep it short: who places the same
-        order meanwhile waits for its end, for as long as a request may take.
+        With `connection`, a connection of the host application with an open transaction, the orders become part of that
+        transaction: they exist once it commits. Errors are those of the driver, nothing is retried, and ValueError is
+        raised if no transaction is open. Keep the transaction short: other clients that place the same order wait for
+        its end, up to the request timeout.
         """
         if connection is not None:
             return await order_inserts.add_for_host(connection, self._sessions.target.schema, placements, hold)
         return await order_inserts.add(self._sessions, self._locked_names, placements, hold)
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
-        """Hand out due orders, or those of the named ones that are due."""
+        """Lease due orders, or the due ones among the named orders."""
         return await claims.claim_orders(self._sessions, self._floor, self._clock, terms)
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
-        """Extend the leases whose token is current."""
+        """Extend leases with a current token."""
         return await order_updates.renew(self._sessions, leases, seconds)
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
-        """Apply reports and clients' actions."""
+        """Apply reports and actions of clients."""
         return await order_updates.apply(self._sessions, self._locked_orders, self._clock, commands)
 
     # Reading
 
     async def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids."""
+        """Return the orders with these ids that exist."""
         return await orders.get(self._sessions, order_ids)
 
     async def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
-        """Return the orders that exist among the first ids, up to so many bytes."""
+        """Return the existing orders among the first ids, up to a size limit."""
         return await orders.get_some(self._sessions, order_ids, max_bytes)
 
     async def get_states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return how the orders stand that exist among the ids."""
+        """Return the states of the orders with these ids that exist."""
         return await orders.get_states(self._sessions, order_ids)
 
     async def list(self, query: OrderQuery) -> OrderPage:
@@ -96,11 +96,11 @@ class PostgresRepository:
         return await orders.history(self._sessions, order_id, after, limit)
 
     async def events(self, after: Cursor | None, limit: int) -> EventPage:
-        """Return events of all orders; the cursor tells which transactions were seen."""
+        """Return events of all orders. The cursor contains the seen transactions."""
         return await event_stream.events(self._sessions, after, limit, None)
 
     async def events_until(self, after: Cursor | None, limit: int, until: Cursor) -> EventPage:
-        """Return events of all orders up to an end."""
+        """Return events of all orders up to a cursor."""
         return await event_stream.events(self._sessions, after, limit, until)
 
     async def statistics(self) -> Statistics:

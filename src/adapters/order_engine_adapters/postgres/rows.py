@@ -1,4 +1,4 @@
-"""Orders and events as rows of the tables, and back."""
+"""Conversion of orders and events from and to rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANY_ORDER: Final = new_order({
     "trace_parent": None, "created_at": datetime.min.replace(tzinfo=UTC),
     "updated_at": datetime.min.replace(tzinfo=UTC),
 })  # fmt: skip
-"""What an order is made of that is read: every field of it is replaced."""
+"""Template of orders read from rows: every field is replaced."""
 
 
 class PostgresOrder(NamedTuple):
@@ -44,44 +44,43 @@ FIELDS: Final = (
     "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
     "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
 )  # fmt: skip
-"""All fields of an order, each called as its column: first those that never change, which are in `contents`."""
+"""All fields of an order, named as the columns. The constant ones, which are in `contents`, come first."""
 CONTENT_FIELDS: Final = 8
 
 ORDER: Final = ", ".join([
     *(f"c.{name}" for name in FIELDS[:CONTENT_FIELDS]), *(f"o.{name}" for name in FIELDS[CONTENT_FIELDS:]), "c.serial"
 ])  # fmt: skip
-"""What `read_order` reads, of `contents AS c` and `orders AS o`."""
+"""Columns for `read_order` from `contents AS c` and `orders AS o`."""
 
 ORDER_OF_ONE_ROW: Final = ", ".join([*(f"o.{name}" for name in FIELDS), "o.serial"])
-"""The same, of rows `o` that have the columns of both."""
+"""The same columns from rows `o` with the columns of both tables."""
 CONTENT: Final = ", ".join(f"c.{name}" for name in FIELDS[:CONTENT_FIELDS] if name != "created_at")
-"""The columns that only `contents AS c` has."""
+"""Columns only in `contents AS c`."""
 CONTENT_SIZE: Final = f"({OVERHEAD_BYTES} + octet_length(c.item_ids) + coalesce(octet_length(c.attributes), 0))"
-"""Roughly what an order takes, as `Order.size` counts it. The length of a value that is stored apart is known without
-reading it."""
+"""Approximate size of an order, as in `Order.size`. The length of a TOAST value is known without reading it."""
 
 
 def upto(order: str) -> str:
-    """Return the bytes of the orders up to each row, in this order."""
+    """Return the cumulative size of the orders up to each row."""
     return f"sum({CONTENT_SIZE}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
 
 
 def bound(max_bytes: int | None) -> int:
-    """Return a bound in bytes as the statements take it."""
+    """Return a size limit as a statement argument."""
     return LARGEST_INTEGER if max_bytes is None else min(max_bytes, LARGEST_INTEGER)
 
 
 EVENT: Final = "c.order_id, e.version, e.type, e.at, e.token, e.attempt, e.reason"
-"""What `read_event` reads, of `contents AS c` and `events AS e`."""
+"""Columns for `read_event` from `contents AS c` and `events AS e`."""
 
 
 def storable(text: str) -> bool:
-    """Whether a text can be stored: one with a NUL or half a surrogate pair cannot, so nothing has it as its id."""
+    """Return whether a text can be stored. Texts with NUL or lone surrogates cannot, so no id contains them."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text))
 
 
 def microseconds(seconds: float) -> int:
-    """Return a duration as the statements take it, rounded as the domain rounds it."""
+    """Return a duration as a statement argument, rounded like in the domain."""
     return timedelta(seconds=seconds) // MICROSECOND
 
 
@@ -102,14 +101,14 @@ def read_orders(rows: Sequence[Any]) -> list[PostgresOrder]:
 
 
 class PostgresOrderPage(NamedTuple):
-    """The first of some orders, and whether the bound left any out."""
+    """The first orders of a result, and whether the size limit cut off more."""
 
     orders: list[PostgresOrder]
     more: bool
 
 
 def read_bounded(rows: Sequence[Any]) -> PostgresOrderPage:
-    """Return the orders in rows of how many there are, without the bound, and the columns ORDER."""
+    """Return the orders in rows of the unlimited count and the columns ORDER."""
     return PostgresOrderPage(read_orders([tuple(row)[1:] for row in rows]), bool(rows) and len(rows) < rows[0][0])
 
 

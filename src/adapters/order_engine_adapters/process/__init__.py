@@ -1,4 +1,4 @@
-"""What one process of ours owes its environment: hearing signals, ending, and what a forked child may not keep.
+"""Process-level concerns: signals, exit, and cleanup in forked children.
 
-The standard library only, so that it is there before anything else is imported.
+Standard library only, so that signals are handled before anything else is imported.
 """

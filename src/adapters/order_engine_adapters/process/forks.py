@@ -1,7 +1,7 @@
-"""What a forked child may not keep of its parent: locks, sockets, signal handlers.
+"""Cleanup in forked children: locks, sockets and signal handlers of the parent.
 
-A processor may fork, as `multiprocessing` does. A child that outlives its parent would keep the parent's database
-locked and its address taken, and a connection that the parent closes would stay open for its client.
+A processor may fork, for example with `multiprocessing`. A child that outlives its parent would keep the database
+locked and the port in use, and connections closed by the parent would stay open for their clients.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from weakref import WeakSet
 
 
 class ForkAware(Protocol):
-    """Has something that belongs to one process alone."""
+    """An object with resources of a single process."""
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Forget, in a forked child, what is the parent's; return the file descriptors that the child may not keep.
+        """Reset the object in a forked child. Return the file descriptors that the child must not keep.
 
-        Everything that this does happens in the child alone.
+        Runs in the child only.
         """
         ...
 
@@ -28,7 +28,7 @@ _owners: WeakSet[ForkAware] = WeakSet()
 
 
 def register_fork_aware(owner: ForkAware) -> None:
-    """Take from every child that is forked from now on what `owner` has, for as long as `owner` lives."""
+    """Clean up `owner` in every child forked from now on, while `owner` exists."""
     _owners.add(owner)
 
 
@@ -41,10 +41,9 @@ def _release_in_child() -> None:
 
 
 def _replace(descriptors: Iterable[int]) -> None:
-    """Let go of what these are open on, and leave them open on nothing.
+    """Replace the open files of these descriptors by /dev/null.
 
-    The objects that the child has inherited know their numbers and close them some day: a number that was free would
-    by then be that of another file.
+    Inherited objects close their descriptors some day. A closed number could belong to another file by then.
     """
     found = list(descriptors)
     if not found:

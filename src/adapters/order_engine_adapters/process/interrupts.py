@@ -1,7 +1,7 @@
-"""Commands that end by themselves, interrupted before: at a place that is fit for it.
+"""Interruption of short-running commands at safe points.
 
-A handler that raises does so wherever the main thread is. In the middle of an event loop's own work that leaves half
-made transports behind, which complain on standard error when they are collected (seen in CPython 3.11 to 3.13).
+A signal handler that raises does so anywhere in the main thread. Within the internals of an event loop, that leaves
+half-created transports that print errors when they are collected (seen in CPython 3.11 to 3.13).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Answer = TypeVar("Answer")
 
 
 class Interrupts:
-    """Notes the first SIGINT or SIGTERM while it is entered; a second one is raised at once.
+    """Records the first SIGINT or SIGTERM within its context; the second one is raised at once.
 
-    A signal that the process ignores stays ignored. On other threads than the main one nothing is noted.
+    Ignored signals stay ignored. Has no effect outside the main thread.
     """
 
     def __init__(self) -> None:
-        """Note nothing yet."""
+        """Start without a signal."""
         self._noted: signal.Signals | None = None
         self._act: Callable[[], object] = bool
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Take the signals over."""
+        """Install the signal handlers."""
         if threading.current_thread() is threading.main_thread():
             for each in TERMINATION_SIGNALS:
                 before = signal.getsignal(each)
@@ -43,18 +43,18 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the signals back to whoever heard them before."""
+        """Restore the previous signal handlers."""
         for each, before in self._before.items():
             signal.signal(each, before)
 
     def at_first(self, act: Callable[[], object]) -> None:
-        """Call `act`, on the main thread, when the first signal comes, or now where it has come."""
+        """Call `act` on the main thread at the first signal, or now if it has arrived."""
         self._act = act
         if self._noted is not None:
             act()
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt or Terminated where a signal has come."""
+        """Raise KeyboardInterrupt or Terminated if a signal has arrived."""
         if self._noted is not None:
             raise Terminated if self._noted is signal.SIGTERM else KeyboardInterrupt
 
@@ -65,10 +65,10 @@ class Interrupts:
 
 
 def run_interruptible(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what a coroutine returns, run by an event loop of its own.
+    """Run a coroutine on a new event loop and return its result.
 
-    The first SIGINT or SIGTERM cancels it. Raises KeyboardInterrupt or Terminated then, whatever became of the work,
-    and at once at a second one.
+    The first SIGINT or SIGTERM cancels it and raises KeyboardInterrupt or Terminated when it has ended, whatever its
+    result. The second one raises at once.
     """
     with Interrupts() as interrupts:
         try:

@@ -1,4 +1,4 @@
-"""Ending a process whatever its other threads do."""
+"""Ending a process regardless of its other threads."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 FLUSH_SECONDS = 1.0
-"""How long the standard streams may take to be flushed, which for a pipe that nobody reads is without end."""
+"""Time limit for flushing the standard streams, which blocks forever on a full pipe without a reader."""
 EXIT_HOOK_SECONDS = 2.0
-"""How long the functions that were registered to run at the end may take."""
+"""Time limit for `atexit` functions."""
 SILENT_SECONDS = 3.0
-"""How long an event loop may give no sign of life, once it has no more work to finish, before it counts as blocked."""
+"""Time without a heartbeat after which an event loop without remaining work counts as blocked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitDeadline:
-    """When a process ends by itself that has not ended in order; times are of `time.monotonic`."""
+    """When a process is forced to exit. Times are those of `time.monotonic`."""
 
     blocked: float
     """From then on a process ends whose event loop has been silent for SILENT_SECONDS."""
@@ -30,18 +30,18 @@ class ExitDeadline:
     """The exit code."""
 
     def due(self, heard: float) -> float:
-        """Return when the process has to end whose event loop was heard of last at `heard`."""
+        """Return when the process must exit if its event loop's last heartbeat was at `heard`."""
         return min(self.latest, max(self.blocked, heard + SILENT_SECONDS))
 
 
 class _ExitHooks:
-    """Knows whether the functions that were registered to run at the end have begun to run."""
+    """Records whether the `atexit` functions have started."""
 
     def __init__(self) -> None:
         self.has_begun = False
 
     def expect(self) -> None:
-        """Take note when they begin: what is registered last runs first."""
+        """Register the record. The last registered function runs first."""
         atexit.register(self._note)
 
     def _note(self) -> None:
@@ -53,10 +53,10 @@ expect_farewell: Callable[[], None] = _farewell.expect
 
 
 def exit_now(code: int, *, farewell: bool) -> NoReturn:
-    """End the process from any thread, within moments, without waiting for another thread.
+    """Exit the process from any thread within moments, without waiting for other threads.
 
-    Processes of `multiprocessing` that still run are terminated, so that no work goes on in them, and the standard
-    streams are flushed. With `farewell` what was registered to run at the end runs first, where it has not begun.
+    Running `multiprocessing` children are terminated, so that no work continues in them, and the standard streams are
+    flushed. With `farewell`, `atexit` functions run first unless they have started.
     """
     try:
         _terminate_children()
@@ -85,7 +85,7 @@ def _flush() -> None:
 
 
 def _within(seconds: float, function: Callable[[], None]) -> None:
-    """Run the function to its end, or for so long. A lock that it needs may never be free."""
+    """Run the function for at most this time. A lock that it needs may never be released."""
     thread = threading.Thread(target=function, name="order_engine ending", daemon=True)
     # Without a thread there is no time limit, so the function is skipped.
     with suppress(RuntimeError):

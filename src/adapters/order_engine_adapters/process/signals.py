@@ -1,4 +1,4 @@
-"""Hearing the signals that ask a process to end, at any moment of its life."""
+"""Handling of termination signals at any time in the life of a process."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from order_engine_adapters.process.process_exit import ExitDeadline, exit_now, e
 
 TERMINATION_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 REPEAT_SECONDS = 0.25
-"""Signals that come so soon after the first are the same request: a terminal sends one to every process of its group,
-and what has started this process passes it on."""
+"""Signals within this time count as one request: a terminal signals every process of its group, and the parent process
+may forward the signal."""
 
 EXIT_SECONDS = 3.0
-"""How long the interpreter may take to end."""
+"""Time limit for the interpreter's shutdown."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came, which ends a program as Ctrl-C does."""
+    """Raised by SIGTERM, like KeyboardInterrupt by SIGINT."""
 
 
 def raise_terminated() -> None:
-    """Raise Terminated on the main thread when SIGTERM comes."""
+    """Raise Terminated on the main thread at SIGTERM."""
     signal.signal(signal.SIGTERM, _raise_terminated)
 
 
@@ -38,14 +38,14 @@ def _raise_terminated(_number: int, _frame: object) -> NoReturn:
 
 
 class Signals:
-    """Hears SIGTERM and SIGINT on a thread of its own, whatever the main thread is doing.
+    """Handles SIGTERM and SIGINT on a separate thread, whatever the main thread does.
 
-    The first one calls `first`, a later one `second`, both on that thread. They end the process until somebody sets
-    them to something else. An event loop hears no signal while it is blocked, nor before and after it runs.
+    The first signal calls `first`, later ones call `second`, both on that thread. Until they are set, signals end the
+    process. An event loop cannot handle signals while it is blocked, nor before or after it runs.
     """
 
     def __init__(self) -> None:
-        """Hear nothing yet."""
+        """Start without handlers."""
         self.first: Callable[[], None] = partial(exit_now, 0, farewell=True)
         self.second: Callable[[], None] = partial(exit_now, 0, farewell=False)
         self._asked_at: float | None = None
@@ -59,16 +59,16 @@ class Signals:
 
     @property
     def asked(self) -> bool:
-        """Whether the process was asked to end."""
+        """Whether termination was requested."""
         return self._asked_at is not None
 
     def listen(self) -> None:
-        """Hear signals from now on. To be called on the main thread, also after something else has taken them over."""
+        """Install the handlers. Call it on the main thread, also after other code has replaced them."""
         taken = self._take_over()
         self._next = taken if taken != self._wakes.fileno() else self._next
 
     def start(self) -> None:
-        """Take the signals over for the first time."""
+        """Install the handlers for the first time."""
         self.listen()
         for each in TERMINATION_SIGNALS:
             self._before[each] = signal.signal(each, self._noted)
@@ -76,12 +76,12 @@ class Signals:
         register_fork_aware(self)
 
     def loop_has_ended(self) -> None:
-        """Hear signals alone again: the event loop that heard them too is gone, and its descriptor with it."""
+        """Restore the handlers after the event loop, which had replaced them, has ended."""
         self._next = -1
         self._take_over()
 
     def ask(self) -> None:
-        """Ask the process to end, as a first signal does; changes nothing where it was asked already."""
+        """Request termination like a first signal. No effect if it was already requested."""
         with self._turn:
             if self.asked:
                 return
@@ -89,15 +89,15 @@ class Signals:
         self.first()
 
     def end_by(self, deadline: ExitDeadline) -> None:
-        """End the process at the deadline, unless it has ended by itself."""
+        """Exit the process at the deadline if it is still running."""
         self._deadline = deadline
         self.loop_lives()
         self._wake(0)
 
     def leave(self, code: int) -> None:
-        """Give the interpreter some moments to end with this exit code; after them, or at a signal, end at once.
+        """Let the interpreter shut down with this exit code; force the exit after a time limit or at a signal.
 
-        It waits for threads and processes that may never end, and for what was registered to run at the end.
+        The shutdown waits for threads and child processes that may never end, and for `atexit` functions.
         """
         self.first = self.second = partial(exit_now, code, farewell=False)
         last = time.monotonic() + EXIT_SECONDS
@@ -105,11 +105,11 @@ class Signals:
         self.end_by(ExitDeadline(last, last, code))
 
     def loop_lives(self) -> None:
-        """Take note that the event loop runs."""
+        """Record a heartbeat of the event loop."""
         self._heard = time.monotonic()
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Hear nothing in a child, to which the signals are what they were before."""
+        """Restore the original signal handlers in a child."""
         global _current  # noqa: PLW0603 - what there is one of in a process
         _current = None
         signal.set_wakeup_fd(-1)
@@ -119,11 +119,11 @@ class Signals:
         return self._hears.fileno(), self._wakes.fileno()
 
     def _take_over(self) -> int:
-        """Let the interpreter write every signal to our socket; return where it wrote before."""
+        """Make the interpreter write every signal to our socket. Return the previous descriptor."""
         return signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
 
     def _noted(self, number: int, _frame: object) -> None:
-        """Take a signal on the main thread: that it came was written to the socket, unless that was taken over."""
+        """Handle a signal on the main thread. The socket has already received it unless it was replaced."""
         taken = self._take_over()
         if taken != self._wakes.fileno():
             self._next = taken
@@ -168,7 +168,7 @@ _current: Signals | None = None
 
 
 def hear_signals() -> Signals:
-    """Return what hears the signals of this process, which begins with the first call, on the main thread."""
+    """Return the signal handler of this process. The first call must be on the main thread."""
     global _current  # noqa: PLW0603 - what there is one of in a process
     if _current is None:
         _current = Signals()

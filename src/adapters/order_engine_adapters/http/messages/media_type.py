@@ -1,4 +1,4 @@
-"""Media types as header fields write them (RFC 9110, section 8.3.1)."""
+"""Media types in header fields (RFC 9110, section 8.3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time limits of requests."""
+"""Request time limits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LOOK_SECONDS: Final = 0.1
 
 
 class RequestTimeLimits(TimeLimits):
-    """Ends what takes too long in one application by TimeoutError, give or take a tenth of a second.
+    """Time limits of one application. Overdue blocks get a TimeoutError within a tenth of a second.
 
-    Nobody starts or stops an application. So its limits are watched by a task of their own while some are open.
+    Applications have no start or stop hooks, so a task watches the limits while any are active.
     """
 
     def __init__(self) -> None:
@@ -23,6 +23,6 @@ class RequestTimeLimits(TimeLimits):
         self._watching: asyncio.Task[None] | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to look at the limits, of which the first was opened just now."""
+        """Start watching: the first limit was just added."""
         self._is_watched = True
         self._watching = loop.create_task(self.look(), name="order_engine time limits of requests")

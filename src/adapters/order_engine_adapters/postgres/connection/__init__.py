@@ -1,1 +1,1 @@
-"""Connections to a server: where it is, what it has to be like, and what becomes of errors."""
+"""Connections to a server: targets, preconditions, pooling and errors."""

@@ -1,4 +1,4 @@
-"""Whether the server keeps what it acknowledges (P1)."""
+"""Check that the server does not lose acknowledged commits (P1)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _logger = logging.getLogger("order_engine")
 
 
 async def check_durability(sessions: Sessions) -> None:
-    """Warn of a server that may lose acknowledged orders; with `require_durable` raise InvalidSetting instead.
+    """Warn if the server may lose acknowledged orders; with `require_durable`, raise InvalidSetting.
 
-    Twelve immediate stops of a server with synchronous_commit=off lost 157 of 51,684 acknowledged rows, and none with
-    the default.
+    Twelve immediate shutdowns of a server with synchronous_commit=off lost 157 of 51,684 acknowledged rows, and none
+    with the default.
     """
     ((fsync, full_page_writes, synchronous_commit),) = await sessions.read(lambda session: session.rows(SETTINGS))
     weak = weaknesses(fsync, full_page_writes, synchronous_commit)
@@ -36,9 +36,9 @@ async def check_durability(sessions: Sessions) -> None:
 
 
 def weaknesses(fsync: str, full_page_writes: str, synchronous_commit: str) -> Sequence[str]:
-    """Return the settings under which a crash of the database loses what it acknowledged.
+    """Return the settings that allow a crash of the database to lose acknowledged commits.
 
-    `synchronous_commit` in all its other values waits for the server's own disk at least.
+    All other values of `synchronous_commit` wait at least for the disk of the server itself.
     """
     settings = {"fsync": fsync, "full_page_writes": full_page_writes, "synchronous_commit": synchronous_commit}
     return [f"{name}=off" for name, value in settings.items() if value == "off"]

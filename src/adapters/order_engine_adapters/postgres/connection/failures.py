@@ -1,4 +1,4 @@
-"""What an error of PostgreSQL, of its driver or of the network means to the port."""
+"""Mapping of PostgreSQL, driver and network errors to the errors of the port."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ import asyncpg
 from order_engine.domain.errors import Unavailable
 
 CONNECTION_LOST: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What the driver raises where a connection is gone. It has no common class: after a session was terminated it may say
-"cannot switch to state", which is none of its other errors."""
+"""Errors of the driver for a lost connection. They have no common base class: after a session was terminated, the
+driver may raise "cannot switch to state", an InternalClientError."""
 
 RACES: Final = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: nothing took effect, and the same again may well succeed."""
+"""Serialization failure and deadlock. Nothing was changed, and a retry is likely to succeed."""
 
 _ENDS_THE_SESSION: Final = frozenset({"FATAL", "PANIC"})
-"""Severities. Whatever the code, the connection is closed, maybe between a commit and its answer."""
+"""Severities that close the connection whatever the code, possibly between a commit and its response."""
 
 _ROLLED_BACK_CLASSES: Final = frozenset({
     "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24", "25", "26", "27", "28", "2B", "2D",
     "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "72", "F0", "HV", "P0",
 })  # fmt: skip
-"""Classes of errors with which PostgreSQL refuses a statement, and so its transaction. Other classes speak of the
-connection or of the server, or are not PostgreSQL's: after those nobody knows."""
+"""Error classes with which PostgreSQL rejects a statement and thus its transaction. Other classes concern the
+connection or the server, or are not from PostgreSQL; the outcome is unknown then."""
 _STATEMENT_CANCELLED: Final = "57014"
 _STATEMENT_COMPLETION_UNKNOWN: Final = "40003"
 _IDLE_IN_TRANSACTION: Final = "25P03"
-"""Fatal, and yet certain: the server has ended the transaction while it waited for a statement."""
+"""Fatal, but the outcome is known: the server ended the transaction while waiting for a statement."""
 
 _HARMLESS_CLASSES: Final = frozenset({"22", "23", "54"})
 _HARMLESS_CODES: Final = RACES | {
     "3F000", "42P01", "42703", "42704", "42883", "53100", "53400", "55P03", _STATEMENT_CANCELLED,
 }  # fmt: skip
-"""Errors that are about values, rows, tables or the disk, and say nothing about the session."""
+"""Errors about values, rows, tables or the disk. The session is still usable."""
 
 _STALE_CODES: Final = frozenset({"0A000", "25001", "25006", "25P01", "25P02", "26000", "42501", "42P05"})
-"""Errors that another session may not meet: it is read-only or of another role because it was opened while that was
-so, its plans are for tables that have changed, or somebody has left a transaction or a statement in it."""
+"""Errors that may not occur in another session: this one is read-only or has another role because of an earlier
+configuration, its plans are for changed tables, or it has a leftover transaction or statement."""
 
 _HANDED_AROUND: Final = (
     "has lost a prepared statement, probably because of a pooler such as PgBouncer in transaction mode: "
@@ -77,17 +77,17 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "F0": "cannot read its configuration",
     "XX": "has an internal error",
 }
-"""By code or class: the errors that come from the environment. All others are mistakes of ours, and surface."""
+"""Messages by code or class for errors of the environment. All others are bugs and are not converted."""
 
 _LASTING: Final = frozenset({"26", "28", "42P05", "42501"})
-"""What somebody has to set up otherwise, by code or class. A database that is not there may be about to be made."""
+"""Errors that need a configuration change, by code or class. A missing database may be about to be created."""
 
 UNSTORABLE_CLASSES: Final = frozenset({"22", "54"})
-"""Values that the server cannot keep, and values too large for it: what one item of a batch may bring about."""
+"""Values that the server cannot store, including values that are too large. One item of a batch may cause them."""
 
 
 def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
-    """Return what to raise for an error of the environment after which nothing took effect; None for another one."""
+    """Return the error to raise for an environment error without effect; None for other errors."""
     code = code_of(error)
     if code is None:
         return Unavailable(f"The PostgreSQL database at {place} did not respond.") if is_lost(error) else None
@@ -101,7 +101,7 @@ def as_unavailable(error: BaseException, place: str) -> Unavailable | None:
 
 
 def leaves_doubt(error: BaseException) -> bool:
-    """Whether what was under way when this error came may have been committed after all."""
+    """Return whether the transaction may have been committed despite this error."""
     code = code_of(error)
     if code is None:
         return is_lost(error)
@@ -111,7 +111,7 @@ def leaves_doubt(error: BaseException) -> bool:
 
 
 def ends_session(error: BaseException) -> bool:
-    """Whether the session that met this error is not to be used again."""
+    """Return whether the session must not be used after this error."""
     code = code_of(error)
     if code is None:
         return is_lost(error)
@@ -119,22 +119,22 @@ def ends_session(error: BaseException) -> bool:
 
 
 def is_stale(error: BaseException) -> bool:
-    """Whether nothing took effect for a reason that may lie in the session alone: on a new one the call may succeed."""
+    """Return whether the error may only concern this session. Nothing was changed, and a new session may succeed."""
     return code_of(error) in _STALE_CODES and not _is_fatal(error)
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or cannot be trusted any more."""
+    """Return whether the connection is lost or no longer reliable."""
     return isinstance(error, CONNECTION_LOST) and not isinstance(error, ValueError)
 
 
 def is_race(error: BaseException) -> bool:
-    """Whether the transaction only met another one."""
+    """Return whether the transaction only conflicted with another one."""
     return code_of(error) in RACES
 
 
 def is_unstorable(error: BaseException) -> bool:
-    """Whether a value cannot be stored: refused by the driver before it was sent, or by the server."""
+    """Return whether a value cannot be stored, according to the driver or the server."""
     if isinstance(error, asyncpg.InterfaceError):
         return isinstance(error, ValueError)
     code = code_of(error)
@@ -142,12 +142,12 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 def code_of(error: BaseException) -> str | None:
-    """Return the server's code for an error; None for an error that did not come from the server."""
+    """Return the SQLSTATE of a server error; None for other errors."""
     return error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
 
 
 def _is_fatal(error: BaseException) -> bool:
-    """Whether the server says that the session has ended. Old poolers send only the severity that may be translated."""
+    """Return whether the session has ended. Old poolers send only the severity that may be localized."""
     if not isinstance(error, asyncpg.PostgresError):
         return False
     return (error.severity_en or error.severity) in _ENDS_THE_SESSION

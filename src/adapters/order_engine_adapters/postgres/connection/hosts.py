@@ -1,6 +1,6 @@
-"""Which hosts a URL names, and in which order and for how long each is tried: as libpq does it.
+"""The hosts of a URL, and the order and time limits of connection attempts, as in libpq.
 
-The driver tries all hosts within one time limit, so that a host that does not answer uses it up.
+The driver tries all hosts within one time limit, which a single unresponsive host would use up.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ VARIABLES: Final[Mapping[str, str]] = {
     "load_balance_hosts": "PGLOADBALANCEHOSTS",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
-"""libpq's names, in a URL or a service file and in the environment."""
+"""libpq's names, in a URL or service file and in the environment."""
 DEFAULT_PORT: Final = 5432
 LARGEST_PORT: Final = 65_535
 LONGEST_TIMEOUT: Final = 3_600
 
 
 class Host(NamedTuple):
-    """Where a server may be. None: where the driver looks by itself."""
+    """Address of a server. None: the default of the driver."""
 
     name: str | None
     port: int | None
 
 
 class HostAttempt(NamedTuple):
-    """A host to try, and what `target_session_attrs` asks of its server. None: what the URL says."""
+    """A host to try with a value for `target_session_attrs`. None: the value in the URL."""
 
     host: Host
     session_attributes: str | None
 
 
 def parameters(url: str) -> Mapping[str, str]:
-    """Return what libpq would take: a URL's parameters, before those of its service file, before the environment's."""
+    """Return the parameters that libpq would use: URL before service file before environment."""
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     by_environment = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
     return {**by_environment, **_of_service(given.get("service")), **given}
 
 
 def connect_timeout(given: Mapping[str, str]) -> int | None:
-    """Return the seconds that each host gets; None where nothing is said. Raises InvalidSetting."""
+    """Return the seconds per host, or None if unset. Raises InvalidSetting."""
     text = given.get("connect_timeout", "0").strip()
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()) or int(text) > LONGEST_TIMEOUT:
@@ -60,7 +60,7 @@ def connect_timeout(given: Mapping[str, str]) -> int | None:
 
 
 def is_any_order(given: Mapping[str, str]) -> bool:
-    """Whether the hosts are tried in any order. Raises InvalidSetting."""
+    """Return whether the hosts are tried in random order. Raises InvalidSetting."""
     text = given.get("load_balance_hosts", "disable")
     if text not in {"disable", "random"}:
         message = f"Invalid load_balance_hosts {text!r}. Allowed: disable, random."
@@ -69,9 +69,9 @@ def is_any_order(given: Mapping[str, str]) -> bool:
 
 
 def host_attempts(url: str, random: Random | None) -> Sequence[HostAttempt]:
-    """Return what to try, in order; in any order where `random` is given. Raises InvalidSetting.
+    """Return the attempts in order, shuffled by `random` if given. Raises InvalidSetting.
 
-    With `prefer-standby` every host is tried as a standby first, and then as whatever it is.
+    With `prefer-standby`, every host is tried as a standby first and then without that condition.
     """
     hosts = hosts_of(url)
     if random is not None:
@@ -81,7 +81,7 @@ def host_attempts(url: str, random: Random | None) -> Sequence[HostAttempt]:
 
 
 def hosts_of(url: str) -> list[Host]:
-    """Return the hosts that a URL names, or else its service file or the environment. Raises InvalidSetting."""
+    """Return the hosts of the URL, else of its service file or the environment. Raises InvalidSetting."""
     given = parameters(url)
     in_url = urlsplit(url).netloc.rpartition("@")[2]
     names = in_url or given.get("host", "")
@@ -98,7 +98,7 @@ def hosts_of(url: str) -> list[Host]:
 
 
 def _split(text: str) -> Host:
-    """Take apart `host`, `host:port`, `[IPv6 address]:port` or the folder of a socket."""
+    """Parse `host`, `host:port`, `[IPv6 address]:port` or the folder of a socket."""
     if text.startswith("/"):
         return Host(text, None)
     if text.startswith("["):
@@ -124,7 +124,7 @@ def _port(text: str) -> int | None:
 
 
 def _of_service(name: str | None) -> Mapping[str, str]:
-    """Return what a service file says of the hosts of a service; the driver reads the rest of it."""
+    """Return the hosts of a service in a service file. The driver reads the other parameters."""
     if name is None:
         return {}
     file = configparser.ConfigParser(interpolation=None)

@@ -1,4 +1,4 @@
-"""Files that a URL or libpq's variables name: missing ones are told of, where the driver would pass them over."""
+"""Check of files named by a URL or by libpq's variables. The driver ignores missing ones silently."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def check_files(url: str, place: str) -> None:
-    """Raise Unavailable for a file that is named and cannot be read, and for a password file that others may read.
+    """Raise Unavailable for a named file that is not readable, and for a password file that other users can read.
 
-    The driver takes no password from such a file, and says so beside the log or nowhere; then the server refuses the
-    password, which nobody has given.
+    The driver ignores such a password file with at most a warning outside the log; the server then rejects the
+    connection because of a missing password.
     """
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     for kind, file in _named(given):
@@ -55,12 +55,12 @@ def _named(given: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 
 
 def _has_password(url: str, given: Mapping[str, str]) -> bool:
-    """Whether a password is given otherwise, so that none is looked for in a file."""
+    """Return whether the password is given otherwise, so that no file is used."""
     return urlsplit(url).password is not None or "password" in given or "PGPASSWORD" in os.environ
 
 
 def _password_file(given: Mapping[str, str]) -> tuple[str | None, Path]:
-    """Return the name under which a password file was asked for, if it was, and where it is."""
+    """Return the parameter that names the password file, if any, and its path."""
     if PASSWORD_FILE in given:
         return PASSWORD_FILE, Path(given[PASSWORD_FILE])
     if variable := os.environ.get(PASSWORD_FILE_VARIABLE):

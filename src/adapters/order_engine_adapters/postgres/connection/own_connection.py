@@ -1,4 +1,4 @@
-"""The driver's connection, kept from forked children."""
+"""The driver's connection, protected from forked children."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ else:
 
 
 class OwnConnection(_Connection):
-    """Belongs to the process that opened it.
+    """A connection of the process that opened it.
 
-    A child that kept a copy of its socket could write into the session, and would keep it on the server, with what it
-    has locked, after the parent was killed.
+    A child with a copy of its socket could write into the session. It would also keep the session and its locks open on
+    the server after the parent was killed.
     """
 
     __slots__ = ("_socket",)
 
     def __init__(self, protocol: Any, transport: Transport, *arguments: Any) -> None:  # noqa: ANN401 - the driver's own
-        """Pass on what the driver gives."""
+        """Pass the arguments of the driver on."""
         super().__init__(protocol, transport, *arguments)
         self._socket = transport.get_extra_info("socket")
         register_fork_aware(self)
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Return the socket, as long as there is one."""
+        """Return the descriptor of the socket while it is open."""
         if self.is_closed() or self._socket is None or self._socket.fileno() < 0:
             return ()
         return (self._socket.fileno(),)

@@ -1,8 +1,8 @@
-"""A pool of connections, which finds out by itself how many it can have.
+"""A connection pool that adapts to the number of connections it can get.
 
-A pool of our own, for the driver's resets a session in a round trip when it is given back, waits without end in a
-network that swallows everything, and cannot be told to throw a doubtful connection away. Here a connection is put back
-as it is (nothing of a session is ever changed), or terminated.
+The driver's own pool resets a session in an extra round trip when it is released, waits forever in a network that drops
+everything, and cannot discard a doubtful connection. This pool returns a connection unchanged, since nothing in a
+session is ever modified, or terminates it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from order_engine_adapters.postgres.connection.request_budget import RequestBudg
 from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection
 
 IDLE_SECONDS: Final = 240.0
-"""A connection that was idle for longer is not used again: something on the way may have forgotten it in silence."""
+"""Maximum idle time of a connection. A device on the path may have dropped an older one silently."""
 CHECK: Final = "SELECT 1"
 GROW_SECONDS: Final = 1.0
-"""After a connection was refused, so long those that are open have to do before another is asked for."""
+"""Delay before another connection attempt after a refused one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledConnection:
-    """A loan: the connection belongs to the caller until this is put back or discarded, once."""
+    """A connection taken from the pool. The caller must put it back or discard it once."""
 
     connection: Connection
     is_new: bool
@@ -44,17 +44,16 @@ class _IdleConnection(NamedTuple):
 
 
 class Pool:
-    """Lends connections, which are opened when they are needed first. It belongs to one event loop.
+    """Opens connections on demand. A pool belongs to one event loop.
 
-    New connections are opened by tasks of the pool's own. So a caller takes whatever comes first, a new connection or
-    one that is put back, and where no new one can be had (the server has no slot left, a password was changed, a host
-    does not answer) those that are open do the work.
+    Tasks of the pool open connections. A caller takes whichever comes first, a new connection or a returned one. If no
+    new one can be opened (no slot left, changed password, unresponsive host), the open ones do the work.
     """
 
     def __init__(
         self, connect: Callable[[], Awaitable[Connection]], size: int, place: str, budget: RequestBudget
     ) -> None:
-        """Have up to `size` connections at once. `connect` opens one within its own time limit."""
+        """Open up to `size` connections. `connect` opens one within its own time limit."""
         self._connect = connect
         self._size = size
         self._place = place
@@ -70,9 +69,9 @@ class Pool:
         self._is_closed = False
 
     async def take(self) -> PooledConnection:
-        """Lend the connection that was used last, so that what is not needed grows old and is closed.
+        """Take the most recently used connection, so that surplus ones become idle and are closed.
 
-        Raises Unavailable where none can be had in time, and what `connect` raises where there is no other either.
+        Raises Unavailable if none is available in time, or the error of `connect` if there are no open connections.
         """
         self._close_old()
         while self._idle:
@@ -85,7 +84,7 @@ class Pool:
         return await self._next()
 
     def put_back(self, lent: PooledConnection) -> None:
-        """Take back a connection after a clean end. What is closed or within a transaction is not used again."""
+        """Return a connection. A closed connection, or one within a transaction, is not reused."""
         if lent not in self._lent:
             return
         if lent.connection.is_closed() or lent.connection.is_in_transaction() or self._is_closed:
@@ -95,18 +94,18 @@ class Pool:
         self._hand_over(lent.connection, is_new=False)
 
     def discard(self, lent: PooledConnection) -> None:
-        """Cut off a connection that was lent. One that was put back is left alone: it may be lent to another."""
+        """Terminate a taken connection. No effect on a returned one, which may be in use elsewhere."""
         if lent in self._lent:
             self._lent.discard(lent)
             lent.connection.terminate()
             self._open_more()
 
     def suspect(self) -> None:
-        """Have every connection that is idle now checked before it is used: another one was lost."""
+        """Check every idle connection before its next use, because another one was lost."""
         self._suspected_at = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
-        """Close every connection; those that are still in use or do not answer are cut off, and who waits is told."""
+        """Close every connection. Connections in use or unresponsive are terminated; waiting callers get an error."""
         self._is_closed = True
         opening = list(self._tasks)
         for task in opening:
@@ -127,7 +126,7 @@ class Pool:
         return lent
 
     async def _answers(self, lent: PooledConnection) -> bool:
-        """Whether a connection that was idle is still of use; discard it if not."""
+        """Return whether an idle connection still works; discard it if not."""
         try:
             async with asyncio.timeout(self._budget.checking):
                 await lent.connection.execute(CHECK)
@@ -140,7 +139,7 @@ class Pool:
         return True
 
     async def _next(self) -> PooledConnection:
-        """Wait for the next connection that is opened or put back."""
+        """Wait for the next opened or returned connection."""
         if self._is_closed:
             raise self._closed()
         waiter: asyncio.Future[PooledConnection] = asyncio.get_running_loop().create_future()
@@ -157,14 +156,14 @@ class Pool:
             raise
 
     def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
-        """Forget a waiter. What it was given in the moment in which it went is for the next."""
+        """Remove a waiter. A connection that it was given at the same moment goes to the next one."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self.put_back(waiter.result())
 
     def _open_more(self) -> None:
-        """Open a connection for each who waits for one, as far as there is room."""
+        """Open a connection for each waiter, within the limit."""
         if self._is_closed:
             return
         in_use = len(self._idle) + len(self._lent)
@@ -188,7 +187,7 @@ class Pool:
             self._hand_over(connection, is_new=True)
 
     def _hand_over(self, connection: Connection, *, is_new: bool) -> None:
-        """Give a connection to the one who waits for the longest time, or keep it until it is needed."""
+        """Give a connection to the longest waiter, or store it as idle."""
         if self._is_closed:
             connection.terminate()
             return
@@ -200,7 +199,7 @@ class Pool:
         self._idle.append(_IdleConnection(connection, asyncio.get_running_loop().time()))
 
     def _refused(self, error: Exception) -> None:
-        """Let those who wait do with the connections that are open; where there is none, tell them why."""
+        """Let the waiters share the open connections; without any, raise the error to them."""
         self._refusal = error
         self._grows_at = asyncio.get_running_loop().time() + GROW_SECONDS
         if not self._idle and not self._lent and not self._opening:

@@ -1,4 +1,4 @@
-"""What a server and its sessions have to be like. What waiting does not change is a wrong setting."""
+"""Requirements on servers and sessions. A violation that waiting cannot resolve is an invalid setting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HAS_LANGUAGE: Final = "SELECT EXISTS (SELECT FROM pg_language WHERE lanname = 'p
 
 
 async def refuse_server(connection: Connection, target: Target) -> None:
-    """Raise InvalidSetting for a database in which the schema cannot be made, or would not count."""
+    """Raise InvalidSetting for a database in which the schema cannot be created or would have no effect."""
     role = await connection.fetchval(REPLICATION_ROLE)
     if role != TRIGGERS_FIRE:
         raise InvalidSetting(_triggers_are_off(target, role))
@@ -28,10 +28,10 @@ async def refuse_server(connection: Connection, target: Target) -> None:
 
 
 async def open_session(target: Target, random: Random) -> Connection:
-    """Open a connection for orders: `connect`, and a look at what would make the counters wrong in silence.
+    """Open a connection with `connect` and check settings that would silently make the counters wrong.
 
-    Settings of a role or database count for the sessions that are opened after them, so each new one is looked at.
-    Where sessions are handed around there is none to look at. Raises as `connect` does.
+    Settings of roles and databases apply to sessions opened later, so each new session is checked. A pooler has no
+    session to check. Raises as `connect` does.
     """
     connection = await connect(target, random)
     if target.pooled_elsewhere:

@@ -1,4 +1,4 @@
-"""Why a connection was not made, in a sentence that says what to do and repeats nothing secret."""
+"""Errors of connection attempts as messages without secrets."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from order_engine.domain.errors import InvalidSetting, OrderEngineError, Unavail
 from order_engine_adapters.postgres.connection.failures import as_unavailable, code_of
 
 OLDEST_SERVER: Final = 14
-"""The first version in which the epoch of an interval is exact, which the metrics stand on. Transaction numbers of 64
-bits and their snapshots, which the stream of events stands on, came with 13."""
+"""First version with exact interval epochs, which the metrics need. 64-bit transaction ids and their snapshots, which
+the event stream needs, were added in 13."""
 
 _WITHOUT_TLS: Final = "rejected SSL upgrade"
 _SET_AT_START: Final = "unsupported startup parameter"
-"""What PgBouncer says."""
+"""The error message of PgBouncer."""
 _NO_ROOT: Final = "root certificate file"
 
 
 def refusal(error: Exception, place: str) -> OrderEngineError:
-    """Return what to raise for an error with which connecting ended."""
+    """Return the error to raise for a failed connection attempt."""
     if isinstance(error, ssl.SSLError):
         return Unavailable(f"The PostgreSQL database at {place} {_of_tls(error)}.", lasting=True)
     if isinstance(error, ConnectionError) and _WITHOUT_TLS in str(error):
@@ -36,7 +36,7 @@ def refusal(error: Exception, place: str) -> OrderEngineError:
 
 
 def misread(error: Exception, place: str) -> OrderEngineError:
-    """Return what to raise for a URL that the driver cannot use."""
+    """Return the error to raise for a URL that the driver cannot parse."""
     if str(error).startswith(_NO_ROOT):
         return Unavailable(
             f"Cannot verify the PostgreSQL database at {place} without a root certificate. "
@@ -47,7 +47,7 @@ def misread(error: Exception, place: str) -> OrderEngineError:
 
 
 def refuse_old_server(major: int, place: str) -> None:
-    """Raise Unavailable for a server of a major version that order_engine does not work with."""
+    """Raise Unavailable for an unsupported major version."""
     if major < OLDEST_SERVER:
         message = (
             f"The PostgreSQL server at {place} has version {major}. order_engine requires {OLDEST_SERVER} or newer."
@@ -56,9 +56,9 @@ def refuse_old_server(major: int, place: str) -> None:
 
 
 def refuse_encoding(encoding: str, place: str) -> None:
-    """Raise InvalidSetting for a database that cannot hold every text, or does not look at what it holds.
+    """Raise InvalidSetting for a database that cannot store every text or does not validate it.
 
-    The client's side is always UTF8: the driver sets it, whatever a role, a database or the environment says.
+    The client encoding is always UTF8: the driver sets it regardless of roles, databases and the environment.
     """
     if encoding != "UTF8":
         message = (

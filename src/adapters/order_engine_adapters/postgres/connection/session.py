@@ -1,4 +1,4 @@
-"""A connection in use: statements, and savepoints within a transaction."""
+"""A connection in use: statements and savepoints."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Answer = TypeVar("Answer")
 
 
 class Session:
-    """A connection in use, by statements that are written for the default schema."""
+    """A connection in use. Statements are written for the default schema."""
 
     def __init__(self, connection: Connection, schema: str) -> None:
-        """Use `connection` for tables in `schema`."""
+        """Use `connection` for the tables in `schema`."""
         self.connection = connection
         self.may_commit = False
         """Whether what is under way may be committed although its answer does not come."""
         self._schema = schema
 
     async def rows(self, sql: str, *arguments: object) -> Sequence[Any]:
-        """Execute one statement."""
+        """Execute a statement and return its rows."""
         return await self.connection.fetch(within(sql, self._schema), *arguments)
 
     async def value(self, sql: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever the statement selects
-        """Execute one statement and return the first column of its first row; None where there is none."""
+        """Execute a statement and return the first column of its first row, or None without rows."""
         return await self.connection.fetchval(within(sql, self._schema), *arguments)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Undo what is done within it if that fails, and nothing else of the transaction.
+        """Roll back the block on an error without aborting the transaction.
 
-        By statements, for the driver's own way refuses a transaction that was begun by one.
+        Uses statements, because the driver refuses savepoints in a transaction that was started by a statement.
         """
         await self.connection.execute(f"SAVEPOINT {SAVEPOINT}")
         try:

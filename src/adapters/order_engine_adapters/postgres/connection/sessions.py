@@ -1,4 +1,4 @@
-"""Calls on connections of a pool: limits on every wait, and what an error on the way means."""
+"""Calls on pooled connections with time limits and error handling."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ MAX_RACE_RETRIES: Final = 10
 RACE_SECONDS: Final = 0.02
 """The longest pause after the first of these; each further one may be longer by as much."""
 COMMITTED: Final = "COMMIT"
-"""What the server answers to a COMMIT that it has carried out; ROLLBACK where it could not, without any error."""
+"""Command tag of a successful COMMIT. A failed one returns ROLLBACK without an error."""
 
 
 class _RetryableFailure(Exception):
-    """Nothing took effect, and the same call may well succeed: at once on another connection, or after a race."""
+    """Nothing was changed and a retry may succeed, on another connection or after a race."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -61,27 +61,27 @@ class Sessions:
         return await self._repeated(lambda: self._read(work))
 
     async def write(self, work: Work[Answer]) -> Answer:
-        """Do `work` that is one single statement, and so its own transaction, in one round trip.
+        """Execute `work`, a single statement and thus its own transaction, in one round trip.
 
-        Raises Unavailable where it took no effect, OutcomeUnknown where it may have. Where sessions are handed around
-        on the way, our settings only hold within a transaction that has set them, so there it gets one.
+        Raises Unavailable if it had no effect, OutcomeUnknown if it may have. With a pooler, session settings apply
+        only within a transaction that sets them, so it runs in one.
         """
         if self.target.pooled_elsewhere:
             return await self.transact(work)
         return await self._repeated(lambda: self._write(work))
 
     async def transact(self, work: Work[Answer]) -> Answer:
-        """Do `work` within a transaction, again where it only met another one. Raises as `write` does."""
+        """Execute `work` in a transaction, and retry it after a conflict. Raises as `write` does."""
         return await self._repeated(lambda: self._transact(work))
 
     async def close(self) -> None:
-        """Close every connection; those that are still in use or do not answer are cut off."""
+        """Close every connection. Connections in use or unresponsive are terminated."""
         await self._pool.close()
 
     async def _repeated(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Make a call, again after each race it lost, and on the next connection after each that had grown stale.
+        """Execute a call, and retry it after each race and after each stale connection.
 
-        Every stale one is thrown away, so there are no more of them than connections.
+        Every stale connection is discarded, so there are at most as many as connections.
         """
         races = stale = 0
         while True:
@@ -126,10 +126,10 @@ class Sessions:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Session]:
-        """Lend a connection, and say what an error on it means. It is kept only after a clean end.
+        """Take a connection and convert its errors. It is returned only after a clean end.
 
-        The whole call is limited here. Within a network that swallows everything the driver would wait for the end of
-        what it cancelled; a connection that is cut off waits for nothing.
+        The whole call has a time limit. In a network that drops everything, the driver would wait for the completion of
+        a cancel request; terminating the connection waits for nothing.
         """
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.target.budget.call
@@ -159,7 +159,7 @@ class Sessions:
             raise Unavailable(str(error), lasting=True) from error
 
     async def _after_failure(self, session: Session, lent: PooledConnection, error: Exception) -> Exception:
-        """End the transaction and keep the connection, where it still can be trusted; return what to raise."""
+        """Roll back and return the connection if it is still reliable. Return the error to raise."""
         if leaves_doubt(error):
             failure = self._lost(session, error)
             may_repeat = not (session.may_commit or lent.is_new or isinstance(error, TimeoutError))
@@ -171,7 +171,7 @@ class Sessions:
         return as_unavailable(error, self.target.place) or error
 
     async def _is_rolled_back(self, lent: PooledConnection) -> bool:
-        """End the transaction, if there is one; return whether it has ended."""
+        """Roll back the transaction, if any. Return whether it has ended."""
         if lent.connection.is_in_transaction():
             try:
                 await lent.connection.execute("ROLLBACK")
@@ -181,7 +181,7 @@ class Sessions:
         return True
 
     def _lost(self, session: Session, error: Exception) -> Exception:
-        """Return what to raise after an error that leaves doubt; the other connections may have been lost with it."""
+        """Return the error to raise for an unknown outcome. Other connections may be lost, too."""
         self._pool.suspect()
         place = self.target.place
         if session.may_commit:

@@ -1,6 +1,6 @@
-"""Where the database is, as a URL says it, and how a connection to it is made.
+"""Parsing of PostgreSQL URLs, and connecting to the database.
 
-The repository and the queue share this: both parse the same URL, and connect with the same settings.
+Shared by the repository and the queue, which use the same URL and session settings.
 """
 
 from __future__ import annotations
@@ -73,16 +73,16 @@ the tables were empty must not read them from end to end when they are full."""
 NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError, asyncpg.exceptions.TargetServerAttributeNotMatched)
-"""After which the next host is tried; a TimeoutError is an OSError."""
+"""Errors after which the next host is tried. A TimeoutError is an OSError."""
 SHORTEST_SECONDS: Final = 0.1
-"""For a host, where those before it took longer than they should."""
+"""Minimum time for a host after slow attempts on others."""
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database, and how this process uses it. `repr` shows no secret."""
+    """A database and how this process uses it. Its `repr` contains no secrets."""
 
     url: str
     """What the driver gets: without our own parameters."""
@@ -100,7 +100,7 @@ class Target:
     """The time limits of a call."""
 
     def __repr__(self) -> str:
-        """Show the place, never the URL."""
+        """Show the place instead of the URL."""
         return f"Target({self.place!r}, schema={self.schema!r})"
 
     @property
@@ -111,7 +111,7 @@ class Target:
 
     @property
     def pooled_elsewhere(self) -> bool:
-        """Whether something between us and the server hands its sessions around."""
+        """Whether a pooler between this process and the server shares sessions."""
         return self.statement_cache_size == 0
 
     @property
@@ -121,22 +121,18 @@ class Target:
 
     @property
     def begin(self) -> str:
-        """What begins a transaction of ours, in one round trip.
-
-        Where something on the way hands sessions around, as PgBouncer does, settings cannot be made when a session
-        starts: there every transaction makes them for itself.
-        """
+        """The statements that begin a transaction, in one round trip."""
         if not self.pooled_elsewhere:
             return BEGIN
         return "; ".join([BEGIN, *(f"SET LOCAL {name} = '{value}'" for name, value in self.settings.items())])
 
 
 def parse(url: str, budget: RequestBudget = DEFAULT_BUDGET) -> Target:
-    """Read a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
+    """Parse a URL such as `postgresql://user@host:5432/shop?schema=orders&pool=16`.
 
-    Ours are `schema` (default order_engine), `pool` (connections, default 8), `statement_cache_size` (default 100; 0
-    behind PgBouncer in transaction mode) and `require_durable` (refuse a server that may lose what it acknowledged);
-    the others are libpq's. `budget` limits its calls. Raises InvalidSetting for anything else.
+    Parameters of order_engine: `schema` (default order_engine), `pool` (connections, default 8), `statement_cache_size`
+    (default 100; use 0 with PgBouncer in transaction mode) and `require_durable` (refuse a server that may lose
+    acknowledged orders). All others are those of libpq. Raises InvalidSetting.
     """
     parts = _split(url)
     given = parse_qsl(parts.query, keep_blank_values=True)
@@ -193,7 +189,7 @@ async def connect(
 
 
 async def _connected(target: Target, attempt: HostAttempt, seconds: float, settings: Mapping[str, str]) -> Connection:
-    """Open a connection to one host. Raises as `connect` does, and what makes that try the next one."""
+    """Connect to one host. Raises as `connect` does, and errors that make it try the next host."""
     wanted = attempt.session_attributes
     try:
         connection = await asyncpg.connect(
@@ -224,18 +220,17 @@ async def _connected(target: Target, attempt: HostAttempt, seconds: float, setti
 
 
 def within(sql: str, schema: str) -> str:
-    """Return statements, which are written for the default schema, for another one.
+    """Return statements written for the default schema, adapted to another one.
 
-    Names are written with their schema everywhere, so that nothing depends on the search path of a session.
+    Names are always qualified with their schema, so that nothing depends on the search path.
     """
     return sql.replace(f"{DEFAULT_SCHEMA}.", f'"{schema}".')
 
 
 def _split(url: str) -> SplitResult:
-    """Take a URL apart. Several hosts, as libpq knows them, are the driver's to read.
+    """Split a URL into its parts. The driver parses multiple hosts, as libpq does.
 
-    A message repeats nothing of what does not look right: where a password holds a character that should have been
-    encoded, a part of it stands in another place.
+    Error messages never contain the invalid part: without percent-encoding, part of a password may appear anywhere.
     """
     try:
         parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""The doorbell between processes that share a database: LISTEN and NOTIFY."""
+"""The queue between processes that share a database: LISTEN and NOTIFY."""

@@ -1,4 +1,4 @@
-"""Listening: one connection that hears a channel, watched, and replaced when it is gone."""
+"""LISTEN on one connection that is monitored and replaced when lost."""
 
 from __future__ import annotations
 
@@ -17,27 +17,30 @@ from order_engine_adapters.postgres.connection.failures import CONNECTION_LOST, 
 from order_engine_adapters.postgres.connection.target import CLOSE_SECONDS, Connection, Target, connect
 
 PING: Final = "SHOW transaction_read_only"
-"""A server that takes no changes any more is not the one at which others ring: another one may have been promoted."""
+"""Detects a server that has become read-only: another one may have been promoted, and clients notify there."""
 PING_SECONDS: Final = 5.0
-"""Between two questions whether the server is still there: a connection that only listens would never find out."""
+"""Interval of checks. Without them, a connection that only listens would not notice a lost server."""
 ANSWER_SECONDS: Final = 3.0
-"""Of one such answer, and of beginning to listen."""
+"""Time limit of a check, and of LISTEN."""
 STAY: Final = "idle_session_timeout"
-"""A setting that would end this session, which says nothing for as long as nobody rings but for the question above."""
+"""A setting that would end this session, which is idle except for the checks."""
 SERVER_PROCESS: Final = "SELECT pg_backend_pid()"
 LONGEST_PAUSE: Final = 5.0
-"""Between two tries to connect."""
+"""Maximum delay between connection attempts."""
 
 Answer = TypeVar("Answer")
 
 
 class Listener:
-    """Hears what is notified on the channel that is named after the target's schema, for as long as it runs."""
+    """Receives notifications on the channel named after the target's schema."""
 
     def __init__(
         self, target: Target, clock: Clock, heard: Callable[[str], None], away: Callable[[Unavailable | None], None]
     ) -> None:
-        """Call `heard` with each payload, and `away` when the channel cannot be heard any more: None when it can."""
+        """Call `heard` with each payload.
+
+        Call `away` with an error when listening fails, and with None when it works.
+        """
         self._target = target
         self._clock = clock
         self._heard = heard
@@ -47,7 +50,7 @@ class Listener:
         self._backoff = Backoff(SystemRandom(), cap=LONGEST_PAUSE)
 
     async def run(self) -> NoReturn:
-        """Listen until cancelled. What is notified while no connection hears it is lost."""
+        """Listen until cancelled. Notifications sent while no connection listens are lost."""
         while True:
             try:
                 await self._listen()
@@ -58,7 +61,7 @@ class Listener:
             await self._clock.sleep(self._backoff.pause())
 
     async def _listen(self) -> NoReturn:
-        """Listen on a new connection until it is gone, which raises. It is closed in any case."""
+        """Listen on a new connection until it is lost, which raises. The connection is closed in any case."""
         connection = await connect(self._target, settings={STAY: "0"})
         try:
             gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,15 +84,15 @@ class Listener:
             await _close(connection)
 
     async def _ask(self, connection: Connection) -> None:
-        """Raise what a write would raise, if the server takes none."""
+        """Raise the error of a write if the server accepts none."""
         if await self._answered(connection, connection.fetchval(PING)) != "off":
             raise asyncpg.ReadOnlySQLTransactionError
 
     async def _prove(self) -> None:
-        """Raise Unavailable unless a notification of another connection is heard.
+        """Raise Unavailable unless a notification from another connection arrives.
 
-        Something on the way answers in the server's place. If it lends a session for one transaction only, listening
-        succeeds and nothing is ever heard: neither raises an error.
+        A pooler may respond instead of the server. If it shares sessions per transaction, LISTEN succeeds without an
+        error but no notification arrives.
         """
         self._was_heard.clear()
         ringing = await connect(self._target)
@@ -143,7 +146,7 @@ class Listener:
 
 
 async def _server_process(connection: Connection) -> int:
-    """Return the number of the process that serves this connection, as that process itself tells it."""
+    """Return the process id of the server process, as reported by itself."""
     async with connection.transaction():
         number: int = await connection.fetchval(SERVER_PROCESS)
         return number

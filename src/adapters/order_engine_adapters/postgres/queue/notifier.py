@@ -1,4 +1,4 @@
-"""Ringing: order ids are sent to every listener of a channel, those of concurrent calls together."""
+"""NOTIFY: sends order ids to all listeners, combining concurrent calls."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from order_engine_adapters.postgres.queue.payload import LARGEST_PAYLOAD, encode
 
 NOTIFY: Final = "SELECT current_setting('transaction_read_only') FROM pg_notify($1, $2)"
 MAX_PENDING_IDS: Final = LARGEST_PAYLOAD // len('"a",')
-"""No payload holds more, so none are kept for one."""
+"""No payload holds more ids, so no more are stored for one."""
 
 
 class _NotifyBatch:
-    """The ids of those calls that one notification answers."""
+    """The ids of the calls that share one notification."""
 
     def __init__(self) -> None:
         self.order_ids: dict[str, None] = {}
@@ -34,20 +34,20 @@ class _NotifyBatch:
 
 
 class Notifier:
-    """Notifies the channel that is named after the target's schema, over one connection, opened when it is needed.
+    """Sends notifications on the channel named after the target's schema, over one connection opened on demand.
 
-    NOTIFY takes a lock of the whole server at commit, so calls that arrive while one is under way share the next.
+    NOTIFY takes a server-wide lock at commit, so concurrent calls share the next notification.
     """
 
     def __init__(self, target: Target, clock: Clock) -> None:
-        """Ring at `target`."""
+        """Send to `target`."""
         self._target = target
         self._sessions = Sessions(replace(target, pool=1), clock)
         self._next = _NotifyBatch()
         self._turn = asyncio.Lock()
 
     async def ring(self, order_ids: Sequence[str]) -> None:
-        """Notify of these orders, as many as fit. Raises Unavailable; waits for two time limits of a call at most."""
+        """Notify of these orders, as many as fit. Raises Unavailable. Waits at most two call time limits."""
         if not order_ids:
             return
         mine = self._next
@@ -60,7 +60,7 @@ class Notifier:
             raise Unavailable(mine.failure)
 
     async def close(self) -> None:
-        """Close the connection; a call under way ends as Unavailable."""
+        """Close the connection. A running call raises Unavailable."""
         await self._sessions.close()
 
     async def _send(self, round_: _NotifyBatch) -> None:

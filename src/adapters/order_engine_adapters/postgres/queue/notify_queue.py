@@ -1,7 +1,7 @@
-"""The PostgreSQL queue: LISTEN and NOTIFY as a doorbell between processes that share a database.
+"""The PostgreSQL queue: LISTEN and NOTIFY between processes that share a database.
 
-A hint and nothing more: what is lost, because nobody listened, a connection was away or there was no room, is found by
-the repository's poll.
+Notifications are hints. Polling the repository finds orders whose notification was lost because nobody listened, a
+connection was lost or the buffer was full.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from order_engine_adapters.postgres.queue.notifier import Notifier
 from order_engine_adapters.postgres.queue.payload import decode
 
 DEFAULT_CAPACITY: Final = 10_000
-"""Ids that were heard and not yet asked for. More of them are too old to be worth much."""
+"""Received ids that were not yet requested. Older ones are worth little."""
 
 SWITCH: Final = "notify"
 
@@ -60,13 +60,13 @@ open_queue = PostgresQueueDriver()
 
 
 class PostgresQueue:
-    """Rings every process that listens at the same database and schema, this one among them.
+    """Notifies every process that listens on the same database and schema, including this one.
 
-    It takes two connections: one that rings, and one that listens from the first `get` on. They heal by themselves.
+    It uses two connections: one for NOTIFY, and one for LISTEN from the first `get` on. Both reconnect by themselves.
     """
 
     def __init__(self, target: Target, clock: Clock, capacity: int = DEFAULT_CAPACITY) -> None:
-        """Start silent; keep up to `capacity` ids that were heard, and drop the oldest where there are more."""
+        """Start empty. Store up to `capacity` received ids and drop the oldest ones beyond that."""
         self._ringer = Notifier(target, clock)
         self._listener = Listener(target, clock, self._heard, self._away)
         self._listening: asyncio.Task[object] | None = None
@@ -77,13 +77,13 @@ class PostgresQueue:
         self._is_closed = False
 
     async def put(self, order_ids: Sequence[str]) -> None:
-        """Ring for these orders, as many as one notification holds. Raises Unavailable where it cannot be sent."""
+        """Notify of these orders, as many as fit into one notification. Raises Unavailable."""
         await self._ringer.ring(order_ids)
 
     async def get(self, limit: int) -> Sequence[str]:
-        """Wait for one id at least, and take up to `limit`, the oldest first.
+        """Wait for at least one id and return up to `limit`, oldest first.
 
-        Raises Unavailable once for each time that the bell cannot be heard; who asks again waits until it can.
+        Raises Unavailable once per outage of the LISTEN connection. The next call waits until it works again.
         """
         if self._listening is None and not self._is_closed:
             self._listening = asyncio.create_task(self._listener.run())
@@ -94,7 +94,7 @@ class PostgresQueue:
         return [self._order_ids.popitem(last=False)[0] for _ in range(min(limit, len(self._order_ids)))]
 
     async def close(self) -> None:
-        """Stop listening and close both connections, those that do not answer within a limit by force."""
+        """Stop listening and close both connections, by force after a time limit."""
         self._is_closed = True
         self._changed.set()
         try:
@@ -125,7 +125,7 @@ class PostgresQueue:
 
 
 class SilentQueue:
-    """The queue where notifications are switched off: the poll finds every order."""
+    """The queue without notifications: polling finds every order."""
 
     async def put(self, order_ids: Sequence[str]) -> None:
         """Do nothing."""
@@ -137,7 +137,7 @@ class SilentQueue:
 
 
 def _parse(url: str, budget: RequestBudget) -> tuple[Target, bool]:
-    """Return where the queue is, and whether it is switched on. Raises InvalidSetting."""
+    """Return the target of the queue and whether it is enabled. Raises InvalidSetting."""
     address, _, query = url.partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
     target = parse(f"{address}?{'&'.join(''.join(pair) for pair in pairs if pair[0] != SWITCH)}", budget)

@@ -1,6 +1,6 @@
-"""What a notification carries: order ids as a JSON array, as many as fit.
+"""The payload of a notification: order ids as a JSON array, as many as fit.
 
-In ASCII, so that a database of any encoding can carry it, and its length is its size.
+In ASCII, so that a database of any encoding can transport it and its length is its size.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Final
 from order_engine.domain.content.text import stored_order_id_problem
 
 LARGEST_PAYLOAD: Final = 7_999
-"""Bytes: the server refuses 8,000."""
+"""Bytes. The server rejects 8,000."""
 
 
 def encode(order_ids: Iterable[str]) -> str | None:
-    """Return a payload with the first of these ids, up to its largest size; None where none of them fits.
+    """Return a payload with the first of these ids that fit, or None if none fits.
 
-    The others are dropped: whoever hears of some polls for the rest.
+    The rest is dropped: a worker that receives some ids polls for the others.
     """
     room = LARGEST_PAYLOAD - len("[]") + len(",")
     fitting: list[str] = []
@@ -34,7 +34,7 @@ def encode(order_ids: Iterable[str]) -> str | None:
 
 
 def decode(payload: str) -> Sequence[str]:
-    """Return the ids in a payload. Anybody may notify any channel, so what is no order id is passed over."""
+    """Return the ids in a payload. Anyone can notify any channel, so invalid ids are ignored."""
     try:
         found: object = json.loads(payload)
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""Transactions that only read: orders, lists, histories, the event stream."""
+"""Read-only transactions: orders, lists, histories and the event stream."""

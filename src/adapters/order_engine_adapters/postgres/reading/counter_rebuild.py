@@ -1,4 +1,4 @@
-"""Counting anew, where somebody has doubts about the counters."""
+"""Rebuild of the counters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from order_engine_adapters.postgres.reading.orders import SUMS, read_statistics
 from order_engine_adapters.postgres.schema.migrations import migrate_target, shipped
 
 COUNT_SECONDS: Final = 3_600.0
-"""Of the whole, where nobody says another limit."""
+"""Default time limit of a rebuild."""
 ANSWER_SECONDS: Final = 5.0
-"""Longer than the server's own limit, so that the server says what the matter is."""
+"""Added to the server's own time limit, so that the server's error arrives."""
 
 ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('order_engine counters of ' || $1, 0))"
 LIMITS: Final = (
@@ -35,10 +35,10 @@ FROM (
     FROM order_engine.orders
 ) AS counted CROSS JOIN (SELECT {SUMS} FROM order_engine.counters) AS told
 """  # noqa: S608 - constants
-"""An order that is Completed stays so, so the orders tell what the fold of the history tells.
+"""Completed orders never change, so the orders contain the same totals as the history.
 
-Both sides are of one snapshot, and whoever writes changes both in one transaction. So what they differ by is what the
-counters are wrong by, whatever is written meanwhile: nobody has to wait.
+Both sides are read in one snapshot, and every writer changes both in one transaction. Their difference is therefore the
+error of the counters, whatever is written meanwhile, and nobody has to wait.
 """
 
 CORRECT: Final = "SELECT order_engine.count_orders($1, $2, $3, $4, $5, $6, $7)"
@@ -48,12 +48,11 @@ NUMBER_OF_FIGURES: Final = 7
 
 
 async def rebuild_counters(url: str, seconds: float = COUNT_SECONDS) -> tuple[Statistics, Statistics]:
-    """Count all orders anew; return what the counters told and what they should have told at one moment.
+    """Recount all orders. Return the metrics before and after.
 
-    Where the two differ, the counters are corrected by the difference. Neither writers nor readers wait, and nothing
-    that is written meanwhile is lost. Counting goes through the whole table, and may take `seconds`.
-
-    Raises InvalidSetting; Unavailable where nothing took effect, OutcomeUnknown where it may have.
+    Counters are corrected by the difference. Neither writers nor readers wait, and concurrent writes are not lost. The
+    whole table is scanned, for at most `seconds`. Raises InvalidSetting; Unavailable if nothing was changed,
+    OutcomeUnknown if it may have been.
     """
     return await rebuild_counters_of(parse(url), seconds)
 

@@ -1,13 +1,13 @@
-"""Cursors of the stream of all events as text: which transactions their reader has seen, and in which history.
+"""Cursors of the event stream as text: which transactions a reader has seen, and in which history.
 
-After a restore or a promotion PostgreSQL gives transaction ids and serial numbers a second time, so what a cursor has
-seen may be something else by now. Two things tell:
+After a restore or a promotion, PostgreSQL assigns transaction ids and serial numbers again, so a cursor may refer to
+other events. Two checks detect this:
 
-* the history's name: of the database, of the server's cluster and of its timeline, which a promotion and a recovery to
-  a point in time begin anew;
-* the latest event, by transaction id, that the cursor's newest snapshot has seen. Servers whose files were copied back
-  or that lost commits in a crash stay on their timeline. Ids are given out in order, so as long as that event is there,
-  no lower id was given a second time; and the snapshot is cut off behind it, so that it says nothing of higher ones.
+* The name of the history: of the database, of the server's cluster and of its timeline, which changes with a promotion
+  and a point-in-time recovery.
+* The latest event by transaction id that the newest snapshot of the cursor has seen. Servers whose files were copied
+  back, or that lost commits in a crash, stay on their timeline. Ids are assigned in order, so while that event exists,
+  no lower id was assigned again; and the snapshot is truncated after it, so that it covers no higher ids.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from order_engine.domain.events import Event, event_fingerprint
 from order_engine.ports.repository import Cursor
 
 NOTHING: Final = "1:1:"
-"""A snapshot that has seen no transaction at all."""
+"""A snapshot that has seen no transaction."""
 
 LONGEST_CURSOR: Final = 64 * 1024
-"""Characters. A snapshot names every transaction that was under way when it was taken."""
+"""Characters. A snapshot lists every transaction that was running when it was taken."""
 
 SNAPSHOT: Final = "[0-9]{1,18}:[0-9]{1,18}:[0-9,]*"
 CURSOR: Final = re.compile(
@@ -33,14 +33,14 @@ CURSOR: Final = re.compile(
 
 
 class EventMark(NamedTuple):
-    """The latest event that a snapshot has seen: its serial number, and its fingerprint."""
+    """The latest event in a snapshot: serial number and fingerprint."""
 
     serial: int
     fingerprint: str
 
 
 class LatestEvent(NamedTuple):
-    """An event with the transaction that wrote it."""
+    """An event and the transaction that wrote it."""
 
     transaction_id: int
     serial: int
@@ -48,21 +48,21 @@ class LatestEvent(NamedTuple):
 
     @property
     def mark(self) -> EventMark:
-        """Return what a cursor holds of it."""
+        """Return the mark of this event for a cursor."""
         return EventMark(self.serial, event_fingerprint(self.event))
 
 
 class SeenSnapshot(NamedTuple):
-    """A snapshot that ends with the latest event it has seen; None where it has seen none."""
+    """A snapshot that ends with its latest event, or None without events."""
 
     snapshot: str
     mark: EventMark | None
 
 
 class StreamPosition(NamedTuple):
-    """Where a reader is: what it has seen, and how far it is in what `reading` sees besides (None: it is through).
+    """Position of a reader: what it has seen, and how far it is in the snapshot `reading` (None: finished).
 
-    `mark` is that of `reading`, else that of `seen`.
+    `mark` belongs to `reading` if set, else to `seen`.
     """
 
     seen: str
@@ -72,12 +72,12 @@ class StreamPosition(NamedTuple):
 
     @property
     def end(self) -> SeenSnapshot:
-        """What a reader at this place has seen once it is through."""
+        """What a reader at this position will have seen after the current snapshot."""
         return SeenSnapshot(self.seen if self.reading is None else self.reading, self.mark)
 
 
 def seen_by(snapshot: str, latest: LatestEvent | None) -> SeenSnapshot:
-    """Cut a snapshot off behind the latest event that it sees."""
+    """Truncate a snapshot after the latest event that it contains."""
     if latest is None:
         return SeenSnapshot(NOTHING, None)
     end = latest.transaction_id + 1
@@ -87,16 +87,16 @@ def seen_by(snapshot: str, latest: LatestEvent | None) -> SeenSnapshot:
 
 
 def write_cursor(history: str, place: StreamPosition) -> Cursor:
-    """Return a place as text."""
+    """Return a position as text."""
     mark = "" if place.mark is None else f"{place.mark.serial}-{place.mark.fingerprint}"
     return Cursor(f"{history}~{place.seen}~{place.reading or ''}~{place.serial}~{mark}")
 
 
 def read_cursor(cursor: Cursor, history: str, present: str) -> StreamPosition:
-    """Return the place in a cursor.
+    """Return the position in a cursor.
 
-    Raises InvalidCursor for one of another history, and of a time that this one has not seen. Whether its mark is there
-    is still to be looked at.
+    Raises InvalidCursor for another history, and for a time that this history has not reached. The caller still has to
+    check the mark.
     """
     match = CURSOR.fullmatch(cursor) if len(cursor) <= LONGEST_CURSOR and cursor.isascii() else None
     if match is None or match[1] != history:
@@ -115,7 +115,7 @@ def foreign() -> InvalidCursor:
 
 
 def is_marked(place: StreamPosition, latest: LatestEvent | None) -> bool:
-    """Whether the event with the serial number of a place's mark, None where there is none, is the one it marks."""
+    """Return whether the event at the serial number of the mark, None if missing, is the marked one."""
     snapshot, mark = place.end
     if mark is None or latest is None:
         return mark is None and snapshot == NOTHING
@@ -123,7 +123,7 @@ def is_marked(place: StreamPosition, latest: LatestEvent | None) -> bool:
 
 
 def _is_past(snapshot: str, present: str) -> bool:
-    """Whether a text is a snapshot, as the server reads one, and not of the future."""
+    """Return whether a text is a valid snapshot that is not in the future."""
     first, end, under_way = snapshot.split(":")
     try:
         open_then = [int(each) for each in under_way.split(",")] if under_way else []

@@ -1,12 +1,12 @@
-"""The stream of all events, which misses none that committed late.
+"""The stream of all events, without missing late commits.
 
-A serial number is drawn before its transaction commits, so whoever reads on from the highest one misses what commits
-later under a lower one. So a cursor holds a snapshot, which says exactly which transactions its reader has seen: the
-next events are those that a newer snapshot sees and that one does not, in the order of their serial numbers. While
-they are read, in pages, the cursor holds both snapshots and the place between them.
+A serial number is assigned before its transaction commits, so a reader that continues after the highest number misses
+later commits with lower numbers. A cursor therefore contains a snapshot, which determines exactly which transactions
+the reader has seen. The next events are those that a newer snapshot sees and the old one does not, in the order of
+their serial numbers. While these are read in pages, the cursor contains both snapshots and the position between them.
 
-Each order's events come in version order: the transaction of the later version waited for the commit of the earlier
-one, so no snapshot sees the later alone; and under one snapshot the serial numbers tell.
+The events of an order arrive in version order: the transaction of a later version waited for the commit of the earlier
+one, so no snapshot sees only the later one; and within one snapshot the serial numbers decide.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from order_engine_adapters.postgres.rows import EVENT, LARGEST_INTEGER, read_eve
 from order_engine_adapters.postgres.token_floor import TIMELINE_OF_PRIMARY
 
 FEW_EVENTS: Final = 10_000
-"""So many new events are found by their transactions and sorted in some ms, for every page anew."""
+"""Up to this many new events are found by transaction id and sorted for every page, within milliseconds."""
 
 MARKED: Final = f"e.transaction_id::text::bigint, e.serial, {EVENT}"
 
@@ -53,10 +53,10 @@ LEFT JOIN LATERAL (
 ) AS latest ON true
 WHERE here.datname = current_database()
 """  # noqa: S608 - constants
-"""The name of the history, the snapshot as it is now, and the latest event in it.
+"""Name of the history, current snapshot, and its latest event.
 
-The table's own number distinguishes a schema that was restored from the one that it replaces. A standby does not say
-which transactions are under way, only the first of them: what it has seen ends there.
+The table's OID distinguishes a restored schema from the replaced one. A standby reports only the oldest running
+transaction, so its snapshot ends there.
 """
 
 MARKS: Final = f"""
@@ -72,7 +72,7 @@ _NEW: Final = """
     SELECT e.* FROM unnest(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) AS open (id)
     JOIN order_engine.events AS e ON e.transaction_id = open.id
 """
-"""What a snapshot has not seen: the events of the transactions that began after it, or were open then."""
+"""Events outside a snapshot: those of transactions that started after it or were running then."""
 
 BY_TRANSACTION: Final = f"""
 WITH fresh AS MATERIALIZED ({_NEW} LIMIT {FEW_EVENTS + 1})
@@ -82,11 +82,11 @@ SELECT counted.number, page.* FROM (SELECT count(*) AS number FROM fresh) AS cou
     ORDER BY e.serial LIMIT $4
 ) AS page ON true
 """  # noqa: S608 - constants
-"""A page for a reader who is nearly at the end. What it costs does not depend on how far back a late event lies."""
+"""A page for a reader near the end. Its cost does not depend on the position of late events."""
 
 FIRST_NEW: Final = f"SELECT coalesce(min(serial + 0), 1) - 1 FROM ({_NEW}) AS fresh"  # noqa: S608 - constants
-"""The place before the first event that was not seen. The addition keeps the planner from looking for it along the
-serial numbers, from the first event ever."""
+"""The position before the first unseen event. The addition keeps the planner from scanning by serial number from the
+very first event."""
 
 BY_SERIAL: Final = f"""
 SELECT e.serial, {EVENT} FROM order_engine.events AS e JOIN order_engine.contents AS c ON c.serial = e.order_serial
@@ -94,7 +94,7 @@ WHERE e.serial > $3 AND NOT pg_visible_in_snapshot(e.transaction_id, (SELECT $1:
     AND pg_visible_in_snapshot(e.transaction_id, (SELECT $2::text::pg_snapshot))
 ORDER BY e.serial LIMIT $4
 """  # noqa: S608 - constants
-"""A page for a reader who has far to go."""
+"""A page for a reader far from the end."""
 
 
 IS_RESTORED: Final = """
@@ -113,10 +113,10 @@ async def events(sessions: Sessions, after: Cursor | None, limit: int, until: Cu
 
 
 async def adopt_events(sessions: Sessions) -> None:
-    """Let the events of a dump that was restored into another cluster count as committed long ago.
+    """Mark the events of a restored dump as committed long ago.
 
-    They carry the numbers of the transactions that wrote them there, some of which may not have been given out here
-    yet; without this nobody would be told of them. Cursors from there are foreign here.
+    They contain transaction ids of the original cluster, some of which may not be assigned here yet; readers would not
+    see these events. Cursors of the original cluster are invalid here.
     """
     if await sessions.read(lambda session: session.value(IS_RESTORED)):
         await sessions.transact(lambda session: session.rows(ADOPT))
@@ -141,9 +141,9 @@ async def _page(session: Session, after: Cursor | None, limit: int, until: Curso
 
 
 async def _refuse_left(session: Session, places: Sequence[StreamPosition]) -> None:
-    """Raise InvalidCursor for a place in a history that a restore has left: what it saw last is not there.
+    """Raise InvalidCursor for a position in a discarded history: its last event does not exist.
 
-    What is there as the latest event needs not be looked for.
+    If that event is the latest one, the check is not needed.
     """
     wanted = [place.mark.serial for place in places if place.mark is not None]
     rows = await session.rows(MARKS, wanted) if wanted else []
@@ -153,7 +153,7 @@ async def _refuse_left(session: Session, places: Sequence[StreamPosition]) -> No
 
 
 async def _rows(session: Session, place: StreamPosition, limit: int) -> tuple[StreamPosition, Sequence[Any]]:
-    """Return the next events of the snapshot that is being read, and where the search for them began."""
+    """Return the next events of the current snapshot, and where the search started."""
     if place.reading is None:
         return place, []
     if place.seen != NOTHING:
@@ -166,17 +166,17 @@ async def _rows(session: Session, place: StreamPosition, limit: int) -> tuple[St
 
 
 def _behind(seen: str, end: SeenSnapshot) -> StreamPosition:
-    """Return the place before the first event that `end` has behind it and a snapshot has not seen."""
+    """Return the position before the first event that is in `end` and not in a snapshot."""
     return StreamPosition(seen, end.snapshot, 0, end.mark)
 
 
 def _through(end: SeenSnapshot) -> StreamPosition:
-    """Return the place of a reader that has seen all there is up to an end."""
+    """Return the position of a reader that has seen everything up to an end."""
     return StreamPosition(end.snapshot, None, 0, end.mark)
 
 
 def _after(place: StreamPosition, rows: Sequence[Any], limit: int) -> StreamPosition:
-    """Return the place behind a page. One that is not full is the last of its snapshot."""
+    """Return the position after a page. A partial page is the last one of its snapshot."""
     if place.reading is None or len(rows) == limit:
         return place._replace(serial=rows[-1][0]) if rows else place
     return _through(place.end)

@@ -1,4 +1,4 @@
-"""Lists of orders, newest first: each walks along an index, and sorts only the orders that were placed at one time."""
+"""Order lists, newest first, by index scans. Only orders placed at the same time are sorted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WHERE upto <= $2::bigint OR upto = size ORDER BY created_at DESC, order_id DESC
 
 
 async def list_orders(sessions: Sessions, query: OrderQuery) -> OrderPage:
-    """Return one page, and one order more is looked at to know whether another follows."""
+    """Return one page. One additional order is read to detect whether another page follows."""
     if query.user_id is not None and not storable(query.user_id):
         return OrderPage([], None)
     sql, arguments = _statement(query)
@@ -46,10 +46,10 @@ async def list_orders(sessions: Sessions, query: OrderQuery) -> OrderPage:
 
 
 def _statement(query: OrderQuery) -> tuple[str, list[object]]:
-    """Return the statement of a query, of which there are few, and its arguments.
+    """Return the statement and the arguments of a query. There are only a few statements.
 
-    A user's list walks along the user's orders, one of a status along those of that status: the time stands in both
-    tables, and the one that is sorted by says which index has the order already.
+    A list of a user scans the user's orders, a list of a status those of the status. The time exists in both tables;
+    sorting by the right one uses the order of the index.
     """
     time = "c.created_at" if query.status is None or query.user_id is not None else "o.created_at"
     conditions, arguments = ["TRUE"], list[object]()

@@ -64,7 +64,7 @@ STATISTICS: Final = f"SELECT {SUMS} FROM order_engine.counters"  # noqa: S608 - 
 
 
 async def get(sessions: Sessions, order_ids: Sequence[str]) -> Mapping[str, Order]:
-    """Return the orders that exist among the ids, in the order of the ids."""
+    """Return the orders with these ids that exist, in the order of the ids."""
     wanted = [order_id for order_id in dict.fromkeys(order_ids) if storable(order_id)]
     if not wanted:
         return {}
@@ -74,7 +74,7 @@ async def get(sessions: Sessions, order_ids: Sequence[str]) -> Mapping[str, Orde
 
 
 async def get_some(sessions: Sessions, order_ids: Sequence[str], max_bytes: int) -> Portion:
-    """Return the orders that exist among the first ids, up to so many bytes."""
+    """Return the existing orders among the first ids, up to a size limit."""
     wanted = [order_id for order_id in dict.fromkeys(order_ids) if storable(order_id)]
     if not wanted:
         return Portion({}, ())
@@ -86,7 +86,7 @@ async def get_some(sessions: Sessions, order_ids: Sequence[str], max_bytes: int)
 
 
 async def get_states(sessions: Sessions, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-    """Return how the orders stand that exist among the ids."""
+    """Return the states of the orders with these ids that exist."""
     wanted = [order_id for order_id in dict.fromkeys(order_ids) if storable(order_id)]
     if not wanted:
         return {}
@@ -104,12 +104,12 @@ async def history(sessions: Sessions, order_id: str, after: int, limit: int) -> 
 
 
 async def statistics(sessions: Sessions) -> Statistics:
-    """Return the sum of the counters, in one statement and so of one snapshot."""
+    """Return the sum of the counters, in one statement and thus one snapshot."""
     (figures,) = await sessions.read(lambda session: session.rows(STATISTICS))
     return read_statistics(figures)
 
 
 def read_statistics(figures: Sequence[int]) -> Statistics:
-    """Return the statistics in a row of the columns SUMS."""
+    """Return the metrics in a row of the columns SUMS."""
     total_orders, *counts, microseconds = figures
     return Statistics(total_orders, MappingProxyType(dict(zip(Status, counts, strict=True))), microseconds)

@@ -1,1 +1,1 @@
-"""The schema: its migrations, the privileges it needs, and its checks."""
+"""The schema: migrations, required privileges and checks."""

@@ -1,4 +1,4 @@
-"""What the schema has to be like for this user, seen before any order is taken."""
+"""Checks of the schema for the current user, before any order is accepted."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ READ_ONLY_FOR_GOOD: Final = """
 SELECT setting = 'on' AND source IN ('user', 'database user', 'client') FROM pg_settings
 WHERE name = 'default_transaction_read_only'
 """
-"""Set for this user or in the URL. For a whole database or server it may be for a moment, which a start outlives."""
+"""Set for the user or in the URL. For a database or server it may be temporary, so the start may wait."""
 
 
 async def refuse_schema(sessions: Sessions) -> None:
-    """Raise InvalidSetting for a schema that this user cannot write, or that would not be written as it should be.
+    """Raise InvalidSetting for a schema that the user cannot write, or that would not be updated correctly.
 
-    A standby, or a database that is read-only as a whole, is not refused: it may take changes later.
+    A standby or a read-only database is allowed: it may become writable later.
     """
     message = await sessions.read(lambda session: _fault(session, sessions.target))
     if message is not None:

@@ -1,4 +1,4 @@
-"""Migrations: the schema's numbered steps, each applied once and whole, and recorded with its checksum."""
+"""Migrations: numbered schema changes, each applied once in a transaction and recorded with its checksum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGE: Final = "order_engine_adapters.postgres.schema"
 FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
 MIGRATION_SECONDS: Final = 3_600.0
-"""Of one migration, the waiting for another process that migrates included."""
+"""Time limit of one migration, including the wait for other migrating processes."""
 
 SCHEMA_EXISTS: Final = "SELECT to_regnamespace($1) IS NOT NULL"
 RECORD_EXISTS: Final = "SELECT to_regclass($1) IS NOT NULL"
@@ -38,7 +38,7 @@ LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('order_engine migra
 
 @dataclass(frozen=True, slots=True)
 class PostgresMigration:
-    """One step of the schema."""
+    """One schema change."""
 
     number: int
     name: str
@@ -46,12 +46,12 @@ class PostgresMigration:
 
     @property
     def checksum(self) -> str:
-        """Return the SHA-256 of the text, in hex."""
+        """SHA-256 of the text, in hex."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def shipped() -> Sequence[PostgresMigration]:
-    """Return the migrations that this version knows, by number."""
+    """Return the migrations of this version, by number."""
     # Read as text, so that line endings changed by a checkout do not change the checksum.
     found = [
         PostgresMigration(int(match[1]), match[2], file.read_text("utf-8"))
@@ -62,15 +62,15 @@ def shipped() -> Sequence[PostgresMigration]:
 
 
 async def pending_migrations(url: str) -> Sequence[PostgresMigration]:
-    """Return the migrations that the database still lacks; it is only read.
+    """Return the migrations that the database lacks, without writing.
 
-    Raises InvalidSetting, and Unavailable where the database cannot be reached or is not of this version's making.
+    Raises InvalidSetting; Unavailable if the database is unreachable or was written by another version.
     """
     return await migrate(url, dry_run=True)
 
 
 async def migrate(url: str, *, dry_run: bool = False) -> Sequence[PostgresMigration]:
-    """Bring the database up to date, and return the migrations that were applied; with `dry_run`, only return them.
+    """Apply pending migrations and return them; with `dry_run`, only return them.
 
     Raises as `pending_migrations` does.
     """
@@ -78,7 +78,7 @@ async def migrate(url: str, *, dry_run: bool = False) -> Sequence[PostgresMigrat
 
 
 def refuse_pending(target: Target, missing: Sequence[PostgresMigration]) -> None:
-    """Raise Unavailable for a schema that is missing, or lacks migrations."""
+    """Raise Unavailable for a missing schema or pending migrations."""
     where = f"The schema {target.schema} of the database at {target.place}"
     if any(each.number == 1 for each in missing):
         message = f"{where} does not exist. Use another database, or run `order-engine migrate` to create it."
@@ -92,10 +92,10 @@ def refuse_pending(target: Target, missing: Sequence[PostgresMigration]) -> None
 async def migrate_target(
     target: Target, known: Sequence[PostgresMigration], *, dry_run: bool = False
 ) -> Sequence[PostgresMigration]:
-    """Do what `migrate` says with the migrations that are given.
+    """Apply the given migrations as `migrate` does.
 
-    Any number of processes may do so at once: each migration is one transaction that holds a lock, and looks again
-    what is there once it has it.
+    Any number of processes may run this concurrently: each migration is a transaction that takes a lock and then checks
+    again what is pending.
     """
     connection = await connect(target)
     try:
@@ -117,7 +117,7 @@ async def migrate_target(
 
 
 async def _lacking(connection: Connection, target: Target, error: asyncpg.PostgresError) -> Exception:
-    """Return what to raise where the user may not do something: which right it lacks, if it is one that is known."""
+    """Return the error for missing privileges, naming the privilege if known."""
     try:
         lacking = [await each(connection, target.schema) for each in (lacking_to_work, lacking_to_migrate)]
     except (asyncpg.PostgresError, *CONNECTION_LOST):
@@ -133,7 +133,7 @@ async def _lacking(connection: Connection, target: Target, error: asyncpg.Postgr
 async def _pending(
     connection: Connection, target: Target, known: Sequence[PostgresMigration]
 ) -> Sequence[PostgresMigration]:
-    """Return what is still to be applied. Raises Unavailable for a database of a newer or another version."""
+    """Return the pending migrations. Raises Unavailable for a database of a newer or different version."""
     recorded: bool = await connection.fetchval(RECORD_EXISTS, f'"{target.schema}".migrations')
     rows = await connection.fetch(within(APPLIED, target.schema)) if recorded else []
     applied = [(int(row["number"]), str(row["checksum"])) for row in rows]
@@ -158,7 +158,7 @@ def _refuse_other_history(
 
 
 async def _apply_next(connection: Connection, target: Target, known: Sequence[PostgresMigration]) -> None:
-    """Apply the first migration that is still lacking when the lock is ours, if there is one."""
+    """Apply the first migration that is still pending once the lock is taken, if any."""
     async with _locked(connection, target.schema):
         if not await connection.fetchval(SCHEMA_EXISTS, f'"{target.schema}"'):
             # Not IF NOT EXISTS, which requires the CREATE privilege even if the schema exists.
@@ -176,7 +176,7 @@ async def _apply_next(connection: Connection, target: Target, known: Sequence[Po
 
 @asynccontextmanager
 async def _locked(connection: Connection, schema: str) -> AsyncIterator[None]:
-    """Hold the lock of the schema's migrations within a transaction, which ends it whatever happens."""
+    """Hold the schema's migration lock within a transaction, whose end releases it."""
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         await connection.fetchval(LOCK, schema, timeout=MIGRATION_SECONDS)

@@ -1,4 +1,4 @@
-"""Which rights a user needs, and which of them are lacking."""
+"""Required and missing privileges of a user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TO_WORK: Final[Mapping[str, str]] = {
     "identity": "SELECT, UPDATE",
     "migrations": "SELECT",
 }
-"""What our statements do to each table."""
+"""Privileges that the statements need, by table."""
 
 LACKING_TO_WORK: Final = """
 SELECT string_agg(kind || ' ON ' || what, ', ' ORDER BY what, kind) FROM (
@@ -49,12 +49,12 @@ END
 
 
 async def lacking_to_work(connection: Connection, schema: str) -> str | None:
-    """Return the rights that the user lacks to work on orders, as GRANT takes them; None where it has all."""
+    """Return the missing privileges for working on orders, in GRANT syntax; None if there are none."""
     lacking: str | None = await connection.fetchval(LACKING_TO_WORK, schema, list(TO_WORK), list(TO_WORK.values()))
     return lacking
 
 
 async def lacking_to_migrate(connection: Connection, schema: str) -> str | None:
-    """Return the right that the user lacks to make the schema or to change it; None where it has it."""
+    """Return the missing privilege for creating or changing the schema; None if there is none."""
     lacking: str | None = await connection.fetchval(LACKING_TO_MIGRATE, schema)
     return lacking

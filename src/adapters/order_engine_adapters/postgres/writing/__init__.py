@@ -1,1 +1,1 @@
-"""Transactions that change orders: placing, claiming, reports and clients' actions."""
+"""Transactions that change orders: placements, claims, reports and actions."""

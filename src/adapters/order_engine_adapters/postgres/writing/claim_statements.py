@@ -1,13 +1,8 @@
-"""The statements of a claim.
+"""SQL statements of claims.
 
-Most claims are one statement: it finds orders that wait, are due and are no suspects, locks those that nobody else has
-locked, hands them out and tells it in the history. Leases that have ended and suspects are decided upon one by one, by
-the domain, while their rows are locked: the statement says that there are some, takes nothing, and leaves the claim to
-`DUE` or `NAMED`.
-
-Parameters: `lease` and `while_renewed` are microseconds; `limit` is of orders, `max_bytes` of their content.
-`take_ended` says whether leases that have ended are taken; `cap` limits the vanished attempts of an order,
-`most_vanished` those of a suspect for which there is room. A claim begins `look_back` seconds before `floor`.
+Most claims are one statement: it finds due orders that are no suspects, locks those that are not locked, leases them
+and appends their events. Expired leases and suspects are decided one by one by the domain while their rows are locked:
+the statement reports their presence, claims nothing, and leaves the claim to `DUE` or `NAMED`.
 """
 
 from __future__ import annotations
@@ -86,7 +81,7 @@ others AS MATERIALIZED (
 
 
 def _handed_out(order: str) -> str:
-    """Return the end of a claim: what fits into the bound, in this order, is handed out."""
+    """Return the end of a claim: the first orders within the size limit are leased."""
     return _BOUNDED.format(content=CONTENT, size=CONTENT_SIZE, upto=upto(order)) + _HAND_OUT
 
 
@@ -94,9 +89,9 @@ CLAIM_DUE: Final = numbered(
     ("claim_id", "lease", "limit", "take_ended", "cap", "most_vanished", "floor", "max_bytes", "look_back"),
     _GATE + _DUE + _handed_out("picked.since, picked.serial"),
 )
-"""Tells whether the claim is new, whether something is left to `DUE`, the time or since when the first lease has ended,
-whether the bound left something out, the time, and of each order since when it could be claimed.
-"""
+"""Claim id, microseconds of the lease, limit, whether expired leases are taken, cap, highest vanished count, floor,
+size limit. Returns whether the claim is new, whether something is left to `DUE`, the time or the end of the first
+expired lease, whether the size limit cut off orders, the time, and for each order since when it could be claimed."""
 
 _NAMED: Final = """
 others AS MATERIALIZED (
@@ -121,7 +116,7 @@ CLAIM_NAMED: Final = numbered(
     ("claim_id", "lease", "limit", "take_ended", "order_ids", "max_bytes"),
     _GATE + _NAMED + _handed_out("picked.position"),
 )
-"""Each order id is given once."""
+"""Claim id, microseconds of the lease, limit, whether expired leases are taken, distinct order ids, size limit."""
 
 BEGIN_CLAIM: Final = numbered(
     ("claim_id", "while_renewed"),
@@ -136,9 +131,8 @@ SELECT is_new, now, token_floor, EXISTS (
 ) FROM gate
 """,  # noqa: S608 - constants
 )
-"""Tells whether the claim is new, the time, the floor of its tokens, and whether the time was corrected within
-`while_renewed`.
-"""
+"""Claim id, microseconds. Returns whether the claim is new, the time, its token floor, and whether the time was
+corrected within that many microseconds."""
 
 HELD: Final = numbered(
     ("claim_id", "after", "max_bytes"),
@@ -151,7 +145,7 @@ SELECT total, {ORDER_OF_ONE_ROW} FROM (
 WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY order_id
 """,  # noqa: S608 - constants
 )
-"""Goes on behind the order id `after`. Tells with each order how many there are."""
+"""Claim id, order id to start after, size limit. Returns the total count with each order."""
 
 NAMED: Final = numbered(
     ("order_ids", "max_bytes"),
@@ -169,7 +163,7 @@ SELECT total, {ORDER_OF_ONE_ROW} FROM (
 WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY position
 """,  # noqa: S608 - constants
 )
-"""Tells with each order how many there are."""
+"""Order ids, size limit. Returns the total count with each order."""
 
 DUE: Final = numbered(
     ("now", "since", "serial", "limit", "take_ended", "cap", "most_vanished", "max_bytes"),
@@ -207,9 +201,11 @@ SELECT total, {ORDER_OF_ONE_ROW} FROM (
 WHERE upto <= :max_bytes::bigint OR upto = size ORDER BY since, serial
 """,  # noqa: S608 - constants
 )
-"""The next orders that may be claimed at `now`, longest due first, behind the place (`since`, `serial`). Tells with
-each order how many there are.
+"""The next claimable orders, longest due first.
 
-Suspects for whom there is no room are left out here, so that however many of them wait, a claim does not read them
-again and again. Every branch goes on behind the same place.
+Time, position (since, serial), limit, whether expired leases are taken, cap, highest vanished count with room, size
+limit. Returns the total count with each order.
+
+Suspects without room are excluded, so that a claim does not read them repeatedly, however many wait. Every branch
+continues after the same position.
 """

@@ -1,4 +1,4 @@
-"""Claims: one statement where orders just wait, and the domain's decisions where leases ended or suspects wait."""
+"""Claims: one statement for plain orders, decisions of the domain for expired leases and suspects."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from order_engine_adapters.postgres.writing import claim_statements
 from order_engine_adapters.postgres.writing.order_changes import OrderChanges
 
 DISTINCT_COMPANIES: Final = 22
-"""From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
+"""From this vanished count on, a suspect runs alone, however many orders run concurrently in 64 bits."""
 ANY_NUMBER: Final = LARGEST_VERSION - 1
 LARGEST_LIMIT: Final = 1 << 31
 FIRST_OF_ORDER: Final = 6
-"""Where the order begins in a row of a claim; before it stands since when it could be claimed."""
+"""Index of the first order column in a row of a claim, after the time since when it could be claimed."""
 
 
 async def claim_orders(sessions: Sessions, floor: ClaimFloor, clock: DatabaseClock, terms: ClaimTerms) -> Claimed:
-    """Hand out due orders, or those of the named ones that are due.
+    """Lease due orders, or the due ones among the named orders.
 
-    `floor` and `clock` are of these sessions' database. The clock is read with each claim: that is when it matters.
+    `floor` and `clock` belong to the database of these sessions. Each claim reads the clock.
     """
     terms = replace(terms, limit=min(terms.limit, LARGEST_LIMIT))
     if terms.limit > 0:
@@ -76,7 +76,7 @@ async def _claim_plainly(
 
 
 def _looked_through(taken: Sequence[Any], looked_until: datetime, *, is_all: bool) -> datetime:
-    """Return before which time a claim has left nothing: where it took as much as it might, more may wait behind."""
+    """Return the time before which a claim has left nothing. A full claim may have left more behind."""
     if is_all:
         return looked_until
     last: datetime = max(row[FIRST_OF_ORDER - 1] for row in taken)
@@ -84,7 +84,7 @@ def _looked_through(taken: Sequence[Any], looked_until: datetime, *, is_all: boo
 
 
 def _in_order(orders: Iterable[PostgresOrder], terms: ClaimTerms) -> Sequence[PostgresOrder]:
-    """Return what was handed out as it was placed, or as it was named: the database tells it in any order."""
+    """Return the leased orders as placed or as named: the database returns them unordered."""
     if terms.order_ids is None:
         return sorted(orders)
     places = {order_id: place for place, order_id in enumerate(terms.order_ids)}
@@ -92,10 +92,10 @@ def _in_order(orders: Iterable[PostgresOrder], terms: ClaimTerms) -> Sequence[Po
 
 
 async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetime) -> Claimed:
-    """Decide on every order that may be claimed, leases that have ended among them.
+    """Decide on every claimable order, including those with expired leases.
 
-    These are left alone where the time has made a leap, beyond `latest`, or was corrected a moment ago: who holds one
-    was given it by another clock, and renews it meanwhile.
+    Expired leases are skipped if the time has jumped beyond `latest` or was just corrected: their holders got them by
+    another clock and renew them meanwhile.
     """
     while_renewed = microseconds(terms.lease_seconds * PART_OF_LEASE)
     ((is_new, now, token_floor, was_corrected),) = await session.rows(
@@ -122,7 +122,7 @@ async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetim
 
 
 class _PostgresClaim:
-    """One claim under way: what it took so far, and the terms for the rest."""
+    """A running claim: its results so far, and the terms for the rest."""
 
     def __init__(self, terms: ClaimTerms, now: datetime, token_floor: int) -> None:
         self.steps = OrderChanges()
@@ -136,17 +136,17 @@ class _PostgresClaim:
 
     @property
     def places_left(self) -> int:
-        """How many more orders may be claimed or ended."""
+        """Number of orders that may still be claimed or ended."""
         return 0 if self.more else self.terms.limit - len(self.claimed) - len(self.ended)
 
     @property
     def bytes_left(self) -> int:
-        """How many bytes the next portion of candidates may have."""
+        """Size limit of the next page of candidates."""
         left = self._budget.left
         return bound(None if left is None else max(left, 0))
 
     def take(self, candidates: Iterable[PostgresOrder]) -> None:
-        """Claim or end candidates up to the limit, passing over those that may not be claimed."""
+        """Claim or end candidates up to the limit, skipping those that cannot be claimed."""
         for kept in candidates:
             if self.places_left == 0:
                 return
@@ -171,7 +171,7 @@ class _PostgresClaim:
 async def _named_portions(
     session: Session, claiming: _PostgresClaim, order_ids: list[str]
 ) -> AsyncIterator[Sequence[PostgresOrder]]:
-    """Go through the orders of these ids, in portions that fit into what is left of the bound."""
+    """Yield the orders with these ids in pages within the remaining size limit."""
     while order_ids and claiming.places_left:
         candidates, more = read_bounded(await session.rows(claim_statements.NAMED, order_ids, claiming.bytes_left))
         yield candidates
@@ -183,9 +183,9 @@ async def _named_portions(
 async def _portions(
     session: Session, claiming: _PostgresClaim, now: datetime
 ) -> AsyncIterator[Sequence[PostgresOrder]]:
-    """Go through the orders that may be claimed, in portions of as many as there are places left.
+    """Yield the claimable orders in pages of as many as may still be claimed.
 
-    What is passed over in one portion is not read again in the next, for which the room is looked at anew.
+    Skipped orders are not read again on the next page, for which the room for suspects is recomputed.
     """
     place = (BEFORE_ALL, 0)
     while limit := claiming.places_left:
@@ -200,13 +200,13 @@ async def _portions(
 
 
 def _place(candidate: PostgresOrder) -> tuple[datetime, int]:
-    """Return where a candidate stands in the order of the claims: since when it is due, and its serial number."""
+    """Return the position of a candidate in claim order: due time and serial number."""
     order = candidate.order
     return order.lease_ends or order.due or order.updated_at, candidate.serial
 
 
 def _most_vanished(room: SuspectRoom) -> int:
-    """Return how often an order may have vanished that there is room for now; 0 where there is none for suspects."""
+    """Return the highest vanished count for which there is room, or 0 if there is none."""
     for vanished in range(1, DISTINCT_COMPANIES + 1):
         if not room.admits(vanished):
             return vanished - 1

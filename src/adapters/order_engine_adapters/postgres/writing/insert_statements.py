@@ -1,9 +1,4 @@
-"""The statements of placing.
-
-Parameters, in this order: of each order, sorted by id, `order_ids` to `held`; `claim_id` and `lease` (microseconds) of
-those that are held; of each idempotency key, sorted, `keys` to `fingerprints`; then what a statement adds. `lock_wait`
-is how long to wait for an id or a key that another transaction stores, as PostgreSQL writes it.
-"""
+"""SQL statements of placements."""
 
 from __future__ import annotations
 
@@ -64,11 +59,12 @@ STORE_NEW: Final = numbered(
     (*_NEW, "lock_wait"),
     f"{_IF_ALL_IS_NEW}{_GIVEN}{_STORE} WHERE EXISTS (SELECT FROM clock)) SELECT now, token_floor FROM clock",  # noqa: S608
 )
-"""The hot case: stores everything if every id and every key is new, and nothing otherwise; tells the time it took, and
-above which number its tokens begin.
+"""The common case:
 
-Of another transaction that stores the same and is not committed yet it sees nothing, and waits at the unique index for
-`lock_wait`. Tables that are locked are waited for before, for as long as the session says.
+stores everything if every id and key is new, and nothing otherwise. Returns the time and the token floor.
+
+It cannot see uncommitted rows of other transactions, and waits for them at the unique index for as long as its last
+argument allows. It waits for locked tables before that, as the session allows.
 """
 
 _AT: Final = """
@@ -81,9 +77,8 @@ STORE: Final = numbered(
     (*_NEW, "now", "token_floor", "lock_wait"),
     f"{_AT}{_GIVEN}{_STORE}) SELECT now FROM clock",  # noqa: S608 - constants
 )
-"""Stores what was judged to be new, and binds keys, also those of replays. Waits as STORE_NEW does; None: as the
-session says, which may be a host's.
-"""
+"""Stores orders known to be new, and binds keys, including those of replays. Waits like STORE_NEW; with None, as the
+session allows, which may be a host's."""
 
 BINDINGS: Final = numbered(
     ("keys",),

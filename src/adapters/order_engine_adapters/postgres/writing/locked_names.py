@@ -1,4 +1,4 @@
-"""Order ids and idempotency keys that transactions of others have taken and not committed yet."""
+"""Order ids and idempotency keys locked by uncommitted transactions of others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from order_engine.domain.commands import Placement
 from order_engine_adapters.postgres.connection.session import Session
 
 REMEMBERED_SECONDS: Final = 30.0
-"""How long a name is remembered. One that is free again by then is found free when it is asked for by itself."""
+"""How long a name is recorded. A name that is unlocked earlier is found unlocked when it is placed alone."""
 MAX_NAMES: Final = 10_000
-"""Names that are remembered; beyond that the oldest are forgotten."""
+"""Maximum number of recorded names; the oldest are dropped."""
 LOCK_WAIT: Final = "250ms"
-"""How long a batch waits for an id or a key: as a rule for another batch that has stored the same and just commits."""
+"""How long a batch waits for an id or key, normally for a batch with the same name that is about to commit."""
 CONTENDED_LOCK_WAIT: Final = "10ms"
-"""The same while names are known to be locked: each that is new among them costs its batch this wait."""
+"""The same while locked names are known: each further one costs its batch this wait."""
 
 IN_USE: Final = (
     "SELECT * FROM order_engine.names_in_use($1::text[], $2::text[], $3::float8 * interval '1 second') AS used"
@@ -23,10 +23,10 @@ IN_USE: Final = (
 
 
 class LockedNames:
-    """What this process knows of them, so that a name that was in a batch's way once is not let into another one."""
+    """Locked names known to this process, so that a name that blocked a batch is kept out of the next one."""
 
     def __init__(self, seconds: Callable[[], float], looking_seconds: float) -> None:
-        """Know of none. `seconds` is a monotonic clock; `looking_seconds` limit a look."""
+        """Start empty. `seconds` is a monotonic clock."""
         self._seconds = seconds
         self._looking_seconds = looking_seconds
         self._ids: dict[str, float] = {}
@@ -42,15 +42,15 @@ class LockedNames:
 
     @property
     def patience(self) -> str:
-        """How long a batch may wait for a name, as PostgreSQL writes it."""
+        """How long a batch may wait for a name, in PostgreSQL syntax."""
         return CONTENDED_LOCK_WAIT if self else LOCK_WAIT
 
     def hold(self, placement: Placement) -> bool:
-        """Whether the id or the key of a placement is known to be locked."""
+        """Return whether the id or key of a placement is known to be locked."""
         return placement.order_id in self._ids or placement.idempotency_key in self._keys
 
     async def look(self, session: Session, placements: Sequence[Placement]) -> None:
-        """Find out, within the transaction that is open, which names of these placements are locked now."""
+        """Find, within the open transaction, the names of these placements that are locked."""
         ids = sorted({each.order_id for each in placements})
         keys = sorted({each.idempotency_key for each in placements if each.idempotency_key is not None})
         rows = await session.rows(IN_USE, ids, keys, self._looking_seconds)

@@ -1,4 +1,4 @@
-"""Orders that transactions of others have locked, as far as reports have met them."""
+"""Orders locked by transactions of others, as found by reports."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 REMEMBERED_SECONDS: Final = 5.0
-"""How long an order is remembered: longer than the pause after which the engine reports on it again."""
+"""How long an order is recorded: longer than the engine's delay before it reports again."""
 
 
 class LockedOrders:
-    """What this process knows of them, so that a report that has nothing else to do may wait at the order itself."""
+    """Locked orders known to this process, so that a report on nothing else can wait for the lock itself."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        """Know of none. `seconds` is a monotonic clock."""
+        """Start empty. `seconds` is a monotonic clock."""
         self._seconds = seconds
         self._until: dict[str, float] = {}
 
@@ -22,12 +22,12 @@ class LockedOrders:
         return len(self._until)
 
     def hold(self, order_ids: Iterable[str]) -> bool:
-        """Whether all of these orders were locked when they were reported on last."""
+        """Return whether all of these orders were locked at their last report."""
         now = self._seconds()
         return all(self._until.get(order_id, now) > now for order_id in order_ids)
 
     def note(self, order_ids: Iterable[str], busy: Iterable[str]) -> None:
-        """Note which of these orders were locked just now, and forget what was noted long ago."""
+        """Record which of these orders are locked, and drop old entries."""
         for order_id in order_ids:
             self._until.pop(order_id, None)
         now = self._seconds()

@@ -1,4 +1,4 @@
-"""Writing what the domain decided: the steps of one transaction, in one statement."""
+"""Writing decided changes: all steps of a transaction in one statement."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ WITH step AS (
 )
 SELECT count(*) FROM moved
 """
-"""The rows are locked already, and the version is compared all the same."""
+"""The rows are already locked. The version is compared nevertheless."""
 
 STEP_COLUMNS: Final = 17
 EVENT_COLUMNS: Final = 7
 
 
 class OrderChanges:
-    """The steps of orders whose rows are locked. An order may take several; its row is written once, as it ends up."""
+    """Steps of locked orders. An order may take several; its row is written once with the final state."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -48,7 +48,7 @@ class OrderChanges:
         self._events: list[tuple[object, ...]] = []
 
     def take(self, before: PostgresOrder, after: Order, event: Event | None) -> None:
-        """Take an order to its next version."""
+        """Record the next version of an order."""
         self._versions_before.setdefault(before.serial, before.order.version)
         self._after[before.serial] = after
         if event is not None:

@@ -1,4 +1,4 @@
-"""Placing orders: one statement where everything is new, and the domain's judgement where something is not."""
+"""Placing orders: one statement if everything is new, else decisions of the domain."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ PLACEMENT_COLUMNS: Final = 8
 KEY_COLUMNS: Final = 4
 
 MAX_INSERT_RETRIES: Final = 20
-"""So often a call looks again after another writer was first with an id or a key. Each of these is settled by then."""
+"""How often a call retries after another transaction stored one of its ids or keys first. Each of these is decided
+then."""
 
 NOTHING_STORED: Final = InsertStamp(BEFORE_ALL, 0)
-"""Where there is nothing to be stamped."""
+"""The stamp if there is nothing to stamp."""
 
 _REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot store a text of this order.")
 _BUSY: Final = Added(AddOutcome.BUSY)
@@ -45,15 +46,15 @@ _TOO_LARGE: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot store a v
 
 
 class _LockTimeoutError(Exception):
-    """An id or a key is locked by a transaction that did not end in time; nothing took effect."""
+    """An id or key stayed locked by another transaction; nothing was changed."""
 
 
 async def add(
     sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
 ) -> Sequence[Added]:
-    """Store new orders, the first of them held on the terms of `hold`.
+    """Store new orders. The first ones are leased on the terms of `hold`.
 
-    Placements whose id or key is known to be locked are looked at again only in a call that has no others.
+    Placements with a locked id or key are retried only in a call without others.
     """
     if not placements:
         return []
@@ -85,7 +86,7 @@ async def _add(
 async def _store_new(
     sessions: Sessions, batch: InsertBatch, hold: ClaimTerms | None, patience: str
 ) -> InsertStamp | None:
-    """Store a batch if all of it is new, and return its stamp; None where something is not new."""
+    """Store a batch if all of it is new, and return its stamp; None otherwise."""
 
     async def store(session: Session) -> InsertStamp | None:
         async with _lock_timeouts():
@@ -104,7 +105,7 @@ async def _store_new(
 async def _add_beside_locks(
     sessions: Sessions, locked: LockedNames, placements: Sequence[Placement], hold: ClaimTerms | None
 ) -> Sequence[Added]:
-    """Store what is not locked, and answer BUSY for the rest."""
+    """Store what is not locked, and return BUSY for the rest."""
 
     async def add(session: Session) -> Sequence[Added]:
         # This stores nothing. It waits for locked tables here, so that they are not mistaken for locked names.
@@ -126,7 +127,7 @@ async def _add_beside_locks(
 async def _add_patiently(
     session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str
 ) -> Sequence[Added]:
-    """Store new orders within a transaction of ours, waiting for other transactions no longer than `patience`."""
+    """Store new orders in a separate transaction, waiting for others no longer than `patience`."""
     async with _lock_timeouts():
         return await add_within(session, placements, hold, patience)
 
@@ -144,7 +145,7 @@ def _free(placements: Sequence[Placement], busy: Sequence[bool]) -> Sequence[Pla
 
 
 def _with_busy(busy: Sequence[bool], outcomes: Sequence[Added]) -> Sequence[Added]:
-    """Return an outcome for every item: those of the others, in turn, for what is not busy."""
+    """Return an outcome for every item: BUSY, or the next one of `others`."""
     others = iter(outcomes)
     return [_BUSY if is_busy else next(others) for is_busy in busy]
 
@@ -152,9 +153,9 @@ def _with_busy(busy: Sequence[bool], outcomes: Sequence[Added]) -> Sequence[Adde
 async def add_within(
     session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None = None
 ) -> Sequence[Added]:
-    """Store new orders within the transaction that is open: ours, or a host application's own.
+    """Store new orders in the open transaction, which may belong to a host application.
 
-    Waits for others' transactions for as long as `patience` says; None: as the session says.
+    Waits for other transactions for `patience`, or as the session allows with None.
     """
     for _ in range(MAX_INSERT_RETRIES):
         try:
@@ -174,7 +175,7 @@ async def add_within(
 async def add_for_host(
     connection: Connection, schema: str, placements: Sequence[Placement], hold: ClaimTerms | None
 ) -> Sequence[Added]:
-    """Store new orders within the transaction of a host application, which alone commits it."""
+    """Store new orders in the transaction of a host application, which commits it."""
     if not connection.is_in_transaction():
         message = (
             "add(…, connection=…) requires a connection with an open transaction: async with connection.transaction()."
@@ -186,7 +187,7 @@ async def add_for_host(
 async def _add_each(
     session: Session, placements: Sequence[Placement], hold: ClaimTerms | None, patience: str | None
 ) -> Sequence[Added]:
-    """Store the items one by one, because one of them cannot be stored: it fails alone."""
+    """Store the items one by one because one of them cannot be stored: it fails alone."""
     if len(placements) == 1:
         return [_REFUSED if not _is_storable(placements[0]) else _TOO_LARGE]
     outcomes: list[Added] = []
@@ -230,9 +231,9 @@ async def _bindings(session: Session, placements: Sequence[Placement]) -> Mappin
 
 
 def _arguments(batch: InsertBatch, hold: ClaimTerms | None) -> Sequence[Any]:
-    """Return the arguments that both statements begin with. Sorted, so that calls that cross do not block each other.
+    """Return the common arguments of both statements, sorted so that concurrent calls do not deadlock.
 
-    As whole calls they wait for each other at the first id that both have.
+    Each call waits as a whole at the first id that both have.
     """
     placements = sorted((_row(placement, held=held) for placement, held in batch.placements), key=lambda row: row[0])
     keys = sorted((key, bound.order_id, bound.order_id_made, bound.fingerprint) for key, bound in batch.keys.items())

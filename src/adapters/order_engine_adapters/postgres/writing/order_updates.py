@@ -1,4 +1,4 @@
-"""Reports, clients' actions and renewals."""
+"""Reports, actions of clients and renewals."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ SELECT {ORDER}, order_engine.order_engine_now()
 FROM order_engine.contents AS c JOIN order_engine.orders AS o ON o.serial = c.serial
 WHERE c.order_id = ANY($1::text[]) ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP LOCKED
 """  # noqa: S608 - constants
-"""What somebody else has locked is passed over."""
+"""Skips rows locked by others."""
 
 WAIT: Final = "SELECT order_engine.wait_for_order($1::text[])"
 
 EXISTING: Final = "SELECT order_id FROM order_engine.contents WHERE order_id = ANY($1::text[])"
 
 TRY_WRITING: Final = "SELECT order_engine.count_orders(0, 0, 0, 0, 0, 0, 0)"
-"""Adds nothing to a counter that nobody has locked: needs what any write needs, and waits for nobody."""
+"""Adds zero to an unlocked counter: requires the privileges of a write, and never waits."""
 
 
 LONGEST_DELAY_SECONDS: Final = 1e10
-"""Three centuries. The domain looks at a retry that is to wait for longer, or for less than no time."""
+"""Three centuries. The domain decides on longer and on negative retry delays."""
 
 
 async def apply(
     sessions: Sessions, locked: LockedOrders, clock: DatabaseClock, commands: Sequence[Command]
 ) -> Sequence[Applied]:
-    """Apply reports and clients' actions; see the port. `clock` is of these sessions' database."""
+    """Apply reports and actions of clients; see the port. `clock` belongs to the database of these sessions."""
     if not commands:
         await sessions.write(lambda session: session.rows(TRY_WRITING))
         return []
@@ -73,7 +73,7 @@ async def _report_all(sessions: Sessions, clock: DatabaseClock, commands: Sequen
 
 
 async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
-    """Extend the leases whose token is current: one statement."""
+    """Extend leases with a current token, in one statement."""
     wanted = sorted({lease for lease in leases if storable(lease.order_id) and 0 <= lease.token <= LARGEST_INTEGER})
     if not wanted:
         return [Renewed.LOST] * len(leases)
@@ -88,7 +88,7 @@ async def renew(sessions: Sessions, leases: Sequence[Lease], seconds: float) -> 
 async def _busy_leases(
     sessions: Sessions, leases: Sequence[Lease], *, some_renewed: bool
 ) -> Mapping[tuple[str, int], Renewed]:
-    """Tell, of leases that were not renewed, those whose token is current all the same: their orders are locked."""
+    """Return the leases that have a current token but were not renewed, because their orders are locked."""
     ids, tokens = [lease.order_id for lease in leases], [lease.token for lease in leases]
     async with _second_step(after_effect=some_renewed):
         rows = await sessions.read(lambda session: session.rows(CURRENT, ids, tokens))
@@ -97,7 +97,7 @@ async def _busy_leases(
 
 @asynccontextmanager
 async def _second_step(*, after_effect: bool) -> AsyncIterator[None]:
-    """Raise OutcomeUnknown where a step fails after which the call as a whole has had its effect in part."""
+    """Raise OutcomeUnknown if a step fails after the call has had part of its effect."""
     try:
         yield
     except Unavailable as error:
@@ -107,7 +107,7 @@ async def _second_step(*, after_effect: bool) -> AsyncIterator[None]:
 
 
 def _are_plain_reports(commands: Sequence[Command]) -> bool:
-    """Whether all are reports on different orders, which one statement carries out whatever it meets."""
+    """Return whether all are reports on different orders, which one statement can apply."""
     return len({command.order_id for command in commands}) == len(commands) and all(
         command.action in REPORTS
         and command.expected_version is None
@@ -120,7 +120,7 @@ def _are_plain_reports(commands: Sequence[Command]) -> bool:
 
 
 async def _report(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Any]:
-    """Carry out reports on orders whose token is current, and return the ids of these."""
+    """Apply reports on orders with a current token. Return the ids of these."""
     ids, tokens = [command.order_id for command in commands], [command.token for command in commands]
     reasons = [command.reason for command in commands]
     if all(command.action is Action.COMPLETE for command in commands):
@@ -133,10 +133,10 @@ async def _report(session: Session, clock: DatabaseClock, commands: Sequence[Com
 async def _after_reporting(
     sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command], *, something_was_done: bool
 ) -> Mapping[str, Applied]:
-    """Answer the reports that did nothing: their orders are locked, they were applied before, or are not current.
+    """Answer the reports without effect: locked orders, replays, or stale tokens.
 
-    A token that is not current never becomes so again, so as a rule this changes nothing. One that comes true
-    meanwhile is applied as if it had come a little later.
+    A stale token never becomes current again, so this rarely changes anything. A report that becomes applicable
+    meanwhile is applied as if it had arrived later.
     """
     async with _second_step(after_effect=something_was_done):
         outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
@@ -144,10 +144,10 @@ async def _after_reporting(
 
 
 async def _wait_and_decide(sessions: Sessions, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
-    """Report on orders that were all locked before; where they still are, wait a little at one of them.
+    """Report on orders that were all locked before; if they still are, wait briefly at one of them.
 
-    Its lease may end meanwhile. Whoever claims passes over it while it is locked, and looks seldom; who waits here has
-    it the moment it is free. No other row is locked meanwhile, so nobody can wait for this transaction in a circle.
+    Its lease may expire meanwhile. Claims skip locked orders and poll slowly; waiting here gets the order once it is
+    unlocked. No other row is locked meanwhile, so there can be no deadlock.
     """
     outcomes = await sessions.transact(lambda session: _decide(session, clock, commands))
     if sessions.target.pool == 1 or not all(map(_is_busy, outcomes)):
@@ -165,7 +165,7 @@ def _is_busy(outcome: Applied) -> bool:
 
 
 async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Command]) -> Sequence[Applied]:
-    """Lock the orders that nobody else has locked, let the domain decide, and write what it decided."""
+    """Lock the unlocked orders, let the domain decide, and write the result."""
     wanted = sorted({each.order_id for each in commands if storable(each.order_id)})
     rows = await session.rows(LOCK, wanted)
     orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
@@ -190,5 +190,5 @@ async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Com
 
 
 async def _existing(session: Session, order_ids: Sequence[str]) -> AbstractSet[str]:
-    """Return those ids under which there is an order: where it was passed over, it is locked."""
+    """Return the ids of existing orders. A skipped one is locked."""
     return {str(row[0]) for row in await session.rows(EXISTING, order_ids)} if order_ids else frozenset()

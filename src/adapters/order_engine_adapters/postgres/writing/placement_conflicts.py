@@ -1,4 +1,4 @@
-"""What becomes of placements that may have met something: the domain's judgement, item after item."""
+"""Placements with possible conflicts, decided one by one by the domain."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from order_engine.ports.repository import Added, AddOutcome
 
 @dataclass(slots=True)
 class InsertBatch:
-    """What one call stores: new orders, whether they are born claimed, and keys."""
+    """What a call stores: new orders, which of them are leased at once, and keys."""
 
     placements: list[tuple[Placement, bool]] = field(default_factory=list)
     keys: dict[str, KeyBinding] = field(default_factory=dict)
 
 
 class InsertStamp(NamedTuple):
-    """What the database gives to everything that one call stores: its time, and above which number tokens begin."""
+    """Values from the database for all rows of a call: its time and the token floor."""
 
     now: datetime
     token_floor: int
 
 
 class PlacementConflicts:
-    """One call of `add`: what its placements meet, the earlier ones among them included."""
+    """One call of `add`, including conflicts among its own placements."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class PlacementConflicts:
         hold: ClaimTerms | None,
         stamp: InsertStamp,
     ) -> None:
-        """Begin with the orders and the bindings that exist under the ids and keys that are asked for."""
+        """Start with the existing orders and bindings for the given ids and keys."""
         self.batch = InsertBatch()
         self._orders = dict(orders)
         self._bindings = dict(bindings)
@@ -49,7 +49,7 @@ class PlacementConflicts:
         self._stamp = stamp
 
     def add_one(self, placement: Placement) -> Added:
-        """Judge one placement, and note what has to be stored for it."""
+        """Decide one placement and record what to store."""
         key = placement.idempotency_key
         existing = self._orders.get(placement.order_id)
         bound = self._bindings.get(key) if key is not None else None
@@ -91,7 +91,7 @@ async def all_new(placements: Sequence[Placement], hold: ClaimTerms | None) -> I
 
 
 def new_order_of(placement: Placement, hold: ClaimTerms | None, stamp: InsertStamp) -> Order:
-    """Return a new order, Pending or born claimed, as the statements store it."""
+    """Return a new order, Pending or leased, as the statements store it."""
     decision = place(None, placement, stamp.now)
     if isinstance(decision, Transition) and hold is not None:
         decision = claim(decision.order, hold, *stamp)

@@ -1,7 +1,7 @@
-"""The statements of workers' reports and renewals: the token fences in the statement itself.
+"""SQL statements of reports and renewals, with fencing by token in the statement itself.
 
-Whether an order is held is asked in a way that no index answers: told that few orders are held, the planner would go
-through all of them to find the few that are named.
+The condition for leased orders is written so that no index matches it: knowing that few orders are leased, the planner
+would scan all of them to find the few named ones.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ _TARGET: Final = f"""
     WHERE {_IS_HELD.format(named="given")}
     ORDER BY o.serial FOR NO KEY UPDATE OF o SKIP LOCKED
 """
-"""What somebody else has locked is passed over, so that nobody waits for a lock and batches that cross cannot block
-each other. A host's row that refers to an order is not in the way: it locks the key alone.
-"""
+"""Skips rows locked by others, so that no statement waits for a lock and concurrent batches cannot deadlock. A foreign
+key of a host does not conflict: it locks only the key."""
 
 _CLOCK: Final = "WITH clock AS MATERIALIZED (SELECT order_engine.order_engine_now() AS now)"
 
@@ -48,7 +47,7 @@ target AS MATERIALIZED (
 SELECT order_id FROM moved
 """,  # noqa: S608 - constants
 )
-"""The hot case, which is REPORT where every action is "complete"."""
+"""Order ids, tokens, reasons. The common case of REPORT: every action is "complete"."""
 
 REPORT: Final = numbered(
     ("order_ids", "tokens", "reasons", "actions", "delays", "earliest"),
@@ -92,10 +91,9 @@ WITH clock AS MATERIALIZED (
 SELECT order_id FROM moved
 """,  # noqa: S608 - constants
 )
-"""`delays` are microseconds; the time is `earliest` at least.
+"""Order ids, tokens, reasons, actions, microseconds of delay, minimum time.
 
-Says of each what the lifecycle's table says of a report on an order that is held; what it does not find is looked at
-afterwards.
+Implements the lifecycle table for reports on leased orders. Reports that match no row are handled afterwards.
 """
 
 RENEW: Final = numbered(
@@ -113,7 +111,7 @@ WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
 RETURNING target.order_id, target.token, o.cancel_requested
 """,  # noqa: S608 - constants
 )
-"""`lease` is in microseconds."""
+"""Order ids, tokens, microseconds of the lease."""
 
 CURRENT: Final = numbered(
     ("order_ids", "tokens"),
@@ -124,4 +122,4 @@ JOIN order_engine.orders AS o ON o.serial = c.serial
 WHERE {_IS_HELD.format(named="given")}
 """,  # noqa: S608 - constants
 )
-"""Those leases of which the token is current, be their orders locked or not."""
+"""Order ids, tokens. Returns the leases with a current token, whether their orders are locked or not."""
