@@ -10,7 +10,7 @@ RUN = VENV="$(abspath $(VENV))" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)
 SET_UP = VENV="$(VENV)" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)" sh scripts/set-up.sh
 SET_UP_FILES = pyproject.toml scripts/set-up.sh $(REQUIREMENTS)
 
-.PHONY: help serve test example check lint types imports fresh wheel docs format requirements data
+.PHONY: help serve test example check lint types imports fresh wheel docs format requirements release data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +27,7 @@ serve: ## start the service; the same as ./run serve
 test: ## run all tests; the same as ./run test
 	@$(RUN) test $(ARGS)
 
-check: lint types imports fresh wheel ## all that is not a test: the five below
+check: lint types imports fresh wheel ## every check that is not a test: the five below
 
 lint: $(VENV)/.ready-dev ## ruff, its rules and its format
 	"$(VENV)/bin/ruff" check .
@@ -40,25 +40,28 @@ types: $(VENV)/.ready-dev ## mypy and pyright
 imports: $(VENV)/.ready-dev ## the import contracts
 	"$(VENV)/bin/lint-imports"
 
-fresh: $(VENV)/.ready-dev ## whether the generated docs say what the code says
+fresh: $(VENV)/.ready-dev ## the generated docs match the code
 	"$(VENV)/bin/python" docs/generate.py --check
 
-wheel: $(VENV)/.ready-dev ## build wheel and sdist, install the wheel by itself
+wheel: $(VENV)/.ready-dev ## build the wheel and the sdist, install the wheel alone
 	sh scripts/check-wheel.sh "$(VENV)/bin/python"
 
-docs: $(VENV)/.ready-project ## write the generated parts of the docs anew
+docs: $(VENV)/.ready-project ## write the generated parts of the docs
 	@"$(VENV)/bin/python" docs/generate.py
 
-format: $(VENV)/.ready-dev ## format the code and mend what ruff can mend
+format: $(VENV)/.ready-dev ## format the code and fix what ruff can fix
 	@"$(VENV)/bin/ruff" check --fix .
 	@"$(VENV)/bin/ruff" format .
 
-requirements: $(VENV)/.ready-project ## pin CI's packages anew: requirements/ci.txt
+requirements: $(VENV)/.ready-project ## pin the packages of CI: requirements/ci.txt
 	@sh scripts/requirements.sh "$(VENV)/bin/python"
+
+release: ## build and check a release into dist; ARGS=--draft for any tree
+	@sh scripts/release.sh $(ARGS)
 
 data:
 	@test -r "$(DATA)" || { \
-	  echo 'No orders at $(DATA): examples/online_retail/README.md says where to get them. Then: make example DATA=FILE' >&2; \
+	  echo 'No orders at $(DATA): examples/online_retail/README.md explains where to get them. Then: make example DATA=FILE' >&2; \
 	  exit 2; }
 
 $(VENV)/.ready-project: $(SET_UP_FILES)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the sdist and the wheel and looks at them as a user would get them: sh scripts/check-wheel.sh PYTHON
+# Builds the sdist and the wheel and checks them as a user would get them: sh scripts/check-wheel.sh PYTHON
 # PYTHON is an interpreter whose environment holds build, hatchling and check-wheel-contents.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."

@@ -19,7 +19,7 @@ mkdir -p requirements
 "$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make requirements' \
     --all-extras --group dev pyproject.toml --output-file "$work/ci.txt" >/dev/null
-# Whoever installs chooses the index: no address and no option of this machine belongs into the file.
+# The installer chooses the index, so the file must contain no address and no option of this machine.
 if grep -nE '://|^-' "$work/ci.txt" >&2; then
     echo "$output was not written: the lines above hold an address or an option" >&2
     exit 1

@@ -35,7 +35,7 @@ find_python() { # Sets `python`.
 
 make_venv() {
     if command -v uv >/dev/null 2>&1; then
-        # uv takes an interpreter that pyproject.toml admits, and fetches one where there is none.
+        # uv takes an interpreter that pyproject.toml allows, and fetches one where there is none.
         uv venv --quiet --clear ${PYTHON:+--python "$PYTHON"} "$venv"
     else
         find_python
