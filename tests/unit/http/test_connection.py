@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from order_engine_adapters.http.limits import ConnectionLimits
 from order_engine_adapters.http.server.connection import HttpConnection
+from order_engine_adapters.http.server.open_connections import OpenConnections
 from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
 
 
@@ -266,3 +269,53 @@ async def test_a_method_that_httptools_does_not_know_is_the_applications_to_refu
         await line.send(b"get /pot HTTP/1.1\r\nHost: shop\r\n\r\n" + GET)
         assert heard == [("BREW", b"tea"), ("GET", b""), ("get", b""), ("GET", b"")]
         assert not line.wire.ended
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\n", b"helloget / HTTP/1.1\r\nHost: shop\r\n\r\n"),
+        (
+            b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 35\r\n\r\n",
+            b"BREW / HTTP/1.1\r\nHost: smuggled\r\n\r\nget / HTTP/1.1\r\nHost: shop\r\n\r\n",
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: shop\r\nX: ",
+            b"BREW /smuggled HTTP/1.1\r\n\r\nget / HTTP/1.1\r\nHost: shop\r\n\r\n",
+        ),
+        (b"GET / HTTP/1.1\r\nHost: shop\r\n\r\nG", b"ETS / HTTP/1.1\r\nHost: shop\r\n\r\n"),
+    ],
+    ids=["end of a body", "body like a request", "field like a request", "middle of a method"],
+)
+async def test_no_body_and_no_field_is_read_as_a_request(first: bytes, second: bytes) -> None:
+    """An unknown method that follows them in the same read is malformed: nothing is parsed twice."""
+    heard: list[tuple[str, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.append((scope["method"], scope["path"]))
+        while (await receive())["more_body"]:
+            pass
+        await saying(start(headers=PLAIN), body(b"ok"))(scope, receive, send)
+
+    async with connected(app) as line:
+        await line.send(first)
+        await line.send(second)
+        assert heard == [(first.split()[0].decode(), "/")]
+        assert b"".join(line.wire.writes).count(b"HTTP/1.1 400 ") == 1
+        assert line.wire.ended == "eof"
+
+
+async def test_a_header_has_its_limit_however_it_is_split() -> None:
+    """It counts names, values, colons and line ends, also of a head that comes in several reads."""
+    limit = ConnectionLimits(header_bytes=100)
+    head = b"GET / HTTP/1.1\r\nHost: shop\r\n"
+    field = b"X: %b\r\n" % (b"y" * (100 - len(b"Host:shop\r\n") - len(b"X:\r\n")))
+    statuses = []
+    for value, parts in itertools.product((field, b"x" + field), (1, 2, 3, 10)):
+        request = head + value + b"\r\n"
+        size = len(request) // parts + 1
+        async with connected(saying(start(headers=PLAIN), body(b"ok")), OpenConnections(limit)) as line:
+            for place in range(0, len(request), size):
+                await line.send(request[place : place + size])
+            statuses.append(int(line.wire.writes[0].split()[1]))
+    assert statuses == [200] * 4 + [431] * 4

@@ -65,7 +65,10 @@ class RequestParser:
         self.keep_alive = True
         self.expects_continue = False
         self._fed = 0
+        self._first_bytes = 0
+        """Bytes of the read in which the head began; it may hold more than the head."""
         self._head_bytes = 0
+        """Bytes of further reads within the head."""
         self._body_bytes = 0
         self._framing_bytes = 0
         self._in_body = False
@@ -88,6 +91,7 @@ class RequestParser:
         was_in_head, was_in_body, body_bytes = self.in_head, self._in_body, self._body_bytes
         self._fed = len(data)
         while data:
+            is_at_start = not (self.in_head or self._in_body)
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as pause:
@@ -96,7 +100,7 @@ class RequestParser:
                 if self._body_after_upgrade:
                     self._parse_body_after_upgrade()
             except httptools.HttpParserInvalidMethodError as error:
-                data = self._with_known_method(data)
+                data = self._with_known_method(data) if is_at_start else b""
                 if not data:
                     raise _reason(error) from None
             except httptools.HttpParserError as error:
@@ -129,7 +133,7 @@ class RequestParser:
 
         A method is any token (RFC 9110, section 9.1), but httptools knows only a list. The application refuses the
         others: it knows the allowed methods of the resource. httptools does not say where it stopped, so this works
-        only for a whole request line at the start of the data; any other is malformed.
+        only for data that starts with a whole request line, outside a head or a body; any other is malformed.
         """
         line = REQUEST_LINE.match(data)
         if line is None or _is_known(line[1]):
@@ -150,7 +154,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         """Start a request."""
         self.in_head = True
-        self._head_bytes = 0
+        self._first_bytes, self._head_bytes = self._fed, 0
         self._upgrade = False
         self.method = ""
         self._begin()
@@ -196,7 +200,7 @@ class RequestParser:
     def _check_size(self) -> None:
         limits, fields = self._limits, self.fields
         if len(fields) > limits.fields or (
-            self._head_bytes + self._fed > limits.header_bytes
+            self._first_bytes + self._head_bytes + self._fed > limits.header_bytes
             and sum(len(name) + len(value) + AROUND_FIELD for name, value in fields) > limits.header_bytes
         ):
             raise HeaderTooLarge(limits.header_bytes, limits.fields)
