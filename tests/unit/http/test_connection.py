@@ -319,3 +319,22 @@ async def test_a_header_has_its_limit_however_it_is_split() -> None:
                 await line.send(request[place : place + size])
             statuses.append(int(line.wire.writes[0].split()[1]))
     assert statuses == [200] * 4 + [431] * 4
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        (b"GET / HTTP/1.1\r\nHo", b"st: shop\r\n\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", b"llo\r\n0\r\n\r\n"),
+    ],
+    ids=["heads", "chunked bodies"],
+)
+async def test_limits_of_one_request_do_not_count_those_between(first: bytes, rest: bytes) -> None:
+    """One read may end a request, hold others of any size, and begin the next one."""
+    between = b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
+    limits = OpenConnections(ConnectionLimits(header_bytes=100, request_line_bytes=100))
+    async with connected(saying(start(headers=PLAIN), body(b"ok")), limits) as line:
+        await line.send(first)
+        await line.send(rest + between + first)
+        await line.send(rest)
+        assert b"".join(line.wire.writes).count(b"HTTP/1.1 200 ") == 3

@@ -13,6 +13,12 @@ from order_engine_adapters.http.errors import (
     RequestLineTooLong,
 )
 from order_engine_adapters.http.limits import ConnectionLimits
+from order_engine_adapters.http.server.httptools_parser import (
+    AfterOwnHead,
+    is_known_method,
+    make_parser,
+    request_error,
+)
 from order_engine_adapters.http.server.request_head import (
     check_host,
     check_transfer_encoding,
@@ -52,7 +58,7 @@ class RequestParser:
         """Pass them to `handler`."""
         self._handler = handler
         self._limits = limits
-        self._parser = _parser(self)
+        self._parser = make_parser(self)
         self.in_head = False
         """Whether a head has begun and is incomplete."""
         self.method = ""
@@ -65,6 +71,7 @@ class RequestParser:
         self.keep_alive = True
         self.expects_continue = False
         self._fed = 0
+        self._begun = False
         self._first_bytes = 0
         """Bytes of the read in which the head began; it may hold more than the head."""
         self._head_bytes = 0
@@ -89,7 +96,17 @@ class RequestParser:
     def feed(self, data: bytes) -> None:
         """Parse bytes. Raises RequestRefused; after that nothing more can be parsed."""
         was_in_head, was_in_body, body_bytes = self.in_head, self._in_body, self._body_bytes
-        self._fed = len(data)
+        self._fed, self._begun = len(data), False
+        self._parse(data)
+        if self._begun:
+            # The data holds more than one head or body, to which these limits apply.
+            return
+        if was_in_head and self.in_head:
+            self._check_growing_head()
+        elif was_in_body and self._in_body and self._chunked:
+            self._check_framing(self._fed - (self._body_bytes - body_bytes))
+
+    def _parse(self, data: bytes) -> None:
         while data:
             is_at_start = not (self.in_head or self._in_body)
             try:
@@ -102,15 +119,11 @@ class RequestParser:
             except httptools.HttpParserInvalidMethodError as error:
                 data = self._with_known_method(data) if is_at_start else b""
                 if not data:
-                    raise _reason(error) from None
+                    raise request_error(error) from None
             except httptools.HttpParserError as error:
-                raise _reason(error) from None
+                raise request_error(error) from None
             else:
-                break
-        if was_in_head and self.in_head:
-            self._check_growing_head()
-        elif was_in_body and self._in_body and self._chunked:
-            self._check_framing(self._fed - (self._body_bytes - body_bytes))
+                return
 
     def close(self) -> None:
         """Break the reference cycles, so that the memory is freed without the garbage collector."""
@@ -136,9 +149,9 @@ class RequestParser:
         only for data that starts with a whole request line, outside a head or a body; any other is malformed.
         """
         line = REQUEST_LINE.match(data)
-        if line is None or _is_known(line[1]):
+        if line is None or is_known_method(line[1]):
             return b""
-        self._parser = _parser(self)
+        self._parser = make_parser(self)
         self._unknown_method = line[1]
         return data[: line.start(1)] + UNSERVED + data[line.end(1) :]
 
@@ -146,14 +159,14 @@ class RequestParser:
         framing = b"transfer-encoding: chunked" if self._chunked else b"content-length: " + self._length
         connection = b"keep-alive" if self.keep_alive else b"close"
         self._body_after_upgrade = False
-        self._parser = _parser(_AfterOwnHead(self))
+        self._parser = make_parser(AfterOwnHead(self))
         self._parser.feed_data(b"POST / HTTP/1.1\r\nconnection: " + connection + b"\r\n" + framing + b"\r\n\r\n")
 
     # Called by httptools
 
     def on_message_begin(self) -> None:
         """Start a request."""
-        self.in_head = True
+        self.in_head = self._begun = True
         self._first_bytes, self._head_bytes = self._fed, 0
         self._upgrade = False
         self.method = ""
@@ -246,54 +259,3 @@ FRAMING: Final = {
     b"expect": RequestParser._read_expectation,  # noqa: SLF001 - likewise
     b"upgrade": RequestParser._read_upgrade,  # noqa: SLF001 - likewise
 }
-
-
-class _AfterOwnHead:
-    """Hides the first head from a RequestParser: the parser made it up to parse a body."""
-
-    def __init__(self, requests: RequestParser) -> None:
-        self._requests = requests
-        self._hidden = True
-        self.on_body = requests.on_body
-        self.on_message_complete = requests.on_message_complete
-
-    def on_message_begin(self) -> None:
-        if not self._hidden:
-            self._requests.on_message_begin()
-
-    def on_url(self, part: bytes) -> None:
-        if not self._hidden:
-            self._requests.on_url(part)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._hidden:
-            self._requests.on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        if not self._hidden:
-            self._requests.on_headers_complete()
-        self._hidden = False
-
-
-def _parser(callbacks: object) -> httptools.HttpRequestParser:
-    parser = httptools.HttpRequestParser(callbacks)
-    # What follows a request with Connection: close is ignored, and no error of that request.
-    parser.set_dangerous_leniencies(lenient_data_after_close=True)
-    return parser
-
-
-def _is_known(method: bytes) -> bool:
-    try:
-        _parser(None).feed_data(method + b" ")
-    except httptools.HttpParserInvalidMethodError:
-        return False
-    return True
-
-
-def _reason(error: httptools.HttpParserError) -> Exception:
-    """Return the error that a callback raised, or one with the reason of httptools."""
-    raised = error.__context__
-    if isinstance(error, httptools.HttpParserCallbackError) and isinstance(raised, Exception):
-        return raised
-    message = f"Cannot parse the request: {error}." if str(error) else "Cannot parse the request."
-    return MalformedRequest(message)
