@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from order_engine_adapters.wiring.simulating import Simulate, simulate
+from order_engine_adapters.wiring.simulation import Simulate, simulate
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 
 from order_engine.simulation import Fault
-from order_engine_adapters.wiring import simulating
+from order_engine_adapters.wiring import simulation
 from tests.unit.cli.shop import one_line, run
 from tests.unit.simulation.planted_stores import LosesWhatItAcknowledged
 
@@ -42,7 +42,7 @@ def simulate(*arguments: str) -> Result:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the memory repository lose what it acknowledged."""
-    monkeypatch.setattr(simulating, "MemoryRepository", LosesWhatItAcknowledged)
+    monkeypatch.setattr(simulation, "MemoryRepository", LosesWhatItAcknowledged)
 
 
 @pytest.fixture

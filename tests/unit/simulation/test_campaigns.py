@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from order_engine.simulation import Fault, PromiseBroken, Scenario, Sizes, Summary, expect_promises_kept, run_seeds
-from order_engine_adapters.wiring.simulating import in_memory
+from order_engine_adapters.wiring.simulation import in_memory
 from tests.unit.simulation.planted import EVERYTHING, scenario
 from tests.unit.simulation.planted_stores import LosesWhatItAcknowledged
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from order_engine.simulation import Scenario, Sizes, run_seed
-from order_engine_adapters.wiring.simulating import in_memory
+from order_engine_adapters.wiring.simulation import in_memory
 
 SEEDS = range(12)
 SCENARIO = Scenario(store=in_memory, sizes=Sizes(orders=100, instances=3))

@@ -15,7 +15,7 @@ from order_engine.simulation import Fault, Scenario, Sizes, run_seed
 from order_engine.simulation.checks.record import RunEnd
 from order_engine.simulation.network.network_path import drive
 from order_engine.simulation.orders import contradiction
-from order_engine_adapters.wiring.simulating import in_memory
+from order_engine_adapters.wiring.simulation import in_memory
 from tests.unit.simulation.scene import ORDER, PLACEMENT, Scene, completed
 
 

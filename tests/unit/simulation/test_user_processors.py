@@ -15,7 +15,7 @@ import pytest
 from order_engine import NewOrder, Order, Rejected, RetryLater
 from order_engine.simulation import PromiseBroken, Sizes
 from order_engine_adapters import simulate
-from order_engine_adapters.wiring.simulating import Simulate
+from order_engine_adapters.wiring.simulation import Simulate
 from tests.real_orders import LARGEST_FILE, data_file
 
 pytest_plugins = ["order_engine_adapters.pytest_plugin"]

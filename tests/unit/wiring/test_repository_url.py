@@ -13,13 +13,27 @@ import pytest
 
 import order_engine_adapters
 from order_engine import InvalidSetting, NewOrder
-from order_engine.ports.adapters import QUEUES, REPOSITORIES
+from order_engine.ports import (
+    QUEUES,
+    REPOSITORIES,
+    CounterKeeper,
+    DurabilityChecker,
+    FileBacked,
+    QueueOpener,
+    RepositoryOpener,
+    SchemaKeeper,
+    TimeLimited,
+)
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters import open_engine
 from order_engine_adapters.clocks import SystemClock
-from order_engine_adapters.memory import MemoryRepository
+from order_engine_adapters.memory import MemoryRepository, open_queue
+from order_engine_adapters.memory.driver import MemoryDriver
 from order_engine_adapters.postgres.connection.target import parse
+from order_engine_adapters.postgres.driver import PostgresDriver
+from order_engine_adapters.postgres.queue.notify_queue import PostgresQueueDriver
+from order_engine_adapters.sqlite.driver import SqliteDriver
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 from tests.unit.wiring.test_opening import Lifetimes
 
@@ -203,6 +217,27 @@ async def test_what_ends_with_its_process_has_no_counters_to_rebuild() -> None:
     """They end with the orders."""
     with pytest.raises(InvalidSetting, match="end with its process"):
         await RepositoryUrl.of("memory://").rebuild_counters(1)
+
+
+# What ours can do
+
+
+def test_our_drivers_offer_what_their_stores_can_do() -> None:
+    """The annotations are for type checkers: at run time only the names of methods are looked at."""
+    schemas: list[SchemaKeeper] = [SqliteDriver(), PostgresDriver()]
+    counters: list[CounterKeeper] = [SqliteDriver(), PostgresDriver()]
+    durable: list[DurabilityChecker] = [SqliteDriver(), PostgresDriver()]
+    limited: list[TimeLimited] = [SqliteDriver(), PostgresDriver(), PostgresQueueDriver()]
+    files: list[FileBacked] = [SqliteDriver()]
+    openers: list[RepositoryOpener] = [SqliteDriver(), PostgresDriver(), MemoryDriver()]
+    queues: list[QueueOpener] = [PostgresQueueDriver(), open_queue]
+    assert all(isinstance(each, SchemaKeeper) for each in schemas)
+    assert all(isinstance(each, CounterKeeper) for each in counters)
+    assert all(isinstance(each, DurabilityChecker) for each in durable)
+    assert all(isinstance(each, TimeLimited) for each in limited)
+    assert all(isinstance(each, FileBacked) for each in files)
+    assert not isinstance(MemoryDriver(), SchemaKeeper | CounterKeeper | DurabilityChecker | TimeLimited | FileBacked)
+    assert all(map(callable, (*openers, *queues)))
 
 
 # The door is one

@@ -5,7 +5,7 @@ from order_engine_adapters.wiring.container import Container
 from order_engine_adapters.wiring.engine_settings import EngineSettings
 from order_engine_adapters.wiring.opening import Opened, open_engine, open_with
 from order_engine_adapters.wiring.repository_url import Schema
-from order_engine_adapters.wiring.simulating import Simulate, simulate
+from order_engine_adapters.wiring.simulation import Simulate, simulate
 
 __all__ = [
     "Container",

@@ -12,7 +12,7 @@ from order_engine.application.log.observer import LogObserver
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.settings import Settings
-from order_engine_adapters.wiring import plugins
+from order_engine_adapters.wiring import entry_points
 
 Processor: TypeAlias = OrderProcessor | PlainProcessor
 
@@ -23,7 +23,7 @@ def queue_url(settings: Settings) -> str:
     """Return the queue's URL: the one that was set, else the repository's own queue, else one in memory."""
     if settings.queue_url is not None:
         return settings.queue_url
-    return settings.database_url if plugins.has_queue(settings.database_url) else FALLBACK_QUEUE
+    return settings.database_url if entry_points.has_queue(settings.database_url) else FALLBACK_QUEUE
 
 
 class Container(containers.DeclarativeContainer):
@@ -38,9 +38,9 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SteadyClock, providers.Singleton(SystemClock))
     random = providers.Singleton(SystemRandom)
     observer = providers.Singleton(LogObserver, clock)
-    repository_opener = providers.Factory(plugins.repository_opener, settings.provided.database_url)
+    repository_opener = providers.Factory(entry_points.repository_opener, settings.provided.database_url)
     queue_url = providers.Factory(queue_url, settings)
-    queue_opener = providers.Factory(plugins.queue_opener, queue_url)
+    queue_opener = providers.Factory(entry_points.queue_opener, queue_url)
     engine = providers.Factory(
         OrderEngine,
         clock=clock,

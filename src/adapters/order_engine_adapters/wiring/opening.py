@@ -16,7 +16,7 @@ from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.container import FALLBACK_QUEUE, Container
 from order_engine_adapters.wiring.engine_settings import EngineSettings
-from order_engine_adapters.wiring.plugins import limited, queue_opener
+from order_engine_adapters.wiring.entry_points import limited, queue_opener
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 
 TRY_AGAIN_SECONDS = 0.5

@@ -24,8 +24,8 @@ from order_engine.ports.adapters import (
 from order_engine.ports.clock import Clock
 from order_engine.ports.repository import OrderRepository
 from order_engine_adapters.clocks import SystemClock
+from order_engine_adapters.wiring.entry_points import limited, repository_opener
 from order_engine_adapters.wiring.masking import masked_url
-from order_engine_adapters.wiring.plugins import limited, repository_opener
 
 ADVICE: Final = "Use a PostgreSQL database with --database-url, or omit --workers."
 

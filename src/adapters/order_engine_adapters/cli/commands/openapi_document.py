@@ -8,7 +8,7 @@ import click
 
 from order_engine_adapters.cli.flags import Flags
 from order_engine_adapters.settings import Settings
-from order_engine_adapters.wiring.documenting import openapi_text
+from order_engine_adapters.wiring.openapi_document import openapi_text
 
 
 def describe(flags: Flags, output: str | None) -> None:

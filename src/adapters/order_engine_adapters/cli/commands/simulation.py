@@ -17,7 +17,7 @@ from order_engine.simulation import Fault, Scenario, Sizes, Summary, report_line
 from order_engine_adapters.cli.formatting import Column, table
 from order_engine_adapters.cli.output import print_json, print_lines
 from order_engine_adapters.process.interrupts import Interrupts
-from order_engine_adapters.wiring.simulating import DEFAULT_SEEDS, named_scenario
+from order_engine_adapters.wiring.simulation import DEFAULT_SEEDS, named_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable

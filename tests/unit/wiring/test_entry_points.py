@@ -11,7 +11,7 @@ import pytest
 
 from order_engine import InvalidSetting
 from order_engine_adapters.memory import open_queue, open_repository
-from order_engine_adapters.wiring import plugins
+from order_engine_adapters.wiring import entry_points
 
 SECRET = "hunter2"  # noqa: S105 - not a password of anything
 
@@ -44,24 +44,24 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 def test_our_own_adapters_are_found() -> None:
     """`memory://` is an entry point like any other."""
-    assert plugins.repository_opener("memory://") is open_repository
-    assert plugins.queue_opener("memory://?capacity=7") is open_queue
-    assert plugins.has_queue("memory://")
+    assert entry_points.repository_opener("memory://") is open_repository
+    assert entry_points.queue_opener("memory://?capacity=7") is open_queue
+    assert entry_points.has_queue("memory://")
 
 
 @pytest.mark.usefixtures("third_party")
 def test_a_third_partys_adapters_are_found() -> None:
     """An installed package brings a scheme by its entry points, without a word in this project."""
-    assert plugins.repository_opener("third-party://user@host/x") is open_repository
-    assert plugins.queue_opener("third-party:") is open_queue
-    assert plugins.has_queue("third-party://host")
+    assert entry_points.repository_opener("third-party://user@host/x") is open_repository
+    assert entry_points.queue_opener("third-party:") is open_queue
+    assert entry_points.has_queue("third-party://host")
 
 
 def test_an_adapter_that_is_not_installed_is_not_found() -> None:
     """Without that package the same URL is an error."""
-    assert not plugins.has_queue("third-party://host")
+    assert not entry_points.has_queue("third-party://host")
     with pytest.raises(InvalidSetting, match="third-party"):
-        plugins.repository_opener("third-party://host")
+        entry_points.repository_opener("third-party://host")
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_an_adapter_that_is_not_installed_is_not_found() -> None:
 )
 def test_an_unknown_scheme_is_an_error_that_says_what_there_is(url: str) -> None:
     """One sentence names the scheme, or says that there is none, and lists the schemes that are known."""
-    assert not plugins.has_queue(url)
-    for opener, kind in [(plugins.repository_opener, "repository"), (plugins.queue_opener, "queue")]:
+    assert not entry_points.has_queue(url)
+    for opener, kind in [(entry_points.repository_opener, "repository"), (entry_points.queue_opener, "queue")]:
         with pytest.raises(InvalidSetting, match=kind) as error:
             opener(url)
         assert "memory://" in str(error.value)
@@ -94,11 +94,11 @@ def test_an_unknown_scheme_is_an_error_that_says_what_there_is(url: str) -> None
 def test_no_error_tells_a_secret(url: str) -> None:
     """Only the scheme of the URL is repeated."""
     with pytest.raises(InvalidSetting) as error:
-        plugins.repository_opener(url)
+        entry_points.repository_opener(url)
     assert SECRET not in str(error.value)
     assert error.value.__context__ is None or SECRET not in str(error.value.__context__)
 
 
 def test_a_scheme_is_read_without_regard_to_case() -> None:
     """As in every URL."""
-    assert plugins.repository_opener("MEMORY://") is open_repository
+    assert entry_points.repository_opener("MEMORY://") is open_repository
