@@ -307,9 +307,9 @@ async def test_no_body_and_no_field_is_read_as_a_request(first: bytes, second: b
 
 async def test_a_header_has_its_limit_however_it_is_split() -> None:
     """It counts names, values, colons and line ends, also of a head that comes in several reads."""
-    limit = ConnectionLimits(header_bytes=100)
+    limit = ConnectionLimits(header_bytes=300)
     head = b"GET / HTTP/1.1\r\nHost: shop\r\n"
-    field = b"X: %b\r\n" % (b"y" * (100 - len(b"Host:shop\r\n") - len(b"X:\r\n")))
+    field = b"X: %b\r\n" % (b"y" * (300 - len(b"Host:shop\r\n") - len(b"X:\r\n")))
     statuses = []
     for value, parts in itertools.product((field, b"x" + field), (1, 2, 3, 10)):
         request = head + value + b"\r\n"
@@ -332,7 +332,7 @@ async def test_a_header_has_its_limit_however_it_is_split() -> None:
 async def test_limits_of_one_request_do_not_count_those_between(first: bytes, rest: bytes) -> None:
     """One read may end a request, hold others of any size, and begin the next one."""
     between = b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
-    limits = OpenConnections(ConnectionLimits(header_bytes=100, request_line_bytes=100))
+    limits = OpenConnections(ConnectionLimits(header_bytes=256, request_line_bytes=256))
     async with connected(saying(start(headers=PLAIN), body(b"ok")), limits) as line:
         await line.send(first)
         await line.send(rest + between + first)
