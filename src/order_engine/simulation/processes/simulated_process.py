@@ -127,11 +127,11 @@ class SimulatedProcess:
         world.later(seconds, self._go_on)
 
     def shut_down(self, fault: Fault | None) -> None:
-        """Be told to end, as SIGTERM does."""
+        """Begin to end, as at SIGTERM."""
         if self.claimant.dead or self._leave.done():
             return
         if fault is not None:
-            self._world.struck(fault, self.claimant.name, "is told to shut down")
+            self._world.struck(fault, self.claimant.name, "is asked to shut down")
         self.claimant.leaves_since = self._world.loop.time()
         self._leave.set_result(None)
 
