@@ -1,4 +1,7 @@
-"""A fixture for tests of processors: `pytest_plugins = ["order_engine_adapters.pytest_plugin"]` in a conftest.py."""
+"""A pytest fixture for tests of processors.
+
+Enable it with `pytest_plugins = ["order_engine_adapters.pytest_plugin"]` in conftest.py.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,5 @@ from order_engine_adapters.wiring.simulation import Simulate, simulate
 
 @pytest.fixture
 def simulate_orders() -> Simulate:
-    """Simulate a processor under every fault: `simulate_orders(lambda: Shop().fulfil, seeds=100, check=...)`."""
+    """Simulate a processor under faults: `simulate_orders(lambda: Shop().fulfil, seeds=100, check=...)`."""
     return simulate

@@ -1,6 +1,6 @@
 """The command line: `order-engine`, or `python -m order_engine_adapters.cli`.
 
-Only click and the standard library are imported until a command runs, so that help is there at once.
+Until a command runs, only click and the standard library are imported, so that help is fast.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NoReturn
 from order_engine_adapters.process.signals import hear_signals, raise_terminated
 
 UNTIL_ASKED = frozenset({"serve", "worker"})
-"""The commands that run until they are asked to end."""
+"""Commands that run until they are asked to end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line `arguments`, those of the process by default, and exit."""
+    """Run the command line `arguments`, by default those of the process, and exit."""
     words = sys.argv[1:] if arguments is None else arguments
     if not UNTIL_ASKED.intersection(words[:1]):
         raise_terminated()

@@ -1,4 +1,4 @@
-"""`python -m order_engine_adapters.cli`: the same as `order-engine`."""
+"""`python -m order_engine_adapters.cli`, equivalent to `order-engine`."""
 
 from order_engine_adapters.cli import main
 

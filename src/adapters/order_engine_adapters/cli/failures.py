@@ -1,4 +1,4 @@
-"""What a command says when it cannot do its work: one line that says what to do, and an exit code."""
+"""Errors of commands: one line with the remedy, and an exit code."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ REFUSED_LINES = 3
 INTERRUPTED = 130
 TERMINATED = 143
 BROKEN_PIPE = 141
-"""128 and the number of the signal that would have ended a program without a handler, as shells count."""
+"""128 plus the signal number, as shells report a program ended by a signal."""
 
 NO_MESSAGE = ""
 
 
 class CommandExit(Exception):
-    """An end of the program with an exit code, and with a sentence for standard error where there is one to say."""
+    """Ends the program with an exit code, and a message on standard error unless it is empty."""
 
     def __init__(self, sentence: str, exit_code: int = ENVIRONMENT_ERROR) -> None:
-        """End with `exit_code`, that of an error of the environment by default."""
+        """Exit with `exit_code`, by default that of an environment error."""
         self.exit_code = exit_code
         super().__init__(sentence)
 
 
 def escaped(text: str) -> str:
-    """Return a text that is safe on a terminal: whatever cannot be printed stands as an escape sequence."""
+    """Return a text that is safe on a terminal, with unprintable characters escaped."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def exit_for(error: BaseException) -> CommandExit | None:
-    """Return how the program ends for an error; None for a bug, whose traceback is wanted."""
+    """Return the exit for an error; None for a bug, which gets a traceback."""
     if isinstance(error, CommandExit):
         return error
     if isinstance(error, KeyboardInterrupt):
@@ -50,12 +50,12 @@ def exit_for(error: BaseException) -> CommandExit | None:
 
 
 def interrupted_code(error: KeyboardInterrupt) -> int:
-    """Return the exit code of a program that was interrupted, or terminated."""
+    """Return the exit code of an interrupted or terminated program."""
     return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 def error_line(sentence: str) -> str:
-    """Return what is written to standard error for a sentence: one line, without control characters and secrets."""
+    """Return the line for standard error, without control characters and secrets."""
     line = escaped(" ".join(sentence.split()))
     if "://" in line:
         from order_engine_adapters.wiring.masking import masked  # noqa: PLC0415 - not for every wrong word

@@ -1,4 +1,4 @@
-"""How orders, events and counts look to a human."""
+"""Formatting of orders, events and counts for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CUT = "…"
 
 
 class Column(NamedTuple):
-    """A column of a table: its head, and whether it is flush right, as numbers are."""
+    """A table column: its heading, and whether it is right-aligned, as numbers are."""
 
     head: str
     right: bool = False
@@ -39,7 +39,7 @@ EVENT_COLUMNS = (
 
 
 def order_row(order: Mapping[str, Any]) -> Sequence[str]:
-    """Return the cells of one order in a list."""
+    """Return the cells of an order in a list."""
     return (
         text_of(order.get("order_id")),
         text_of(order.get("status")),
@@ -52,7 +52,7 @@ def order_row(order: Mapping[str, Any]) -> Sequence[str]:
 
 
 def event_row(event: Mapping[str, Any]) -> Sequence[str]:
-    """Return the cells of one event of an order."""
+    """Return the cells of an event."""
     names = ("type", "status", "attempt", "reason")
     return (
         text_of(event.get("version")),
@@ -67,20 +67,20 @@ def amount_of(order: Mapping[str, Any]) -> str:
 
 
 def moment(value: object, *, fraction: bool = False) -> str:
-    """Return a time of the wire format as people write it, with its fraction of a second or without."""
+    """Return a time in a readable form, with or without a fraction of a second."""
     text = text_of(value).replace("T", " ").removesuffix("Z")
     return text if fraction else text.partition(".")[0]
 
 
 def text_of(value: object) -> str:
-    """Return a value as a text that is safe on a terminal; nothing for None."""
+    """Return a value as text that is safe on a terminal; an empty text for None."""
     return "" if value is None else escaped(str(value))
 
 
 def table(
     columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None = None, *, head: bool = True
 ) -> Iterator[str]:
-    """Yield the lines of a table, with its head or without. No line is wider than `width`: it is cut at its end."""
+    """Yield the lines of a table, with or without headings, truncated to `width`."""
     lines = [[column.head for column in columns], *map(list, rows)]
     widths = [max(map(cells_of, column)) for column in zip(*lines, strict=True)]
     for line in lines if head else lines[1:]:
@@ -92,7 +92,7 @@ def table(
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield the lines of a list of names and values, the values below one another."""
+    """Yield the lines of a list of names and aligned values."""
     known = list(pairs)
     width = max(len(name) for name, _ in known)
     for name, value in known:
@@ -100,7 +100,7 @@ def fields(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def cells_of(text: str) -> int:
-    """Return how many cells of a terminal a text takes: wide characters two, combining ones none."""
+    """Return the number of terminal cells of a text: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(map(_cells, text))

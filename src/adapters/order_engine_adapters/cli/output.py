@@ -1,4 +1,4 @@
-"""Writing answers to standard output: for machines as they are, for people as lines."""
+"""Output on standard output: JSON for machines, lines for people."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ import click
 
 
 def print_json(document: str) -> None:
-    """Write a JSON document, on one line; what a terminal could take for a command is written as JSON's escapes."""
+    """Print a JSON document on one line, with unprintable characters escaped."""
     # Unprintable characters occur only in strings, where escapes are equivalent; line ends occur between tokens.
     line = document if document.isprintable() else "".join(map(_as_json, document))
     click.echo(line)
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Write lines."""
+    """Print lines."""
     for line in lines:
         click.echo(line)
 
 
 def read_document(document: str) -> dict[str, Any]:
-    """Return the members of an answer."""
+    """Return the members of a response."""
     members: dict[str, Any] = json.loads(document)
     return members
 
 
 def exact_member(document: str, name: str) -> str:
-    """Return one member of an answer as JSON text with every number to its last digit; nothing for null."""
+    """Return a member of a response as JSON text with exact numbers; an empty text for null."""
     value = json.loads(document, parse_int=_ExactNumber, parse_float=_ExactNumber)[name]
     return "" if value is None else _exact_json(value)
 
 
 def terminal_width() -> int | None:
-    """Return the width of the terminal; None where the output goes somewhere else and is not to be cut."""
+    """Return the terminal width; None if the output is not a terminal and must not be truncated."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 class _ExactNumber(str):
-    """A number as it was written."""
+    """A number as written in the document."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The program: its declarations, and the one place where errors become a line and an exit code."""
+"""The program: all commands, and the conversion of errors into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DISTRIBUTION = "order-engine"
 
 
 class Program(click.Group):
-    """A group of commands that ends with one line instead of click's three, and instead of a traceback."""
+    """A command group that reports errors in one line instead of click's three or a traceback."""
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's own signature
         """Run the program and exit."""
@@ -37,7 +37,7 @@ class Program(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; take what click itself would turn into its own words, or into silence."""
+        """Run a command, and handle exceptions that click would report in its own words or suppress."""
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, BrokenPipeError) as error:
@@ -72,7 +72,7 @@ for command in declarations.COMMANDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line `arguments`, those of the process by default, and exit."""
+    """Run the command line `arguments`, by default those of the process, and exit."""
     _prepare_streams()
     program.main(arguments, prog_name="order-engine")
 

@@ -1,1 +1,1 @@
-"""A process that runs for long: the service and the worker, their signals, log, address, keys and supervisor."""
+"""Long-running processes: the service and the worker, with signals, log, address, API keys and supervisor."""

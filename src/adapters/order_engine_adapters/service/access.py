@@ -1,4 +1,4 @@
-"""Who may use a service, as the settings say."""
+"""Access rules from the settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from order_engine_adapters.settings.rules import origins_in
 
 
 def access_of(settings: Settings, keys: KeyFile | None, clock: Clock) -> Access:
-    """Return who may use the application of `settings`, by the keys that a file holds at each moment."""
+    """Return the access rules of an application, with the current keys of the key file."""
     limit = settings.rate_limit
     return Access(
         keys=None if keys is None else keys.ring,

@@ -1,4 +1,4 @@
-"""What an operator is told of a process that runs for long: that it listens, that it drains, that it has drained."""
+"""Progress messages for the operator of a long-running process: waiting, listening, draining, drained."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ PrintLine: TypeAlias = Callable[[str], None]
 
 
 class Announcer(Protocol):
-    """Hears of the life of a process, or of several as if they were one."""
+    """Protocol: receives the progress of a process, or of several as one."""
 
     def waits(self, reason: str, /) -> None:
-        """Take note that the repository is not there yet, and is waited for."""
+        """Record that the repository is unavailable and the process waits for it."""
         ...
 
     def listens(self) -> None:
-        """Take note that requests are answered from now on."""
+        """Record that requests are answered from now on."""
         ...
 
     def ends(self) -> None:
-        """Take note that it was asked to end, and drains."""
+        """Record that the process drains."""
         ...
 
     def drained(self) -> None:
-        """Take note that nothing is left to do."""
+        """Record that the process has drained."""
         ...
 
 
 class ConsoleAnnouncer:
-    """Tells the operator, line by line."""
+    """Prints the progress line by line."""
 
     def __init__(self, settings: Settings, bound: socket.socket | None, say: PrintLine, *, processes: int = 1) -> None:
-        """Tell it by `say`."""
+        """Print with `say`."""
         self._settings = settings
         self._bound = bound
         self._say = say
@@ -47,7 +47,7 @@ class ConsoleAnnouncer:
         self._waits = False
 
     def waits(self, reason: str) -> None:
-        """Say, once, that the repository is waited for, why, and where to ask whether that is over."""
+        """Print once why the process waits, and where to check."""
         if self._waits:
             return
         self._waits = True
@@ -56,7 +56,7 @@ class ConsoleAnnouncer:
         self._say(f"order-engine: waiting up to {limit:g} s for the repository. {reason}{where}")
 
     def listens(self) -> None:
-        """Say where requests are answered, and what becomes of orders."""
+        """Print the address and the configuration."""
         settings, say = self._settings, self._say
         answers = "worker started, HTTP is off" if self._bound is None else f"answers at {url_of(self._bound)}"
         say(f"order-engine {version('order-engine')} {answers}")
@@ -69,24 +69,24 @@ class ConsoleAnnouncer:
         say("  press Ctrl-C to drain and stop")
 
     def ends(self) -> None:
-        """Say that it drains."""
+        """Print that the process drains."""
         self._say(f"order-engine: draining; running orders have {self._settings.grace_seconds:g} s to finish")
 
     def drained(self) -> None:
-        """Say that it has drained."""
+        """Print that it has drained."""
         self._say("order-engine: drained")
 
 
 class MemberAnnouncer:
-    """Stands for one process of several: that it waits and that it listens is all that is of interest."""
+    """Forwards the progress of one of several processes: only waiting and listening matter."""
 
     def __init__(self, waits: Callable[[str], None], listens: Callable[[], None]) -> None:
-        """Pass these two on."""
+        """Forward these two."""
         self.waits = waits
         self.listens = listens
 
     def ends(self) -> None:
-        """Say nothing: the process that started this one says it."""
+        """Do nothing: the parent process prints it."""
 
     def drained(self) -> None:
-        """Say nothing: likewise."""
+        """Do nothing: the parent process prints it."""

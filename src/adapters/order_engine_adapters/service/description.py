@@ -1,4 +1,4 @@
-"""What an operator is told about the parts of a process."""
+"""Descriptions of the configuration for the operator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
 
 
 def access_text(settings: Settings) -> str:
-    """Return who is answered."""
+    """Return who has access."""
     if settings.api_keys_file is not None:
         return f"API keys in {Path(settings.api_keys_file).resolve()}"
     if is_loopback(settings.host):
@@ -20,7 +20,7 @@ def access_text(settings: Settings) -> str:
 
 
 def processor_text(processor: str) -> str:
-    """Return what the setting `processor` does with an order."""
+    """Return what the processor does."""
     name, _, seconds = processor.partition(":")
     if name == DEMONSTRATION:
         wait = seconds or f"{DEFAULT_SECONDS:g}"

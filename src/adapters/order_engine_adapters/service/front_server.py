@@ -1,4 +1,4 @@
-"""Answering at the address of a process, from the moment it starts."""
+"""The HTTP server of a process, available from its start."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from order_engine_adapters.service.siblings import Siblings
 
 
 class FrontServer:
-    """Answers with one application while the process starts, and with another from `switch` on.
+    """Serves one application while the process starts, and another one from `switch` on.
 
-    Of several processes at one address those that start answer only as long as nobody serves: a client shall not be
-    told that the service starts while another process would have taken its order.
+    With several processes at one address, starting processes serve only while no other one is ready. Otherwise a client
+    could get 503 although another process would have accepted its order.
     """
 
     def __init__(
         self, bound: socket.socket, app: ASGIApp, limits: ConnectionLimits, clock: Clock, siblings: Siblings | None
     ) -> None:
-        """Answer with `app` at first; `siblings` are the other processes that accept on the same socket."""
+        """Serve `app` at first. `siblings` are the other processes that accept on the same socket."""
         self._app = SwitchableApp(app)
         self._clock = clock
         self._siblings = siblings
@@ -40,7 +40,7 @@ class FrontServer:
         self._switched = asyncio.Event()
 
     async def start(self) -> None:
-        """Answer from now on, unless a sibling does. Raises AddressUnavailable."""
+        """Start serving unless a sibling is ready. Raises AddressUnavailable."""
         if self._siblings is None:
             await self._server.start()
         elif self._early is not None:
@@ -48,18 +48,18 @@ class FrontServer:
             self._leaving = asyncio.create_task(self._leave(self._early, self._siblings), name="order_engine front")
 
     async def switch(self, app: ASGIApp) -> None:
-        """Answer with `app` from now on, also on connections that are open. Raises AddressUnavailable."""
+        """Serve `app` from now on, also on open connections. Raises AddressUnavailable."""
         self._app.app = app
         if self._siblings is not None:
             await self._server.start()
         self._switched.set()
 
     async def ended(self) -> None:
-        """Return when the server has ended, asked or not; raise what it ended of. To be called after `switch`."""
+        """Wait for the end of the server and raise its error, if any. Call it after `switch`."""
         await self._server.ended()
 
     async def stop(self) -> None:
-        """Take no more connections, and let answers under way end. What still starts has no such answers."""
+        """Accept no more connections and finish running requests. While starting there are none."""
         if self._early is not None:
             await self._early.stop(0)
         if self._leaving is not None:
@@ -67,7 +67,7 @@ class FrontServer:
         await (self._server.stop() if self._switched.is_set() else self._server.stop(0))
 
     async def _leave(self, early: Server, siblings: Siblings) -> None:
-        """Leave the address to those who serve."""
+        """Stop serving in favour of a ready sibling."""
         await until_first(siblings.until_one_serves(self._clock), self._switched.wait())
         await early.stop()
 
@@ -76,7 +76,7 @@ class FrontServer:
 async def answering_at(
     bound: socket.socket | None, app: ASGIApp, limits: ConnectionLimits, clock: Clock, siblings: Siblings | None
 ) -> AsyncIterator[FrontServer | None]:
-    """Answer with `app` at an address until the answers are switched; None where there is no address."""
+    """Serve `app` at an address until `switch`; yields None without an address."""
     if bound is None:
         yield None
         return

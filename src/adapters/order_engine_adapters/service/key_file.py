@@ -1,4 +1,4 @@
-"""The file of API keys: read, written by one process at a time, never half."""
+"""The API key file: atomic reads, and writes by one process at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 class KeyFileUnusable(Unavailable):
-    """The file of API keys cannot be read or written, or is none."""
+    """The API key file cannot be read, written or parsed."""
 
     code = "key_file_unusable"
 
@@ -53,9 +53,9 @@ def read_keys(path: Path) -> Sequence[StoredKey]:
 
 @contextmanager
 def changing(path: Path, *, may_create: bool = False) -> Iterator[list[StoredKey]]:
-    """Give the keys in a file as a list, and write what has become of it. Others who would write wait meanwhile.
+    """Yield the keys in a file as a list and write the list back. Concurrent writers wait.
 
-    The file is replaced whole: its reader sees the old keys or the new ones. Raises KeyFileUnusable.
+    The file is replaced atomically. Raises KeyFileUnusable.
     """
     # Keeps symbolic links: the file they point to is replaced.
     target = path.resolve()
@@ -105,7 +105,7 @@ def _content_of(keys: Sequence[StoredKey]) -> bytes:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock beside the file, which stays: deleting it would race with whoever has just opened it."""
+    """Hold the lock on a separate file, which stays: deleting it would race with other processes opening it."""
     lock = Path(f"{path}.lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), OWNER_ONLY)
@@ -145,7 +145,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _keep_folder(folder: Path) -> None:
-    """See to it that the folder's new entry is on the disk, where the system can be asked for that."""
+    """Flush the directory entry to disk, if the system supports it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, and known to a running process that follows their file."""
+"""Creating, listing, revoking and reloading API keys."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from order_engine_adapters.http.access.keys import AccessScope, KeyRing, StoredK
 from order_engine_adapters.service.key_file import NAME, KeyFileUnusable, changing, read_keys
 
 LOOK_SECONDS: Final = 1.0
-"""How often a running process looks whether the file has changed; a key that was revoked works for so long at most."""
+"""Interval of checks for changes of the file. A revoked key is valid for at most that long."""
 
 _logger = logging.getLogger("order_engine")
 
 
 def add_key(path: Path, name: str, scopes: str, clock: Clock | None = None) -> str:
-    """Make a key, keep its hash in the file, which is made where it is not there, and return the key itself.
+    """Create a key, store its hash in the file, which is created if missing, and return the key.
 
-    `scopes` are separated by commas. Raises InvalidSetting, also for a name that is taken, and KeyFileUnusable.
+    `scopes` are comma-separated. Raises InvalidSetting, also for a name in use, and KeyFileUnusable.
     """
     wanted = _scopes(scopes)
     if not NAME.fullmatch(name):
@@ -41,7 +41,7 @@ def add_key(path: Path, name: str, scopes: str, clock: Clock | None = None) -> s
 
 
 def revoke_key(path: Path, name: str) -> None:
-    """Take a key out of the file. Raises InvalidSetting where there is none of this name, and KeyFileUnusable."""
+    """Remove a key from the file. Raises InvalidSetting for an unknown name, and KeyFileUnusable."""
     with changing(path) as keys:
         left = [key for key in keys if key.identity.name != name]
         if len(left) == len(keys):
@@ -60,7 +60,7 @@ def _scopes(text: str) -> frozenset[AccessScope]:
 
 
 class KeyFile:
-    """The keys of a running process, which follow their file."""
+    """API keys of a running process, reloaded when their file changes."""
 
     def __init__(self, path: Path) -> None:
         """Read the keys. Raises KeyFileUnusable."""
@@ -69,16 +69,16 @@ class KeyFile:
         self.ring = KeyRing(read_keys(path))
 
     async def follow(self, clock: Clock) -> None:
-        """Look again and again whether the file has changed, and take what it holds. Never returns.
+        """Reload the keys when the file changes. Never returns.
 
-        A file that is away or broken changes nothing but the log: the keys that were read last go on.
+        If the file is missing or invalid, a warning is logged and the previous keys stay valid.
         """
         while True:
             await clock.sleep(LOOK_SECONDS)
             await self.look_again()
 
     async def look_again(self) -> None:
-        """Take what the file holds, if it has changed since it was read last."""
+        """Reload the keys if the file has changed."""
         # In a thread: the folder may be on a network file system that does not respond.
         look = await asyncio.to_thread(_look_of, self._path)
         if look == self._seen:
@@ -95,7 +95,7 @@ class KeyFile:
 
 
 def _look_of(path: Path) -> tuple[int, ...] | None:
-    """Return what differs once a file has been changed or replaced; None where it is not there."""
+    """Return attributes of the file that differ after a change or replacement, or None if it is missing."""
     try:
         found = path.stat()
     except (OSError, ValueError):

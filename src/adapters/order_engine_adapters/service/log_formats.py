@@ -1,4 +1,4 @@
-"""The two forms of a log: lines for people, and JSON lines for machines."""
+"""Log formats: text for people and JSON lines for machines."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 from typing import Final
 
 _OWN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What every record has; whatever else it has was given by `extra`."""
+"""Attributes of every record. All others come from `extra`."""
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, logger and message in one line, with a traceback below it where there is one."""
+    """Time, level, logger and message on one line, followed by a traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of a record, with escape sequences for what a terminal would not show."""
+        """Return the lines of a record, with control characters escaped."""
         text = super().format(record)
         line = f"{_time(record)} {record.levelname} {record.name}: {text}"
         return line if line.isprintable() else "".join(map(_visible, line))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object in one line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the document of a record. What was given as `extra` stands beside our own members."""
+        """Return the document of a record, with the values of `extra` as additional members."""
         members: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _time(record: logging.LogRecord) -> str:
-    """Return the time of a record as in RFC 3339, in UTC."""
+    """Return the time of a record in RFC 3339 format, in UTC."""
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""Writing a log without waiting for whoever reads it."""
+"""A log stream that never blocks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from io import UnsupportedOperation
 from typing import Final, TextIO
 
 CHUNK_BYTES: Final = 512
-"""What a pipe that can be written takes without waiting, on every system (POSIX: PIPE_BUF)."""
+"""Bytes that a writable pipe accepts without blocking on every system (POSIX: PIPE_BUF)."""
 MAX_BYTES: Final = 1024 * 1024
-"""So much is kept for a reader that does not read; further lines are dropped and counted."""
+"""Maximum buffered bytes for a slow reader. Further lines are dropped and counted."""
 LAST_WAIT_MILLISECONDS: Final = 200
 
 
 class LogStream:
-    """A stream of text, such as standard error, that keeps nobody waiting.
+    """A non-blocking text stream, such as standard error.
 
-    A pipe that nobody empties would stop the event loop at the first write that does not fit, and the service with it.
+    A full pipe would block the event loop, and with it the service.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -32,7 +32,7 @@ class LogStream:
         self._poll = _poll(stream)
 
     def write(self, text: str) -> None:
-        """Write a text, now or, where the reader is behind, before a later one."""
+        """Write a text now, or later if the reader is slow."""
         if self._poll is None:
             self._stream.write(text)
             self._stream.flush()
@@ -51,7 +51,7 @@ class LogStream:
         self._write_kept(0)
 
     def flush(self) -> None:
-        """Write what is kept, for as long as the reader reads."""
+        """Write buffered text as far as the reader accepts it."""
         with suppress(OSError, ValueError):
             self._write_kept(LAST_WAIT_MILLISECONDS)
 
@@ -71,7 +71,7 @@ class LogStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """Return what tells whether the stream takes more; None where that cannot be asked."""
+    """Return a function that tells whether the stream accepts data; None if that is not supported."""
     if sys.platform == "win32":
         return None
     try:

@@ -1,4 +1,4 @@
-"""One process of a fleet, as the process sees it that keeps it going, and as it sees itself."""
+"""One process of a fleet: the view of its supervisor, and its own."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from order_engine_adapters.service.announcer import Announcer, MemberAnnouncer
 from order_engine_adapters.service.siblings import Siblings
 
 Serve: TypeAlias = Callable[[Announcer, Siblings], None]
-"""What a member does until it is asked to end. It tells its first argument how far it is; the second are the others."""
+"""What a member runs until it is asked to end. Its arguments receive its progress and know its siblings."""
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 30.0
 DOUBLINGS: Final = 10
-"""After so many the longest wait is reached by far: no larger power is taken."""
+"""After this many restarts the delay is at its maximum; larger exponents are avoided."""
 STABLE_SECONDS: Final = 60.0
-"""Who has lived for so long and dies then is started again as if it were for the first time."""
+"""After this uptime, an exit counts as the first one again."""
 KILLED_SECONDS: Final = 5.0
 END: Final = "end"
 END_AT_ONCE: Final = "end at once"
 SIBLING_SERVES: Final = "a sibling serves"
-"""What a process is told."""
+"""Messages to a member."""
 WAITS: Final = "waits"
 LISTENS: Final = "listens"
 WRONG_SETTING: Final = "wrong setting"
@@ -43,10 +43,10 @@ _logger = logging.getLogger("order_engine")
 
 
 class MemberProcess:
-    """Starts a process, hears of it, and starts it again when it is dead and due."""
+    """Starts a process, receives its messages, and restarts it when it has exited."""
 
     def __init__(self, number: int, serve: Serve, clock: Clock, waits: Callable[[str], None]) -> None:
-        """Start nothing yet. `waits` hears why the process waits for the repository, if it does."""
+        """Start no process yet. `waits` receives the reason if the process waits for the repository."""
         self._waits = waits
         self._number = number
         self._serve = serve
@@ -56,13 +56,13 @@ class MemberProcess:
         self._started_at = 0.0
         self._deaths = 0
         self.link: Connection | None = None
-        """What the process tells, and how it learns of our own death; None while there is no process."""
+        """Connection for messages; the process also detects the parent's exit by it. None without a process."""
         self.listens = False
-        """Whether the process has opened its engine and answers for it."""
+        """Whether the process has opened its engine and serves requests."""
         self._knows_that_siblings_serve = False
 
     def start_if_due(self, links: Sequence[Connection], *, siblings_serve: bool) -> None:
-        """Start the process if there is none and its time has come. It closes `links`, which are other processes'."""
+        """Start the process if there is none and its restart is due. The child closes `links` to other members."""
         if self.link is not None or self.seconds_until_due() > 0:
             return
         ours, theirs = multiprocessing.Pipe()
@@ -83,11 +83,11 @@ class MemberProcess:
         self._started_at = self._clock.monotonic()
 
     def seconds_until_due(self) -> float:
-        """Return how long it is until the process may be started."""
+        """Return the seconds until the process may be started."""
         return max(self._due_at - self._clock.monotonic(), 0.0)
 
     def hear(self) -> OrderEngineError | None:
-        """Take what the process tells, or its end; return what it says that it could not do."""
+        """Receive a message or the exit of the process. Return the error that it reports, if any."""
         if self.link is None:
             return None
         try:
@@ -104,21 +104,21 @@ class MemberProcess:
         return InvalidSetting(sentence) if kind == WRONG_SETTING else Unavailable(sentence)
 
     def siblings_serve(self) -> None:
-        """Let a process that starts know that another one answers for an engine."""
+        """Tell a starting process that another one is ready."""
         if not self.listens and not self._knows_that_siblings_serve:
             self._knows_that_siblings_serve = True
             self._send(SIBLING_SERVES)
 
     def ask_to_end(self) -> None:
-        """Ask the process to end, if there is one; not by a signal, of which it may have one already."""
+        """Ask the process to drain. Not by a signal, since it may already have received one."""
         self._send(END)
 
     def end_at_once(self) -> None:
-        """Let the process end at once, if there is one. May be called on any thread."""
+        """Make the process exit at once. May be called on any thread."""
         self._send(END_AT_ONCE)
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait for the end of the process; kill it after `seconds`."""
+        """Wait for the exit of the process, and kill it after `seconds`."""
         if self._process is None:
             return
         self._process.join(seconds)
@@ -136,7 +136,7 @@ class MemberProcess:
                 self.link.send(word)
 
     def _bury(self) -> None:
-        """Reap the process, and say when the next one is due."""
+        """Reap the process and schedule its restart."""
         if self._process is None or self.link is None:
             return
         self.link.close()
@@ -156,7 +156,7 @@ class MemberProcess:
 
 
 def restart_delay(deaths: int) -> float:
-    """Return after how many seconds a process is started again that has died so many times in a row, 1 at least."""
+    """Return the delay before a restart after this number of consecutive exits, at least 1."""
     if deaths > DOUBLINGS:
         return LONGEST_WAIT_SECONDS
     return min(FIRST_WAIT_SECONDS * 2.0 ** (deaths - 1), LONGEST_WAIT_SECONDS)
@@ -169,7 +169,7 @@ def _exit_description(exit_code: int | None) -> str:
 
 
 def _run_member(serve: Serve, link: Connection, others: Sequence[Connection], siblings: Siblings) -> None:
-    """Serve, in the new process."""
+    """Run the member in the new process."""
     for other in others:
         # Inherited copies would keep the other members from noticing the exit of the parent.
         other.close()
@@ -194,7 +194,7 @@ def _run_member(serve: Serve, link: Connection, others: Sequence[Connection], si
 
 
 def _follow_parent(link: Connection, signals: Signals, siblings: Siblings) -> None:
-    """End when the parent says so, or when it is gone: nobody would start this process again, nor end it."""
+    """Follow the messages of the parent, and end when it is gone: nobody else would end this process."""
     with suppress(EOFError, OSError):
         while (word := link.recv()) != END_AT_ONCE:
             if word == SIBLING_SERVES:

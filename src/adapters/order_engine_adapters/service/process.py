@@ -1,4 +1,4 @@
-"""What every process of ours that runs for long does: signals, log, event loop, garbage collector."""
+"""The main function of long-running processes: signals, log, event loop and garbage collector."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from order_engine_adapters.process.process_exit import ExitDeadline, exit_now
 from order_engine_adapters.process.signals import Signals, hear_signals
 
 YOUNG_OBJECTS = 50_000
-"""New objects after which the garbage collector looks for cycles among them. By default it is 700 (2,000 from Python
-3.12 on), which requests under way exceed all the time, so that it visits them again and again."""
+"""New objects per collection of the youngest generation. The default of 700 (2,000 since Python 3.12) is less than the
+requests in flight allocate, so that they would be scanned repeatedly."""
 CANCEL_SECONDS = 2.0
-"""How long a start that was cancelled may take to end."""
+"""Time limit for a cancelled start."""
 HEARTBEAT_SECONDS = 0.5
-"""How often an event loop that drains gives a sign of life."""
+"""Interval of the event loop's heartbeats while draining."""
 LEFT_OVER_SECONDS = 1.0
-"""How long tasks may take to end that nobody waits for, once everything else has ended."""
+"""Time limit for remaining tasks after everything else has ended."""
 
 
 class DrainLimits(NamedTuple):
-    """How long a process may take to drain, in seconds from the moment it is asked to end."""
+    """Time limits of a drain, in seconds from the request."""
 
     work: float
-    """Running work included: from then on a blocked event loop is not waited for."""
+    """Time for running work. After it, a blocked event loop is not waited for."""
     all: float
     """Everything."""
 
 
 class ProcessPhase(Enum):
-    """What a request to end means to a process."""
+    """What a termination request does."""
 
     LOADING = "the process ends at once"
     STARTING = "the start is cancelled"
@@ -47,10 +47,10 @@ class ProcessPhase(Enum):
 
 
 class ProcessLifecycle:
-    """The life of a process with an event loop, from its start to the request to end."""
+    """Lifecycle of a process with an event loop, from its start to the termination request."""
 
     def __init__(self, signals: Signals, patience: DrainLimits) -> None:
-        """Begin to load what the process needs, in the task that is cancelled if it is asked to end while it starts."""
+        """Start in the loading phase, in the task that a termination request cancels."""
         self._signals = signals
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -59,25 +59,25 @@ class ProcessLifecycle:
         self._asked = asyncio.Event()
 
     def starts(self) -> None:
-        """Begin the start: there is something to close from now on, and nothing to drain yet."""
+        """Begin the start: from now on there are resources to close, but nothing to drain."""
         self._phase = ProcessPhase.STARTING
         self._signals.first = self._ask
 
     def runs(self) -> None:
-        """End the start: from now on the process drains when it is asked to end."""
+        """Complete the start: from now on a termination request drains."""
         self._phase = ProcessPhase.RUNNING
 
     async def asked_to_end(self) -> None:
-        """Wait until the process is asked to end."""
+        """Wait for a termination request."""
         await self._asked.wait()
 
     @property
     def start_was_cancelled(self) -> bool:
-        """Whether the process was asked to end while it started."""
+        """Whether termination was requested during the start."""
         return self._phase is ProcessPhase.STARTING and self._asked.is_set()
 
     def _ask(self) -> None:
-        """Take the request to end, on the thread that hears signals: the event loop may be blocked."""
+        """Receive the termination request, on the signal thread because the event loop may be blocked."""
         self._limit()
         # The event loop has already ended.
         with suppress(RuntimeError):
@@ -92,7 +92,7 @@ class ProcessLifecycle:
             self._task.cancel()
 
     def _limit(self) -> None:
-        """Limit how long the process may take to end."""
+        """Set the deadline of the process."""
         now = time.monotonic()
         if self._phase is ProcessPhase.STARTING:
             self._signals.end_by(ExitDeadline(now + CANCEL_SECONDS, now + CANCEL_SECONDS))
@@ -110,7 +110,7 @@ Main: TypeAlias = Callable[[ProcessLifecycle], Coroutine[object, object, None]]
 def run_process(main: Main, patience: DrainLimits) -> None:
     """Run `main` to its end.
 
-    Tasks, threads and processes that a processor has left behind are not waited for: the process ends without them.
+    Tasks, threads and processes that a processor leaves behind are not waited for.
     """
     _allow_many_files()
     gc.freeze()
@@ -132,7 +132,7 @@ def run_process(main: Main, patience: DrainLimits) -> None:
 
 
 async def until_first(*waits: Awaitable[object]) -> None:
-    """Wait for the first of these to end, end the others, and raise what it ended of."""
+    """Wait for the first of these to end, cancel the others, and raise its error."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +155,7 @@ async def _main(main: Main, signals: Signals, patience: DrainLimits) -> None:
 
 
 class _Parent:
-    """The process that runs an event loop, as a child sees it that a processor has forked."""
+    """The process with the event loop, as seen from a child that a processor has forked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._process = os.getpid()
@@ -167,13 +167,13 @@ class _Parent:
         return os.getpid() != self._process
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Stop the loop in the child: the orders, connections and tasks on it are the parent's."""
+        """Stop the event loop in the child: its orders, connections and tasks belong to the parent."""
         self._loop.stop()
         return ()
 
 
 def _end_child(error: BaseException) -> NoReturn:
-    """End a child that did not end itself, but came back from the processor that forked it."""
+    """End a child that returned from the processor that forked it."""
     code = 1
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
@@ -186,9 +186,9 @@ def _end_child(error: BaseException) -> NoReturn:
 
 
 def _close(runner: asyncio.Runner, code: int) -> None:
-    """Cancel the tasks that are left and close the loop; end the process where some of them do not end.
+    """Cancel remaining tasks and close the event loop; exit the process if some of them do not end.
 
-    Not as the runner does it, which waits without end, for the threads of `asyncio.to_thread` as well.
+    Unlike asyncio's runner, which waits without a limit, also for the threads of `asyncio.to_thread`.
     """
     left = runner.run(_end_what_is_left())
     if not left:
@@ -199,7 +199,7 @@ def _close(runner: asyncio.Runner, code: int) -> None:
 
 
 async def _end_what_is_left() -> int:
-    """Cancel every task; return how many have not ended in time."""
+    """Cancel every task. Return the number of those that did not end in time."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -213,7 +213,7 @@ async def _end_what_is_left() -> int:
 
 
 def _allow_many_files() -> None:
-    """Let this process open as many files as it may: each connection is one, and by default 1,024 are allowed."""
+    """Raise the limit of open files to its maximum: each connection is one, and the default is often 1,024."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - not there on Windows
 
@@ -223,7 +223,7 @@ def _allow_many_files() -> None:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the maker of uvloop's loops where it is installed, which it is not on every platform."""
+    """Return uvloop's event loop factory if it is installed; some platforms lack it."""
     try:
         import uvloop  # noqa: PLC0415 - optional
     except ImportError:

@@ -1,4 +1,4 @@
-"""The log of a process of ours: on standard error, unless the user's own code has set one up."""
+"""The log of a process on standard error, unless the user's code configures logging."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from order_engine_adapters.service.log_stream import LogStream
 from order_engine_adapters.settings import Settings
 
 OURS = "order_engine"
-"""The logger that is ours, with all below it."""
+"""The root of our loggers."""
 
 
 class ProcessHandler(logging.Handler):
-    """Writes to standard error whatever no other handler on its way has written."""
+    """Writes records to standard error that no other handler has written."""
 
     def __init__(self, stream: LogStream, formatter: logging.Formatter) -> None:
-        """Write to `stream` in the form of `formatter`."""
+        """Write to `stream` with `formatter`."""
         super().__init__()
         self._stream = stream
         self.setFormatter(formatter)
@@ -32,11 +32,11 @@ class ProcessHandler(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Write what could not be written before."""
+        """Write buffered records."""
         self._stream.flush()
 
     def _is_written_elsewhere(self, name: str) -> bool:
-        """Whether a logger from `name` upwards has a handler of its own: the line would be there twice."""
+        """Return whether a logger from `name` upwards has another handler, which would duplicate the line."""
         logger: logging.Logger | None = logging.getLogger(name)
         while logger is not None:
             if any(handler is not self and not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
@@ -46,9 +46,9 @@ class ProcessHandler(logging.Handler):
 
 
 def begin_log(settings: Settings) -> None:
-    """Write our own warnings to standard error until the processor is loaded, which may set a log up.
+    """Log our own warnings to standard error until the processor is loaded, which may configure logging.
 
-    The root logger is left alone so long: with a handler on it, `logging.basicConfig` would do nothing.
+    The root logger is not changed: with a handler on it, `logging.basicConfig` would have no effect.
     """
     end_log()
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
@@ -57,9 +57,9 @@ def begin_log(settings: Settings) -> None:
 
 
 def hand_over_log(settings: Settings) -> None:
-    """Leave the log to the configuration of the user's code, where there is one; else write everybody's log.
+    """Use the logging configuration of the user's code if there is one; else log all records.
 
-    Loggers of ours that such a configuration has disabled as existing ones are enabled again.
+    Our loggers are enabled again if that configuration has disabled existing loggers.
     """
     root, ours = logging.getLogger(), logging.getLogger(OURS)
     handlers = [handler for handler in ours.handlers if isinstance(handler, ProcessHandler)]
@@ -75,7 +75,7 @@ def hand_over_log(settings: Settings) -> None:
 
 
 def end_log() -> None:
-    """Take our handlers away, and leave all others."""
+    """Remove our handlers only."""
     for logger in (logging.getLogger(), logging.getLogger(OURS)):
         for handler in list(logger.handlers):
             if isinstance(handler, ProcessHandler):

@@ -1,4 +1,4 @@
-"""The processes that run for long: the service, which serves HTTP and works, and the worker, which works."""
+"""The long-running processes: the service with HTTP and processing, and the worker with processing only."""
 
 from __future__ import annotations
 
@@ -43,28 +43,28 @@ from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.repository_url import RepositoryUrl
 
 CLOSING_SECONDS = 10.0
-"""How much longer than the limits of its settings a process may take to drain and close before it ends as it is."""
+"""Time beyond the configured limits for draining and closing, before the process is forced to exit."""
 ENDING_SECONDS = 10.0
-"""How much longer than that one process of several may take before it is killed."""
+"""Additional time before one of several processes is killed."""
 
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread that computes keeps others waiting, the event loop among them. Beside 32 that do nothing else, the
-loop came to its turn within 0.2 s; with Python's own 5 ms it took up to 1.4 s. The threads got as much done."""
+"""Switch interval: how long a computing thread may delay others, including the event loop. With 32 computing threads,
+the event loop was delayed by up to 0.2 s, and by 1.4 s with the default of 5 ms, at the same throughput."""
 
 
 class AppFactory(Protocol):
-    """Makes the application that answers for an engine."""
+    """Creates the application for an engine."""
 
     def __call__(self, engine: OrderEngine, *, access: Access) -> ASGIApp:
-        """Let in whom `access` lets in."""
+        """Apply the rules of `access`."""
         ...
 
 
 def run_service(settings: Settings, say: PrintLine) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return. `say` is told what an operator wants to know, line by line.
+    """Serve until SIGTERM or SIGINT, then drain and return. `say` prints progress messages.
 
-    Raises InvalidSetting, and Unavailable where the address or the repository cannot be had.
+    Raises InvalidSetting, and Unavailable if the address or the repository is unavailable.
     """
     begin_log(settings)
     make_app = partial(create_app, limits=settings.part(HttpLimits))
@@ -79,7 +79,7 @@ def run_service(settings: Settings, say: PrintLine) -> None:
 
 
 def _run_several(settings: Settings, bound: socket.socket, make_app: AppFactory, say: PrintLine) -> None:
-    """Serve in several processes; this one tells of them, and they say nothing themselves."""
+    """Serve in several processes. This process prints their progress."""
     teller = ConsoleAnnouncer(settings, bound, say, processes=settings.workers)
 
     def serve(told: Announcer, siblings: Siblings) -> None:
@@ -91,10 +91,9 @@ def _run_several(settings: Settings, bound: socket.socket, make_app: AppFactory,
 
 
 def run_worker(settings: Settings, port: int | None, say: PrintLine) -> None:
-    """Work on orders until SIGTERM or SIGINT, then drain and return; takes none over HTTP.
+    """Process orders until SIGTERM or SIGINT, then drain and return. Accepts no orders over HTTP.
 
-    At `port`, where one is given, it answers whether it is alive and ready, and with the metrics. Raises as
-    `run_service` does.
+    If `port` is given, it serves liveness, readiness and metrics. Raises as `run_service` does.
     """
     if settings.processor == NONE:
         message = "A worker requires a processor. Set --processor MODULE:FUNCTION."
@@ -143,7 +142,7 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
 
 
 async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
-    """Drain, after a delay in which the engine is not ready any more and still takes orders."""
+    """Drain after a delay in which the engine is not ready but still accepts orders."""
     if settings.drain_delay_seconds:
         internals_of(engine).runtime.retire()
         await clock.sleep(settings.drain_delay_seconds)
@@ -154,7 +153,7 @@ async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:
 async def _serving(
     front: FrontServer | None, bound: socket.socket | None, opened: Opened, app: ASGIApp
 ) -> AsyncIterator[None]:
-    """Answer with `app`, and stop answering before the engine is closed."""
+    """Serve `app`, and stop before the engine is closed."""
     if front is None or bound is None:
         yield
         return
@@ -168,7 +167,7 @@ async def _serving(
 
 
 def _behind_proxies(settings: Settings, app: ASGIApp) -> ASGIApp:
-    """Return the application behind what its proxies say, where there may be any."""
+    """Wrap the application in the handling of forwarded headers, if configured."""
     if settings.root_path is None and settings.trusted_proxies is None:
         return app
     trusted = () if settings.trusted_proxies is None else networks_in(settings.trusted_proxies)

@@ -1,4 +1,4 @@
-"""What a process of a fleet knows of the others at its address."""
+"""What a process of a fleet knows about the others."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ LOOK_SECONDS: Final = 0.1
 
 
 class Siblings:
-    """Knows whether another process has opened its engine and answers at the same address."""
+    """Knows whether another process has opened its engine and serves the same address."""
 
     def __init__(self, *, serve: bool = False) -> None:
-        """Begin with what is known when the process starts."""
+        """Start with the knowledge of the parent at the fork."""
         self._serve = Event()
         if serve:
             self._serve.set()
 
     @property
     def serve(self) -> bool:
-        """Whether one of them does."""
+        """Whether another process serves."""
         return self._serve.is_set()
 
     def note(self) -> None:
-        """Take note that one of them does. May be called on any thread."""
+        """Record that another process serves. May be called on any thread."""
         self._serve.set()
 
     async def until_one_serves(self, clock: Clock) -> None:
-        """Wait until one of them does."""
+        """Wait until another process serves."""
         while not self.serve:
             await clock.sleep(LOOK_SECONDS)

@@ -1,8 +1,8 @@
-"""Several processes that serve one socket, and the one that keeps them going.
+"""Supervisor of several processes that serve one socket.
 
-All of them accept on the same socket, which the first process bound and keeps: what waits in its queue when one of them
-is killed is answered by the others, and while one starts again nobody is refused. With a socket for each
-(`SO_REUSEPORT`) the system would drop what waits for the dead one.
+All processes accept on the same socket, which the supervisor keeps open. When one of them is killed, the others accept
+its queued connections, and no connection is refused while it restarts. With a socket per process (`SO_REUSEPORT`), the
+system would drop the queue of a dead process.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _logger = logging.getLogger("order_engine")
 
 
 def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tell: Announcer) -> None:
-    """Run each of `serve` in a process of its own until SIGTERM or SIGINT; then end them all and return.
+    """Run each of `serve` in a separate process until SIGTERM or SIGINT, then end them all and return.
 
-    `tell` hears when all of them listen for the first time, and when they are asked to end. One that dies is started
-    again, later and later if it dies again and again. Before all have listened once, what one of them could not do is
-    raised instead. Those that have not ended after `patience_seconds` are killed. Raises InvalidSetting, Unavailable.
+    `tell` is notified when all of them listen for the first time and when they are asked to end. Exited processes are
+    restarted with increasing delays. Until all have listened once, the error of a process is raised instead. Processes
+    that have not ended after `patience_seconds` are killed. Raises InvalidSetting and Unavailable.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         message = "--workers requires fork, which this system lacks. Start several services behind a proxy instead."
@@ -44,7 +44,7 @@ def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tel
 
 
 def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, tell: Announcer) -> None:
-    """Start what is not running and is due, until a signal comes."""
+    """Start due processes until a signal arrives."""
     all_have_listened = False
     while True:
         one_serves = any(member.listens for member in members)
@@ -80,7 +80,7 @@ def _end(members: Sequence[MemberProcess], clock: Clock, patience_seconds: float
 
 @contextmanager
 def _asked_to_end(members: Sequence[MemberProcess]) -> Iterator[socket.socket]:
-    """Give a socket that can be read as soon as this process was asked to end; asked again, it ends all at once."""
+    """Yield a socket that becomes readable at the first signal. The second signal ends all processes at once."""
 
     def ask() -> None:
         wakes.send(b"!")

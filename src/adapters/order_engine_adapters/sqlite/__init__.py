@@ -1,4 +1,4 @@
-"""The SQLite repository: `sqlite:///file.db`. Durable orders in one file, which one process holds at a time."""
+"""The SQLite repository for `sqlite:///file.db`: durable orders in one file, used by one process at a time."""
 
 from order_engine_adapters.sqlite.driver import open_repository
 from order_engine_adapters.sqlite.reading.counter_rebuild import rebuild_counters

@@ -1,4 +1,4 @@
-"""What one transaction changes: collected first, and then written in few statements."""
+"""The changes of one transaction, collected and then written in few statements."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KEY_COLUMNS: Final = 4
 
 
 class Changes:
-    """The steps of orders within one transaction, and the keys that it binds."""
+    """Steps of orders within one transaction, and idempotency keys to bind."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without changes."""
         self._placed: list[SqliteOrder] = []
         self._moved: dict[int, SqliteOrder] = {}
         self._steps: list[tuple[object, ...]] = []
@@ -31,24 +31,24 @@ class Changes:
 
     @property
     def orders(self) -> Iterable[SqliteOrder]:
-        """Return the orders as they stand after the transaction."""
+        """Return the orders in their state after the transaction."""
         return chain(self._placed, self._moved.values())
 
     def place(self, kept: SqliteOrder) -> None:
-        """Add a new order, Pending or born claimed."""
+        """Add a new order, Pending or leased."""
         self._placed.append(kept)
 
     def move(self, kept: SqliteOrder, event: Event | None) -> None:
-        """Take an order to its next version; without an event it is a renewal."""
+        """Record the next version of an order. Without an event it is a renewal."""
         self._moved[kept.serial] = kept
         self._steps.append(rows.step_row(kept, event))
 
     def bind(self, key: str, bound: KeyBinding) -> None:
-        """Let an idempotency key stand for an order."""
+        """Bind an idempotency key to an order."""
         self._keys.append((key, bound.order_id, int(bound.order_id_made), bound.fingerprint))
 
     def statements(self) -> Sequence[Statement]:
-        """Return what has to be executed; nothing where nothing changed."""
+        """Return the statements to execute, if any."""
         placings = list(map(rows.placing_row, self._placed))
         return [
             *statements(rows.INSERT_PLACINGS, rows.PLACING_COLUMNS, placings),

@@ -1,4 +1,4 @@
-"""The driver of the URL scheme `sqlite`."""
+"""The driver for `sqlite://` URLs."""
 
 from __future__ import annotations
 

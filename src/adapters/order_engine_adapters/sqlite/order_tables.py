@@ -1,4 +1,4 @@
-"""The database as a store of orders: who holds it, what is in memory of it, and which serial number is next."""
+"""The tables of orders, with the lock of the file, the cache and the next serial number."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TAKE_ROOM: Final = "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))"
 GIVE_ROOM_BACK: Final = "DELETE FROM room"
 
 DEAD_HOLDER_LEASE_END: Final = 0
-"""The end of a lease whose holder is known to be dead, in microseconds since the epoch: before any that just ended."""
+"""End of a lease whose holder is known to be dead, in microseconds since the epoch: before any expired lease."""
 END_LEASES: Final = "UPDATE orders SET lease_ends = ? WHERE lease_ends IS NOT NULL"
 
 NAMED_ORDERS: Final = (
@@ -71,10 +71,10 @@ KEY_BINDINGS: Final = (
 
 
 class OrderTables:
-    """Everything behind the repository that belongs to the database's thread."""
+    """The part of the repository that runs on the database thread."""
 
     def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"], busy_seconds: float = BUSY_SECONDS) -> None:
-        """Keep what `open` needs. Symbolic links are followed, so that two names of one file share its lock."""
+        """Store what `open` needs. Resolves symbolic links, so that all names of a file share its lock."""
         path = Path(os.path.realpath(path))
         self.database = Database(path, synchronous, busy_seconds)
         self.lock = FileLock(path)
@@ -82,9 +82,9 @@ class OrderTables:
         self._last_serial = 0
 
     def open(self, now: datetime, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:
-        """Take the lock and open the database; return the migrations that were applied. Raises Unavailable.
+        """Take the lock and open the database. Return the applied migrations. Raises Unavailable.
 
-        Without `may_migrate` the database has to be there, and up to date.
+        Without `may_migrate`, the database must exist and be up to date.
         """
         self.database.check_surroundings()
         if not may_migrate:
@@ -96,12 +96,12 @@ class OrderTables:
         return applied
 
     def open_to_read(self) -> None:
-        """Open a database that is there and is not changed; nobody writes meanwhile. Raises Unavailable."""
+        """Open an existing database read-only, while no other process writes. Raises Unavailable."""
         self._share()
         self.database.open_to_read()
 
     def pending(self) -> Sequence[SqliteMigration]:
-        """Return the migrations that the database lacks, all of them where there is none. Raises Unavailable."""
+        """Return the pending migrations: all of them for a missing file. Raises Unavailable."""
         self.database.check_surroundings()
         if not self.database.path.exists():
             return shipped()
@@ -114,37 +114,36 @@ class OrderTables:
         self.lock.share()
 
     def close(self) -> None:
-        """Close the database and let go of the lock, as far as they were opened."""
+        """Close the database and release the lock, as far as they were opened."""
         try:
             self.database.close()
         finally:
             self.lock.release()
 
     def _end_leases_of_the_dead(self) -> None:
-        """End every lease: who holds an order of this file held its lock too, and is no more.
+        """Expire every lease: the holders also held the file lock and no longer exist.
 
-        So the orders of a process that was killed are taken up when the next one starts, and not when their leases
-        would have ended, nor after the time that holders have to be heard after an outage. Tokens stay as they are, and
-        fence as ever.
+        Orders of a killed process are therefore claimed at the next start, not when their leases would have expired or
+        after the grace time that follows an outage. Tokens are unchanged and fence as usual.
         """
         # If the disk is full, leases expire as usual.
         with suppress(Unavailable, OutcomeUnknown):
             self.database.transact([(END_LEASES, (DEAD_HOLDER_LEASE_END,))])
 
     def last_time(self) -> datetime | None:
-        """Return the time of the last event that was written; None where there is none."""
+        """Return the time of the last event, or None if there is none."""
         at: int | None = self.database.ask(LAST_TIME)
         return None if at is None else moment(at)
 
     def next_serial(self) -> int:
-        """Return a serial number for a new order. One that is not used leaves a gap, which harms nobody."""
+        """Return a serial number for a new order. Unused numbers leave harmless gaps."""
         self._last_serial += 1
         return self._last_serial
 
     # Reading
 
     def find(self, order_ids: Sequence[str]) -> dict[str, SqliteOrder]:
-        """Return the orders that exist among the ids."""
+        """Return the orders with these ids that exist."""
         found = self.recent.find(order_ids)
         missing = [order_id for order_id in order_ids if order_id not in found]
         if missing:
@@ -153,12 +152,12 @@ class OrderTables:
         return found
 
     def get(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids, in the order of the ids."""
+        """Return the orders with these ids that exist, in the order of the ids."""
         found = self.find(order_ids)
         return {order_id: found[order_id].order for order_id in order_ids if order_id in found}
 
     def get_some(self, order_ids: Sequence[str], max_bytes: int) -> Portion:
-        """Return the orders that exist among the first ids, up to so many bytes."""
+        """Return the existing orders among the first ids, up to a size limit."""
         unique = list(dict.fromkeys(order_ids))
         found = self.find_some(unique, max_bytes)
         orders = {kept.order.order_id: kept.order for kept in found.orders}
@@ -167,23 +166,23 @@ class OrderTables:
         return Portion(orders, unique[unique.index(found.orders[-1].order.order_id) + 1 :])
 
     def find_some(self, order_ids: Sequence[str], max_bytes: int | None) -> SqliteOrderPage:
-        """Return the orders that exist among the first ids, each once, up to so many bytes."""
+        """Return the distinct existing orders among the first ids, up to a size limit."""
         wanted = {"order_ids": json.dumps(order_ids), "max_bytes": bound(max_bytes)}
         return read_bounded_orders(self.database.ask(SOME_NAMED_ORDERS, wanted))
 
     def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return how the orders stand that exist among the ids."""
+        """Return the states of the orders with these ids that exist."""
         rows = json.loads(self.database.ask(STATES, (json.dumps(list(order_ids)),)))
         return {order_id: OrderState(version, Status(status)) for order_id, version, status in rows}
 
     def held_by(self, terms: ClaimTerms) -> SqliteOrderPage:
-        """Return the orders that a claim holds already, those that its terms ask for."""
+        """Return the orders already leased by a claim, as far as its terms select them."""
         after = "" if terms.after is None else terms.after
         wanted = {"claim_id": terms.claim_id, "after": after, "max_bytes": bound(terms.max_bytes)}
         return read_bounded_orders(self.database.ask(ORDERS_OF_A_CLAIM, wanted))
 
     def bindings(self, keys: Iterable[str]) -> dict[str, KeyBinding]:
-        """Return what the idempotency keys stand for, those that are known."""
+        """Return the bindings of the known idempotency keys."""
         rows = json.loads(self.database.ask(KEY_BINDINGS, (json.dumps(list(keys)),)))
         return {
             key: KeyBinding(order_id, bool(made), bytes.fromhex(fingerprint))
@@ -193,17 +192,17 @@ class OrderTables:
     # Writing
 
     def try_writing(self) -> None:
-        """Write as much as a batch of orders may need, and take it away again. Raises Unavailable where that fails.
+        """Write and remove as much data as a batch of orders may need. Raises Unavailable if that fails.
 
-        Less would say little: a disk that is too full for any order still has room for a byte.
+        Less would prove little: a disk that is too full for any order still has room for a byte.
         """
         self.database.transact([(TAKE_ROOM, (ROOM_BYTES,))])
         self.database.transact([(GIVE_ROOM_BACK, ())])
 
     def commit(self, changes: Changes) -> None:
-        """Make changes permanent, all of them or none.
+        """Commit changes atomically.
 
-        Raises Unavailable where nothing took effect, OutcomeUnknown where they may have.
+        Raises Unavailable if nothing was changed, OutcomeUnknown if the outcome is unknown.
         """
         statements = changes.statements()
         if not statements:

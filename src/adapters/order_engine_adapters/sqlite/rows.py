@@ -1,4 +1,4 @@
-"""Orders and events as rows of the tables, and back."""
+"""Conversion of orders and events from and to rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANY_ORDER: Final = new_order({
     "trace_parent": None, "created_at": datetime.min.replace(tzinfo=UTC),
     "updated_at": datetime.min.replace(tzinfo=UTC),
 })  # fmt: skip
-"""What an order is made of that is read: every field of it is replaced."""
+"""Template of orders read from rows: every field is replaced."""
 
 
 class SqliteOrder(NamedTuple):
@@ -40,7 +40,7 @@ class SqliteOrder(NamedTuple):
 
 
 LARGEST_INTEGER: Final = (1 << 63) - 1
-"""Of SQLite. A limit or version beyond it means the same as this one."""
+"""Maximum of SQLite. A larger limit or version is equivalent to it."""
 
 NO_EVENT: Final = (None, None, None, None)
 
@@ -68,12 +68,12 @@ def microseconds(moment: datetime) -> int:
 
 
 def moment(since: int) -> datetime:
-    """Return the time that is so many microseconds after 1970."""
+    """Return the time of microseconds since 1970."""
     return EPOCH + timedelta(microseconds=since)
 
 
 def placing_row(kept: SqliteOrder) -> tuple[object, ...]:
-    """Return the row of a new order, which is Pending or born claimed; its events follow from it."""
+    """Return the row of a new order, Pending or leased. Triggers derive its events."""
     order = kept.order
     lease_ends, started_at, attributes = order.lease_ends, order.processing_started_at, order.attributes
     return (
@@ -96,7 +96,7 @@ def placing_row(kept: SqliteOrder) -> tuple[object, ...]:
 
 
 def step_row(kept: SqliteOrder, event: Event | None) -> tuple[object, ...]:
-    """Return the row of a step: how the order stands after it, and its event, whose time is the order's last."""
+    """Return the row of a step: the order's new state and its event, whose time is the order's last."""
     order = kept.order
     lease_ends, due = order.lease_ends, order.due
     started_at, ended_at = order.processing_started_at, order.ended_at
@@ -128,21 +128,22 @@ FIELDS: Final = (
     "updated_at", "status", "version", "round", "token", "attempts", "failures", "vanished", "cancel_requested",
     "claim_id", "lease_ends", "due", "processing_started_at", "ended_at", "failure",
 )  # fmt: skip
-"""All fields of an order, each called as its column."""
+"""All fields of an order, named as the columns."""
 TIMES: Final = ("created_at", "updated_at", "lease_ends", "due", "processing_started_at", "ended_at")
 
 ORDERS_AS_JSON: Final = f"json_group_array(json_array({', '.join(FIELDS)}, serial))".replace(
     "item_ids", "json(item_ids)"
 )
 CONTENT_SIZE: Final = f"{OVERHEAD_BYTES} + length(item_ids) + ifnull(length(attributes), 0)"
-"""Roughly what an order takes, as `Order.size` counts it; characters stand for bytes."""
+"""Approximate size of an order, as in `Order.size`; characters count as bytes."""
 
 
 def bounded_orders(places: str, order: str, *, descending: bool = False) -> str:
-    """Return a question for the first orders of `places`, up to a bound in bytes: one order at least.
+    """Return a query for the first orders of `places` within a size limit: at least one order.
 
-    `places` is a table with a column `serial` and those of `order`. The parameter `:max_bytes` is the bound; the answer
-    is for `read_bounded_orders`. The content is looked at twice, but only that of the answer leaves the database.
+    `places` is a table with a column `serial` and those of `order`. The parameter `:max_bytes` is the limit.
+    `read_bounded_orders` parses the result. The content is scanned twice, but only that of the result leaves the
+    database.
     """
     keys = ", ".join(f"{key} DESC" for key in order.split(", ")) if descending else order
     return (
@@ -161,30 +162,30 @@ EVENTS_AS_JSON: Final = (
 
 
 def read_orders(text: str) -> list[SqliteOrder]:
-    """Return the orders in a text that ORDERS_AS_JSON made."""
+    """Return the orders in the result of ORDERS_AS_JSON."""
     return [_read_order(row) for row in json.loads(text)]
 
 
 def bound(max_bytes: int | None) -> int:
-    """Return a bound as a parameter."""
+    """Return a size limit as a parameter."""
     return LARGEST_INTEGER if max_bytes is None else min(max_bytes, LARGEST_INTEGER)
 
 
 class SqliteOrderPage(NamedTuple):
-    """The first of some orders, and whether the bound left any out."""
+    """The first orders of a result, and whether the size limit cut off more."""
 
     orders: list[SqliteOrder]
     more: bool
 
 
 def read_bounded_orders(text: str) -> SqliteOrderPage:
-    """Return the orders in the answer to a question that `bounded_orders` made."""
+    """Return the orders in the result of a query by `bounded_orders`."""
     total, rows = json.loads(text)
     return SqliteOrderPage([_read_order(row) for row in rows], len(rows) < (total or 0))
 
 
 def read_events(text: str) -> tuple[list[Event], list[int]]:
-    """Return the events in a text that EVENTS_AS_JSON made, and their serial numbers."""
+    """Return the events in the result of EVENTS_AS_JSON, and their serial numbers."""
     rows: Sequence[Sequence[Any]] = json.loads(text)
     return [_read_event(*row) for row in rows], [row[0] for row in rows]
 

@@ -1,4 +1,4 @@
-"""Wiring: settings, the discovery of adapters, and the composition root. Nothing else knows all the adapters."""
+"""Wiring: settings, discovery of adapters, and the composition root. No other package depends on all adapters."""
 
 from order_engine_adapters.settings import Settings
 from order_engine_adapters.wiring.container import Container

@@ -1,4 +1,4 @@
-"""The composition root: which part is made of which. It wires; `open_engine` owns the lifetimes."""
+"""The composition root. It connects the parts; `open_engine` manages their lifetimes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ FALLBACK_QUEUE = "memory://"
 
 
 def queue_url(settings: Settings) -> str:
-    """Return the queue's URL: the one that was set, else the repository's own queue, else one in memory."""
+    """Return the queue URL: the setting, else the repository's own queue, else one in memory."""
     if settings.queue_url is not None:
         return settings.queue_url
     return settings.database_url if entry_points.has_queue(settings.database_url) else FALLBACK_QUEUE
 
 
 class Container(containers.DeclarativeContainer):
-    """The parts of one engine, each of which a test may override.
+    """Providers of the parts of an engine, which tests can override.
 
-    Repositories and queues have to be opened, so the container only knows their openers: an asynchronous resource
-    inside it would turn everything that depends on it into a future.
+    Repositories and queues must be opened asynchronously, so the container provides only their openers: an asynchronous
+    resource would turn everything that depends on it into a future.
     """
 
     settings = providers.Dependency(instance_of=Settings)

@@ -1,4 +1,4 @@
-"""Finding adapters by the scheme of their URL, among the entry points of every installed package."""
+"""Discovery of adapters by URL scheme among the entry points of installed packages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from order_engine import InvalidSetting
 from order_engine.ports.adapters import QUEUES, REPOSITORIES, QueueOpener, RepositoryOpener, TimeLimited
 
 SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*):")
-"""As in RFC 3986, section 3.1."""
+"""RFC 3986, section 3.1."""
 
 Opener = TypeVar("Opener", RepositoryOpener, QueueOpener)
 
@@ -36,7 +36,7 @@ def has_queue(url: str) -> bool:
 
 
 def scheme_of(url: str) -> str:
-    """Return the scheme in lower case, the part before the colon; nothing where there is none."""
+    """Return the lower-case scheme before the colon, or an empty text."""
     # Not `urlsplit`: it raises for some URLs with a bracket in the password.
     scheme = SCHEME.match(url)
     return scheme[1].lower() if scheme else ""

@@ -1,4 +1,4 @@
-"""Hiding what nobody may read over a shoulder or in a log: passwords in URLs, wherever a text holds one."""
+"""Masking of passwords in URLs in messages and logs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _HIDDEN_PARAMETER = r"[\w.-]*(?:password|passwd|pwd|secret|token|key)[\w.-]*"
 
 
 def masked_url(url: str) -> str:
-    """Return a URL without its userinfo password and without the values of parameters such as `password`."""
+    """Return a URL with the password and the values of parameters such as `password` masked."""
     return _masked(url, ".", "[^&;#]")
 
 
 def masked(sentence: str) -> str:
-    """Return a text without the passwords of the URLs in it."""
+    """Return a text with the passwords of its URLs masked."""
     return _masked(sentence, r"\S", r"[^&;#\s'\"]")
 
 

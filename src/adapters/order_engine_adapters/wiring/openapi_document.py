@@ -1,4 +1,4 @@
-"""The OpenAPI document of a service by its settings, without running one."""
+"""The OpenAPI document for given settings, without a running service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening an engine: by its URL, or by settings."""
+"""Opening an engine by URL or by settings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from order_engine_adapters.wiring.entry_points import limited, queue_opener
 from order_engine_adapters.wiring.repository_url import RepositoryUrl, Schema
 
 TRY_AGAIN_SECONDS = 0.5
-"""After how long a repository is tried again that was not there."""
+"""Delay between attempts to open an unavailable repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An engine that runs, and the repository it stands on."""
+    """A running engine and its repository."""
 
     engine: OrderEngine
     repository: OrderRepository
@@ -57,10 +57,10 @@ async def open_with(
     container: Container | None = None,
     schema: Schema | None = None,
 ) -> AsyncIterator[Opened]:
-    """Open the engine of `settings`, run it, and drain and close it at the end.
+    """Open and run the engine of `settings`; drain and close it at the end.
 
-    `settings.processor` is not looked at: `load_processor` makes a processor of it. Without a word about the `schema`,
-    `settings.no_migrate` decides. Raises as `open_engine` does.
+    `settings.processor` is ignored: `load_processor` creates the processor. Without `schema`, `settings.no_migrate`
+    decides. Raises as `open_engine` does.
     """
     if schema is None:
         schema = Schema.KEEP if settings.no_migrate else Schema.MIGRATE
@@ -89,9 +89,9 @@ async def open_when_there(
     clock: Clock,
     waits: Callable[[str], None],
 ) -> AsyncIterator[Opened]:
-    """Do as `open_with` does; wait up to `settings.start_seconds` for a repository that is not there yet.
+    """Open like `open_with`, and wait up to `settings.start_seconds` for an unavailable repository.
 
-    `waits` is told why, each time that there is nothing to open. What does not come by waiting is raised at once.
+    `waits` gets the reason of each failed attempt. Errors that waiting cannot resolve are raised at once.
     """
     last = clock.monotonic() + settings.start_seconds
     async with AsyncExitStack() as lifetimes:

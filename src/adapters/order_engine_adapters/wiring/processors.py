@@ -1,4 +1,4 @@
-"""Finding the processor that a setting names."""
+"""Loading of the processor named by the settings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NONE = "none"
 
 
 def load_processor(text: str, clock: Clock) -> OrderProcessor | PlainProcessor | None:
-    """Return the processor of the setting `processor`; None for `none`.
+    """Return the processor for the setting `processor`; None for `none`.
 
-    `demo` and `demo:SECONDS` are the demonstration. `MODULE:FUNCTION` is looked for among what is installed and then in
-    the working directory; the function may be a method of an object, `MODULE:OBJECT.METHOD`. Raises InvalidSetting.
+    `demo` and `demo:SECONDS` are the demonstration. `MODULE:FUNCTION` is searched among the installed modules and then
+    in the working directory. The function may be a method of an object, `MODULE:OBJECT.METHOD`. Raises InvalidSetting.
     """
     name, colon, rest = text.partition(":")
     if name == DEMONSTRATION:

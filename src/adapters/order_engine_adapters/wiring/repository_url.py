@@ -1,4 +1,4 @@
-"""A repository's URL and its driver: what can be done with the repository, whoever brings it."""
+"""A repository URL and its driver: operations on a repository of any package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _logger = logging.getLogger("order_engine")
 
 
 class Schema(Enum):
-    """What opening may do to the schema of a repository."""
+    """Allowed changes of the schema when a repository is opened."""
 
     MIGRATE = "create or migrate the schema"
     KEEP = "write without changing the schema"
@@ -42,14 +42,14 @@ class Schema(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryUrl:
-    """A URL and the driver of its scheme. Where the driver lacks an ability, the safe answer is given here."""
+    """A URL and its driver, with safe defaults for abilities that the driver lacks."""
 
     url: str
     driver: RepositoryOpener
 
     @classmethod
     def of(cls, url: str) -> RepositoryUrl:
-        """Find the driver of a URL. Raises InvalidSetting where no package brings its scheme."""
+        """Return the URL with its driver. Raises InvalidSetting if no package provides the scheme."""
         return cls(url, repository_opener(url))
 
     def within(self, request_seconds: float) -> RepositoryUrl:
@@ -58,12 +58,12 @@ class RepositoryUrl:
 
     @property
     def ends_with_process(self) -> bool:
-        """Whether the orders live in the process that opens the repository, so that no other one can see them."""
+        """Whether the orders are private to the process that opens the repository."""
         return getattr(self.driver, ENDS_WITH_PROCESS, False) is True
 
     @property
     def missing_file(self) -> Path | None:
-        """The file that opening would make; None where it is there, or where the repository is no file."""
+        """The file that opening would create; None if it exists or the repository is not a file."""
         if not isinstance(self.driver, FileBacked):
             return None
         try:
@@ -74,7 +74,7 @@ class RepositoryUrl:
             return None
 
     def describe(self) -> str:
-        """Return where the orders are kept, for an operator."""
+        """Return where orders are stored, for the operator."""
         if self.ends_with_process:
             return "in memory, lost when this process ends; set --database-url to store them"
         if isinstance(self.driver, FileBacked):
@@ -82,16 +82,16 @@ class RepositoryUrl:
         return f"stored in {masked_url(self.url)}"
 
     def open(self, clock: Clock, schema: Schema) -> AbstractAsyncContextManager[OrderRepository]:
-        """Open the repository, and do no more to its schema than `schema` allows, where it keeps one."""
+        """Open the repository with only the schema changes that `schema` allows."""
         if schema is Schema.MIGRATE or not isinstance(self.driver, SchemaKeeper):
             return self.driver(self.url, clock=clock)
         return self.driver.as_it_is(self.url, clock=clock, writes=schema is Schema.KEEP)
 
     async def migrate(self, *, dry_run: bool) -> Sequence[str]:
-        """Apply the pending migrations, and return their names; with `dry_run`, only return them.
+        """Apply pending migrations and return their names; with `dry_run`, only return them.
 
-        Raises InvalidSetting, also for a driver that brings no migrations; RepositoryHeld where another process has the
-        repository; Unavailable where it cannot be reached or was written by a newer version.
+        Raises InvalidSetting, also for a driver without migrations; RepositoryHeld if another process uses the
+        repository; Unavailable if it is unreachable or was written by a newer version.
         """
         if not isinstance(self.driver, SchemaKeeper):
             message = f"Cannot migrate {masked_url(self.url)}: its package provides no migrations."
@@ -99,11 +99,11 @@ class RepositoryUrl:
         return await self.driver.migrate(self.url, clock=SystemClock(), dry_run=dry_run)
 
     async def rebuild_counters(self, seconds: float) -> tuple[Statistics, Statistics]:
-        """Count all orders, correct the counters, and return the metrics before and after.
+        """Recount all orders and correct the counters. Return the metrics before and after.
 
-        `seconds` limits the counting where others may use the repository meanwhile. Raises InvalidSetting, also for a
-        driver that cannot rebuild counters; RepositoryHeld where another process has the repository; Unavailable where
-        it cannot be reached; OutcomeUnknown where the counters may have been corrected.
+        `seconds` limits the recount of a shared repository. Raises InvalidSetting, also for a driver that cannot
+        rebuild counters; RepositoryHeld if another process uses the repository; Unavailable if it is unreachable;
+        OutcomeUnknown if the counters may have been corrected.
         """
         if isinstance(self.driver, CounterKeeper):
             return await self.driver.rebuild_counters(self.url, clock=SystemClock(), seconds=seconds)
@@ -115,9 +115,9 @@ class RepositoryUrl:
         raise InvalidSetting(message)
 
     def durable(self) -> RepositoryUrl:
-        """Return the URL that opens the repository only if a crash loses nothing that was acknowledged (P1).
+        """Return a URL that opens the repository only if a crash loses no acknowledged orders (P1).
 
-        A warning is logged where the driver cannot tell. Raises InvalidSetting for a repository in memory.
+        Logs a warning if the driver cannot tell. Raises InvalidSetting for a repository in memory.
         """
         if self.ends_with_process:
             message = (
@@ -131,7 +131,7 @@ class RepositoryUrl:
         return self
 
     def refuse_several(self, workers: int) -> None:
-        """Raise InvalidSetting unless several processes may open the repository at once."""
+        """Raise InvalidSetting unless several processes can open the repository."""
         allows_several = getattr(self.driver, SEVERAL_PROCESSES, None)
         if allows_several is True:
             return

@@ -1,4 +1,4 @@
-"""Simulations of the whole engine, and of a user's processor in it, on the memory repository."""
+"""Simulations of the engine, with or without a user's processor, on the in-memory repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_SEEDS = 100
 
 
 class Simulate(Protocol):
-    """The signature of `simulate`."""
+    """Signature of `simulate`."""
 
     def __call__(
         self,
@@ -37,12 +37,12 @@ class Simulate(Protocol):
 
 
 def in_memory(clock: Clock) -> AbstractContextManager[OrderRepository]:
-    """Open an empty memory repository on a simulation's clock, as the memory repository of a service is opened."""
+    """Open an empty in-memory repository on a simulated clock."""
     return nullcontext(MemoryRepository(SteadyClock(clock)))
 
 
 def named_scenario(processor: str | None, sizes: Sizes) -> Scenario:
-    """Return the simulation of a processor by its name; None: of the engine alone. Raises InvalidSetting."""
+    """Return the simulation for a processor by name; None simulates only the engine. Raises InvalidSetting."""
     if processor is None:
         return Scenario(store=in_memory, sizes=sizes)
     work = load_processor(processor, SystemClock())
@@ -57,12 +57,12 @@ def simulate(
     check: Callable[[Sequence[Order]], object] | None = None,
     sizes: Sizes | None = None,
 ) -> Summary:
-    """Try a processor against crashes, pauses, outages and everything else that a simulation has in store.
+    """Test a processor under simulated crashes, pauses, outages and other faults.
 
-    `make_processor` makes it anew for each seed. A coroutine function may sleep, wait and take as many steps as it
-    likes, in virtual time; it must not touch a real network, thread or clock, so give it fakes. `orders` makes order
-    number so-and-so, with an id of its own. `check` gets all orders at the end of a seed, to hold them against what
-    the fakes saw. Raises PromiseBroken with the whole story at the first violation.
+    `make_processor` creates the processor for each seed. A coroutine function may sleep, wait and take any number of
+    steps in virtual time. It must not use a real network, thread or clock, so give it fakes. `orders` creates the order
+    with a given number, with a unique id. `check` gets all orders at the end of a seed, to compare them with what the
+    fakes recorded. Raises PromiseBroken with the full trace at the first violation.
     """
     scenario = Scenario(
         store=in_memory, make_work=make_processor, orders=orders, check=check, sizes=sizes or Sizes(orders=200)

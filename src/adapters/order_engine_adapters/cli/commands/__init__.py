@@ -1,1 +1,1 @@
-"""What each command does; imported when it runs, so that help is quick."""
+"""Implementations of the commands, imported on use to keep help fast."""

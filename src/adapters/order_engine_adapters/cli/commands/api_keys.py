@@ -17,12 +17,12 @@ COLUMNS = (Column("NAME"), Column("SCOPES"), Column("CREATED (UTC)"), Column("ID
 
 
 def add(path: str, name: str, scopes: str) -> None:
-    """Make a key and print it, alone, this once."""
+    """Create a key and print it once."""
     click.echo(keys.add_key(Path(path), name, scopes))
 
 
 def show(path: str, *, as_json: bool) -> None:
-    """List the keys: whose they are and what they open, never what they are."""
+    """List the names, scopes and ids of the keys, never the keys themselves."""
     stored = read_keys(Path(path))
     if as_json:
         documents = [
@@ -44,6 +44,6 @@ def show(path: str, *, as_json: bool) -> None:
 
 
 def revoke(path: str, name: str) -> None:
-    """Take a key out of the file."""
+    """Remove a key from the file."""
     keys.revoke_key(Path(path), name)
     click.echo(f"revoked {name}; running services reject it within 2 s")

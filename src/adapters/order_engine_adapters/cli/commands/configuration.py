@@ -1,4 +1,4 @@
-"""`config show`."""
+"""`order-engine config show`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = (Column("SETTING"), Column("VALUE"), Column("FROM"))
 
 
 def show(flags: Flags, *, as_json: bool) -> None:
-    """Show every setting with its value and its origin."""
+    """Print every setting with its value and its source."""
     settings = Settings.from_environment(**flags)
     values = {name: _shown(setting, getattr(settings, name)) for name, setting in settings_of(type(settings)).items()}
     sources = origins(values, flags)

@@ -12,7 +12,7 @@ from order_engine_adapters.wiring.repository_url import RepositoryUrl
 
 
 def bring_up_to_date(flags: Flags, *, dry_run: bool) -> None:
-    """Apply the migrations that the repository lacks, or with `dry_run` say which they are."""
+    """Apply pending migrations; with `dry_run`, only print them."""
     settings = Settings.from_environment(**flags)
     repository_url = RepositoryUrl.of(settings.database_url).within(settings.request_seconds)
     if repository_url.ends_with_process:

@@ -12,7 +12,7 @@ from order_engine_adapters.wiring.openapi_document import openapi_text
 
 
 def describe(flags: Flags, output: str | None) -> None:
-    """Write the document to a file, or to standard output where none is given."""
+    """Write the document to a file or to standard output."""
     text = openapi_text(Settings.from_environment(**flags))
     if output is None:
         click.echo(text)

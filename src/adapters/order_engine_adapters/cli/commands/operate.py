@@ -29,7 +29,7 @@ CANCELLED: Final = "Cancelled"
 
 
 def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
-    """Show one order, and its events where they are asked for."""
+    """Print one order, with its events if requested."""
     _check_id(order_id)
 
     async def ask(target: CommandTarget) -> tuple[str, str]:
@@ -47,7 +47,7 @@ def show(flags: Flags, order_id: str, *, history: bool, as_json: bool) -> None:
 
 
 def cancel(flags: Flags, order_id: str, *, as_json: bool) -> None:
-    """Cancel an order; say whether it is cancelled, or its processor was told."""
+    """Cancel an order. Print whether it is cancelled or a cancellation was requested."""
     _check_id(order_id)
     document = on_target(flags, lambda target: target.cancel(order_id), Schema.KEEP)
     if as_json:
@@ -69,7 +69,7 @@ def redrive(flags: Flags, order_id: str, *, as_json: bool) -> None:
 
 
 def metrics(flags: Flags, *, as_json: bool) -> None:
-    """Show the counts."""
+    """Print the counts."""
     document = on_target(flags, lambda target: target.metrics())
     if as_json:
         print_json(document)

@@ -15,7 +15,7 @@ from order_engine_adapters.cli.target.targets import CommandTarget, on_target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOptions:
-    """Which orders are asked for, and in which form."""
+    """Filters and output format of a list."""
 
     status: str | None
     user_id: str | None
@@ -26,7 +26,7 @@ class ListOptions:
 
 
 def list_orders(flags: Flags, question: ListOptions) -> None:
-    """List orders, newest first, one page or all."""
+    """Print orders, newest first, one page or all."""
 
     async def pages(target: CommandTarget) -> None:
         cursor, more = question.cursor, True

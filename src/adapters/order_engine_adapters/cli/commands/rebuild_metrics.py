@@ -24,7 +24,7 @@ COLUMNS = (Column("COUNTER"), Column("BEFORE", right=True), Column("NOW", right=
 
 
 def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
-    """Count the orders of the repository anew, and say what was wrong."""
+    """Recount the orders and print the corrected counters."""
     settings = Settings.from_environment(**flags)
     repository_url = RepositoryUrl.of(settings.database_url).within(settings.request_seconds)
     refuse_missing_file(repository_url)
@@ -40,7 +40,7 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
 
 
 def _figures(before: Statistics, now: Statistics) -> Iterator[tuple[str, str, str]]:
-    """Yield each counter with what it was and what it is."""
+    """Yield each counter with its old and its new value."""
     yield "Total", f"{before.total_orders:,}", f"{now.total_orders:,}"
     for status, count in now.status_counts.items():
         yield status.value, f"{before.status_counts[status]:,}", f"{count:,}"

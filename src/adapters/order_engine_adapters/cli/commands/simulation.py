@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from order_engine.simulation import Outcome
 
 VIOLATION_EXIT_CODE = 1
-"""The exit code where a promise was broken."""
+"""Exit code if a promise was broken."""
 SECONDS_PER_MINUTE = 60
 COLUMNS = (Column("TIMES", right=True), Column("FAULT"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationOptions:
-    """What the command line asks for."""
+    """Options of the command."""
 
     seeds: int | None
     minutes: float | None
@@ -45,7 +45,7 @@ class SimulationOptions:
 
 
 def simulate(wanted: SimulationOptions) -> None:
-    """Simulate, and say what came of it. Exits with 1 where a promise was broken."""
+    """Run simulations and print the results. Exits with 1 if a promise was broken."""
     if wanted.trace and wanted.seed is None:
         message = "--trace requires --seed."
         raise click.UsageError(message)
@@ -79,7 +79,7 @@ def _trace(scenario: Scenario, seed: int) -> None:
 
 
 def _run(scenario: Scenario, wanted: SimulationOptions) -> tuple[Summary, float]:
-    """Simulate seed after seed; return the summary, and the seconds of CPU that it took."""
+    """Simulate all seeds. Return the summary and the CPU seconds."""
     summary = Summary()
     began, began_cpu = time.monotonic(), time.process_time()
     seeds: Iterable[int] = range(wanted.first_seed, wanted.first_seed + (wanted.seeds or DEFAULT_SEEDS))
@@ -102,7 +102,7 @@ def _run(scenario: Scenario, wanted: SimulationOptions) -> tuple[Summary, float]
 def _progress(
     stream: TextIO, wanted: SimulationOptions, summary: Summary, began: float
 ) -> Iterator[Callable[[Outcome], None]]:
-    """Show a bar with what was simulated so far on `stream`, where that is a terminal."""
+    """Show a progress bar on `stream` if it is a terminal."""
     if not stream.isatty():
         yield lambda _: None
         return

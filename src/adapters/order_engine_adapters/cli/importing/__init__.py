@@ -1,1 +1,1 @@
-"""`import FILE`: the orders of a file, line by line, into a repository or a running service."""
+"""`order-engine import FILE`: import of orders into a repository or a running service."""

@@ -1,4 +1,4 @@
-"""Carrying lines to the target, again and again where that is away, until each has its answer."""
+"""Sending of lines to the target, with retries while it is unavailable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Sent = TypeVar("Sent", InputLine, KeyedLine)
 
 
 class Importer:
-    """Brings the lines of one file to one target, and writes down what becomes of each."""
+    """Sends the lines of a file to a target and records the result of each."""
 
     def __init__(  # noqa: PLR0913 - the parts of one import, by name
         self,
@@ -42,7 +42,7 @@ class Importer:
         patience_seconds: float,
         monotonic: Callable[[], float],
     ) -> None:
-        """Give up when the target has taken nothing for `patience_seconds`."""
+        """Give up if the target accepts nothing for `patience_seconds`."""
         self._target = target
         self._file = file
         self._refused = refused
@@ -52,7 +52,7 @@ class Importer:
         self._monotonic = monotonic
 
     async def carry(self, chunk: Sequence[InputLine | TruncatedLine]) -> None:
-        """Bring a chunk of lines to its end. Raises Ending where the target stays away."""
+        """Send a chunk of lines until each has a result. Raises CommandExit if the target stays unavailable."""
         named: list[InputLine] = []
         nameless: list[InputLine] = []
         for line in chunk:
@@ -101,7 +101,7 @@ class Importer:
     def _note_all(
         self, lines: Sequence[Sent], outcomes: Sequence[LineOutcome], line_of: Callable[[Sent], InputLine]
     ) -> tuple[Sequence[Sent], TargetUnavailable | None]:
-        """Write down what became of each line; return those that are to be sent again, and why."""
+        """Record the results. Return the lines to retry, and the reason."""
         left: list[Sent] = []
         trouble: TargetUnavailable | None = None
         for sent, outcome in zip(lines, outcomes, strict=False):

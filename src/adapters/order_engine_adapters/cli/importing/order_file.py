@@ -1,4 +1,4 @@
-"""Reading the file of an import: line by line, packed or not, never more than one line at a time."""
+"""Reading of the import file line by line, compressed or not."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 BLANK = b" \t\r\n"
 BEGINNING = 1024
-"""Bytes that are kept of a line that is too long to be kept."""
+"""Recorded bytes of a line that is too long."""
 SKIPPED_AT_ONCE = 64 * 1024
 LINE_END = len(b"\r\n")
 
 
 class TruncatedLine(NamedTuple):
-    """A line over the limit, of which only the beginning is here."""
+    """A line over the limit, reduced to its beginning."""
 
     number: int
     beginning: bytes
 
 
 class DamagedArchive(Exception):
-    """The packed file breaks off or is corrupt."""
+    """The gzip file is truncated or corrupt."""
 
     def __init__(self, error: Exception, consequence: str = "") -> None:
-        """Say what follows from it, and what the unpacking said."""
+        """Take the error of the decompression and its consequence."""
         self.error = error
         reason = str(error).rstrip(".")
         super().__init__(f"the gzip file is damaged{consequence} ({reason})")
 
 
 class OrderFile:
-    """The file of an import while it is open."""
+    """The open import file."""
 
     def __init__(self, path: Path, longest_line: int) -> None:
-        """Read `path`; lines of over `longest_line` bytes are not read whole."""
+        """Read `path`. Lines over `longest_line` bytes are truncated."""
         self._path = path
         self._longest = longest_line
         self._digest: str | None = None
 
     def __enter__(self) -> Self:
-        """Open the file. Raises OSError, and Ending for what is no regular file."""
+        """Open the file. Raises OSError, and CommandExit if it is not a regular file."""
         self._file = self._path.open("rb")
         try:
             self.size = self._checked_size()
@@ -71,11 +71,11 @@ class OrderFile:
 
     @property
     def position(self) -> int:
-        """How many bytes of the file, as it lies on the disk, are read."""
+        """Number of bytes read from the file, compressed if it is."""
         return self._file.tell()
 
     def digest(self) -> str:
-        """Return the SHA-256 of the file's content; the first call reads the file once more. Raises Damaged."""
+        """Return the SHA-256 of the content. The first call reads the whole file. Raises DamagedArchive."""
         if self._digest is None:
             try:
                 with self._path.open("rb") as file:
@@ -85,7 +85,7 @@ class OrderFile:
         return self._digest
 
     def lines(self) -> Iterator[InputLine | TruncatedLine]:
-        """Yield the lines that are not blank. Raises Damaged."""
+        """Yield the lines that are not blank. Raises DamagedArchive."""
         number = 0
         try:
             while text := self._lines.readline(self._longest + LINE_END):
@@ -119,7 +119,7 @@ def _unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
 def in_chunks(
     lines: Iterable[InputLine | TruncatedLine], most_lines: int, most_bytes: int
 ) -> Iterator[Sequence[InputLine | TruncatedLine]]:
-    """Yield lines by the chunk. What came before an error of `lines` is yielded before the error is raised."""
+    """Yield lines in chunks. Lines before an error of `lines` are yielded before the error is raised."""
     chunk: list[InputLine | TruncatedLine] = []
     size = 0
     try:

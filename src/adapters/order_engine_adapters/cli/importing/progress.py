@@ -1,4 +1,4 @@
-"""How far an import is: a bar on a terminal, and nothing anywhere else."""
+"""Progress of an import: a bar on a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What became of the lines so far."""
+    """Results of the lines so far."""
 
     new: int = 0
     already_there: int = 0
@@ -20,24 +20,24 @@ class ImportCounts:
 
     @property
     def imported(self) -> int:
-        """The orders of the file that are there now."""
+        """Number of orders of the file that are stored."""
         return self.new + self.already_there
 
     def __str__(self) -> str:
-        """Return the counts as a part of a sentence."""
+        """Return the counts as part of a sentence."""
         orders = "order" if self.imported == 1 else "orders"
         return f"{self.imported} {orders} ({self.new} new, {self.already_there} already there), {self.refused} refused"
 
 
 ProgressCallback: TypeAlias = Callable[[int], None]
-"""Takes how many bytes of the file are done."""
+"""Takes the number of processed bytes of the file."""
 
 
 @contextmanager
 def progress(
     stream: TextIO, size: int, tally: ImportCounts, monotonic: Callable[[], float]
 ) -> Iterator[ProgressCallback]:
-    """Show a bar with the rate and the time left on `stream` where that is a terminal, for a file of `size` bytes."""
+    """Show a bar with rate and remaining time on `stream` if it is a terminal, for a file of `size` bytes."""
     if not stream.isatty():
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""The file of the lines that an import was refused."""
+"""The file of refused lines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from order_engine_adapters.cli.failures import CommandExit
 
 
 class RefusedLinesFile:
-    """Lines with the reason of each, as JSON lines beside the file they came from.
+    """Refused lines with their reasons, as JSON lines beside the import file.
 
-    Written under another name and moved into place by `keep`, so that there is never half a file under that name.
+    Written under a temporary name and renamed by `keep`, so that the file is always complete.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,7 +24,7 @@ class RefusedLinesFile:
         self.count = 0
 
     def __enter__(self) -> Self:
-        """Begin the file. Raises Ending where it cannot be written, before anything is imported."""
+        """Create the file. Raises CommandExit if that fails, before anything is imported."""
         try:
             self._file = self._unfinished.open("w", encoding="utf-8")
         except OSError as error:
@@ -34,7 +34,7 @@ class RefusedLinesFile:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove what was not kept."""
+        """Remove the temporary file."""
         try:
             self._file.close()
         except OSError as closing:
@@ -44,7 +44,7 @@ class RefusedLinesFile:
             self._unfinished.unlink(missing_ok=True)
 
     def add(self, number: int, text: bytes, problem: Mapping[str, object]) -> None:
-        """Write one line: its number, its problem document, and its text, with what is no UTF-8 as escapes."""
+        """Write one line: its number, its problem document, and its text with invalid UTF-8 escaped."""
         entry = {"line": number, "problem": problem, "text": text.decode(errors="backslashreplace")}
         self.count += 1
         try:
@@ -53,7 +53,7 @@ class RefusedLinesFile:
             raise self._ending(error) from error
 
     def keep(self) -> None:
-        """Move the file into place; without a refused line, remove that of an earlier run."""
+        """Rename the file; without refused lines, remove that of an earlier run."""
         try:
             self._file.close()
             if self.count:

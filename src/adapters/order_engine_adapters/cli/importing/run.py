@@ -1,4 +1,4 @@
-"""An import from its beginning to its last word."""
+"""The import command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from order_engine_adapters.wiring.repository_url import Schema
 
 
 def import_file(flags: Flags, name: str) -> None:
-    """Place the orders of a file, and say how many; ends with exit code 3 where lines were refused."""
+    """Import the orders of a file and print the counts. Exits with 3 if lines were refused."""
     settings, path, tally = Settings.from_environment(**flags), Path(name), ImportCounts()
     damage: DamagedArchive | None = None
     try:

@@ -1,1 +1,1 @@
-"""What the commands talk to: a running service over HTTP, or the repository itself."""
+"""Targets of the commands: a running service over HTTP, or the repository."""

@@ -1,4 +1,4 @@
-"""One HTTP connection to a service, by the standard library."""
+"""An HTTP connection to a service, by the standard library."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ NOTHING_READ = b""
 
 
 class HttpAnswer:
-    """An answer whose head is here, and whose body is read as it comes."""
+    """A response whose head was received and whose body is read as it arrives."""
 
     def __init__(self, response: HTTPResponse) -> None:
-        """Read `response`."""
+        """Read from `response`."""
         self._response = response
         self.status = response.status
         self.reason = response.reason
 
     def header(self, name: str) -> str | None:
-        """Return a header, None where it is not there."""
+        """Return a header, or None if it is absent."""
         return self._response.headers.get(name)
 
     def retry_after(self) -> float:
-        """Return the seconds that the service asks to wait; 0 where it does not say, or names a date."""
+        """Return the seconds of `Retry-After`; 0 if it is absent or a date."""
         given = self.header("Retry-After") or ""
         return float(given) if given.isascii() and given.isdigit() else 0.0
 
@@ -40,14 +40,14 @@ class HttpAnswer:
         return self._response.read().decode(errors="replace")
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the body line by line, as it arrives. Raises IncompleteRead where it breaks off."""
+        """Yield the lines of the body as they arrive. Raises IncompleteRead if it is truncated."""
         while line := self._response.readline():
             yield line
         if self._response.length:
             raise IncompleteRead(NOTHING_READ, self._response.length)
 
     def problem(self) -> Mapping[str, Any]:
-        """Return the problem document; nothing where the answer is none."""
+        """Return the problem document; empty if the response has none."""
         try:
             document = json.loads(self._response.read(LONGEST_PROBLEM))
         except (ValueError, RecursionError):
@@ -56,10 +56,10 @@ class HttpAnswer:
 
 
 class HttpConnection:
-    """Requests to one service, one after the other. No redirect is followed: the key is for this service only."""
+    """Sequential requests to one service. Redirects are not followed: the key is for this service only."""
 
     def __init__(self, address: str, seconds: float, key: str | None) -> None:
-        """Talk to the service at `address`, never waiting longer than `seconds` for its next word."""
+        """Connect to the service at `address`, with a timeout of `seconds` per read."""
         parts = urlsplit(address)
         self.shown = masked_url(address)
         self._prefix = parts.path.rstrip("/")
@@ -82,9 +82,9 @@ class HttpConnection:
         *,
         times: int = 1,
     ) -> Iterator[HttpAnswer]:
-        """Send a request; give its answer. Raises Trouble where there is no service, or none that answers in time.
+        """Send a request and yield its response. Raises TargetUnavailable if there is none in time.
 
-        An answer may take `times` as long as the usual one.
+        The timeout of the response is multiplied by `times`.
         """
         seconds = self._seconds * times
         self._limit(seconds)

@@ -1,4 +1,4 @@
-"""What becomes of the lines of an import."""
+"""Results of imported lines."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 PERMANENT_STATUSES: Final = frozenset({400, 409, 413, 422})
-"""The HTTP statuses that the same line would meet again, whenever it is sent."""
+"""HTTP statuses that a retry of the same line would get again."""
 
 
 class InputLine(NamedTuple):
-    """One line of the file, counted from 1, without its end."""
+    """A line of the file without its line end, counted from 1."""
 
     number: int
     text: bytes
 
 
 class KeyedLine(NamedTuple):
-    """A line, and the idempotency key that its order is placed under."""
+    """A line and the idempotency key for its order."""
 
     line: InputLine
     key: str
 
 
 class PlacedLine(NamedTuple):
-    """The order of the line is kept; `replayed`: it was there before."""
+    """The order of the line is stored. `replayed`: it was stored before."""
 
     replayed: bool
 
 
 class RefusedLine(NamedTuple):
-    """The line is no order that can be placed, as its problem document says."""
+    """The line is not an acceptable order, as its problem document explains."""
 
     problem: Mapping[str, object]
 
 
 class TargetUnavailable(Exception):
-    """Nothing is wrong with the lines, but they cannot be placed now.
+    """The target cannot accept lines now.
 
-    `retry_after` is what the other side asks for, in seconds.
+    `retry_after` is the delay that it requests, in seconds.
     """
 
     def __init__(self, sentence: str, retry_after: float = 0.0) -> None:
-        """Say what is the matter."""
+        """Take the message."""
         self.retry_after = retry_after
         super().__init__(sentence)
 
 
 class DeferredLine(NamedTuple):
-    """The line was not placed now, through no fault of its own."""
+    """The line was not placed for a temporary reason."""
 
     trouble: TargetUnavailable
 

@@ -1,4 +1,4 @@
-"""The repository itself as the target of the commands."""
+"""The repository as the target of commands."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from order_engine_adapters.settings import Settings
 
 
 class RepositoryTarget:
-    """Asks an engine in this process, which works on no order."""
+    """Uses an engine in this process, without a processor."""
 
     def __init__(self, engine: OrderEngine, settings: Settings) -> None:
-        """Ask `engine`, which runs."""
+        """Use `engine`, which is running."""
         self._engine = engine
         self._content = settings.content
         self._page = settings.page_limit
@@ -51,7 +51,7 @@ class RepositoryTarget:
         return order_json(await self._engine.get(order_id))
 
     async def history(self, order_id: str) -> str:
-        """Return all events of one order, page by page: an order may have more than one page of them."""
+        """Return all events of an order, page by page."""
         events: list[Event] = []
         more = True
         while more:
@@ -74,13 +74,13 @@ class RepositoryTarget:
         return metrics_json(await self._engine.metrics())
 
     async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines with an id of their own."""
+        """Place the orders of lines with an order id."""
         read = [self._read(line) for line in lines]
         placed = iter(await self._engine.place_many([order for order in read if isinstance(order, NewOrder)]))
         return [_outcome(next(placed) if isinstance(order, NewOrder) else order) for order in read]
 
     async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines without an id, each under its idempotency key; all at once, for one transaction."""
+        """Place the orders of lines without an id, each with its idempotency key, in one transaction."""
         return await asyncio.gather(*(self._place_under_key(*keyed) for keyed in lines))
 
     async def sleep(self, seconds: float) -> None:

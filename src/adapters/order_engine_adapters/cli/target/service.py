@@ -1,4 +1,4 @@
-"""A running service as the target of the commands."""
+"""A running service as the target of commands."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from order_engine_adapters.settings import Settings
 TOO_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 REPLAYED = "Idempotent-Replayed"
 READ = "read"
-"""The member of the last item of a batch's answer that says how many lines were read."""
+"""Member of a batch's last item with the number of lines read."""
 LINES = {"Content-Type": "application/x-ndjson"}
 LINES_PER_TIME_LIMIT = 100
-"""For so many lines a batch may take the time limit of a request once more."""
+"""Lines per additional request timeout of a batch."""
 ORDER = "order_id"
-"""The member by which the document of an order is known."""
+"""Member that identifies the document of an order."""
 
 
 class ServiceTarget:
-    """Asks a service over HTTP. Every method blocks: it is a coroutine only as the target's protocol has it."""
+    """Uses a service over HTTP. Every method blocks; the methods are coroutines only to match the protocol."""
 
     def __init__(self, address: str, settings: Settings) -> None:
-        """Ask the service at `address`, each answer being due within the time limit of a request."""
+        """Use the service at `address`, with the request timeout."""
         self._connection = HttpConnection(address, settings.request_seconds, settings.api_key)
 
     def __enter__(self) -> Self:
@@ -79,7 +79,7 @@ class ServiceTarget:
         return self._asked("GET", "/metrics", "status_counts")
 
     async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines with an id of their own, as one batch."""
+        """Place the orders of lines with an order id, as one batch."""
         body = b"".join(line.text + b"\n" for line in lines)
         # The response is sent after all orders are placed, and each has the request timeout.
         times = 1 + len(lines) // LINES_PER_TIME_LIMIT
@@ -96,7 +96,7 @@ class ServiceTarget:
         return [_outcome_of_item(item) for item in _of_lines(items, len(lines), self._connection.shown)]
 
     async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines without an id, each under its idempotency key: one after the other."""
+        """Place the orders of lines without an id one by one, each with its idempotency key."""
         outcomes: list[LineOutcome] = []
         try:
             for line, key in lines:
@@ -157,10 +157,10 @@ def _items(answer: HttpAnswer) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_lines(items: Sequence[Mapping[str, Any]], sent: int, address: str) -> Sequence[Mapping[str, Any]]:
-    """Return the items that answer a line each, the first one the first line, and so on.
+    """Return the items that are results, in line order.
 
-    The last item of a whole answer says how many lines were read; one more before it says why those were not all.
-    Raises Trouble where something has lost lines, so that nobody knows which, and where none was read.
+    The last item of a complete response has the number of lines read; an item before it explains why not all were.
+    Raises TargetUnavailable if unknown lines were lost, or if none was read.
     """
     if not items or READ not in items[-1]:
         # Incomplete: the last item may be the reason why reading stopped.

@@ -1,4 +1,4 @@
-"""What the commands talk to: a running service over HTTP, or the repository itself."""
+"""Targets of the commands: a running service over HTTP, or the repository."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class CommandTarget(Protocol):
-    """Answers the questions and does the actions of the commands; every answer is the HTTP service's JSON document."""
+    """Protocol: the operations behind the commands. Results are the JSON documents of the HTTP API."""
 
     async def list(self, *, status: str | None, user_id: str | None, limit: int, cursor: str | None) -> str:
         """Return one page of orders."""
@@ -46,14 +46,15 @@ class CommandTarget(Protocol):
         ...
 
     async def place(self, lines: Sequence[InputLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines with an id of their own; return the outcomes in the same order.
+        """Place the orders of lines with an order id. Return the results in line order.
 
-        Fewer outcomes than lines: the rest got no answer. Raises Trouble where the lines are not to blame.
+        If there are fewer results than lines, the rest got none. Raises TargetUnavailable if the lines are not the
+        cause.
         """
         ...
 
     async def place_under_keys(self, lines: Sequence[KeyedLine]) -> Sequence[LineOutcome]:
-        """Place the orders of lines without an id, each under its idempotency key. As `place` in all else."""
+        """Place the orders of lines without an id, each with its idempotency key; otherwise like `place`."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -65,12 +66,11 @@ Work = Callable[[CommandTarget], Coroutine[Any, Any, Answer]]
 
 
 def on_target(flags: Flags, work: Work[Answer], schema: Schema = Schema.READ, *, may_create: bool = False) -> Answer:
-    """Return what `work` says of the target that the settings name.
+    """Run `work` on the target selected by the settings and return its result.
 
-    That is the service at `url`, unless a flag names the repository and none the service; else the repository, opened
-    for as long as the work lasts; else, where another process holds the repository and says its address, that process.
-    `schema` is what the work may do to the repository's. A database file that is not there is an error unless the work
-    `may_create` it; nobody else makes one.
+    The target is the service at `url`, unless only a flag for the repository is given; else the repository, opened for
+    the duration of the work; else, if another process uses the repository and has published its address, that process.
+    `schema` limits schema changes. A missing database file is an error unless the work `may_create` it.
     """
     settings = Settings.from_environment(**flags)
     names_repository = "database_url" in flags and "url" not in flags
@@ -125,9 +125,9 @@ def _run_on_service(settings: Settings, address: str, work: Work[Answer]) -> Ans
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what a coroutine returns that never waits for an event loop, since all it calls blocks.
+    """Run a coroutine that never waits for an event loop, since all its calls block. Return its result.
 
-    So the same work runs over HTTP without a loop, and Ctrl-C ends a blocking call at once.
+    The same work thus runs over HTTP without an event loop, and Ctrl-C interrupts a blocking call at once.
     """
     try:
         coroutine.send(None)

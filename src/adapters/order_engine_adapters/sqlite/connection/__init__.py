@@ -1,1 +1,1 @@
-"""The one connection to a database file: its thread, its lock, its errors."""
+"""The connection to a database file: thread, lock and errors."""

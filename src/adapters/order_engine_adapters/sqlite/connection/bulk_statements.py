@@ -1,13 +1,13 @@
 """Writing many rows in one step of SQLite.
 
-Each step lets go of Python's lock and has to get it back. While the event loop's thread is busy that takes up to the
-switch interval, 5 ms: so a transaction takes few steps, whatever its size. Nearly all take one: a single INSERT into a
-view, whose trigger writes the tables, and which commits by itself.
+Each step releases Python's lock and has to acquire it again, which takes up to the switch interval of 5 ms while the
+event loop's thread is busy. A transaction therefore takes few steps, whatever its size. Most take one: a single INSERT
+into a view whose trigger writes the tables, and which commits by itself.
 
-Measured with batches of 250 (CPython 3.11, SQLite 3.40, 2 cores). Rows of 20 columns, in µs a row: `executemany` 2.3,
-but 790 while another thread spins; as one JSON parameter through `json_each` 9.0 and 37; as one long VALUES 2.1 and 27.
-While another thread spins, 2,100 orders a second were placed and completed with a statement for each table between
-BEGIN and COMMIT, and 4,300 with the view.
+Measured with batches of 250 (CPython 3.11, SQLite 3.40, 2 cores), in µs per row of 20 columns: `executemany` 2.3, but
+790 while another thread spins; one JSON parameter with `json_each` 9.0 and 37; one long VALUES 2.1 and 27. While
+another thread spins, 2,100 orders/s were placed and completed with a statement per table between BEGIN and COMMIT, and
+4,300 with the view.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 MAX_ROWS: Final = 512
-"""Rows in one statement: of 20 columns these are 10,240 parameters, of the 32,766 that SQLite takes."""
+"""Rows per statement. With 20 columns these are 10,240 parameters; SQLite allows 32,766."""
 
 Statement: TypeAlias = tuple[str, Sequence[object]]
 """SQL and its parameters."""
 
 
 def statements(template: str, columns: int, rows: Sequence[Sequence[object]]) -> Iterator[Statement]:
-    """Return the statements that execute `template` on all rows: one, unless there are very many.
+    """Return the statements that execute `template` for all rows: one, unless there are very many.
 
-    In the template, `{values}` stands for a VALUES of so many columns, called column1, column2 … The first of them is
-    not null in any real row; rows that only fill up have nulls.
+    In the template, `{values}` is a VALUES clause with columns column1, column2 … The first one is not null in real
+    rows; padding rows contain nulls.
     """
     for start in range(0, len(rows), MAX_ROWS):
         part = rows[start : start + MAX_ROWS]

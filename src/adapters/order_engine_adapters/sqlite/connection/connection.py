@@ -1,4 +1,4 @@
-"""The one connection to the database file: opening it, transactions, and what becomes of errors."""
+"""The connection to the database file: opening, transactions and errors."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from order_engine_adapters.sqlite.schema.migrations import (
 )
 
 OLDEST_SQLITE: Final = (3, 38, 0)
-"""The first with JSON functions always built in; STRICT tables are from 3.37."""
+"""First version in which the JSON functions are always built in. STRICT tables exist since 3.37."""
 
 BUSY_SECONDS: Final = 1.0
-"""How long another program may lock the file, for example to back it up, before a call is Unavailable; the default."""
+"""How long another program, such as a backup, may lock the file before a call is Unavailable."""
 
 STATEMENTS_KEPT: Final = 64
-"""Prepared statements that are kept: three that write rows, in ten sizes each, and those that read."""
+"""Cached prepared statements: three that write rows, in ten sizes each, and those that read."""
 
 TRANSACTIONS_BETWEEN_LOOKS: Final = 64
-"""How often to see whether the file is still there."""
+"""Transactions between checks that the file still exists."""
 
 PRAGMAS_OF_READING: Final = (
     # KiB, for pages that are written repeatedly; the system caches the rest. With 300,000 orders with random ids,
@@ -49,14 +49,14 @@ PRAGMAS: Final = (
 
 
 class Database:
-    """A database file and the connection to it. Everything is called on one thread.
+    """A database file and its connection. All methods are called on one thread.
 
-    After an error that leaves the connection in doubt it is closed, and the next call opens another: so an outage
-    heals without a restart.
+    After an error that leaves the connection in doubt, it is closed and the next call opens another one, so an outage
+    needs no restart.
     """
 
     def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"], busy_seconds: float = BUSY_SECONDS) -> None:
-        """Keep the path; `open` opens. `busy_seconds` limit each wait for another program that locks the file."""
+        """Store the path; `open` opens the file."""
         self.path = path
         self._busy_seconds = busy_seconds
         self._synchronous = synchronous
@@ -65,12 +65,12 @@ class Database:
         self._transactions_to_look = TRANSACTIONS_BETWEEN_LOOKS
         self._only_reads = False
         self.name = ""
-        """The name that was drawn when the database was made."""
+        """A random name, generated when the database was created."""
 
     def open(self, opened_at: int, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:
-        """Open the file, make it where there is none, and migrate it; return the migrations that were applied.
+        """Open the file, create it if missing, and migrate it. Return the applied migrations.
 
-        Without `may_migrate`, a file that lacks migrations is refused. `opened_at` is in microseconds since 1970, for
+        Without `may_migrate`, a file with pending migrations is refused. `opened_at` is in microseconds since 1970, for
         the record of migrations. Raises Unavailable.
         """
         applied: Sequence[SqliteMigration] = ()
@@ -87,7 +87,7 @@ class Database:
         return applied
 
     def open_to_read(self) -> None:
-        """Open a file that is there, is up to date, and is not changed. Raises Unavailable."""
+        """Open an existing, migrated file read-only. Raises Unavailable."""
         self._only_reads = True
         with self._opening():
             connection = self._connection = self._connect_to_read()
@@ -96,7 +96,7 @@ class Database:
             self._know(connection)
 
     def pending(self) -> Sequence[SqliteMigration]:
-        """Return the migrations that a file lacks that is there, and do not change it. Raises Unavailable."""
+        """Return the pending migrations of an existing file without changing it. Raises Unavailable."""
         with self._opening():
             connection = self._connection = self._connect_to_read()
             refuse_foreign(connection, self.path)
@@ -104,7 +104,7 @@ class Database:
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
-        """Leave nothing open where opening fails."""
+        """Close everything if opening fails."""
         try:
             yield
         except sqlite3.Error as error:
@@ -130,8 +130,8 @@ class Database:
     def transact(self, statements: Sequence[Statement]) -> None:
         """Execute statements as one transaction.
 
-        Raises Unavailable where nothing took effect, OutcomeUnknown where the commit failed and it may have. Any other
-        error means that nothing took effect either.
+        Raises Unavailable if nothing was changed, OutcomeUnknown if the commit failed and may have taken effect. Any
+        other error means that nothing was changed.
         """
         connection = self._connected()
         self._look_at_file()
@@ -155,7 +155,7 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Copy the log into the file and close."""
+        """Checkpoint the write-ahead log and close."""
         if self._connection is not None and not self._only_reads:
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -182,7 +182,7 @@ class Database:
             raise Unavailable(message)
 
     def refuse_absent(self) -> None:
-        """Raise Unavailable where there is no file."""
+        """Raise Unavailable if the file does not exist."""
         if not self.path.exists():
             message = (
                 f"Database {self.path} does not exist. Use another one, or run `order-engine migrate` to create it."
@@ -197,10 +197,10 @@ class Database:
         return _set_up(connection, (*PRAGMAS, f"PRAGMA synchronous = {self._synchronous}"))
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        """Open a connection that changes nothing, and that makes no file beside the database's.
+        """Open a read-only connection that creates no file beside the database.
 
-        The file alone is the database where its log is empty. Otherwise the log is read too, by way of the index that
-        SQLite keeps beside it.
+        If the log is empty, the file alone is the database. Otherwise the log is read, too, with the index that SQLite
+        keeps beside it.
         """
         log = self.path.with_name(f"{self.path.name}-wal")
         is_whole = not log.exists() or log.stat().st_size == 0
@@ -212,7 +212,7 @@ class Database:
         return _set_up(connection, PRAGMAS_OF_READING)
 
     def _turn_log_on(self, connection: sqlite3.Connection) -> None:
-        """Turn the write-ahead log on, and see that it is: on some file systems SQLite silently goes without."""
+        """Enable the write-ahead log and verify it: on some file systems SQLite silently goes without."""
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             message = (
@@ -221,7 +221,7 @@ class Database:
             raise Unavailable(message)
 
     def _check_writing(self, connection: sqlite3.Connection) -> None:
-        """Find out now whether the file may be written: SQLite opens one that may only be read without a word."""
+        """Detect a read-only file now: SQLite opens one without an error."""
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("UPDATE identity SET name = name")
         connection.execute("ROLLBACK")
@@ -238,10 +238,10 @@ class Database:
         return connection
 
     def _look_at_file(self) -> None:
-        """See now and then that the file is still there: what goes into a deleted one is lost.
+        """Check occasionally that the file still exists: writes to a deleted file are lost.
 
-        Not at each transaction, since it takes a step outside of Python's lock like a statement of SQLite; once it is
-        missing, at each until it is back.
+        Not in each transaction, since the check releases Python's lock like a statement does. Once the file is missing,
+        every transaction checks until it is back.
         """
         self._transactions_to_look -= 1
         if self._transactions_to_look <= 0:
@@ -254,7 +254,7 @@ class Database:
             raise Unavailable(message)
 
     def _file_now(self) -> tuple[int, int]:
-        """Return which file is at the path, by device and number."""
+        """Return the device and inode number of the file at the path."""
         try:
             status = self.path.stat()
         except OSError:
@@ -287,7 +287,7 @@ class Database:
 
 
 def _set_up(connection: sqlite3.Connection, pragmas: Iterable[str]) -> sqlite3.Connection:
-    """Return the connection with its settings; close it where it does not take them, as that to a file of others."""
+    """Return the configured connection. Close it if that fails, for example for a file of other software."""
     try:
         for pragma in pragmas:
             connection.execute(pragma)

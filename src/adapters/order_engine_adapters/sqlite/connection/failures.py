@@ -1,4 +1,4 @@
-"""What an error of SQLite means to the port."""
+"""Mapping of SQLite errors to the errors of the port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 
 PRIMARY_CODE: Final = 0xFF
-"""The part of an extended result code that says what kind of error it is."""
+"""Mask of the primary result code in an extended one."""
 
 _LOCKED: Final = "Another program has locked the database {path}. Nothing was changed. Close that program."
 _NOT_WRITABLE: Final = (
@@ -30,7 +30,7 @@ _SENTENCES: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_CORRUPT: "The database {path} is damaged ({name}). Stop the engine and restore a backup.",
     sqlite3.SQLITE_INTERRUPT: "A call to the database {path} was interrupted. Nothing was changed.",
 }
-"""The errors that come from the environment. All others are mistakes of ours and surface as themselves."""
+"""Messages for errors of the environment. All others are bugs and are not converted."""
 
 _MAY_HAVE_BEEN_COMMITTED: Final = frozenset({sqlite3.SQLITE_IOERR})
 
@@ -38,16 +38,16 @@ _CONNECTION_IS_DOUBTFUL: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE
 
 
 def as_unavailable(error: sqlite3.Error, path: Path) -> Unavailable | None:
-    """Return what to raise for an error that comes from the environment; None for a mistake of ours."""
+    """Return the error to raise for an environment error; None for a bug."""
     sentence = _SENTENCES.get(_primary(error))
     return None if sentence is None else Unavailable(sentence.format(path=path, name=error.sqlite_errorname))
 
 
 def as_outcome_unknown(error: sqlite3.Error, path: Path) -> OutcomeUnknown | None:
-    """Return what to raise for an error of COMMIT after which the transaction may come back; None if it cannot.
+    """Return the error to raise for a failed COMMIT that may have taken effect; None if it cannot have.
 
-    A transaction counts once its last frame is in the write-ahead log. Where writing a frame failed, the frame is
-    incomplete and its checksum wrong. Where the flushing afterwards failed, the frame may be found after a crash.
+    A transaction is committed once its last frame is in the write-ahead log. If writing a frame failed, it is
+    incomplete and its checksum is wrong. If the following flush failed, the frame may be found after a crash.
     """
     if _primary(error) not in _MAY_HAVE_BEEN_COMMITTED or error.sqlite_errorcode == sqlite3.SQLITE_IOERR_WRITE:
         return None
@@ -56,9 +56,9 @@ def as_outcome_unknown(error: sqlite3.Error, path: Path) -> OutcomeUnknown | Non
 
 
 def leaves_doubt(error: sqlite3.Error) -> bool:
-    """Whether the connection should not be trusted after this error: a new one reads everything anew.
+    """Return whether the connection is unreliable after this error, so that a new one must read everything again.
 
-    Not where only writing failed, as it does on some full disks: a new connection would need room to be opened.
+    Not if only writing failed, as on some full disks: opening a new connection would need disk space.
     """
     return _primary(error) in _CONNECTION_IS_DOUBTFUL and error.sqlite_errorcode != sqlite3.SQLITE_IOERR_WRITE
 

@@ -1,4 +1,4 @@
-"""The one call of the operating system that locks a file for a process, and lets go when the process dies."""
+"""The system call that locks a file for a process until it unlocks or exits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ if sys.platform == "win32":
     _FAR_BEHIND_THE_CONTENT = 1 << 30
 
     def try_lock(descriptor: int) -> bool:
-        """Lock the open file for as long as it is open; return whether nobody else has it locked.
-
-        Windows keeps others from reading what is locked, so the byte is one that the content never reaches.
-        """
+        """Lock the open file exclusively while it is open. Return whether that succeeded."""
         os.lseek(descriptor, _FAR_BEHIND_THE_CONTENT, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -23,11 +20,11 @@ if sys.platform == "win32":
         return True
 
     def try_share(descriptor: int) -> bool:
-        """Do as `try_lock` does: here readers do not share."""
+        """Lock the open file shared with others. Return whether that succeeded."""
         return try_lock(descriptor)
 
     def unlock(descriptor: int) -> None:
-        """Let go, and keep the file open."""
+        """Unlock the file and leave it open."""
         os.lseek(descriptor, _FAR_BEHIND_THE_CONTENT, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 

@@ -1,4 +1,4 @@
-"""The lock file that tells who holds a database."""
+"""The lock file, which names the process that uses a database."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from order_engine_adapters.sqlite.connection.file_lock import try_lock, try_shar
 
 LONGEST_CONTENT = 4096
 READERS_SECONDS = 2.0
-"""How long commands that read are waited for."""
+"""How long to wait for commands that read."""
 LOOK_SECONDS = 0.02
 
 
 class FileLock:
-    """Holds the file `<database>.lock` for one process, which the kernel lets go of at whatever death.
+    """An exclusive lock on `<database>.lock` for one process, which the kernel releases when the process exits.
 
-    The file itself stays when the lock is released: deleting it would race with whoever has just opened it. It tells
-    the holder's process id and the address where it answers HTTP, as JSON.
+    The file is not deleted when the lock is released: that would race with processes that have just opened it. It
+    contains the process id and the HTTP address of the holder as JSON.
     """
 
     def __init__(self, database: Path) -> None:
-        """Hold nothing yet."""
+        """Start unlocked."""
         self._database = database
         self._path = Path(f"{database}.lock")
         self._descriptor: int | None = None
@@ -34,7 +34,7 @@ class FileLock:
         register_fork_aware(self)
 
     def acquire(self) -> None:
-        """Take the lock. Raises RepositoryHeld where somebody has it, Unavailable where the file cannot be opened."""
+        """Take the lock. Raises RepositoryHeld if another process has it, Unavailable if the file cannot be opened."""
         descriptor = self._opened()
         try:
             self._take(descriptor)
@@ -47,9 +47,9 @@ class FileLock:
         self._descriptor = descriptor
 
     def share(self) -> None:
-        """Keep writers out while others may read too. Makes no file: where there is none, nobody writes.
+        """Keep writers out while other readers are allowed. Creates no file: without one there is no writer.
 
-        Raises RepositoryHeld where somebody writes, Unavailable where the file cannot be opened.
+        Raises RepositoryHeld if there is a writer, Unavailable if the file cannot be opened.
         """
         try:
             descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
@@ -64,7 +64,7 @@ class FileLock:
         self._shared = descriptor
 
     def announce(self, address: str) -> None:
-        """Tell others where the holder answers. Raises Unavailable where the file cannot be written."""
+        """Publish the HTTP address of this process. Raises Unavailable if the file cannot be written."""
         if self._descriptor is None:
             return
         try:
@@ -73,7 +73,7 @@ class FileLock:
             raise self._unavailable(error) from error
 
     def release(self) -> None:
-        """Let go, leaving an empty file where this process alone had it."""
+        """Release the lock. Leaves an empty file if this process held it exclusively."""
         if self._shared is not None:
             os.close(self._shared)
             self._shared = None
@@ -86,7 +86,7 @@ class FileLock:
             os.close(descriptor)
 
     def after_fork_in_child(self) -> Iterable[int]:
-        """Hold nothing in a child: its copy of the descriptor alone would keep the file locked when the parent ends."""
+        """Forget the lock in a child, whose descriptor would keep the file locked after the parent's exit."""
         held = [each for each in (self._descriptor, self._shared) if each is not None]
         self._descriptor = self._shared = None
         return held
@@ -97,7 +97,7 @@ class FileLock:
         _write(descriptor, _content(None))
 
     def _locked_in_time(self, descriptor: int) -> bool:
-        """Lock the file, after those that read it for a moment; return whether nobody holds it."""
+        """Lock the file, waiting briefly for readers. Return whether that succeeded."""
         last = time.monotonic() + READERS_SECONDS
         while not try_lock(descriptor):
             if not try_share(descriptor) or time.monotonic() > last:
@@ -125,14 +125,14 @@ def _content(address: str | None) -> bytes:
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    """Replace the content, cutting the old one off last: at no moment does a reader find less than one JSON value."""
+    """Replace the content and truncate last, so that readers always find a complete JSON value."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, content)
     os.ftruncate(descriptor, len(content))
 
 
 def _holder(descriptor: int) -> tuple[int | None, str | None]:
-    """Return the holder's process id and address as far as they can be read."""
+    """Return the holder's process id and address as far as they are readable."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     text = os.read(descriptor, LONGEST_CONTENT).decode(errors="replace")
     try:

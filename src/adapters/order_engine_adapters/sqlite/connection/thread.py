@@ -1,4 +1,4 @@
-"""The thread that a database connection lives on."""
+"""The thread of a database connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Answer: TypeAlias = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
 class DatabaseThread:
-    """Runs calls one after the other on one thread, and answers them on the event loop that it was made in."""
+    """Runs calls sequentially on one thread and returns results on the event loop that created it."""
 
     def __init__(self, name: str) -> None:
         """Start the thread."""
@@ -36,10 +36,10 @@ class DatabaseThread:
     async def call(
         self, function: Callable[Parameters, Result], *arguments: Parameters.args, **named: Parameters.kwargs
     ) -> Result:
-        """Return what the function returns on the thread.
+        """Run a function on the thread and return its result.
 
-        A caller that is cancelled leaves its call to run to the end if it has begun; if not, it never begins. Raises
-        Unavailable after `end`.
+        If the caller is cancelled, a started call still runs to its end; a waiting one is skipped. Raises Unavailable
+        after `end`.
         """
         if self._has_ended:
             message = "The repository is closed. Nothing was changed."
@@ -49,9 +49,9 @@ class DatabaseThread:
         return await outcome
 
     async def end(self, last: Callable[[], None]) -> None:
-        """Let what was called before run to its end, then run `last` and end the thread.
+        """Finish earlier calls, run `last` and end the thread.
 
-        Cancelled, it does not wait for that, but it happens all the same.
+        If cancelled, it does not wait, but this still happens.
         """
         self._has_ended = True
         outcome: asyncio.Future[None] = self._loop.create_future()
@@ -65,7 +65,7 @@ class DatabaseThread:
             pass
 
     def _run_next(self) -> bool:
-        """Run one job. A function of its own, so that the thread keeps no job and no answer alive while it waits."""
+        """Run one job. A separate function, so that the waiting thread keeps no reference to a job or result."""
         job = self._jobs.get()
         if job is None:
             return False
@@ -78,7 +78,7 @@ class DatabaseThread:
         return True
 
     def _answer(self, answer: _Answer) -> None:
-        """Hand an answer to the event loop. It is woken once for all answers that come before it turns to them."""
+        """Pass a result to the event loop, which is woken once for all results that are ready."""
         self._answers.append(answer)
         if not self._delivery_is_due:
             self._delivery_is_due = True

@@ -1,1 +1,1 @@
-"""Reading: orders, lists, histories, events."""
+"""Reading orders, lists, histories and events."""

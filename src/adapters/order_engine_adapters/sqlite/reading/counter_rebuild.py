@@ -1,4 +1,4 @@
-"""Counting anew, where somebody has doubts about the counters."""
+"""Rebuild of the counters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPDATE statistics SET (total_orders, pending, processing, completed, failed, can
     FROM orders
 )
 """
-"""An order that is Completed stays so, so the orders tell what the fold of the history tells."""
+"""Completed orders never change, so the orders contain the same totals as the history."""
 
 
 async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statistics]:

@@ -1,4 +1,4 @@
-"""Lists of orders, newest first: each kind of list walks along an index that holds little else than its orders."""
+"""Order lists, newest first: each kind of list scans an index with few other orders."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from order_engine_adapters.sqlite.reading.orders import statistics
 from order_engine_adapters.sqlite.rows import STATUS_TEXT, bound, bounded_orders, microseconds, read_bounded_orders
 
 FEW_ORDERS: Final = 10_000
-"""So many orders of a status are looked through for those of one user in some ms."""
+"""Up to this many orders of a status are scanned for those of one user, within milliseconds."""
 
 _UNSUCCESSFUL: Final = frozenset({Status.FAILED, Status.CANCELLED})
 _OPEN: Final = frozenset({Status.PENDING, Status.PROCESSING})
 
 
 def list_orders(store: OrderTables, query: OrderQuery) -> OrderPage:
-    """Return one page, and one order more is read to know whether another follows."""
+    """Return one page. One additional order is read to detect whether another page follows."""
     index = _index(store, query)
     conditions, parameters = _conditions(query)
     parameters |= {"limit": query.limit + 1, "max_bytes": bound(query.max_bytes)}
@@ -31,11 +31,11 @@ def list_orders(store: OrderTables, query: OrderQuery) -> OrderPage:
 
 
 def _index(store: OrderTables, query: OrderQuery) -> str:
-    """Return the index to walk along.
+    """Return the index to scan.
 
-    A user's orders of one status: the unsuccessful ones have an index of their own, which successful orders never
-    touch. Nearly all others are Completed, so the user's index serves for these. Open ones are few as a rule, and
-    then those of all users are looked through; in a large backlog the user's own orders are.
+    For a user's orders of one status: unsuccessful orders have their own index, which successful orders never touch.
+    Most others are Completed, so the user's index serves for these. Open orders are usually few, so those of all users
+    are scanned; in a large backlog, the user's own orders are.
     """
     status = query.status
     if query.user_id is None:

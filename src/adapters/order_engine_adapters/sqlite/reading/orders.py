@@ -1,4 +1,4 @@
-"""Reading history, events and counters."""
+"""Reading histories, events and counters."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def history(store: OrderTables, order_id: str, after: int, limit: int) -> Sequen
 
 
 def events(store: OrderTables, after: Cursor | None, limit: int, until: Cursor | None) -> EventPage:
-    """Return events of all orders; the cursor holds the serial number of the last one, and its fingerprint."""
+    """Return events of all orders. The cursor contains the serial number and the fingerprint of the last one."""
     end = store.database.ask(LAST_EVENT) if until is None else _place(store, until)
     start = 0 if after is None else _place(store, after)
     if after is None and limit == 0:
@@ -67,8 +67,8 @@ def statistics(store: OrderTables) -> Statistics:
 def _place(store: OrderTables, cursor: Cursor) -> int:
     """Return the serial number in a cursor.
 
-    A file that was restored has the name of the one it is a copy of, and gives its serial numbers again: whether the
-    reader of the cursor has seen the beginning of this history, only the last event that it has seen can show.
+    A restored file has the name of the original and assigns its serial numbers again. Only the last seen event shows
+    whether the reader of the cursor has seen the beginning of this history.
     """
     match = CURSOR.fullmatch(cursor)
     if match is not None and match[1] == store.database.name:

@@ -1,4 +1,4 @@
-"""The orders that were written last, in memory."""
+"""Cache of the most recently written orders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from order_engine_adapters.sqlite.rows import SqliteOrder
 
 MAX_ORDERS: Final = 16_384
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Both bound the memory: most orders take 2 to 4 KiB, and a single one may have 256 KiB of attributes."""
+"""Both limits bound the memory: most orders take 2 to 4 KiB, but one may have 256 KiB of attributes."""
 
 BYTES_OF_AN_ORDER: Final = 2_000
 BYTES_OF_AN_ITEM: Final = 60
@@ -24,13 +24,13 @@ class _Entry(NamedTuple):
 
 
 class RecentOrders:
-    """Orders as they are in the database, at their last commit.
+    """Orders in their last committed state.
 
-    The process holds the file alone, so nobody else changes them. Completing an order that is found here takes 24 µs,
-    and 36 where it has to be read from the database (batches of 250, CPython 3.11, 2 cores).
+    No other process changes the file. Completing a cached order takes 24 µs, and 36 µs if it has to be read (batches of
+    250, CPython 3.11, 2 cores).
 
-    Written on the database's thread, after a commit and before its answer; read there and on the event loop's. So a
-    reader sees each commit whole, and everything that was answered before it asked.
+    Written on the database thread after each commit and before its result is returned; read on that thread and on the
+    event loop. Readers therefore see commits as a whole, and everything committed before their call returned.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class RecentOrders:
         self._lock = Lock()
 
     def keep(self, orders: Iterable[SqliteOrder]) -> None:
-        """Keep orders of one commit, and forget those that were written longest ago."""
+        """Add the orders of one commit, and evict those written longest ago."""
         with self._lock:
             for kept in orders:
                 self._keep(kept)
@@ -49,19 +49,19 @@ class RecentOrders:
                 self._bytes -= size
 
     def forget_all(self) -> None:
-        """Forget everything: after an error nobody knows what was committed."""
+        """Evict everything: after an error, the committed state is unknown."""
         with self._lock:
             self._entries.clear()
             self._bytes = 0
 
     def find(self, order_ids: Iterable[str]) -> dict[str, SqliteOrder]:
-        """Return those of the orders that are here."""
+        """Return the cached ones of these orders."""
         with self._lock:
             entries = self._entries
             return {order_id: entries[order_id].kept for order_id in order_ids if order_id in entries}
 
     def find_all(self, order_ids: Sequence[str]) -> Mapping[str, Order] | None:
-        """Return the orders if every one is here; None otherwise."""
+        """Return the orders if all are cached, else None."""
         with self._lock:
             try:
                 return {order_id: self._entries[order_id].kept.order for order_id in order_ids}
@@ -81,6 +81,6 @@ class RecentOrders:
 
 
 def _size(order: Order) -> int:
-    """Return roughly the bytes that an order takes in memory. Its content, which may be large, never changes."""
+    """Return the approximate memory of an order. Its content, which may be large, never changes."""
     attributes = 0 if order.attributes is None else order.attributes.size
     return BYTES_OF_AN_ORDER + BYTES_OF_AN_ITEM * len(order.item_ids) + attributes

@@ -1,1 +1,1 @@
-"""The schema: its migrations, and recomputing its counters."""
+"""The schema and its migrations."""

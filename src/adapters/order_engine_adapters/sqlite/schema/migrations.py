@@ -1,4 +1,4 @@
-"""Migrations: the schema's numbered steps, each applied once and whole, and recorded with its checksum."""
+"""Migrations: numbered schema changes, each applied once in a transaction and recorded with its checksum."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from order_engine.domain.errors import Unavailable
 
 APPLICATION_ID: Final = 0x4F454E47
-"""Marks a file as ours, in the header where `file` and others look: "OENG"."""
+"""Marks files of order_engine in the SQLite header, as "OENG", for `file` and other tools."""
 
 PACKAGE: Final = "order_engine_adapters.sqlite.schema"
 FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
@@ -23,7 +23,7 @@ FILE_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
 @dataclass(frozen=True, slots=True)
 class SqliteMigration:
-    """One step of the schema."""
+    """One schema change."""
 
     number: int
     name: str
@@ -31,11 +31,11 @@ class SqliteMigration:
 
     @property
     def checksum(self) -> str:
-        """Return the SHA-256 of the text, in hex."""
+        """SHA-256 of the text, in hex."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     def statements(self) -> Iterator[str]:
-        """Return the statements one by one: `executescript` would commit what came before."""
+        """Return the statements one by one: `executescript` would commit the transaction first."""
         statement = ""
         for line in self.sql.splitlines(keepends=True):
             statement += line
@@ -45,7 +45,7 @@ class SqliteMigration:
 
 
 def shipped() -> Sequence[SqliteMigration]:
-    """Return the migrations that this version knows, by number."""
+    """Return the migrations of this version, by number."""
     # Read as text, so that line endings changed by a checkout do not change the checksum.
     found = [
         SqliteMigration(int(match[1]), match[2], file.read_text("utf-8"))
@@ -58,7 +58,7 @@ def shipped() -> Sequence[SqliteMigration]:
 def migrate(
     connection: sqlite3.Connection, path: Path, applied_at: int, known: Sequence[SqliteMigration]
 ) -> Sequence[SqliteMigration]:
-    """Bring the database up to date, each migration in a transaction of its own; return those that were applied.
+    """Apply the pending migrations, each in its own transaction, and return them.
 
     `applied_at` is in microseconds since 1970. Raises as `pending` does.
     """
@@ -69,9 +69,9 @@ def migrate(
 
 
 def pending(connection: sqlite3.Connection, path: Path, known: Sequence[SqliteMigration]) -> Sequence[SqliteMigration]:
-    """Return the migrations that the database lacks.
+    """Return the pending migrations.
 
-    Raises Unavailable for a database of a newer version, or whose recorded migrations are not the known ones.
+    Raises Unavailable for a database of a newer version, or whose recorded migrations differ from the known ones.
     """
     applied = _applied(connection)
     _refuse_other_history(applied, path, known)
@@ -79,7 +79,7 @@ def pending(connection: sqlite3.Connection, path: Path, known: Sequence[SqliteMi
 
 
 def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[SqliteMigration]) -> None:
-    """Raise Unavailable for a database that lacks migrations. Raises as `pending` does, too."""
+    """Raise Unavailable for a database with pending migrations. Raises as `pending` does, too."""
     missing = pending(connection, path, known)
     if missing and missing[0].number == 1:
         message = f"The database {path} is empty. Use another one, or run `order-engine migrate` to create its schema."
@@ -94,7 +94,7 @@ def refuse_pending(connection: sqlite3.Connection, path: Path, known: Sequence[S
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise Unavailable for a database of other software; an empty file is nobody's."""
+    """Raise Unavailable for a database of other software. An empty file is allowed."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     is_new = application_id == 0 and tables == 0
@@ -104,7 +104,7 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _applied(connection: sqlite3.Connection) -> Sequence[tuple[int, str]]:
-    """Return the number and the checksum of every migration that was applied, by number."""
+    """Return number and checksum of every applied migration, by number."""
     (exists,) = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'").fetchone()
     return connection.execute("SELECT number, checksum FROM migrations ORDER BY number").fetchall() if exists else []
 

@@ -1,4 +1,4 @@
-"""The transaction of a claim: who is asked, in which order, and what becomes of them."""
+"""Transactions of claims: selection, sequence and outcome of candidates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from order_engine_adapters.sqlite.rows import (
 )
 
 DISTINCT_COMPANIES: Final = 22
-"""From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
+"""From this vanished count on, a suspect runs alone, however many orders run concurrently in 64 bits."""
 ANY_NUMBER: Final = 1 << 62
 BEFORE_ALL: Final = (-1 << 63, 0)
 
@@ -61,15 +61,15 @@ WITH candidate (since, serial) AS (
 )
 {bounded_orders("candidate", "since, serial")}
 """  # noqa: S608 - constants
-"""The next orders that may be claimed, longest due first, from the indexes that hold nothing else.
+"""The next claimable orders, longest due first, from indexes that contain nothing else.
 
-Suspects for whom there is no room are left out here, so that however many of them wait, a claim does not read them
-again and again. Every branch goes on behind the same place (since, serial).
+Suspects without room are excluded, so that a claim does not read them repeatedly, however many wait. Every branch
+continues after the same position (since, serial).
 """
 
 
 def claim_orders(store: OrderTables, terms: ClaimTerms, now: datetime) -> Claimed:
-    """Hand out due orders, or those of the named ones that are due."""
+    """Lease due orders, or the due ones among the named orders."""
     already = store.held_by(terms)
     if already.orders:
         return Claimed([kept.order for kept in already.orders], (), already.more)
@@ -85,7 +85,7 @@ def claim_orders(store: OrderTables, terms: ClaimTerms, now: datetime) -> Claime
 
 
 class _SqliteClaim:
-    """One claim under way: what it took so far, and the terms for the rest."""
+    """A running claim: its results so far, and the terms for the rest."""
 
     def __init__(self, terms: ClaimTerms, now: datetime) -> None:
         self.changes = Changes()
@@ -98,17 +98,17 @@ class _SqliteClaim:
 
     @property
     def bytes_left(self) -> int:
-        """How many bytes the next portion of candidates may have."""
+        """Size limit of the next page of candidates."""
         left = self._budget.left
         return bound(None if left is None else max(left, 0))
 
     @property
     def places_left(self) -> int:
-        """How many more orders may be claimed or ended."""
+        """Number of orders that may still be claimed or ended."""
         return self.terms.limit - len(self.claimed) - len(self.ended)
 
     def take(self, candidates: Iterable[SqliteOrder]) -> None:
-        """Claim or end candidates up to the limit, passing over those that may not be claimed."""
+        """Claim or end candidates up to the limit, skipping those that cannot be claimed."""
         for kept in candidates:
             decision = claim(kept.order, self._terms_for(kept.order), self._now)
             if isinstance(decision, Refusal):
@@ -122,7 +122,7 @@ class _SqliteClaim:
                 break
 
     def _terms_for(self, order: Order) -> ClaimTerms:
-        """Return the terms for one order: where its holder is known to be dead, nobody has to be waited for."""
+        """Return the terms for one order: a dead holder needs no grace time."""
         if self.terms.take_ended_leases or order.lease_ends != moment(DEAD_HOLDER_LEASE_END):
             return self.terms
         return replace(self.terms, take_ended_leases=True)
@@ -137,7 +137,7 @@ class _SqliteClaim:
 
 
 def _named(store: OrderTables, claiming: _SqliteClaim, order_ids: list[str]) -> Iterator[SqliteOrder]:
-    """Go through the orders of these ids that exist, in portions that fit into what is left of the bound."""
+    """Yield the existing orders with these ids in pages within the remaining size limit."""
     while order_ids:
         found, more = store.find_some(order_ids, claiming.bytes_left)
         yield from found
@@ -147,9 +147,9 @@ def _named(store: OrderTables, claiming: _SqliteClaim, order_ids: list[str]) -> 
 
 
 def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[SqliteOrder]:
-    """Go through the orders that may be claimed, in portions of as many as there are places left.
+    """Yield the claimable orders in pages of as many as may still be claimed.
 
-    What is passed over in one portion is not read again in the next, for which the room is looked at anew.
+    Skipped orders are not read again on the next page, for which the room for suspects is recomputed.
     """
     now_microseconds = microseconds(now)
     place = BEFORE_ALL
@@ -173,13 +173,13 @@ def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[
 
 
 def _place(candidate: SqliteOrder) -> tuple[int, int]:
-    """Return where a candidate stands in the order of the claims: since when it is due, and its serial number."""
+    """Return the position of a candidate in claim order: due time and serial number."""
     order = candidate.order
     return microseconds(order.lease_ends or order.due or order.updated_at), candidate.serial
 
 
 def _most_vanished(room: SuspectRoom) -> int:
-    """Return how often an order may have vanished that there is room for now; 0 where there is none for suspects."""
+    """Return the highest vanished count for which there is room, or 0 if there is none."""
     for vanished in range(1, DISTINCT_COMPANIES + 1):
         if not room.admits(vanished):
             return vanished - 1

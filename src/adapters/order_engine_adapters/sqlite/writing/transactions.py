@@ -1,4 +1,4 @@
-"""The transactions that change orders: the domain decides, and what it decided is committed together."""
+"""Transactions that change orders: the domain decides, and the results are committed together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from order_engine_adapters.sqlite.rows import SqliteOrder
 
 
 def add(store: OrderTables, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime) -> Sequence[Added]:
-    """Store new orders, the first of them held on the terms of `hold`."""
+    """Store new orders. The first ones are leased on the terms of `hold`."""
     adding = _PlacementBatch(store, placements, hold, now)
     outcomes = list(map(adding.add_one, placements))
     store.commit(adding.changes)
@@ -24,7 +24,7 @@ def add(store: OrderTables, placements: Sequence[Placement], hold: ClaimTerms | 
 
 
 def renew_leases(store: OrderTables, leases: Sequence[Lease], seconds: float, now: datetime) -> Sequence[Renewed]:
-    """Extend the leases whose token is current."""
+    """Extend leases with a current token."""
     orders = store.find([lease.order_id for lease in leases])
     changes = Changes()
     outcomes: list[Renewed] = []
@@ -42,7 +42,7 @@ def renew_leases(store: OrderTables, leases: Sequence[Lease], seconds: float, no
 
 
 def apply(store: OrderTables, commands: Sequence[Command], now: datetime) -> Sequence[Applied]:
-    """Apply reports and clients' actions."""
+    """Apply reports and actions of clients."""
     if not commands:
         store.try_writing()
         return []
@@ -65,7 +65,7 @@ def apply(store: OrderTables, commands: Sequence[Command], now: datetime) -> Seq
 
 
 class _PlacementBatch:
-    """One call of `add`: what its placements meet, the earlier ones among them included."""
+    """One call of `add`, including conflicts among its own placements."""
 
     def __init__(
         self, store: OrderTables, placements: Sequence[Placement], hold: ClaimTerms | None, now: datetime
@@ -82,7 +82,7 @@ class _PlacementBatch:
         self._orders = {order_id: kept.order for order_id, kept in store.find(met).items()}
 
     def add_one(self, placement: Placement) -> Added:
-        """Judge one placement, and store it where it is new."""
+        """Decide one placement, and store it if it is new."""
         key = placement.idempotency_key
         existing = self._orders.get(placement.order_id)
         bound = self._bindings.get(key) if key is not None else None
