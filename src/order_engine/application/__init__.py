@@ -1,1 +1,1 @@
-"""The application: the engine that takes orders in and drives them to an end."""
+"""Application layer: the engine that accepts orders and processes them to completion."""

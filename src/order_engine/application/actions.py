@@ -1,4 +1,4 @@
-"""A client's and an operator's actions on an order: cancel and redrive, also where the answer got lost."""
+"""Actions of clients and operators: cancel and redrive, including recovery from lost answers."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ EVENTS_OF = {
     Action.CANCEL: frozenset({EventType.CANCELLED, EventType.CANCEL_REQUESTED}),
     Action.REDRIVE: frozenset({EventType.REDRIVEN}),
 }
-"""Which events tell that an action took effect."""
+"""Events that show that an action took effect."""
 
 
 REPEAT_REFUSALS = frozenset({RefusalReason.STALE, RefusalReason.ILLEGAL})
-"""How an action that took effect is refused when it is asked for again."""
+"""Refusals of a repeated action that has already taken effect."""
 
 
 class Actions:
-    """Applies actions, each once, and finds out what became of one that was not answered."""
+    """Applies each action once, and resolves unknown outcomes."""
 
     def __init__(self, context: EngineContext) -> None:
-        """Act on the repository."""
+        """Use the repository of `context`."""
         self._context = context
 
     async def act(self, command: Command) -> Order:
-        """Apply `command` and return the order as it stands after it.
+        """Apply `command` and return the resulting order.
 
-        Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable where nothing took effect (OrderBusy where the
-        order stays locked for the time limit), OutcomeUnknown where it stays unknown within the time limit.
+        Raises OrderNotFound, VersionMismatch, ActionRefused; Unavailable if nothing was changed (OrderBusy if the order
+        stays locked until the time limit); OutcomeUnknown if the outcome stays unknown until the time limit.
         """
         deadline = self._context.clock.monotonic() + self._context.options.request_seconds
         if command.action is Action.REDRIVE and command.expected_version is None:
@@ -55,10 +55,10 @@ class Actions:
         return await self._get(command.order_id) if applied.order is None else applied.order
 
     async def _redrive_present_version(self, command: Command, deadline: float) -> Applied:
-        """Redrive the order at the version that it has now.
+        """Redrive the order at its current version.
 
-        Asked for again after an answer that got lost, a redrive of whatever version would begin one more round where
-        the order has failed again meanwhile. Where the version changed before the redrive came, the next is tried.
+        Without an expected version, retrying a redrive after a lost answer would begin another round if the order has
+        failed again in the meantime. If the version changes before the redrive, retry with the new version.
         """
         while True:
             order = await self._get(command.order_id)
@@ -95,7 +95,7 @@ class Actions:
                 raise unknown or busy or AssertionError
 
     async def _apply(self, command: Command) -> Applied:
-        """Apply a command once. Raises OrderBusy where another transaction has locked the order."""
+        """Apply a command once. Raises OrderBusy if another transaction has locked the order."""
         call = self._context.repository.apply([command])
         (applied,) = require_count(await self._context.calls.once("apply", 1, call), 1)
         if applied.refusal is RefusalReason.BUSY:
@@ -103,7 +103,7 @@ class Actions:
         return applied
 
     async def _took_effect(self, command: Command, applied: Applied) -> bool:
-        """Whether a repetition is refused because the first try, whose answer got lost, took effect."""
+        """Return whether a retry is refused because the first try took effect although its answer was lost."""
         if applied.refusal not in REPEAT_REFUSALS or command.expected_version is None:
             return False
         call = self._context.repository.history(command.order_id, command.expected_version, 1)
@@ -118,7 +118,7 @@ class Actions:
 
 
 def _was_overtaken(command: Command, applied: Applied) -> bool:
-    """Whether only the version kept a command from being applied."""
+    """Return whether a command was refused only because of its expected version."""
     order = applied.order
     return applied.refusal is RefusalReason.STALE and order is not None and (command.action, order.state) in RULES
 
@@ -129,7 +129,7 @@ def _refusal(command: Command, applied: Applied) -> OrderNotFound | VersionMisma
         return OrderNotFound(command.order_id)
     if order is None:
         return AdapterFault(f"The repository refused to {command.action} without returning the order.")
-    # Where the action is refused at any version, the version is no matter (RFC 9110, section 13.2.1).
+    # If the action is refused at any version, the precondition is irrelevant (RFC 9110, section 13.2.1).
     if _was_overtaken(command, applied):
         return VersionMismatch(command.order_id, command.expected_version or 0, order.version)
     return ActionRefused(command.order_id, command.action, order.status, tuple(map(str, allowed(order))))

@@ -1,4 +1,4 @@
-"""What every part of one engine works with."""
+"""Context shared by all parts of one engine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from order_engine.ports.queue import OrderQueue
 from order_engine.ports.repository import OrderRepository
 
 RENEWALS_PER_LEASE = 3
-"""A lease is renewed after a third of it, so that two renewals may fail before it is in danger."""
+"""A lease is renewed after a third of its duration, so that two renewals may fail before it expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """The adapters and settings of one engine, and the calls that all its parts share."""
+    """Adapters, settings and shared calls of one engine."""
 
     repository: OrderRepository
     queue: OrderQueue
@@ -38,28 +38,28 @@ class EngineContext:
 
     @property
     def renewal_seconds(self) -> float:
-        """How often leases are renewed."""
+        """Interval in which leases are renewed."""
         return self.options.lease_seconds / RENEWALS_PER_LEASE
 
     @property
     def lease_call_seconds(self) -> float:
-        """How long a call may take that keeps or finds leases, before it is made again.
+        """Time limit of calls on which leases depend, after which they are retried.
 
-        Half a renewal interval at most, so that one that hangs leaves time for another: after an outage others wait
-        for an interval before they take leases that have ended.
+        At most half a renewal interval, so that a call that hangs leaves time for a retry: after an outage, other
+        processes claim expired leases after one interval.
         """
         return _lease_call_seconds(self.options)
 
     def backoff(self) -> Backoff:
-        """Return pauses for calls of the repository on which leases depend.
+        """Return the backoff for calls on which leases depend.
 
-        Half a renewal interval at most: after an outage others wait for one before they take leases that have ended,
-        and whoever still holds some has to be heard before that.
+        Pauses are at most half a renewal interval: after an outage, other processes claim expired leases after one
+        interval, and leases must be renewed before that.
         """
         return Backoff(self.random, cap=min(LONGEST_PAUSE, self.renewal_seconds / 2))
 
     def busy_backoff(self) -> Backoff:
-        """Return pauses for items whose orders are locked by another transaction."""
+        """Return the backoff for items whose orders are locked by another transaction."""
         return Backoff(self.random, cap=min(LONGEST_BUSY_PAUSE, self.renewal_seconds / 2))
 
 

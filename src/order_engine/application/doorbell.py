@@ -1,4 +1,4 @@
-"""Ringing the queue for orders that wait for a worker, without anybody waiting for the queue."""
+"""Announcement of due orders through the queue, without waiting for the queue."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ORDERS_PER_RING = 1000
 
 
 class Doorbell:
-    """Puts order ids into the queue from a task of its own. What a slow queue does not take is left to the poll."""
+    """Puts order ids into the queue in a background task. Ids that a slow queue does not accept are dropped."""
 
     def __init__(self, context: EngineContext) -> None:
-        """Start silent."""
+        """Start without ids."""
         self._context = context
         self._backoff = Backoff(context.random)
         self._order_ids: deque[str] = deque()
         self._rung = asyncio.Event()
 
     def ring(self, order_ids: Iterable[str]) -> None:
-        """Ask for a worker for each of these orders."""
+        """Announce these orders to workers."""
         wanted = list(order_ids)
         room = max(self._context.options.bell_orders - len(self._order_ids), 0)
         self._order_ids.extend(wanted[:room])
@@ -36,7 +36,7 @@ class Doorbell:
             self._rung.set()
 
     async def run(self) -> NoReturn:
-        """Put ids into the queue for as long as the engine runs."""
+        """Put ids into the queue while the engine runs."""
         while True:
             await self._rung.wait()
             if not self._order_ids:
@@ -47,7 +47,7 @@ class Doorbell:
                 with self._context.calls.limits.within(self._context.options.request_seconds):
                     await self._context.queue.put(order_ids)
             except (Exception, asyncio.CancelledError) as error:
-                # A doorbell may fail in any way: the poll finds the orders.
+                # A queue may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
                 self._context.observer.observe(QueueUnavailable(error))

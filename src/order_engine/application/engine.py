@@ -1,4 +1,4 @@
-"""The engine: the one object that a program talks to."""
+"""The engine: the entry point for applications."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ DEFAULT_PAGE = 100
 
 
 class OrderEngine:
-    """Takes orders, keeps each exactly once, and drives every one of them to an end.
+    """Accepts orders, stores each exactly once, and processes every order to completion.
 
-    `async with` runs the worker and drains on the way out; an engine is started once. Without a `processor` it takes
-    orders and answers questions, and leaves the work to other processes on the same repository. All methods raise
-    NotRunning outside `async with`, Unavailable where the repository is away, and OutcomeUnknown where it did not say
-    whether a change took effect; the same call may be made again after either.
+    Use it with `async with`, which starts the worker and drains on exit. An engine can be started only once. Without a
+    `processor`, it accepts and reads orders, and leaves processing to other processes on the same repository. All
+    methods raise NotRunning outside `async with`, Unavailable if the repository is unavailable, and OutcomeUnknown if a
+    change may or may not have taken effect; the same call may be retried after either of the last two.
     """
 
-    def __init__(  # noqa: PLR0913 - the ports and the settings, by name: there is nothing to bundle them for
+    def __init__(  # noqa: PLR0913 - the ports and the settings, all by keyword
         self,
         *,
         repository: OrderRepository,
@@ -55,10 +55,10 @@ class OrderEngine:
         random: Random | None = None,
         options: EngineOptions | None = None,
     ) -> None:
-        """Put an engine together from its adapters; nothing runs yet.
+        """Create an engine from its adapters, without starting it.
 
-        Raises InvalidSetting for a processor that could not do the work: a class, a generator function, a function
-        that takes no order.
+        Raises InvalidSetting for an unusable processor: a class, a generator function, or a function that does not
+        accept an order.
         """
         if processor is not None:
             check_processor(processor)
@@ -85,14 +85,14 @@ class OrderEngine:
     # Lifetime
 
     async def __aenter__(self) -> Self:
-        """Start the worker and everything around it."""
+        """Start the engine and its worker."""
         self._runtime.start()
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Drain, then end every task of the engine. Raises what a task of its own died of."""
+        """Drain, then stop all tasks of the engine. Raises the error of a task that failed."""
         try:
             await self.drain()
         finally:
@@ -100,48 +100,48 @@ class OrderEngine:
 
     @property
     def options(self) -> EngineOptions:
-        """The settings of this engine."""
+        """Settings of this engine."""
         return self._options
 
     @property
     def ready(self) -> bool:
-        """Whether to send orders here.
+        """Whether to send orders to this engine.
 
-        The engine runs, will not drain soon, its repository answered last time, and attempts can be started.
+        True if the engine runs and is not about to drain, its repository is available, and attempts can start.
         """
         return self._runtime.readiness is Readiness.READY
 
     @property
     def readiness(self) -> Readiness:
-        """Whether to send orders here, and if not, why."""
+        """Whether to send orders to this engine, or the reason not to."""
         return self._runtime.readiness
 
     @property
     def in_flight(self) -> InFlight | None:
-        """How many orders this process works on, how many it may, and whether renewals are what limits it.
+        """Number of orders in progress in this process, its limit, and whether renewals determine the limit.
 
         None without a processor.
         """
         return None if self._worker is None else self._worker.in_flight
 
     async def drain(self) -> None:
-        """Shut down in order: no new orders, no new claims; running work gets its grace time; the rest is released.
+        """Stop accepting and claiming orders, let attempts finish within the grace time, and release the rest.
 
-        May be called any number of times, also at once; each call returns when the engine is drained. Reading,
-        cancelling and redriving go on until the end of `async with`.
+        May be called repeatedly and concurrently; each call returns when the engine is drained. Reading, cancelling and
+        redriving remain possible until the end of `async with`.
         """
         await self._runtime.drain()
 
     async def ended(self) -> None:
-        """Return when the engine has stopped. Raises what it died of, where that was an error of its own."""
+        """Return when the engine has stopped. Raises the internal error that stopped it, if any."""
         await self._runtime.ended()
 
     # Placing and acting
 
     async def place(self, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:
-        """Place one order; on return it is kept, on a durable repository across any crash (P1).
+        """Place one order. When this returns, the order is stored; in a durable repository, it survives any crash (P1).
 
-        The same order id with the same content again gives the order as it is now, `replayed` (P4). Raises
+        Placing the same order id and content again returns the current order, with `replayed` set (P4). Raises
         InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
         """
         self._runtime.require_running()
@@ -149,9 +149,9 @@ class OrderEngine:
         return placed(placement, await outcome)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
-        """Place orders in turn, and return each one's outcome in the same order: placed, or the error it met.
+        """Place orders one after the other; return the outcome of each, in order: placed, or an error.
 
-        More orders than may wait are taken more slowly, not refused.
+        If more orders are given than may wait, this slows down instead of raising Overloaded.
         """
         self._runtime.require_running()
         return await self._placer.place_many(orders)
@@ -159,9 +159,9 @@ class OrderEngine:
     async def cancel(self, order_id: str, *, expected_version: int | None = None) -> Order:
         """Cancel an order and return it: Cancelled, or Processing with `cancel_requested` while a processor runs.
 
-        A running processor is cancelled at once in this process, else at its next renewal; if it ends first, its
-        outcome wins. Cancelling a Cancelled order again changes nothing. Raises OrderNotFound, ActionRefused after
-        another end, VersionMismatch where `expected_version` is given and not the order's.
+        A processor running in this process is cancelled immediately, in another process at its next renewal. If it ends
+        first, its outcome is kept. Cancelling a Cancelled order changes nothing. Raises OrderNotFound; ActionRefused if
+        the order is Completed or Failed; VersionMismatch if `expected_version` is not the order's version.
         """
         self._runtime.require_started()
         check_order_id(order_id)
@@ -174,7 +174,7 @@ class OrderEngine:
         return order
 
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
-        """Give a Failed order a new round of attempts, and return it. Raises as `cancel` does."""
+        """Start a new round of attempts for a Failed order, and return it. Raises as `cancel` does."""
         self._runtime.require_started()
         check_order_id(order_id)
         self._context.availability.require_writable()
@@ -187,11 +187,11 @@ class OrderEngine:
     # Asking
 
     async def get(self, order_id: str) -> Order:
-        """Return the order as it is now. Raises OrderNotFound."""
+        """Return the current version of the order. Raises OrderNotFound."""
         return await self._queries.get(order_id)
 
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids: `page_limit` ids at most. Large ones take several questions."""
+        """Return the existing orders among the ids, at most `page_limit`. Large orders take several reads."""
         return await self._queries.get_many(order_ids)
 
     async def status(self, order_id: str) -> Status:
@@ -206,31 +206,30 @@ class OrderEngine:
         limit: int = DEFAULT_PAGE,
         cursor: str | None = None,
     ) -> OrderList:
-        """Return one page of orders, newest first. `cursor` is `next` of the page before, with the same filters.
+        """Return one page of orders, newest first. `cursor` is `next` of the previous page with the same filters.
 
-        A page of large orders may hold fewer than `limit`, one at least: only the last page has no `next`.
-        Raises InvalidQuery for a limit out of 1 to `page_limit` and for a user id that cannot be one, InvalidCursor for
-        a cursor of another list.
+        A page of large orders may contain fewer than `limit`; only the last page has no `next`. Raises InvalidQuery if
+        `limit` is not between 1 and `page_limit` or the user id is invalid, InvalidCursor for a cursor of another list.
         """
         return await self._queries.page(status, user_id, limit, cursor)
 
     async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
-        """Return the order's events with a version over `after`, oldest first. Raises OrderNotFound."""
+        """Return the order's events with a version above `after`, oldest first. Raises OrderNotFound."""
         return await self._queries.history(order_id, after, limit)
 
     async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:
-        """Return events of all orders from the first, or after the cursor of a page before or of an event in it.
+        """Return events of all orders from the first one, or after the cursor of a page or of an event in it.
 
-        With `limit` 0 and no cursor the page is empty and its cursor is the present end. Raises InvalidCursor.
+        With `limit` 0 and no cursor, the page is empty and its cursor is the current end. Raises InvalidCursor.
         """
         return await self._queries.events(after, limit)
 
     async def changed(self, since: int) -> int:
-        """Return the number of the latest moment at which orders may have changed, once it is not `since` any more.
+        """Wait until orders may have changed since the number `since`, and return the latest number.
 
-        It rises with every change made in this process, once in every poll interval, and when the engine begins to
-        drain, has drained, and stops. A reader who begins with 0, which is never the latest, and looks after every
-        number misses nothing. Raises NotRunning.
+        The number increases with every change made in this process, once per poll interval, and when the engine starts
+        to drain, is drained, and stops. A reader that starts with 0 and reads after every number misses no change.
+        Raises NotRunning.
         """
         self._runtime.require_started()
         number = await self._context.changes.since(since)
@@ -238,11 +237,11 @@ class OrderEngine:
         return number
 
     async def metrics(self) -> Statistics:
-        """Return exact counts, at a cost that does not grow with the orders (P8)."""
+        """Return exact metrics, at a cost independent of the number of orders (P8)."""
         return await self._queries.metrics()
 
     async def wait_for(self, order_id: str, *, seconds: float | None = None) -> Order:
-        """Return the order once it has ended, in whichever way and process.
+        """Return the order once it has ended, in any status and any process.
 
         Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
         """
@@ -252,5 +251,5 @@ class OrderEngine:
 
 
 def internals_of(engine: OrderEngine) -> EngineInternals:
-    """Return what only the packages of this project use of an engine."""
-    return engine._internals  # noqa: SLF001 - the one place that hands it out
+    """Return the internal interface of an engine, for the packages of this project only."""
+    return engine._internals  # noqa: SLF001 - the only access

@@ -1,4 +1,4 @@
-"""What the HTTP interface and the service of this project use of an engine, beside what every program calls."""
+"""Internal interface of the engine, used by the HTTP interface and the service of this project."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from order_engine.application.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class EngineInternals:
-    """The parts of an engine that `internals_of` gives to our own packages. Nothing of it is promised to anybody."""
+    """Parts of an engine that `internals_of` exposes to the packages of this project. Not a public interface."""
 
     queries: Queries
-    """Also the states of many orders at once, and events up to an end that several readers share."""
+    """Adds the states of many orders at once, and events up to an end that several readers share."""
     runtime: Runtime
-    """Also whether the engine is drained, and how a service announces that it will drain soon."""
+    """Adds whether the engine is drained, and the announcement of a drain."""

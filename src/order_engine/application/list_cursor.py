@@ -1,4 +1,4 @@
-"""Cursors of the order list: opaque to the client, and bound to the question they were made for."""
+"""Cursors of the order list: opaque to clients, and bound to the filters of their list."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def encode_cursor(key: PageKey | None, status: Status | None, user_id: str | Non
     """Return the cursor of the page after `key` in the list with these filters; None after the last page."""
     if key is None:
         return None
-    # As short as can be: beside the filter, two ids of 256 characters have to fit into a request line.
+    # Keep it short: together with the filter, two ids of 256 characters must fit into a request line.
     fields = [key.created_at.isoformat(), key.order_id, status, user_id]
     content = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None) -> PageKey | None:
-    """Return the key in a cursor. Raises InvalidCursor for one that is none of ours, or of another question."""
+    """Return the key in a cursor. Raises InvalidCursor for a foreign cursor, or one of a list with other filters."""
     if cursor is None:
         return None
     try:
@@ -38,7 +38,7 @@ def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None
         created_at = datetime.fromisoformat(created_at_text)
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor(FOREIGN) from error
-    # A key that no order can have is forged: not every store could so much as compare with it.
+    # A key that no order can have is forged, and not all databases could compare with it.
     if created_at.utcoffset() != NO_OFFSET or stored_order_id_problem(order_id):
         raise InvalidCursor(FOREIGN)
     if (of_status, of_user_id) != (status, user_id):
@@ -48,10 +48,10 @@ def decode_cursor(cursor: str | None, status: Status | None, user_id: str | None
 
 
 class OrderList(Sequence[Order]):
-    """One page of orders, newest first. `next` is the cursor of the page after it; None on the last page."""
+    """Page of orders, newest first. `next` is the cursor of the next page; None on the last page."""
 
     def __init__(self, orders: Sequence[Order], following: str | None) -> None:
-        """Hold one page."""
+        """Store the orders and the cursor of the next page."""
         self._orders = orders
         self.next = following
 
@@ -62,9 +62,9 @@ class OrderList(Sequence[Order]):
     def __getitem__(self, index: slice) -> Sequence[Order]: ...
 
     def __getitem__(self, index: int | slice) -> Order | Sequence[Order]:
-        """Return one order of the page, or several."""
+        """Return one order of the page, or a slice."""
         return self._orders[index]
 
     def __len__(self) -> int:
-        """Return how many orders the page holds."""
+        """Return the number of orders on the page."""
         return len(self._orders)

@@ -1,4 +1,4 @@
-"""The engine's own settings: every limit it keeps, with its default."""
+"""Settings of the engine, with defaults."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ page = partial(count, group=Group.LIMITS, commands=RUNNING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """How much, how often and how long. All times are seconds.
+    """Settings of an engine. All times are in seconds.
 
-    Raises InvalidSetting for a value out of its range.
+    Raises InvalidSetting for a value out of range.
     """
 
     concurrency: int = count(1000, "Orders processed at the same time, per process.")
@@ -35,9 +35,9 @@ class EngineOptions:
     backoff_cap_seconds: float = seconds(60.0, "Longest wait before any retry, in seconds.", zero=True)
     poll_seconds: float = seconds(1.0, "Seconds between two polls of the repository for orders that the queue missed.")
     request_seconds: float = seconds(10.0, "Time limit of a request, in seconds.", commands=PLACING | Commands.OPERATE)
-    """Also the time limit of one call of the repository or the queue, and of asking again for an unknown outcome.
+    """Also the time limit of one call to the repository or the queue, and of retries after an unknown outcome.
 
-    `open_engine` gives it to the adapters too. Whoever opens them by hand limits their calls to less than this.
+    `open_engine` passes it to the adapters. If you open adapters yourself, limit their calls to less than this.
     """
     grace_seconds: float = seconds(20.0, "Seconds that running attempts have to finish at a shutdown.", zero=True)
     stop_seconds: float = seconds(
@@ -52,10 +52,10 @@ class EngineOptions:
     bell_orders: int = limit(100_000, "Order ids that may wait for the queue; the poll finds the rest.")
     page_limit: int = page(1000, "Most entries in a page of a list or a history.", commands=RUNNING | Commands.OPENAPI)
     page_bytes: int = page(4 * MEBIBYTE, "Most bytes of order content in a page of a list.")
-    """A page with fewer orders than were asked for may therefore not be the last."""
+    """A page with fewer orders than requested is therefore not necessarily the last."""
     content: ContentLimits = field(default_factory=ContentLimits)
-    """How large an order's content may be."""
+    """Limits on the content of an order."""
 
     def __post_init__(self) -> None:
-        """Check every number."""
+        """Validate all numbers."""
         check(self)

@@ -1,4 +1,4 @@
-"""Placing: checked orders travel into the repository in batches, and start at once where a slot is free."""
+"""Placement of orders: validated orders are stored in batches, and start immediately in free slots."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from order_engine.ports.repository import Added, AddOutcome
 
 ORDER_ID_BITS = 128
 BATCHES_AHEAD = 2
-"""How far `place_many` runs ahead of its answers: one batch under way, one that collects."""
+"""How many batches `place_many` submits ahead of their answers: one in progress, one being collected."""
 STEP_BYTES = 32 * 1024
-"""After so much content `place_many` gives everybody else a turn: a hundred usual orders, or one of 10,000 items."""
+"""Amount of content after which `place_many` lets other tasks run: 100 typical orders, or one of 10,000 items."""
 REFUSED_BYTES = 4 * 1024
-"""What an order counts for that was refused, which may have taken long to find out."""
+"""Amount that an invalid order counts for, since its validation may have taken long."""
 
 
 class Placed(NamedTuple):
-    """An order that the repository has. `replayed`: it had it before, with the same content."""
+    """A stored order. `replayed`: it was stored before, with the same content."""
 
     order: Order
     replayed: bool
@@ -47,10 +47,10 @@ _Pending: TypeAlias = "tuple[Placement, asyncio.Future[Added]] | OrderEngineErro
 
 
 class Placer:
-    """The way of new orders into the repository."""
+    """Stores new orders in the repository."""
 
     def __init__(self, context: EngineContext, worker: Worker | None, doorbell: Doorbell) -> None:
-        """Offer new orders to `worker`, where there is one, and ring for those that it has no slot for."""
+        """Start new orders in `worker`, if any; announce the others by `doorbell`."""
         options = context.options
         self._context = context
         self._worker = worker
@@ -60,13 +60,13 @@ class Placer:
         self.batcher: GroupCommit[Placement, Added] = GroupCommit(self._commit, limits, context.clock, backoff)
 
     def begin(self, order: NewOrder, idempotency_key: str | None) -> tuple[Placement, asyncio.Future[Added]]:
-        """Send an order on its way; `placed` makes the answer of what the future gets."""
+        """Validate and submit an order; `placed` converts the result of the future."""
         placement = self._validated(order, idempotency_key)
         self._context.availability.require_writable()
         return placement, self.batcher.submit(placement, placement.size)
 
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
-        """Place orders one after the other, as fast as the repository takes them; each has its own outcome."""
+        """Place orders one after the other, as fast as the repository accepts them; return each outcome."""
         outcomes: list[Placed | OrderEngineError] = []
         pending: deque[_Pending] = deque()
         since_pause = 0
@@ -102,7 +102,7 @@ class Placer:
         return validate(order, made_order_id, self._context.options.content, idempotency_key)
 
     async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added | OrderEngineError]:
-        """Add one batch; as many orders as the worker has slots for are born claimed."""
+        """Store one batch; as many orders as the worker has free slots are born claimed."""
         context = self._context
         asked = context.clock.monotonic()
         hold = self._worker.reserve_slots(len(placements)) if self._worker is not None else None
@@ -126,10 +126,10 @@ class Placer:
         return _without_busy(placements, added, in_doubt=in_doubt) if busy else added
 
     def _hand_over(self, added: Sequence[Added], hold: ClaimTerms | None, asked: float, *, in_doubt: bool) -> bool:
-        """Start what was born claimed, and ring for the rest of what is new; return whether something was busy.
+        """Start the orders that were born claimed, announce the other new ones, and return whether any was busy.
 
-        Where an earlier try of the same call is `in_doubt`, it may be what keeps an order locked, and may still place
-        it under the claim: then the claim is asked for what it holds.
+        If a previous try of the same call is `in_doubt`, that try may hold the lock and may still store the order under
+        the claim. In this case, the claim is repeated later to find its orders.
         """
         held: list[Order] = []
         waiting: list[str] = []
@@ -158,7 +158,7 @@ class Placer:
 def _without_busy(
     placements: Sequence[Placement], added: Sequence[Added], *, in_doubt: bool
 ) -> Sequence[Added | OrderEngineError]:
-    """Return an error for each order that was busy: what happened to it is unknown where an earlier try is in doubt."""
+    """Replace busy outcomes by errors: OrderBusy, or OutcomeUnknown if a previous try is in doubt."""
     return [
         item if item.outcome is not AddOutcome.BUSY else _busy(placement.order_id, in_doubt=in_doubt)
         for placement, item in zip(placements, added, strict=True)
@@ -171,7 +171,7 @@ def _busy(order_id: str, *, in_doubt: bool) -> OrderEngineError:
 
 
 def _cancel_pending(pending: Iterable[_Pending]) -> None:
-    """Leave out what has not begun: the caller was cancelled and waits for no more outcomes."""
+    """Cancel items that have not been stored, after the caller was cancelled."""
     for each in pending:
         if not isinstance(each, OrderEngineError):
             each[1].cancel()
@@ -188,7 +188,7 @@ async def _settled(pending: _Pending) -> Placed | OrderEngineError:
 
 
 def placed(placement: Placement, added: Added) -> Placed:
-    """Return what the client is told, or raise it."""
+    """Return the outcome for the client, or raise its error."""
     if added.outcome is AddOutcome.CONFLICT:
         raise OrderConflict(placement.order_id)
     if added.outcome is AddOutcome.KEY_REUSED:

@@ -1,4 +1,4 @@
-"""Questions about orders: checked first, and refused while the engine does not run or its repository is unavailable."""
+"""Reads of orders. They fail immediately while the engine is not started or its repository is unavailable."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Answer = TypeVar("Answer")
 
 
 def check_order_id(order_id: str) -> None:
-    """Raise OrderNotFound for an id that no order can have: not every store could so much as look for it."""
+    """Raise OrderNotFound for an id that no order can have, since not all databases can look it up."""
     if stored_order_id_problem(order_id):
         raise OrderNotFound(order_id)
 
 
 class Queries:
-    """Answers every question that an engine is asked. `OrderEngine` says what the public ones mean."""
+    """Implements the reads of `OrderEngine`, which documents them."""
 
     def __init__(self, context: EngineContext, runtime: Runtime) -> None:
-        """Ask the repository of `context` while `runtime` says that the engine is started."""
+        """Read from the repository of `context` while `runtime` is started."""
         self._context = context
         self._runtime = runtime
         self._page_limit = context.options.page_limit
@@ -42,7 +42,7 @@ class Queries:
         return orders[order_id]
 
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids."""
+        """Return the existing orders among the ids."""
         self._check_limit(len(order_ids), lowest=0)
         self._require_readable()
         return await self._context.reading.all_of(order_ids)
@@ -56,7 +56,7 @@ class Queries:
         return states[order_id]
 
     async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return the version and status of the orders that exist among the ids: `page_limit` ids at most."""
+        """Return the version and status of the existing orders among the ids: `page_limit` ids at most."""
         self._check_limit(len(order_ids), lowest=0)
         self._require_readable()
         return await self._context.reading.states(order_ids)
@@ -73,7 +73,7 @@ class Queries:
         return OrderList(page.orders, encode_cursor(page.next, status, user_id))
 
     async def history(self, order_id: str, after: int, limit: int | None) -> Sequence[Event]:
-        """Return an order's events with a version over `after`, oldest first. Raises OrderNotFound."""
+        """Return an order's events with a version above `after`, oldest first. Raises OrderNotFound."""
         most = self._page_limit if limit is None else limit
         self._check_limit(most, lowest=1)
         check_order_id(order_id)
@@ -94,9 +94,9 @@ class Queries:
         return isinstance(self._context.repository, ExactReader)
 
     async def events_until(self, end: str, *, after: str, limit: int) -> EventPage:
-        """Return events of all orders after a cursor, and only those that `end`, a present end, has behind it.
+        """Return events of all orders after a cursor, up to the cursor `end`.
 
-        Raises InvalidCursor, and TypeError where the repository does not read exactly.
+        Raises InvalidCursor, and TypeError if the repository is not an ExactReader.
         """
         self._check_limit(limit, lowest=0)
         reader = self._context.repository
@@ -106,7 +106,7 @@ class Queries:
         return await self._ask("events", limit, lambda: reader.events_until(Cursor(after), limit, Cursor(end)))
 
     async def metrics(self) -> Statistics:
-        """Return exact counts."""
+        """Return exact metrics."""
         return await self._ask("statistics", 1, self._context.repository.statistics)
 
     async def _ask(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -1,4 +1,4 @@
-"""Policies: small pure decisions on when to try again. Chance comes from outside."""
+"""Retry policies: pure functions of an injected source of randomness."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from order_engine.domain.errors import LONGEST_RETRY_LATER_SECONDS, Rejected, Re
 from order_engine.domain.order import Order
 
 LONGEST_PAUSE = 1.0
-"""Seconds between two calls to something that is away."""
+"""Maximum seconds between two calls to an unavailable service."""
 LONGEST_BUSY_PAUSE = 0.25
-"""Seconds between two calls for an order that is locked by another transaction."""
+"""Maximum seconds between two calls for an order that is locked by another transaction."""
 LARGEST_EXPONENT = 64
-"""Beyond it any backoff has long met its cap, and the power would overflow a float."""
+"""Above it, any backoff has reached its cap, and the power would overflow a float."""
 MAX_ERRORS_IN_REASON = 10
-"""Errors of a group that a reason repeats. Far more do not fit into one."""
+"""Maximum number of errors of an exception group in a reason. Many more would not fit."""
 
 
 def full_jitter(exponent: int, first: float, cap: float, random: Random) -> float:
-    """Return a wait between 0 and the exponential backoff.
+    """Return a random wait between 0 and the exponential backoff.
 
-    "Full jitter" of M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: of the variants
-    compared there it needs the least work in all and spreads a crowd best.
+    This is "full jitter" from M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: of the
+    variants compared there, it needs the fewest calls in total and spreads them best.
     """
     return random.uniform(0, min(cap, first * 2.0 ** min(exponent, LARGEST_EXPONENT)))
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failed attempt is made again, and after how long.
+    """Number and delay of retries after failed attempts.
 
-    A group of errors, however nested, counts as what is in it: a Rejected anywhere rejects the order, whatever else
-    failed beside it; else the longest delay that a RetryLater in it chose is kept.
+    An exception group, however nested, is judged by its members: any Rejected rejects the order; otherwise the longest
+    delay requested by a RetryLater is used.
     """
 
     max_attempts: int
@@ -42,7 +42,7 @@ class RetryPolicy:
     backoff_cap_seconds: float
 
     def after_failure(self, order: Order, error: BaseException, random: Random) -> Command:
-        """Return what to report of an attempt that raised `error`: fail or retry."""
+        """Return the report for an attempt that raised `error`: fail or retry."""
         reason = failure_reason(error)
         errors = _errors_in(error)
         is_rejected = any(isinstance(each, Rejected) for each in errors)
@@ -56,7 +56,7 @@ class RetryPolicy:
 
 
 def _chosen_delay(error: BaseException) -> float | None:
-    """Return the delay that a RetryLater chose; None for other errors, and for a subclass that lost its seconds."""
+    """Return the delay of a RetryLater; None for other errors, and for subclasses without valid seconds."""
     seconds = getattr(error, "seconds", None) if isinstance(error, RetryLater) else None
     if isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_RETRY_LATER_SECONDS:
         return float(seconds)
@@ -64,7 +64,7 @@ def _chosen_delay(error: BaseException) -> float | None:
 
 
 def _errors_in(error: BaseException) -> list[BaseException]:
-    """Return the errors that a group holds, also within its groups; of any other error it alone."""
+    """Return all errors of an exception group and its nested groups, or the error itself."""
     found: list[BaseException] = []
     to_open = [error]
     while to_open:
@@ -77,9 +77,9 @@ def _errors_in(error: BaseException) -> list[BaseException]:
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the history's words for an error: its type and text, cut to what every store can keep.
+    """Return the reason recorded in the history for an error: its type and text, storable in every database.
 
-    For a group they are followed by those of the errors in it, those first that decided what became of the order.
+    For an exception group, its members follow, the ones that determined the outcome first.
     """
     words = _describe(error)
     if isinstance(error, BaseExceptionGroup):
@@ -96,23 +96,23 @@ def _rank(error: BaseException) -> int:
 
 def _describe(error: BaseException) -> str:
     try:
-        # Joined: a class of text that the user made may fail in a later step.
+        # Join to get a plain str: a user's subclass of str may fail later.
         text = "".join([str(error)])
-    except BaseException as unreadable:  # noqa: BLE001 - the user's error may fail to tell itself in any way
+    except BaseException as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
         text = f"(its text raised {type(unreadable).__name__})"
     name = type(error).__name__
     return f"{name}: {text}" if text else name
 
 
 class Backoff:
-    """Growing pauses between calls to something that is away: half fixed, half chance, so that nobody spins."""
+    """Exponentially growing pauses between retries: half fixed and half random, so that retries are never immediate."""
 
     def __init__(self, random: Random, first: float = 0.05, cap: float = LONGEST_PAUSE) -> None:
-        """Start with pauses of about `first` seconds and end at `cap`."""
+        """Grow from about `first` seconds up to `cap`."""
         self._random = random
         self._first = first
         self.longest = cap
-        """The longest pause of all, in seconds."""
+        """Longest pause in seconds."""
         self._failures = 0
 
     def pause(self) -> float:
@@ -122,5 +122,5 @@ class Backoff:
         return longest * self._random.uniform(0.5, 1)
 
     def reset(self) -> None:
-        """Start small again: the other side answered."""
+        """Restart with short pauses after a successful call."""
         self._failures = 0

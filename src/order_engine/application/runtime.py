@@ -1,4 +1,4 @@
-"""The life of an engine: starting, running its tasks, draining, ending."""
+"""Lifetime of an engine: start, background tasks, drain, stop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from order_engine.application.worker.worker import Worker
 from order_engine.domain.errors import NotRunning, OrderEngineError, WrongEventLoop
 
 SILENT_POLLS = 3
-"""Poll intervals without a word of the repository after which it is asked for one. A worker's own poll comes first."""
+"""Poll intervals without an answer of the repository after which it is probed. A worker's poll usually comes first."""
 
 
 class State(Enum):
-    """Where an engine is in its life, which goes in one direction only."""
+    """State of an engine. It only moves forward."""
 
     NEW = "has not been started: use it with `async with`"
     RUNNING = "is running"
@@ -33,25 +33,25 @@ class State(Enum):
 
 
 class Readiness(StrEnum):
-    """Whether orders may be sent to an engine, and if not, why."""
+    """Whether orders may be sent to an engine, or the reason not to."""
 
     READY = "ready"
     STARTING = "starting"
     DRAINING = "draining"
     STOPPED = "stopped"
     UNAVAILABLE = "unavailable"
-    """The repository does not answer, or takes no changes."""
+    """The repository does not answer, or writes fail."""
     EXHAUSTED = "exhausted"
-    """No attempt can be started, for a lack of threads or memory."""
+    """No attempt can start, for lack of threads or memory."""
 
 
 class Runtime:
-    """Owns every task that lasts as long as the engine."""
+    """Owns the background tasks of an engine."""
 
     def __init__(
         self, context: EngineContext, placer: Placer, doorbell: Doorbell, waiters: Waiters, worker: Worker | None
     ) -> None:
-        """Begin with an engine that is not started."""
+        """Create the runtime without starting it."""
         self._context = context
         self._placer = placer
         self._doorbell = doorbell
@@ -66,12 +66,12 @@ class Runtime:
 
     @property
     def runs(self) -> bool:
-        """Whether the engine takes new work."""
+        """Whether the engine accepts orders."""
         return self._state is State.RUNNING and self._tasks is not None and not self._tasks.done()
 
     @property
     def readiness(self) -> Readiness:
-        """Whether to send orders here, and if not, why. A process that will drain soon says that it drains."""
+        """Whether to send orders to this engine, or the reason not to. After `retire`, it counts as draining."""
         if self.runs and not self._retired:
             if self._context.availability.unavailable:
                 return Readiness.UNAVAILABLE
@@ -84,15 +84,15 @@ class Runtime:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is left to do here: the engine has drained, or has stopped."""
+        """Whether the engine is drained or stopped."""
         return self._state in {State.DRAINED, State.STOPPED}
 
     def retire(self) -> None:
-        """Announce that the engine will drain soon, so that nobody should begin to send it orders."""
+        """Announce that the engine is about to drain, so that clients use other processes."""
         self._retired = True
 
     def require_running(self) -> None:
-        """Raise NotRunning unless the engine takes new work, from a caller in its event loop."""
+        """Raise NotRunning unless the engine accepts orders and the caller runs in its event loop."""
         if self.runs and self._is_in_own_loop():
             return
         self.require_started()
@@ -100,9 +100,9 @@ class Runtime:
         raise NotRunning(message)
 
     def require_started(self) -> None:
-        """Raise NotRunning unless the engine reads and acts on orders: from its start to the end of `async with`.
+        """Raise NotRunning outside `async with`, and WrongEventLoop in another event loop.
 
-        Only callers in its event loop are answered: what a call waits for in another one would never come.
+        A call from another event loop would wait forever.
         """
         if self._state in {State.NEW, State.STOPPED} or self._tasks is None:
             message = f"The engine {self._state.value}."
@@ -113,7 +113,7 @@ class Runtime:
             raise NotRunning(message)
 
     def start(self) -> None:
-        """Start every task. Raises NotRunning at a second start."""
+        """Start all tasks. Raises NotRunning if the engine was started before."""
         if self._state is not State.NEW:
             message = f"The engine {self._state.value}. An engine can be started only once: create a new one."
             raise NotRunning(message)
@@ -123,7 +123,7 @@ class Runtime:
         self._state = State.RUNNING
 
     async def drain(self) -> None:
-        """Drain, or wait until the drain that is under way is done. A caller that is cancelled does not end it."""
+        """Drain, or wait for the drain in progress. Cancelling the caller does not stop it."""
         if self._state is State.NEW:
             self.require_started()
         self._require_own_loop()
@@ -138,7 +138,7 @@ class Runtime:
         self._draining.result()
 
     async def ended(self) -> None:
-        """Return when no task runs any more; raise what they died of. A caller that is cancelled does not end them."""
+        """Wait until all tasks have ended; raise their error. Cancelling the caller does not stop them."""
         self.require_started()
         if self._tasks is not None:
             await asyncio.wait([self._tasks])
@@ -146,7 +146,7 @@ class Runtime:
                 self._tasks.result()
 
     async def stop(self) -> None:
-        """End every task. A drain that was interrupted ends here too. Raises what a task died of."""
+        """Stop all tasks, including an interrupted drain. Raises the error of a task that failed."""
         self._require_own_loop()
         self._state = State.STOPPED
         tasks = [task for task in (self._draining, self._tasks) if task is not None]
@@ -154,7 +154,7 @@ class Runtime:
             if self._worker is not None:
                 await self._worker.abandon()
         finally:
-            # Also where this exit is itself cancelled in the middle.
+            # Also if this call is cancelled.
             for task in tasks:
                 task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
@@ -162,14 +162,14 @@ class Runtime:
                 raise outcome
 
     def _is_in_own_loop(self) -> bool:
-        """Whether the caller runs in the event loop that the engine was started in."""
+        """Return whether the caller runs in the event loop in which the engine was started."""
         try:
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
             return False
 
     def _require_own_loop(self) -> None:
-        """Raise WrongEventLoop unless the caller runs in the event loop that the engine was started in."""
+        """Raise WrongEventLoop unless the caller runs in the event loop in which the engine was started."""
         if self._loop is None or self._is_in_own_loop():
             return
         if os.getpid() != self._process:
@@ -185,7 +185,7 @@ class Runtime:
         raise WrongEventLoop(message)
 
     async def _run_tasks(self) -> None:
-        """Run all of them: if one dies, all end, and the engine with them."""
+        """Run all background tasks. If one fails, all are stopped, and the engine with them."""
         loops: list[Coroutine[object, object, object]] = [
             self._context.calls.limits.watch(),
             self._placer.batcher.run(),
@@ -204,12 +204,12 @@ class Runtime:
                 for loop in loops:
                     group.create_task(loop)
         finally:
-            # Nobody renews and watches any more, whatever ended the loops: no processor may run on.
+            # Leases are no longer renewed or watched, so no processor may continue.
             if self._worker is not None:
                 self._worker.cancel_attempts()
 
     async def _summarize(self) -> NoReturn:
-        """Let the observer sum up what it holds back, now and then and at the end."""
+        """Let the observer report summaries regularly and at the end."""
         context = self._context
         try:
             while True:
@@ -219,10 +219,9 @@ class Runtime:
             context.observer.summarize(last=True)
 
     async def _probe(self) -> NoReturn:
-        """See whether the repository is there where nobody else asks: `ready` has to be true to the present.
+        """Check the availability of the repository if no other calls do, so that `ready` is up to date.
 
-        While it is away, whether it takes changes again, and where not, whether it can be read; otherwise whether it
-        answers at all.
+        During an outage, check writes and reads; otherwise, check reads after a while without calls.
         """
         context = self._context
         availability = context.availability

@@ -1,4 +1,4 @@
-"""Time limits that are cheap enough for every call and every request."""
+"""Time limits cheap enough for every call and request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NoReturn
 from order_engine.ports.clock import Clock
 
 STEPS = 10
-"""Overdue limits are looked at every tenth of the shortest limit at most."""
+"""Limits are checked at most ten times per shortest limit."""
 
 
 async def ended_within(clock: Clock, seconds: float, awaitable: Awaitable[None]) -> bool:
-    """Wait for `awaitable`, but not longer than `seconds`; return whether it came to its end."""
+    """Wait for `awaitable`, at most `seconds`; return whether it ended."""
     waiting = asyncio.ensure_future(awaitable)
     timer = asyncio.ensure_future(clock.sleep(seconds))
     try:
@@ -27,10 +27,10 @@ async def ended_within(clock: Clock, seconds: float, awaitable: Awaitable[None])
 
 
 class TimeLimits:
-    """Cancels what takes too long. One task watches all limits, so that a limit costs two dictionary operations.
+    """Time limits watched by a single task, so that each costs only two dictionary operations.
 
-    `asyncio.timeout` sets a timer of its own each time, which for the body and the work of a request together took
-    15 % of the time of a placing (CPython 3.11, uvloop).
+    `asyncio.timeout` creates a timer each time, which for the body and the processing of a request together took 15 %
+    of the time to place an order (CPython 3.11, uvloop).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class TimeLimits:
         shortest_seconds: float,
         error: Callable[[], Exception] = TimeoutError,
     ) -> None:
-        """Watch limits of `shortest_seconds` and more, by a clock's two functions; `error` makes what is raised.
+        """Watch limits of at least `shortest_seconds`, using a clock's functions; `error` creates the error to raise.
 
         A shorter limit may be late by as much.
         """
@@ -53,17 +53,17 @@ class TimeLimits:
         self._is_watched = False
         self._wanted = asyncio.Event()
         self.has_ended = False
-        """Whether `watch` has ended: every limit is over at once."""
+        """Whether `watch` has ended, so that every limit expires immediately."""
 
     def within(self, seconds: float) -> TimeLimit:
-        """Return a context that ends its body, and raises the error, when it takes longer than `seconds`."""
+        """Return a context manager that cancels its body after `seconds` and raises the error."""
         return TimeLimit(self, self._monotonic() + seconds)
 
     def opened(self, limit: TimeLimit) -> asyncio.Task[object] | None:
-        """Watch `limit`, and return the task that it belongs to.
+        """Watch `limit` and return its task.
 
-        The event loop is asked for once. Before Python 3.12 each question for it asks the system for the process's id,
-        which five times a request took a fifth of the event loop's time.
+        The event loop is cached: before Python 3.12, get_running_loop makes a system call, and five of them per request
+        took a fifth of the event loop's time.
         """
         if self._loop is None or not self._loop.is_running():
             self._loop = asyncio.get_running_loop()
@@ -73,11 +73,11 @@ class TimeLimits:
         return asyncio.current_task(self._loop)
 
     def closed(self, limit: TimeLimit) -> None:
-        """Watch it no longer."""
+        """Stop watching `limit`."""
         del self._open[limit]
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to look at the limits, of which the first was opened just now."""
+        """Start checking limits, after the first one was opened."""
         if self.has_ended:
             loop.call_soon(self._expire, inf)
         else:
@@ -85,7 +85,7 @@ class TimeLimits:
             self._wanted.set()
 
     async def watch(self) -> NoReturn:
-        """Cancel overdue limits, for as long as the engine runs; then all of them, since nobody watches any more."""
+        """Cancel overdue bodies while the engine runs, and all bodies when it stops."""
         try:
             while True:
                 await self._wanted.wait()
@@ -97,7 +97,7 @@ class TimeLimits:
             raise
 
     async def look(self) -> None:
-        """Cancel overdue limits until none is open."""
+        """Cancel overdue bodies until no limit is open."""
         try:
             while self._open:
                 await self._sleep(self._until_next_look())
@@ -106,9 +106,9 @@ class TimeLimits:
             self._is_watched = False
 
     def _until_next_look(self) -> float:
-        """Return the seconds until the first open limit is over.
+        """Return the seconds until the next check.
 
-        Limits that are opened meanwhile are over no earlier than the shortest one would be.
+        Limits opened in the meantime expire no earlier than the shortest limit.
         """
         first = min((limit.deadline for limit in self._open), default=inf)
         return max(min(first - self._monotonic(), self._shortest), self._shortest / STEPS)
@@ -119,12 +119,12 @@ class TimeLimits:
 
 
 class TimeLimit:
-    """One limit around one body, in the task that entered it."""
+    """Time limit of one body, in the task that entered it."""
 
     __slots__ = ("_cancelling", "_expired", "_limits", "_task", "deadline")
 
     def __init__(self, limits: TimeLimits, deadline: float) -> None:
-        """End at `deadline` of the clock's monotonic time."""
+        """Expire at `deadline` in the clock's monotonic time."""
         self._limits = limits
         self.deadline = deadline
         self._task: asyncio.Task[object] | None = None
@@ -132,14 +132,14 @@ class TimeLimit:
         self._cancelling = 0
 
     def __enter__(self) -> None:
-        """Start being watched."""
+        """Start the limit."""
         self._task = self._limits.opened(self)
         self._cancelling = self._task.cancelling() if self._task is not None else 0
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Turn our own cancellation, and only that, into the error (as `asyncio.timeout` does)."""
+        """Convert only the cancellation by this limit into the error, as `asyncio.timeout` does."""
         self._limits.closed(self)
         if not self._expired or self._task is None:
             return
@@ -148,7 +148,7 @@ class TimeLimit:
             raise self._limits.error() from error
 
     def expire_after(self, now: float) -> None:
-        """Cancel the body if its time is over."""
+        """Cancel the body if its deadline has passed."""
         if self.deadline <= now and not self._expired and self._task is not None:
             self._expired = True
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Waiting for orders to end: one batched poll for all who wait, and notice within the process."""
+"""Waiting for orders to end: one batched poll for all waiters, and notifications within the process."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ORDERS_PER_CHECK = 1000
 
 
 class Waiters:
-    """Everybody in this process who waits for an order's end."""
+    """All calls in this process that wait for an order to end."""
 
     def __init__(self, context: EngineContext) -> None:
-        """Start with nobody."""
+        """Start without waiters."""
         self._context = context
         self._waiting: dict[str, set[asyncio.Future[Order]]] = {}
         self._to_check: dict[str, None] = {}
         self._wake = asyncio.Event()
 
     async def wait(self, order_id: str, seconds: float | None) -> Order:
-        """Return the order at its end. Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit)."""
+        """Return the order once ended. Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit)."""
         ended: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(order_id, set()).add(ended)
         self.check_soon(order_id)
@@ -37,13 +37,13 @@ class Waiters:
             self._remove(order_id, ended)
 
     def check_soon(self, order_id: str) -> None:
-        """Look at this order soon: it has probably ended. Costs nothing where nobody waits for it."""
+        """Check this order soon, since it has probably ended. Does nothing if no call waits for it."""
         if order_id in self._waiting:
             self._to_check[order_id] = None
             self._wake.set()
 
     async def run(self) -> NoReturn:
-        """Answer those who wait, for as long as the engine runs; when it ends, nobody is left waiting."""
+        """Answer waiting calls while the engine runs; when it stops, answer all of them."""
         try:
             while True:
                 await self._wake.wait()
@@ -56,7 +56,7 @@ class Waiters:
             self._close()
 
     async def poll(self) -> NoReturn:
-        """Look at every order that is waited for, once per poll: it may end in another process."""
+        """Check all awaited orders once per poll interval, since they may end in other processes."""
         while True:
             await self._context.clock.sleep(self._context.options.poll_seconds)
             self._context.changes.notify()
@@ -65,11 +65,11 @@ class Waiters:
                 await self._check_for_ends(order_ids[start : start + ORDERS_PER_CHECK])
 
     async def _check_for_ends(self, order_ids: Sequence[str]) -> None:
-        """Look at those that have ended or that nobody knows. Of all others the content is of no interest."""
+        """Schedule a check of orders that have ended or do not exist; do not read the content of the others."""
         try:
             states = await self._context.reading.states(order_ids)
         except OrderEngineError:
-            # Told to the observer by the call. The next poll looks again, and whoever waits may have a limit.
+            # The observer was notified. The next poll retries, and waiting calls may have a time limit.
             return
         for order_id in order_ids:
             if order_id not in states or states[order_id].status.ended:

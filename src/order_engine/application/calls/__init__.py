@@ -1,1 +1,1 @@
-"""Calls of the repository: grouped into transactions, limited in time, and repeated where that is safe."""
+"""Calls to the repository: grouped into transactions, limited in time, and retried where this is safe."""

@@ -1,4 +1,4 @@
-"""Whether the repository answers, and how long it has been back."""
+"""Availability of the repository, and the time since its recovery."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer, RepositoryRecovered, RepositoryUnavailable
 
 PROBE = "probe"
-"""The operation that finds out whether the repository is back: a transaction that changes nothing."""
+"""Operation that checks whether the repository accepts writes: a transaction that changes nothing."""
 READING_PROBE = "reading probe"
-"""The operation that finds out whether the repository can be read."""
+"""Operation that checks whether the repository is readable."""
 PROBES = frozenset({PROBE, READING_PROBE})
 READING = frozenset({"get", "list", "history", "events", "statistics", READING_PROBE})
 MAY_CHANGE_NOTHING = READING | {"claim"}
-"""Operations that can be answered where nothing can be written: they are no sign that a full disk has room again."""
+"""Operations that may succeed while writes fail, and therefore do not show that a full disk has space again."""
 KNOWN = "The repository is unavailable. Nothing was changed. The engine checks for recovery once per poll interval."
 
 
 class Availability:
-    """Knows the last word of the repository.
+    """Tracks whether the repository is available.
 
-    After an outage, leases that ended meanwhile are not to be taken for one renewal interval: whoever still holds
-    them could not renew, and gets that time to renew or release first. An outage is nobody's failed attempt. The same
-    holds after this process itself stood still: it does not take from itself what it could not renew. And it holds from
-    the start, for a process that was just started cannot know whether there was an outage until a moment ago.
+    After an outage, expired leases must not be claimed for one renewal interval: their workers could not renew them,
+    and get this time to renew or release them first. So an outage does not cost attempts. The same applies after this
+    process was blocked, so that it does not claim its own orders, and after its start, since there may have been an
+    outage just before.
     """
 
     def __init__(self, clock: Clock, observer: Observer, renewal_seconds: float) -> None:
-        """Start with a repository that is there."""
+        """Assume that the repository is available."""
         self._clock = clock
         self._observer = observer
         self._renewal_seconds = renewal_seconds
@@ -39,29 +39,29 @@ class Availability:
         self.unavailable = False
 
     def require_writable(self) -> None:
-        """Raise Unavailable where the repository is known to take no changes: it would be waited for in vain."""
+        """Raise Unavailable immediately if writes are known to fail."""
         if PROBE in self._known_to_fail:
             raise Unavailable(KNOWN)
 
     def require_readable(self) -> None:
-        """Raise Unavailable where the repository is known not to be readable."""
+        """Raise Unavailable immediately if reads are known to fail."""
         if READING_PROBE in self._known_to_fail:
             raise Unavailable(KNOWN)
 
     @property
     def seconds_since_answer(self) -> float:
-        """For how long nothing has been heard of the repository, be it because nobody asked."""
+        """Seconds since the last answer of the repository, whether or not it was called."""
         return self._clock.monotonic() - self._last_answer
 
     def heartbeat(self) -> None:
-        """Note that this process runs. Once this was called, it is to be called several times in a renewal interval."""
+        """Record that this process runs. After the first call, call it several times per renewal interval."""
         now = self._clock.monotonic()
         if self._last_beat is not None and now - self._last_beat > self._renewal_seconds:
             self._back_since = now
         self._last_beat = now
 
     def failed(self, operation: str, error: BaseException) -> None:
-        """Note that a call failed. One failure may be a moment's; a probe that fails after it is the outage known."""
+        """Record a failed call. A single failure may be transient; a failed probe after it confirms an outage."""
         if self.unavailable and operation in PROBES:
             self._known_to_fail.add(operation)
         self.unavailable = True
@@ -69,7 +69,7 @@ class Availability:
         self._observer.observe(RepositoryUnavailable(operation, error))
 
     def answered(self, operation: str) -> None:
-        """Note that a call was answered."""
+        """Record an answered call."""
         self._last_answer = self._clock.monotonic()
         self._known_to_fail.discard(READING_PROBE)
         if self.unavailable and not (self._writes_fail and operation in MAY_CHANGE_NOTHING):
@@ -80,7 +80,7 @@ class Availability:
 
     @property
     def may_take_ended_leases(self) -> bool:
-        """Whether holders have had their chance since the repository, or this process, came back."""
+        """Whether workers have had time to renew their leases since the repository or this process recovered."""
         if self.unavailable:
             return False
         if self._last_beat is not None:

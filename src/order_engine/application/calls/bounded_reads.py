@@ -1,4 +1,4 @@
-"""Reading orders in answers that are bounded in bytes, and smaller where the link to the repository is slow."""
+"""Reads of orders, limited in size. The limit adapts to the speed of the connection."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from order_engine.ports.portions import get_some, get_states
 from order_engine.ports.repository import OrderPage, OrderQuery, OrderReader, OrderState, Portion
 
 SLOW_PART: Final = 1 / 10
-"""The part of a call's time limit after which it counts as slow."""
+"""Part of its time limit after which a call is slow."""
 
 Answer = TypeVar("Answer")
 
 
 class BoundedReads:
-    """The questions whose answers hold orders. All raise Unavailable, as `RepositoryCalls.ask` does."""
+    """Reads that return orders. All methods raise Unavailable, as `RepositoryCalls.ask` does."""
 
     def __init__(self, repository: OrderReader, calls: RepositoryCalls, clock: Clock, options: EngineOptions) -> None:
-        """Ask `repository` by `calls`, for `page_bytes` at once at most."""
+        """Read from `repository` through `calls`, at most `page_bytes` at once."""
         self._repository = repository
         self._calls = calls
         self._clock = clock
@@ -37,7 +37,7 @@ class BoundedReads:
         return await self._adapting("list", query.limit, lambda: self._repository.list(bounded))
 
     async def portions(self, order_ids: Sequence[str]) -> AsyncIterator[Mapping[str, Order]]:
-        """Return the orders that exist among the ids, some at a time."""
+        """Yield the existing orders among the ids, some at a time."""
         left = order_ids
         while left:
             portion = await self._adapting("get", len(left), self._some(left))
@@ -45,14 +45,14 @@ class BoundedReads:
             left = portion.left
 
     async def all_of(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the orders that exist among the ids, all at once: for a caller who wants them all in memory."""
+        """Return all existing orders among the ids at once, for callers that need all of them in memory."""
         found: dict[str, Order] = {}
         async for orders in self.portions(order_ids):
             found |= orders
         return found
 
     async def states(self, order_ids: Sequence[str]) -> Mapping[str, OrderState]:
-        """Return how the orders stand that exist among the ids, without their content."""
+        """Return the states of the existing orders among the ids, without their content."""
         return await self._calls.ask("get", len(order_ids), get_states(self._repository, order_ids))
 
     def _some(self, order_ids: Sequence[str]) -> Callable[[], Awaitable[Portion]]:

@@ -1,4 +1,4 @@
-"""Items whose orders are locked from outside: asked for again apart from all others, which so never wait for them."""
+"""Retries of items whose orders are locked by other transactions, separate from other items so as not to delay them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from order_engine.ports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class BusyLimits:
-    """Bounds: of one call (orders, bytes), of what is kept here, and of how long an item may wait altogether."""
+    """Limits of one call (orders, bytes), of the waiting items (number, bytes), and of the total wait of an item."""
 
     orders: int
     bytes: int
@@ -26,10 +26,10 @@ class BusyLimits:
 
 
 class BusyItems(Generic[Item, Outcome]):
-    """Asks again for what was answered with OrderBusy, in calls of its own and after growing pauses.
+    """Retries items that were answered with OrderBusy, in separate calls and with growing pauses.
 
-    A pause begins when a call does, so that a repository which waits at the orders itself is asked again at once. An
-    item is answered when its order is free, or with OrderBusy when it has waited as long as it may.
+    A pause is measured from the start of the previous call, so a repository that itself waits for locks is called again
+    without delay. An item is answered when its order is unlocked, or with OrderBusy after the maximum wait.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class BusyItems(Generic[Item, Outcome]):
         clock: Clock,
         backoff: Backoff,
     ) -> None:
-        """Start empty; `run` asks by `ask`, which returns an outcome or an error for each item."""
+        """Start empty. `run` calls `ask`, which returns an outcome or an error for each item."""
         self._ask = ask
         self._limits = limits
         self._clock = clock
@@ -53,7 +53,7 @@ class BusyItems(Generic[Item, Outcome]):
         self._closed = False
 
     def add(self, waiting: Waiting[Item, Outcome]) -> bool:
-        """Keep an item to ask again; False where its time is over or too many are here: then it is to be answered."""
+        """Keep an item for a retry. Return False if it is overdue or a limit is reached: the caller then answers it."""
         _, size, _, since = waiting
         is_full = len(self._items) >= self._limits.kept or self._bytes >= self._limits.kept_bytes
         is_late = self._clock.monotonic() + self._backoff.longest >= since + self._limits.seconds
@@ -66,11 +66,11 @@ class BusyItems(Generic[Item, Outcome]):
         return True
 
     async def idle(self) -> None:
-        """Wait until nothing is kept here and nothing is under way."""
+        """Wait until no item is waiting or in progress."""
         await self._idle.wait()
 
     async def run(self) -> NoReturn:
-        """Ask again for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
+        """Retry items while the engine runs. On cancellation, answer all remaining items."""
         try:
             spent = 0.0
             while True:
@@ -91,7 +91,7 @@ class BusyItems(Generic[Item, Outcome]):
             self._close()
 
     def _take(self) -> Batch[Item, Outcome]:
-        """Take what fits into one call, those that wait longest first; leave out items whose caller is gone."""
+        """Take the items for one call, longest waiting first; drop items whose caller is gone."""
         batch: list[Waiting[Item, Outcome]] = []
         room = self._limits.bytes
         while self._items and len(batch) < self._limits.orders and room > 0:

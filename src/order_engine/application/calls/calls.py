@@ -1,4 +1,4 @@
-"""Calls of the repository: each within its time limit, timed, reported to the observer, and retried where unknown."""
+"""Calls to the repository: limited in time, measured, observed, and retried if the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """The time limits of one call in seconds: the usual one, and that of a renewal, which has less time."""
+    """Time limits of one call in seconds: the default, and the shorter one of renewals."""
 
     request_seconds: float
     renewal_seconds: float
 
 
 class RepositoryCalls:
-    """Wraps every call of the repository once, from outside, so that no adapter and no caller has to."""
+    """Wraps every call to the repository, so that neither adapters nor callers have to."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what every call is wrapped in
         self,
@@ -50,10 +50,10 @@ class RepositoryCalls:
         self._random = random
 
     async def once(self, operation: str, orders: int, call: Awaitable[Answer], seconds: float | None = None) -> Answer:
-        """Return the answer of one call on `orders` items.
+        """Await one call on `orders` items and return its answer.
 
         Raises Unavailable and OutcomeUnknown as the repository does, OutcomeUnknown after the time limit, and
-        AdapterFault where the repository raises something that its port does not allow.
+        AdapterFault if the repository raises an error that its port does not allow.
         """
         started = self._clock.monotonic()
         try:
@@ -76,16 +76,16 @@ class RepositoryCalls:
         return answer
 
     async def ask(self, operation: str, orders: int, call: Awaitable[Answer]) -> Answer:
-        """Return the answer to a question. It changes nothing, so no answer within the limit is Unavailable."""
+        """Return the answer of a call that changes nothing. Raises Unavailable after the time limit."""
         try:
             return await self.once(operation, orders, call)
         except OutcomeUnknown as unknown:
             raise Unavailable(str(unknown)) from unknown
 
     async def until_known(self, operation: str, orders: int, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Return the answer of a call that may be repeated; ask again while its outcome is unknown.
+        """Return the answer of an idempotent call; retry while its outcome is unknown.
 
-        Raises Unavailable where nothing took effect, and OutcomeUnknown where asking did not help within the limit.
+        Raises Unavailable if nothing was changed, and OutcomeUnknown if the outcome stays unknown until the time limit.
         """
         deadline = self._clock.monotonic() + self._seconds
         backoff = Backoff(self._random)
@@ -96,7 +96,7 @@ class RepositoryCalls:
             except OutcomeUnknown as error:
                 unknown = error
             except Unavailable:
-                # Nothing of *this* call took effect; an earlier one may still have.
+                # This call changed nothing, but a previous one may have.
                 if unknown is None:
                     raise
             if not self.is_over(deadline):
@@ -105,7 +105,7 @@ class RepositoryCalls:
                 raise unknown
 
     def is_over(self, deadline: float) -> bool:
-        """Whether to ask no more: the deadline has passed, or the engine has stopped and may have no repository."""
+        """Return whether to stop retrying: the deadline has passed, or the engine has stopped."""
         return self.limits.has_ended or self._clock.monotonic() >= deadline
 
 
@@ -114,7 +114,7 @@ def _no_answer() -> OutcomeUnknown:
 
 
 def require_count(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
-    """Return the answers to so many items. Raises AdapterFault where they are more or fewer."""
+    """Return `answers`. Raises AdapterFault if their number is not `items`."""
     if len(answers) != items:
         message = f"The repository returned {len(answers)} outcomes for {items} items."
         raise AdapterFault(message)
@@ -122,6 +122,6 @@ def require_count(answers: Sequence[Answer], items: int) -> Sequence[Answer]:
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Whether somebody cancels the caller: a cancellation that comes out of an adapter by itself is its error."""
+    """Return whether the caller is being cancelled. A CancelledError that an adapter raises itself is its fault."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)

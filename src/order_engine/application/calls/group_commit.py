@@ -1,4 +1,4 @@
-"""Group commit: calls that arrive while a transaction is under way travel together in the next one."""
+"""Group commit: items that arrive during a transaction are committed together in the next one."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from order_engine.domain.errors import (
 from order_engine.ports.clock import Clock
 
 TURNS_BETWEEN_BATCHES = 3
-"""Turns of the event loop after a batch, since a repository in memory never waits: one for an attempt on what was just
-placed, two for its report. So the next orders find free slots, and need not be claimed by a call of their own."""
+"""Iterations of the event loop after a batch, since a repository in memory never waits: one for an attempt on an order
+just placed, two for its report. So the next orders find free slots and need no separate claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Bounds of one batcher.
+    """Limits of one group commit.
 
-    Of a transaction (orders, bytes) and of what waits; after how long a transaction counts as slow, and after how long
-    an item is answered that waits behind a transaction that failed. `busy_seconds` is how long an item may wait for an
-    order that is locked by another transaction.
+    `orders` and `bytes` limit one transaction, `waiting` and `waiting_bytes` the waiting items. A transaction is slow
+    after `slow_seconds`. After a failed transaction, items that have waited for `overdue_seconds` are answered.
+    `busy_seconds` is the maximum wait for an order that is locked by another transaction.
     """
 
     orders: int
@@ -59,13 +59,13 @@ class BatchLimits:
 
     @property
     def of_busy_items(self) -> BusyLimits:
-        """The bounds of what waits for locked orders, beside what waits for its transaction: a tenth of that."""
+        """Limits of the items that wait for locked orders: a tenth of those that wait for a transaction."""
         kept, kept_bytes = max(1, self.waiting // 10), max(1, self.waiting_bytes // 10)
         return BusyLimits(self.orders, self.bytes, kept, kept_bytes, self.busy_seconds)
 
 
 def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int, busy_seconds: float = inf) -> BatchLimits:
-    """Return the limits for batches of an engine. A transaction is slow that takes a tenth of its time limit."""
+    """Return the limits for an engine's batches. A transaction is slow after a tenth of its time limit."""
     limit = options.request_seconds
     return BatchLimits(
         options.batch_orders, options.batch_bytes, waiting, waiting_bytes, limit / 10, limit, busy_seconds
@@ -73,13 +73,12 @@ def batch_limits(options: EngineOptions, waiting: int, waiting_bytes: int, busy_
 
 
 class GroupCommit(Generic[Item, Outcome]):
-    """Collects items, commits them in batches one after the other, and answers each caller after its own commit.
+    """Collects items, commits them in consecutive batches, and answers each caller after the commit of its item.
 
-    `commit` gets the items of one transaction and returns an outcome or an error for each, in order. What it answers
-    with OrderBusy is asked for again by `busy`, whose `run` has to run too. A caller that is cancelled harms no
-    other: its item is left out if its transaction has not begun, and its outcome is dropped otherwise. After a
-    transaction of more than `slow_seconds` the next is half as large, so that a slow link slows everything and times
-    out on nothing.
+    `commit` receives the items of one transaction and returns an outcome or an error for each, in order. Items answered
+    with OrderBusy are retried by `busy`, whose `run` must run as well. Cancelling a caller does not affect others: its
+    item is dropped if its transaction has not begun, otherwise its outcome is. A transaction that takes more than
+    `slow_seconds` halves the size of the next, so that a slow connection does not cause timeouts.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class GroupCommit(Generic[Item, Outcome]):
         clock: Clock,
         backoff: Backoff,
     ) -> None:
-        """Start empty; `run` does the work. `backoff` makes the pauses of what is asked for again."""
+        """Start empty; `run` commits batches. `backoff` determines the pauses between retries of locked items."""
         self._commit = commit
         self._limits = limits
         self._clock = clock
@@ -106,9 +105,9 @@ class GroupCommit(Generic[Item, Outcome]):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, item: Item, size: int) -> asyncio.Future[Outcome]:
-        """Let `item` of `size` bytes travel in the next transaction that has room; the future gets its outcome.
+        """Add `item` of `size` bytes to the next transaction with room; return a future of its outcome.
 
-        Raises Overloaded where too much waits already, NotRunning after `run` has ended.
+        Raises Overloaded if a limit is reached, NotRunning after `run` has ended.
         """
         if self._closed is not None:
             raise for_one_caller(self._closed)
@@ -116,14 +115,14 @@ class GroupCommit(Generic[Item, Outcome]):
             message = f"Limit reached: {len(self._waiting)} orders are waiting to be stored."
             raise Overloaded(message)
         if self._loop is None:
-            # Kept: before Python 3.12 each question for it is one to the system as well, and takes 3 µs.
+            # Cached: before Python 3.12, get_running_loop makes a system call, which takes 3 µs.
             self._loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self.send(item, size, outcome)
         return outcome
 
     def send(self, item: Item, size: int, receiver: Receiver[Outcome]) -> None:
-        """Let `item` travel in any case: for callers that have a bound of their own."""
+        """Add `item` regardless of the limits, for callers that have their own."""
         self._waiting.append((item, size, receiver, self._clock.monotonic()))
         self._waiting_bytes += size
         if len(self._waiting) == 1:
@@ -132,22 +131,22 @@ class GroupCommit(Generic[Item, Outcome]):
 
     @property
     def has_room(self) -> bool:
-        """Whether one more item may wait. The last one may exceed the bound in bytes by its own size."""
+        """Whether one more item may wait. The last one may exceed the limit in bytes."""
         return len(self._waiting) < self._limits.waiting and self._waiting_bytes < self._limits.waiting_bytes
 
     async def room(self) -> None:
-        """Wait until there is room: for callers that would rather be slow than refused."""
+        """Wait until there is room, for callers that prefer delay over refusal."""
         while not self.has_room and self._closed is None:
             self._room.clear()
             await self._room.wait()
 
     async def idle(self) -> None:
-        """Wait until nothing waits and nothing is under way."""
+        """Wait until no item is waiting or in progress."""
         await self._idle.wait()
         await self.busy.idle()
 
     async def run(self) -> NoReturn:
-        """Commit batches for as long as the engine runs; when it is cancelled, nobody is left without an answer."""
+        """Commit batches while the engine runs. On cancellation, answer all remaining items."""
         try:
             while True:
                 await self._arrived.wait()
@@ -160,10 +159,10 @@ class GroupCommit(Generic[Item, Outcome]):
             self._close()
 
     async def _commit_waiting(self) -> None:
-        """Commit a batch and answer its callers; over a store that works elsewhere, go on while something waits.
+        """Commit a batch and answer its callers; continue while items wait if the repository works in parallel.
 
-        Such a store gets the next batch before the callers of this one are answered, so that it and the event loop
-        work at the same time: on SQLite, under load, neither waited for the other half of the time.
+        A repository that works outside the event loop receives the next batch before the callers of this one are
+        answered. Without this, on SQLite under load, it and the event loop waited for each other half of the time.
         """
         batch = self._under_way = self._take()
         outcomes, elsewhere = await self._committed(batch)
@@ -177,7 +176,7 @@ class GroupCommit(Generic[Item, Outcome]):
         self._under_way = []
 
     def _take(self) -> list[Waiting[Item, Outcome]]:
-        """Take what fits into one transaction, one item at least; leave out items whose caller is gone."""
+        """Take the items of one transaction, one at least; drop items whose caller is gone."""
         batch: list[Waiting[Item, Outcome]] = []
         size = 0
         while self._waiting and len(batch) < self._most_orders:
@@ -196,11 +195,11 @@ class GroupCommit(Generic[Item, Outcome]):
         return batch
 
     async def _committed(self, batch: Batch[Item, Outcome]) -> tuple[Outcomes[Outcome], bool]:
-        """Commit a batch. Return each item's outcome or error, and whether the event loop could do else meanwhile."""
+        """Commit a batch. Return each item's outcome or error, and whether the event loop ran other tasks meanwhile."""
         if not batch:
             return [], False
         turned: list[bool] = []
-        turn = asyncio.get_running_loop().call_soon(turned.append, True)  # noqa: FBT003 - a mark, whatever it is
+        turn = asyncio.get_running_loop().call_soon(turned.append, True)  # noqa: FBT003 - the value does not matter
         started = self._clock.monotonic()
         outcomes = await self._outcomes(batch)
         self._adapt(len(batch), self._clock.monotonic() - started)
@@ -213,8 +212,8 @@ class GroupCommit(Generic[Item, Outcome]):
         except AdapterFault as error:
             if len(batch) == 1:
                 return [error]
-            # An adapter should refuse a bad item alone. One that does not shall harm no more than that item: the
-            # calls may be repeated, so the halves are tried until the bad item is by itself.
+            # An adapter should refuse only the invalid item. If it fails for the whole batch, limit the damage to that
+            # item: calls are idempotent, so retry the halves until the item is alone.
             middle = len(batch) // 2
             return [*await self._outcomes(batch[:middle]), *await self._outcomes(batch[middle:])]
         except OrderEngineError as error:
@@ -232,9 +231,9 @@ class GroupCommit(Generic[Item, Outcome]):
                 answer(receiver, outcome)
 
     def _fail_overdue(self) -> None:
-        """Answer those who have waited as long as one call may take, now that the repository did not answer.
+        """After a failed call, fail all items that have waited for as long as the time limit of one call.
 
-        A slow repository refuses nobody; one that hangs shall not let each batch wait out its limit after the other.
+        A slow repository fails no item. If it hangs, the waiting batches must not time out one after the other.
         """
         longest = self._clock.monotonic() - self._limits.overdue_seconds
         while self._waiting and self._waiting[0][3] <= longest:

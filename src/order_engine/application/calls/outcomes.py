@@ -1,4 +1,4 @@
-"""Items that wait for their outcome, and how each caller gets its own."""
+"""Items that wait for their outcome, and the delivery of outcomes to callers."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Outcome_contra = TypeVar("Outcome_contra", contravariant=True)
 
 
 class Receiver(Protocol[Outcome_contra]):
-    """Takes the outcome of one item: a future does, and anything that looks like one."""
+    """Receiver of the outcome of one item, such as a future."""
 
     def done(self) -> bool:
-        """Whether nobody wants the outcome any more."""
+        """Return whether the outcome is no longer needed."""
         ...
 
     def set_result(self, result: Outcome_contra, /) -> None:
-        """Take the outcome."""
+        """Receive the outcome."""
         ...
 
     def set_exception(self, exception: BaseException, /) -> None:
-        """Take the error that stands for it."""
+        """Receive an error instead of the outcome."""
         ...
 
 
 Waiting: TypeAlias = tuple[Item, int, Receiver[Outcome], float]
-"""An item, its size in bytes, who takes its outcome, and since when it waits: a bare tuple, made twice an order."""
+"""Item, size in bytes, receiver, and start of the wait. A plain tuple, since two are created per order."""
 Batch: TypeAlias = Sequence[Waiting[Item, Outcome]]
 Outcomes: TypeAlias = Sequence[Outcome | OrderEngineError]
 
 
 def answer(receiver: Receiver[Outcome], outcome: Outcome | OrderEngineError) -> None:
-    """Give one caller its outcome, unless it is gone."""
+    """Deliver the outcome to the receiver unless it is done."""
     if receiver.done():
         return
     if isinstance(outcome, OrderEngineError):
@@ -46,13 +46,13 @@ def answer(receiver: Receiver[Outcome], outcome: Outcome | OrderEngineError) -> 
 
 
 def fail(batch: Iterable[Waiting[Item, Outcome]], error: OrderEngineError) -> None:
-    """Give all of these callers an error."""
+    """Deliver an error to all receivers of the batch."""
     for _, _, receiver, _ in batch:
         answer(receiver, error)
 
 
 def for_one_caller(error: OrderEngineError) -> OrderEngineError:
-    """Return the same error as an object of its own: a raised exception carries its caller's traceback."""
+    """Return a copy of the error for one caller, since a raised exception collects its caller's traceback."""
     own = copy(error)
     own.__cause__ = error.__cause__ or error
     return own

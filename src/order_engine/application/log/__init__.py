@@ -1,1 +1,1 @@
-"""What the engine reports about itself, and the log lines made of it."""
+"""Log of the engine: lines for observed facts."""

@@ -1,4 +1,4 @@
-"""Where in the user's code an error came from."""
+"""Location of an error in the user's code."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{o
 
 
 class ErrorLocation(NamedTuple):
-    """A line of a file, and the function that it is in."""
+    """File, line and function."""
 
     file: str
     line: int
     function: str
 
     def __str__(self) -> str:
-        """Return it as `file:line in function`, the file from the working directory on where it is below it."""
+        """Format as `file:line in function`, with a path relative to the working directory if possible."""
         return f"{_shortened(self.file)}:{self.line} in {self.function}"
 
 
 def user_traceback(error: BaseException) -> TracebackType | None:
-    """Return the part of the error's traceback that begins with the user's code; None where there is none."""
+    """Return the traceback of the error, starting at the user's code; None if it contains none."""
     traceback = error.__traceback__
     while traceback is not None and not _is_users(traceback.tb_frame.f_code.co_filename):
         traceback = traceback.tb_next
@@ -35,10 +35,10 @@ def user_traceback(error: BaseException) -> TracebackType | None:
 
 
 def user_location(error: BaseException) -> ErrorLocation | None:
-    """Return the innermost place of the user's code in the error's traceback; None where there is none.
+    """Return the innermost location of the user's code in the error's traceback; None if there is none.
 
-    Files that were not installed are the user's. Where there are none, the processor itself was installed: then those
-    of the package that was called first are.
+    Files that are not installed are the user's. If there are none, the processor itself is installed, and files of the
+    package that was called first count as the user's.
     """
     places = [place for place in _places(user_traceback(error)) if _is_users(place.file)]
     packages = [_package_of(place.file) for place in places]
@@ -62,7 +62,7 @@ def _is_users(file: str) -> bool:
 
 
 def _package_of(file: str) -> str | None:
-    """Return the folder or module that was installed and holds the file; None for a file that was not installed."""
+    """Return the installed package or module that contains the file; None for files that are not installed."""
     for folder in _INSTALLED:
         before, found, within = file.rpartition(folder)
         if found:
@@ -74,5 +74,5 @@ def _shortened(file: str) -> str:
     try:
         return file.removeprefix(f"{Path.cwd()}{os.sep}")
     except OSError:
-        # The working directory was removed.
+        # The working directory no longer exists.
         return file

@@ -1,4 +1,4 @@
-"""The lines of the log: what each fact says to an operator."""
+"""Log lines for facts."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ LoggedFact: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line. `group` and `kind` say what it is counted under where lines like it come too often.
+    """Log line. If similar lines are too frequent, they are counted by `group` and `kind`.
 
-    `fields` are for machines that read the log. `error` is what the line is about, where its traceback is of use.
+    `fields` are structured data for log processors. `error` is set if its traceback is useful.
     """
 
     group: str
@@ -53,7 +53,7 @@ class LogLine:
 
 
 def line_of(fact: LoggedFact) -> LogLine:
-    """Return the line for a fact that is trouble, or the end of it."""
+    """Return the line for a fact."""
     match fact:
         case RepositoryUnavailable(operation, error):
             message = "repository unavailable (%s): %s"
@@ -121,7 +121,7 @@ def _order_line(fact: OrderFact) -> LogLine:
 
 
 def superseded(command: Command, trace_parent: str | None) -> LogLine:
-    """Return the line for a report that the repository refused: the order was somebody else's by then."""
+    """Return the line for a report that was refused because another attempt had taken the order."""
     traced = "" if trace_parent is None else f" (trace {trace_id_of(trace_parent)})"
     arguments = (command.order_id, command.token, traced)
     fields = _fields(command.order_id, command.token, trace_parent)
@@ -129,7 +129,7 @@ def superseded(command: Command, trace_parent: str | None) -> LogLine:
 
 
 def _fields_of(order: Order) -> Mapping[str, object]:
-    """Return the fields of an order's attempt."""
+    """Return the structured fields of an order's attempt."""
     return {**_fields(order.order_id, order.token, order.trace_parent), "attempt": order.attempt}
 
 
@@ -150,7 +150,7 @@ def _failure_line(fact: AttemptFailed) -> LogLine:
 
 
 def _unexpected(error: BaseException | None) -> BaseException | None:
-    """Return the error, unless somebody raised it on purpose and said with it all that there is to say."""
+    """Return the error if its traceback is useful: not for errors raised deliberately, which explain themselves."""
     if isinstance(error, OrderEngineError) and error.__cause__ is None:
         return None
     return None if isinstance(error, Unavailable | OutcomeUnknown) else error

@@ -1,4 +1,4 @@
-"""Telling the observer, and the observer that is there when nobody brings one."""
+"""Default observer, which writes to the log, and the guard around any observer."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _logger = logging.getLogger("order_engine")
 
 
 class LogObserver:
-    """Writes what an operator should know to the standard library's log `order_engine`.
+    """Writes facts relevant to operators to the logger `order_engine`.
 
-    Of each kind only the first lines are written in full, with the traceback where there is one. The others are summed
-    up. Ordinary work is not logged.
+    Only the first lines of each kind are written in full, with tracebacks; further ones are summarized. Regular work is
+    not logged.
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Start with a repository that is there."""
+        """Assume that the repository is available."""
         self._quota = LogQuota(clock)
         self._repository_is_unavailable = False
 
     def observe(self, fact: Fact) -> None:
-        """Log trouble, and the end of it, as warnings.
+        """Log problems and recoveries as warnings.
 
-        Of an outage only the first failure is a warning, whatever number of calls fail before it is over.
+        In an outage, only the first failed call is logged as a warning.
         """
         if isinstance(fact, Committed):
             return
@@ -56,7 +56,7 @@ class LogObserver:
             self._write(line_of(fact))
 
     def summarize(self, *, last: bool) -> None:
-        """Log how many lines of each kind were held back since the last time, once some seconds have passed."""
+        """Log the number of suppressed lines of each kind, at most once per interval."""
         for summary in self._quota.summaries(last=last):
             _logger.warning("%s", _sentence(summary))
 
@@ -71,12 +71,12 @@ def _sentence(summary: LogSummary) -> str:
     kinds = [f"{kind} ({count:,})" for kind, count in summary.kinds.most_common(KINDS_IN_A_SUMMARY) if kind]
     if rest := len(summary.kinds) - KINDS_IN_A_SUMMARY:
         kinds += [f"and {rest} other kinds"] if rest > 0 else []
-    told = f": {', '.join(kinds)}" if kinds else ""
-    return f"{summary.kinds.total():,} more {summary.group} in the last {summary.seconds:.0f} s{told}"
+    details = f": {', '.join(kinds)}" if kinds else ""
+    return f"{summary.kinds.total():,} more {summary.group} in the last {summary.seconds:.0f} s{details}"
 
 
 class GuardedObserver:
-    """Keeps an observer's own errors away from the engine."""
+    """Protects the engine from errors of an observer."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
         """Guard `observer`."""
@@ -85,18 +85,18 @@ class GuardedObserver:
 
     @property
     def summarizes(self) -> bool:
-        """Whether the observer wants to be asked for summaries."""
+        """Whether the observer reports summaries."""
         return isinstance(self._observer, Summarizer)
 
     def observe(self, fact: Fact) -> None:
-        """Pass the fact on; an error of the observer is logged and goes no further."""
+        """Pass the fact to the observer; log errors that it raises."""
         try:
             self._observer.observe(fact)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the observer's
+        except Exception as error:  # noqa: BLE001 - an observer may raise anything
             self._log(error, fact)
 
     def summarize(self, *, last: bool) -> None:
-        """Let the observer sum up, if it does; an error of its own is logged and goes no further."""
+        """Let the observer report summaries, if it does; log errors that it raises."""
         try:
             if isinstance(self._observer, Summarizer):
                 self._observer.summarize(last=last)

@@ -1,4 +1,4 @@
-"""How many lines of a kind the log gets in full; the others are counted and summed up."""
+"""Quota of log lines by kind; lines above it are counted and summarized."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from order_engine.ports.clock import Clock
 
 WINDOW_SECONDS: Final = 60.0
 LINES_OF_A_KIND: Final = 5
-"""In a window."""
+"""Per window."""
 LINES: Final = 100
-"""Of all kinds together, in a window."""
+"""Of all kinds, per window."""
 SUMMARY_SECONDS: Final = 10.0
 """Between two summaries."""
 KINDS: Final = 50
-"""So many kinds are counted one by one between two summaries."""
+"""Maximum number of kinds that are counted separately between two summaries."""
 OTHER_KINDS: Final = "others"
 
 
 class LogSummary(NamedTuple):
-    """What was held back of one group of lines: how many within how many seconds, and of each kind how many."""
+    """Suppressed lines of one group in the last `seconds`, by kind."""
 
     group: str
     seconds: float
@@ -29,14 +29,13 @@ class LogSummary(NamedTuple):
 
 
 class LogQuota:
-    """Admits the first lines of each kind in a window, and counts what it holds back.
+    """Admits the first lines of each kind in a window and counts the suppressed ones.
 
-    A group is what happened, for example that an order failed. A kind is a part of it that is worth telling apart, for
-    example by the error and its place.
+    A group is a type of event, for example a failed order. Kinds subdivide a group, for example by error and location.
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Begin a window."""
+        """Start a window."""
         self._clock = clock
         self._window_began = self._summed_up = clock.monotonic()
         self._admitted: Counter[tuple[str, str]] = Counter()
@@ -44,7 +43,7 @@ class LogQuota:
         self._held_back: dict[str, Counter[str]] = {}
 
     def admits(self, group: str, kind: str = "") -> bool:
-        """Whether one more line of this kind is written now. If not, it is counted."""
+        """Return whether to write one more line of this kind; if not, count it."""
         now = self._clock.monotonic()
         if now - self._window_began >= WINDOW_SECONDS:
             self._window_began, self._lines = now, 0
@@ -58,7 +57,7 @@ class LogQuota:
         return False
 
     def summaries(self, *, last: bool) -> Iterator[LogSummary]:
-        """Go through what was held back since the last time, once the time for it has come, or for the `last` time."""
+        """Yield summaries of suppressed lines, at most once per interval, or always if `last`."""
         seconds = self._clock.monotonic() - self._summed_up
         if not last and seconds < SUMMARY_SECONDS:
             return

@@ -1,1 +1,1 @@
-"""The worker: claims orders, runs the processor on them under leases, and reports the outcome."""
+"""Worker: claims orders, runs the processor under leases, and reports outcomes."""

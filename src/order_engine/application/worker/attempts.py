@@ -1,4 +1,4 @@
-"""The attempts under way in this process, and the slots that they take."""
+"""Attempts in progress in this process, and their slots."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from order_engine.domain.order import Order
 from order_engine.domain.suspects import SuspectRoom
 
 BUSY_FOR_LONG = 3
-"""So often an order is found locked before that is reported: for a moment, renewals and reports lock it themselves."""
+"""How often an order must be found locked before this is reported, since renewals and reports lock it briefly, too."""
 
 
 class StopReason(Enum):
-    """Why the worker stops an attempt before its processor ends by itself."""
+    """Why the worker stopped an attempt."""
 
     TIMED_OUT = auto()
-    """It took longer than an attempt may."""
+    """It exceeded the time limit of an attempt."""
     CANCEL_REQUESTED = auto()
     """The client cancelled the order."""
     LEASE_EXPIRING = auto()
     """The lease could not be renewed."""
     DRAINING = auto()
-    """The engine shuts down and the grace time is over."""
+    """The engine is draining and the grace time is over."""
     SUPERSEDED = auto()
-    """The token is no longer current: nothing of this attempt counts any more."""
+    """The token is no longer current: the attempt's outcome is discarded."""
 
 
 class Attempt:
@@ -46,38 +46,38 @@ class Attempt:
     )
 
     def __init__(self, order: Order, started: float, lease_until: float) -> None:
-        """Begin at `started`, with a lease until `lease_until`, both by the worker's own monotonic clock."""
+        """Start at `started` with a lease until `lease_until`, both in the worker's monotonic time."""
         self.order = order
         self.started = started
         self.lease_until = lease_until
         self.task: asyncio.Task[None] | None = None
         self.begun = False
-        """Whether the task has made its first step. One that is cancelled before would never run at all."""
+        """Whether the task has begun to run. A task cancelled before that would never run."""
         self.processing = True
-        """Whether the processor still runs; afterwards the attempt waits for its report to be accepted."""
+        """Whether the processor is running; afterwards, the attempt waits for the answer to its report."""
         self.stop_reason: StopReason | None = None
         self.stopped = 0.0
-        """When it was stopped, where it was."""
+        """Time at which it was stopped, if it was."""
         self.busy = 0
-        """How often its order was found to be locked by another transaction."""
+        """How often its order was locked by another transaction."""
         self.given_up = False
-        """Whether somebody else reports for it, or nobody: its own report is no longer wanted."""
+        """Whether the attempt must not report its own outcome, because it was superseded or does not stop."""
 
     @property
     def is_being_closed(self) -> bool:
-        """Whether its coroutine is unwound by the interpreter, outside its task, because its loop is gone."""
+        """Whether the interpreter is closing its coroutine outside of its task, after the loop was closed."""
         try:
             return asyncio.current_task() is not self.task
         except RuntimeError:
             return True
 
     def note_busy(self) -> bool:
-        """Note that its order is locked; return whether that is worth a word: it was already, some time ago."""
+        """Record that its order is locked; return whether to report this."""
         self.busy += 1
         return self.busy == BUSY_FOR_LONG
 
     def stop(self, reason: StopReason, now: float) -> None:
-        """Cancel the processor, unless it has ended or was told before. A superseded attempt reports nothing."""
+        """Cancel the processor, unless it has ended or was stopped before. A superseded attempt reports nothing."""
         if not self.processing:
             return
         if reason is StopReason.SUPERSEDED:
@@ -90,42 +90,41 @@ class Attempt:
 
 
 class Bound(Enum):
-    """What may bound the attempts under way to fewer than there are slots."""
+    """Reason for a limit below the number of slots."""
 
     RENEWALS = auto()
-    """How many leases can be renewed in time."""
+    """The number of leases that can be renewed in time."""
     STARTS = auto()
-    """How many run where no more can be started."""
+    """The number of attempts that can be started."""
     LOOP = auto()
-    """How many threads leave the event loop its turn."""
+    """The number of threads that do not delay the event loop."""
 
 
 class OwnLeases:
-    """The id and token of each order that an attempt here still works on: a live view, which costs nothing to make."""
+    """Live view of the leases of this process, as pairs of order id and token."""
 
     def __init__(self, running: Mapping[tuple[str, int], Attempt]) -> None:
-        """Look into `running`."""
+        """View the keys of `running`."""
         self._running = running
 
     def __contains__(self, lease: object) -> bool:
-        """Whether somebody works under this lease, or its report is on its way. May be asked on any thread."""
-        attempt = self._running.get(lease)  # type: ignore[call-overload] # whatever is asked for
+        """Return whether the lease is in use: by a processor, or by a pending report. Thread-safe."""
+        attempt = self._running.get(lease)  # type: ignore[call-overload] # any object
         return attempt is not None and not attempt.given_up
 
 
 class Attempts:
-    """All attempts under way: at most `slots`, counting those that are promised to a claim under way.
+    """Attempts in progress: at most `slots`, including slots reserved for claims in progress.
 
-    An attempt keeps its slot until the repository has heard its report, so that no more orders are Processing than
-    there are slots.
+    An attempt keeps its slot until its report is answered, so that no more orders are Processing than there are slots.
     """
 
     def __init__(self, slots: int) -> None:
-        """Start with every slot free."""
+        """Start with all slots free."""
         self.slots = slots
         self._bounds: dict[Bound, int] = {}
         self.limit = slots
-        """How many attempts may be under way now: as many as there are slots, or less."""
+        """Maximum number of attempts now: the number of slots, or less."""
         self._renewals_bound = False
         self._reserved = 0
         self._running: dict[tuple[str, int], Attempt] = {}
@@ -139,26 +138,26 @@ class Attempts:
 
     @property
     def free(self) -> int:
-        """The number of orders that may be claimed now."""
+        """Number of orders that may be claimed now."""
         return self.limit - self._reserved - len(self._running)
 
     def bound(self, by: Bound) -> int:
-        """Return how many attempts one bound allows; as many as there are slots where it was not set."""
+        """Return the limit for one reason; the number of slots if it is not set."""
         return self._bounds.get(by, self.slots)
 
     def set_bound(self, by: Bound, limit: int) -> None:
-        """Let at most so many attempts be under way. Those that are more go on; nothing is claimed meanwhile."""
+        """Set the limit for one reason. Attempts above it continue, but no orders are claimed until it is met."""
         self._bounds[by] = min(limit, self.slots)
         self.limit = min(self._bounds.values())
         self._renewals_bound = self.bound(Bound.RENEWALS) == self.limit < self.slots
         self._update()
 
     def is_limited_by(self, bound: Bound) -> bool:
-        """Whether it is this bound that keeps orders from being claimed."""
+        """Return whether this limit currently prevents claims."""
         return self.free <= 0 and self.bound(bound) == self.limit < self.slots
 
     async def limited_by_renewals(self) -> None:
-        """Wait until the bound by renewals keeps orders from being claimed."""
+        """Wait until the limit by renewals prevents claims."""
         await self._limited_by_renewals.wait()
 
     def __len__(self) -> int:
@@ -166,30 +165,30 @@ class Attempts:
         return len(self._running)
 
     def __iter__(self) -> Iterator[Attempt]:
-        """Go through the attempts as they are now."""
+        """Iterate over a snapshot of the attempts."""
         return iter(list(self._running.values()))
 
     def find(self, order_id: str, token: int) -> Attempt | None:
-        """Return the attempt under this token, if it is here."""
+        """Return the attempt with this token; None if it is not in this process."""
         return self._running.get((order_id, token))
 
     @property
     def suspect_room(self) -> SuspectRoom:
-        """What a claim may add to the suspects that run here."""
+        """Room for suspects in this process, as needed by a claim."""
         return SuspectRoom(self.slots, self._suspects.total(), max(self._suspects, default=0))
 
     def reserve(self, slots: int) -> None:
-        """Keep free slots for a claim under way."""
+        """Reserve free slots for a claim in progress."""
         self._reserved += slots
         self._update()
 
     def unreserve(self, slots: int) -> None:
-        """Give promised slots back: what was claimed has joined."""
+        """Release reserved slots after the claim."""
         self._reserved -= slots
         self._update()
 
     def begin(self, orders: Iterable[Order], started: float, lease_until: float) -> list[Attempt]:
-        """Take a slot for each order that has none under its token yet, and return the new attempts."""
+        """Occupy a slot for each order whose token has none yet, and return the new attempts."""
         begun: list[Attempt] = []
         for order in orders:
             key = (order.order_id, order.token)
@@ -204,10 +203,10 @@ class Attempts:
         return begun
 
     def _continues(self, order: Order, lease_until: float) -> bool:
-        """Give an attempt that works on this order under the token before the new one; return whether there is one.
+        """Continue a running attempt on this order under the new token; return whether there is one.
 
-        A repository that knows nothing of own leases takes orders from the process that runs them, where its clock was
-        set forward.
+        A repository that does not support own leases may claim an order from the process that runs it, after its clock
+        was set forward.
         """
         attempt = self._running.get((order.order_id, order.token - 1))
         if attempt is None or not attempt.processing or attempt.stop_reason is not None:
@@ -219,7 +218,7 @@ class Attempts:
         return True
 
     def leave(self, attempts: Iterable[Attempt]) -> None:
-        """Free their slots."""
+        """Remove attempts and free their slots."""
         for attempt in attempts:
             self._leave(attempt)
         self._update()
@@ -236,9 +235,9 @@ class Attempts:
         await self._has_free_slot.wait()
 
     async def none(self) -> None:
-        """Wait until no attempt is under way, and none is promised."""
+        """Wait until there are no attempts and no reserved slots."""
         while self._reserved or self._running:
-            # Asked again: a claim's promise is redeemed the moment before its orders begin.
+            # In a loop: a claim releases its reservation just before its orders begin.
             await self._has_none.wait()
 
     def _update(self) -> None:

@@ -1,4 +1,4 @@
-"""Claiming: taking as many orders as there are free slots, when the queue rings and when it is time to poll."""
+"""Claims: fill free slots with orders announced by the queue or found by polling."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from order_engine.ports.repository import Claimed
 
 CLAIM_ID_BITS = 96
 EARLIEST_POLL = 0.5
-"""Polls are spread between half the interval and the whole, so that processes started together do not poll together."""
+"""Polls occur after half to one poll interval, so that processes started together do not poll together."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnansweredClaim:
-    """A claim whose outcome is unknown: it may hold orders that nobody works on.
+    """Claim with unknown outcome: it may lease orders that no worker processes.
 
-    `asked` is when it was made. Its slots stay promised until the outcome is known. `after` is the last order that was
-    fetched, where its answer comes in portions.
+    `asked` is the time of the claim. Its slots stay reserved until the outcome is known. `after` is the last order
+    received, if the answer arrives in portions.
     """
 
     terms: ClaimTerms
@@ -38,10 +38,10 @@ class UnansweredClaim:
 
 
 class Claimer:
-    """Decides when to claim and what, and hands what was claimed to `start`."""
+    """Decides when to claim which orders, and passes claimed orders to `start`."""
 
     def __init__(self, context: EngineContext, attempts: Attempts, start: Callable[[Claimed, float], None]) -> None:
-        """Fill the free slots of `attempts`; `start` gets what was claimed, and when it was asked for."""
+        """Fill the free slots of `attempts`; `start` receives claimed orders and the time of the claim."""
         self._context = context
         self._attempts = attempts
         self._start = start
@@ -62,22 +62,22 @@ class Claimer:
 
     @property
     def backlog(self) -> bool:
-        """Whether orders are known to wait that were there before any that is placed now."""
+        """Whether older orders are known to wait in the repository."""
         return self._orders_wait or bool(self._hints)
 
     def note_backlog(self) -> None:
-        """Remember that orders wait in the repository, and claim them as slots become free."""
+        """Record that orders wait in the repository, to be claimed when slots become free."""
         self._orders_wait = True
         self._noted += 1
         self._wake.set()
 
     def slot_freed(self) -> None:
-        """Claim again if there is something to claim."""
+        """Claim again if orders are waiting."""
         if self._has_reason:
             self._wake.set()
 
     def stop(self) -> None:
-        """Claim nothing new from now on, and leave the queue to others. What was not answered is still asked for."""
+        """Stop claiming and stop reading the queue. Unanswered claims are still resolved."""
         self.stopped = True
         if self._listener is not None:
             self._listener.cancel()
@@ -97,12 +97,12 @@ class Claimer:
         )
 
     def unanswered(self, terms: ClaimTerms, asked: float) -> None:
-        """Ask again for this claim when the repository is back; its slots, promised before, are redeemed then."""
+        """Repeat this claim when the repository is available again, and release its reserved slots then."""
         self._unanswered.append(UnansweredClaim(terms, asked))
         self._wake.set()
 
     async def run(self) -> NoReturn:
-        """Claim for as long as the engine runs."""
+        """Claim orders while the engine runs."""
         backoff = self._context.backoff()
         while True:
             await self._wake.wait()
@@ -111,17 +111,17 @@ class Claimer:
                 try:
                     await self._claim_once()
                 except OrderEngineError:
-                    # Told to the observer by the call.
+                    # The observer was notified by the call.
                     self._poll_is_due = True
                     await self._context.clock.sleep(backoff.pause())
                 else:
                     backoff.reset()
             if self._poll_is_due and self._attempts.free <= 0:
-                # Orders that are born claimed shall not take every slot before this poll gets one.
+                # Prevent orders that are born claimed from taking all slots before this poll.
                 self._orders_wait = True
 
     async def poll(self) -> NoReturn:
-        """Make it time to ask the repository for whatever is due, once per poll interval."""
+        """Trigger a claim of all due orders once per poll interval."""
         while True:
             self._poll_is_due = True
             self._wake.set()
@@ -129,7 +129,7 @@ class Claimer:
             await self._context.clock.sleep(interval)
 
     async def listen(self) -> NoReturn:
-        """Take hints from the queue while there are free slots, and no more of them than slots, until `stop`."""
+        """Read hints from the queue while there are free slots, at most one per slot, until `stop`."""
         self._listener = asyncio.current_task()
         backoff = Backoff(self._context.random)
         while True:
@@ -137,7 +137,7 @@ class Claimer:
             try:
                 order_ids = await self._context.queue.get(self._batch())
             except (Exception, asyncio.CancelledError) as error:
-                # A doorbell may fail in any way: the poll finds the orders.
+                # A queue may fail in any way: the poll finds the orders.
                 if is_cancelled(error):
                     raise
                 self._context.observer.observe(QueueUnavailable(error))
@@ -145,12 +145,12 @@ class Claimer:
                 continue
             backoff.reset()
             if self._orders_wait:
-                # Whatever is due is being claimed already, these orders among it.
+                # All due orders, including these, are being claimed already.
                 continue
             self._hints.extend(order_ids)
             self._wake.set()
             while self._hints:
-                # Cleared each time: a claim that takes only some of them would leave this loop without a wait in it.
+                # Clear on each iteration: otherwise the loop would spin after a claim that takes only some hints.
                 self._hints_taken.clear()
                 await self._hints_taken.wait()
 
@@ -162,7 +162,7 @@ class Claimer:
         return max(1, min(self._attempts.free, self._most_orders.value))
 
     async def _claim_once(self) -> None:
-        """Make one claim: for an unanswered one first, then for whatever is due, then for what the queue named."""
+        """Make one claim: resolve an unanswered one first, then claim due orders, then orders named by the queue."""
         if self._unanswered:
             await self._ask_again(self._unanswered[0])
             return
@@ -174,7 +174,7 @@ class Claimer:
             if claimed.more or len(claimed.orders) + len(claimed.ended) >= terms.limit:
                 self._orders_wait = True
             elif self._noted == noted:
-                # Only now, and only if nobody noted more meanwhile: until then newer orders must not overtake.
+                # Only now, and only without further backlog: until then, newer orders must not overtake.
                 self._orders_wait = False
         else:
             order_ids = [self._hints.popleft() for _ in range(min(terms.limit, len(self._hints)))]
@@ -184,10 +184,10 @@ class Claimer:
                 self.note_backlog()
 
     async def _ask_again(self, unanswered: UnansweredClaim) -> None:
-        """Fetch what an unanswered claim holds, after an outage also later than its lease ended.
+        """Fetch the orders of an unanswered claim, even if their lease has expired, as after an outage.
 
-        What others have taken by then is not in the answer; the rest is released, so that no outage counts as an
-        attempt that vanished. An adapter that breaks its contract for as long as the lease is not asked any more.
+        The answer excludes orders that other workers have claimed in the meantime. The others are released, so that an
+        outage does not count as a vanished attempt. Give up if the adapter breaks its contract until the lease ends.
         """
         terms, asked = unanswered.terms, unanswered.asked
         context = self._context
@@ -222,7 +222,7 @@ class Claimer:
         return claimed
 
     async def _adapting(self, terms: ClaimTerms, orders: int, seconds: float | None = None) -> Claimed:
-        """Make a claim, and ask for less next time where it is slow, so that none is too large for its time limit."""
+        """Make a claim, and adapt the size of the next one to its speed, so that no claim exceeds its time limit."""
         context = self._context
         began = context.clock.monotonic()
         limits = (self._most_orders, self._most_bytes)

@@ -1,4 +1,4 @@
-"""Leases and time limits of the attempts under way: renewing, and stopping what may no longer run."""
+"""Leases and time limits of attempts: renewal, and stopping of attempts that may no longer run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from order_engine.ports.observer import AttemptSuperseded, LoopBlocked, OrderLoc
 from order_engine.ports.repository import Renewed
 
 MARGIN = 1 / 6
-"""The part of a lease before its end in which a processor must stop: it and the watch need time themselves."""
+"""Part of a lease before its end in which a processor must stop, since stopping and watching take time."""
 SOON = 4
-"""A renewal that failed, or met an order that is locked, is made again after a quarter of the usual time."""
+"""After a failure or a locked order, renewals are retried after a quarter of the usual interval."""
 WATCHES = 12
-"""The watch looks twelve times in the shortest of its limits, so that it is late by half the margin at most."""
+"""Limits are checked twelve times per shortest limit, so that the delay is at most half the margin."""
 
 
 class Leases:
-    """Keeps the attempts' leases alive, and ends attempts by the worker's own monotonic clock."""
+    """Renews the leases of attempts, and stops attempts by the worker's monotonic clock."""
 
     def __init__(
         self, context: EngineContext, attempts: Attempts, capacity: RenewalCapacity, give_up: Callable[[Attempt], None]
     ) -> None:
-        """Care for `attempts`; `give_up` reports for an attempt whose processor does not stop.
+        """Watch `attempts`. `give_up` reports an attempt whose processor does not stop.
 
-        `capacity` is told how fast the renewals are.
+        `capacity` receives the speed of renewals.
         """
         self._context = context
         self._attempts = attempts
@@ -45,11 +45,11 @@ class Leases:
         limits = [options.lease_seconds, options.attempt_seconds]
         self._watch_seconds = min(limit for limit in limits if limit > 0) / WATCHES
         self._watched = inf
-        """When the watch last looked; infinite before it first did."""
+        """Time of the last check; infinite before the first one."""
 
     async def renew(self) -> NoReturn:
-        """Renew all leases, every third of a lease."""
-        # Soon again where it failed: each try counts before the margin is reached.
+        """Renew all leases every third of a lease."""
+        # Retry soon after a failure: every try counts before the margin is reached.
         soon = self._context.renewal_seconds / SOON
         while True:
             pauses = SOON
@@ -61,7 +61,7 @@ class Leases:
             await self._renew_round(soon)
 
     async def _renew_round(self, soon: float) -> None:
-        """Renew all leases once. After a failure only those are left that had no turn, the first to end first."""
+        """Renew all leases once. After a failure, continue with those not renewed yet, earliest end first."""
         context = self._context
         renewed_until = context.clock.monotonic() + context.options.lease_seconds
         wanted = list(self._attempts)
@@ -72,7 +72,7 @@ class Leases:
         self._capacity.end_round()
 
     async def watch(self) -> NoReturn:
-        """Stop attempts whose time is up or whose lease is about to end; give up those that do not stop."""
+        """Stop attempts that exceed a time limit or whose lease is about to expire; give up those that do not stop."""
         interval = self._watch_seconds
         while True:
             self._context.availability.heartbeat()
@@ -85,9 +85,9 @@ class Leases:
                 self._check(attempt, self._context.clock.monotonic())
 
     async def _resume_after_block(self, seconds: float) -> None:
-        """Renew what could not be renewed for so long, and stop nobody before it is known whose the orders are.
+        """Renew all leases after the event loop was blocked, before stopping any attempt.
 
-        The time of the block is not the attempts': no processor could do anything.
+        The time limit of attempts excludes the blocked time, in which no processor could run.
         """
         self._context.observer.observe(LoopBlocked(seconds))
         for attempt in self._attempts:
@@ -95,15 +95,15 @@ class Leases:
         await self._renew_all(self._attempts)
 
     def ends_soon(self, lease_until: float, now: float) -> bool:
-        """Whether a lease is so near its end that no processor may run under it."""
+        """Return whether a lease is so close to its end that no processor may run under it."""
         return now >= lease_until - self._context.options.lease_seconds * MARGIN
 
     def _still_busy(self) -> Sequence[Attempt]:
-        """Return the attempts that are still here whose orders were locked by another transaction."""
+        """Return the remaining attempts whose orders were locked by another transaction."""
         return [each for each in self._busy if self._attempts.find(each.order.order_id, each.order.token) is each]
 
     async def _renew_all(self, wanted: Iterable[Attempt]) -> bool:
-        """Renew what is held here, in batches; return whether the repository answered all of them."""
+        """Renew leases in batches; return whether the repository answered all of them."""
         attempts = [attempt for attempt in wanted if not attempt.given_up]
         self._busy = []
         start, before = 0, self._context.clock.monotonic()
@@ -113,7 +113,7 @@ class Leases:
             try:
                 await self._renew(attempts[start : start + size])
             except OrderEngineError:
-                # Told to the observer by the call.
+                # The observer was notified by the call.
                 self._batch.failed(self._context.clock.monotonic() - began)
                 return False
             now = self._context.clock.monotonic()
@@ -124,15 +124,15 @@ class Leases:
                 self._capacity.renewed(len(attempts[start : start + size]), now - before)
             before = now
             start += size
-            # Many leases are many batches: let others work in between.
+            # Let other tasks run between batches.
             await self._context.clock.sleep(0)
         return True
 
     @property
     def _was_blocked(self) -> bool:
-        """Whether this process stood still until just now: what came meanwhile says nothing about the repository.
+        """Whether the event loop was blocked until just now, so that measured times say nothing about the repository.
 
-        What was received is seen before the watch has its turn.
+        Answers are processed before the watch runs again.
         """
         return self._context.clock.monotonic() - self._watched > 2 * self._watch_seconds
 
@@ -147,12 +147,12 @@ class Leases:
         now = context.clock.monotonic()
         for attempt, lease, answer in zip(attempts, leases, answers, strict=True):
             if answer is Renewed.LOST:
-                # Under a newer token it was handed out to this process again.
+                # With a newer token, this process has claimed the order again.
                 if attempt.order.token == lease.token:
                     self._superseded(attempt, now)
                 continue
             if answer is Renewed.BUSY:
-                # Whoever locks the order keeps it from others too, but nobody can say for how long.
+                # The lock keeps other workers out, too, but its duration is unknown.
                 self._note_busy(attempt)
                 continue
             attempt.lease_until = asked + lease_seconds
@@ -160,13 +160,13 @@ class Leases:
                 attempt.stop(StopReason.CANCEL_REQUESTED, now)
 
     def _note_busy(self, attempt: Attempt) -> None:
-        """Ask again soon. The lease is as long as it was: the processor is stopped in time if it is not renewed."""
+        """Retry soon. The lease is not extended: the processor is stopped in time if renewal does not succeed."""
         self._busy.append(attempt)
         if attempt.note_busy():
             self._context.observer.observe(OrderLocked(attempt.order.order_id, Action.RENEW))
 
     def _superseded(self, attempt: Attempt, now: float) -> None:
-        """Stop an attempt whose order is somebody else's. One that has reported meanwhile has its answer already."""
+        """Stop an attempt whose order was claimed again. An attempt that has reported in the meantime is left alone."""
         if attempt.processing:
             order = attempt.order
             attempt.stop(StopReason.SUPERSEDED, now)

@@ -1,4 +1,4 @@
-"""The user's processor, whatever its kind, as one coroutine function."""
+"""Conversion of any kind of processor to an awaitable call."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ AwaitableProcessor: TypeAlias = Callable[[Order], Awaitable[object]]
 
 
 def as_coroutine(processor: OrderProcessor | PlainProcessor, threads: Threads) -> AwaitableProcessor:
-    """Return `processor` itself, or a plain function that runs in `threads`.
+    """Return `processor` itself, or a wrapper that runs a plain function in `threads`.
 
-    What the processor returned is for `finish`.
+    Pass its result to `finish`.
     """
     return processor if is_coroutine_processor(processor) else ThreadedProcessor(processor, threads)
 
 
 async def finish(result: object) -> None:
-    """Wait for work that a processor returned instead of doing it: a coroutine, a future.
+    """Await a coroutine or future that a processor returned.
 
-    Raises TypeError for what nobody will ever do: a generator, of which nothing has run, or a function.
+    Raises TypeError for results that show that the work was not done: a generator or a function.
     """
     if isinstance(result, futures.Future):
         result = asyncio.wrap_future(result)
@@ -63,8 +63,8 @@ _Ending: TypeAlias = "tuple[object, BaseException | None]"
 class ThreadedProcessor:
     """Runs a plain function in threads.
 
-    A thread cannot be cancelled: the attempt lasts until the function returns, and keeps its slot so long. A second
-    cancellation lets go of the thread.
+    A thread cannot be cancelled: the attempt lasts, and occupies its slot, until the function returns. A second
+    cancellation abandons the thread.
     """
 
     def __init__(self, function: Callable[[Order], object], threads: Threads) -> None:
@@ -73,9 +73,9 @@ class ThreadedProcessor:
         self._threads = threads
 
     async def __call__(self, order: Order) -> object:
-        """Run the function on `order` to its end, and return what it returned.
+        """Run the function on `order` and return its result.
 
-        Raises AttemptNotStarted where there is no thread to be had.
+        Raises AttemptNotStarted if no thread can be started.
         """
         result, error = await self._ending(order)
         if error is not None:
@@ -88,12 +88,12 @@ class ThreadedProcessor:
         context = copy_context()
 
         def notify(ending: _Ending) -> None:
-            # The loop is closed when the process did not wait for a function that hung.
+            # The loop may be closed: a stopping process does not wait for a function that hangs.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, ended, ending)
 
         def run() -> Callable[[], None]:
-            # Carried as a value, not as the future's exception: a StopIteration cannot be set as one.
+            # Pass the error as a value: a StopIteration cannot be set as a future's exception.
             result, error = None, None
             try:
                 result = context.run(self._function, order)

@@ -1,4 +1,4 @@
-"""How many leases can be renewed in time: more orders than that are not claimed, whatever the concurrency allows."""
+"""Limit of orders in progress by the number of leases that can be renewed in time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from order_engine.ports.clock import Clock
 from order_engine.ports.observer import Observer, RenewalsTooSlow
 
 INITIAL_LIMIT: Final = 1000
-"""Orders that may be in flight before renewals have shown that they can carry more: each round allows twice its own."""
+"""Orders in progress allowed without evidence. Each round of renewals then allows twice the number it renewed."""
 EVIDENCE: Final = 1.5
-"""A round that begins early has to renew this many times the leases of the last one, or it would show nothing new."""
+"""An early round must renew this many times the leases of the last one; otherwise it would show nothing new."""
 CHECK_INTERVAL_PART: Final = 1 / 20
-"""The part of the interval between two looks whether there is something new to show."""
+"""Part of the interval between two checks whether an early round is due."""
 
 
 class InFlight(NamedTuple):
-    """The orders that a process works on, how many it may, and whether that is less than its concurrency for long.
+    """Orders in progress in a process, and their limit.
 
-    `limited`: the repository renews too slowly for more, by what was measured.
+    `limited`: measured renewals are too slow for the configured concurrency.
     """
 
     orders: int
@@ -29,7 +29,7 @@ class InFlight(NamedTuple):
 
 
 class RenewalCapacity:
-    """Bounds the orders in flight by what a round of renewals can carry within its interval."""
+    """Limits the orders in progress to the number of leases that can be renewed within the interval."""
 
     def __init__(
         self, attempts: Attempts, clock: Clock, observer: Observer, interval: float, on_growth: Callable[[], None]
@@ -51,30 +51,30 @@ class RenewalCapacity:
 
     @property
     def in_flight(self) -> InFlight:
-        """How many orders are worked on now, and how many may be."""
+        """Number of orders in progress and its limit."""
         return InFlight(len(self._attempts), self._attempts.limit, self._limited)
 
     async def early_round_due(self) -> None:
-        """Wait until a round of renewals before its time would show that more orders may be claimed."""
+        """Wait until an early round of renewals could show that more orders may be claimed."""
         while True:
-            # First, so that rounds which show nothing do not follow each other without a pause.
+            # Sleep first, so that rounds without new evidence do not follow each other without a pause.
             await self._clock.sleep(self._interval * CHECK_INTERVAL_PART)
             await self._attempts.limited_by_renewals()
             if not self._limited and len(self._attempts) >= self._renewed_before * EVIDENCE:
                 return
 
     def begin_round(self) -> None:
-        """Measure a round from now on."""
+        """Start measuring a round."""
         self._seconds = 0.0
         self._renewed = 0
         self._was_blocked = False
-        # Those that were given up keep a slot and have no lease: they take no other order's place here.
+        # Attempts that were given up occupy slots but have no lease to renew.
         self._without_lease = sum(attempt.given_up for attempt in self._attempts)
 
     def renewed(self, leases: int, seconds: float) -> None:
-        """Note that so many leases more were renewed in this round. Renewals that are late stop the claims at once.
+        """Record renewed leases of this round. Late renewals stop further claims immediately.
 
-        What failed on the way is not counted: an outage says nothing about the speed.
+        Failed renewals are not counted: an outage says nothing about the speed.
         """
         self._renewed += leases
         self._seconds += seconds
@@ -82,11 +82,11 @@ class RenewalCapacity:
             self._set(min(self._attempts.bound(Bound.RENEWALS), self._renewable + self._without_lease))
 
     def note_blocked(self) -> None:
-        """Note that this process stood still in this round, which shows nothing then: the limit stays as it is."""
+        """Record that the event loop was blocked in this round, so that it does not change the limit."""
         self._was_blocked = True
 
     def end_round(self) -> None:
-        """Adapt to a whole round."""
+        """Adapt the limit to a complete round."""
         if self._was_blocked:
             return
         self._renewed_before = self._renewed
@@ -94,7 +94,7 @@ class RenewalCapacity:
 
     @property
     def _renewable(self) -> int:
-        """How many leases are renewed in an interval, at the speed of this round."""
+        """Number of leases that can be renewed in an interval, at the speed of this round."""
         if self._seconds <= 0:
             return self._attempts.slots
         return max(1, int(self._renewed * self._interval / self._seconds))

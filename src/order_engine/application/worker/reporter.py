@@ -1,4 +1,4 @@
-"""Reports: what the worker says of its attempts, under their tokens, until the repository has heard it."""
+"""Reports of attempts, under their tokens, repeated until the repository answers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ REPORT_SIZE = 200
 
 
 class Reporter:
-    """Sends reports in batches. A report may be repeated, so it is repeated until it is answered.
+    """Sends reports in batches, and repeats these idempotent calls until they are answered.
 
-    While the repository is away, attempts wait here with their slots: an outage costs no attempt.
+    During an outage, attempts wait here with their slots, so that an outage does not cost attempts.
     """
 
     def __init__(
         self, context: EngineContext, answered: Callable[[Sequence[Report], Sequence[Applied | None]], None]
     ) -> None:
-        """Call `answered` for reports: with what the repository says, or None where nothing can be said to it."""
+        """Call `answered` with reports and the repository's answers; None for a report that it cannot accept."""
         self._context = context
         self._answered = answered
-        # Every waiting report stands for an attempt that keeps its slot: the slots are what bounds them.
+        # No limit needed: every waiting report belongs to an attempt that occupies a slot.
         limits = batch_limits(context.options, waiting=sys.maxsize, waiting_bytes=sys.maxsize)
         backoff = context.busy_backoff()
         self.batcher: GroupCommit[Report, Applied] = GroupCommit(self._commit, limits, context.clock, backoff)
@@ -41,7 +41,7 @@ class Reporter:
         self.batcher.send(report, REPORT_SIZE, report)
 
     def failed(self, report: Report, error: BaseException) -> None:
-        """Let go of a report that the repository cannot take. The lease ends, and the order is taken up again."""
+        """Drop a report that the repository cannot accept. The lease expires, and the order is claimed again."""
         report.answered = True
         self._context.observer.observe(ReportFailed(report.command, error))
         self._answered([report], [None])
@@ -62,7 +62,7 @@ class Reporter:
                 return answers
 
     def _take(self, reports: Sequence[Report], answers: Sequence[Applied]) -> None:
-        """Take the answers to reports that were heard."""
+        """Process the answers to reports."""
         commands = [report.command for report in reports]
         self._context.observer.observe(Reported(commands, answers, _trace_parents(reports)))
         for report in reports:
@@ -70,7 +70,7 @@ class Reporter:
         self._answered(reports, answers)
 
     def _take_some(self, reports: Sequence[Report], answers: Sequence[Applied]) -> Sequence[Applied | OrderEngineError]:
-        """Take the answers to those that were heard, and return an error for those whose orders are locked."""
+        """Process answers, and return an error for reports whose orders are locked."""
         outcomes: list[Applied | OrderEngineError] = []
         heard: list[tuple[Report, Applied]] = []
         for report, answer in zip(reports, answers, strict=True):
@@ -87,26 +87,26 @@ class Reporter:
 
 
 class Report:
-    """What is said of one attempt. Answers are passed on by the batch; only an error comes to the report itself."""
+    """Report on one attempt. Answers are processed per batch; only errors are delivered to the report itself."""
 
     __slots__ = ("_reporter", "answered", "attempt", "command")
 
     def __init__(self, reporter: Reporter, attempt: Attempt, command: Command) -> None:
-        """Say `command` of `attempt`."""
+        """Report `attempt` with `command`."""
         self._reporter = reporter
         self.attempt = attempt
         self.command = command
         self.answered = False
 
     def done(self) -> bool:
-        """Whether it has its answer: every other report matters, whoever waits for it."""
+        """Return whether it was answered."""
         return self.answered
 
     def set_result(self, result: Applied, /) -> None:
-        """Do nothing: the reporter has passed the answers of the whole batch on."""
+        """Do nothing: the reporter processes the answers of the whole batch."""
 
     def set_exception(self, exception: BaseException, /) -> None:
-        """Take the error that stands for the answer."""
+        """Receive an error instead of an answer."""
         self._reporter.failed(self, exception)
 
 

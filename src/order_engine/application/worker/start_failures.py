@@ -1,4 +1,4 @@
-"""What is done where attempts cannot be started, for a lack of threads or memory."""
+"""Handling of attempts that cannot start, for lack of threads or memory."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from order_engine.ports.observer import AttemptsNotStarted, AttemptStartsRecover
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 10.0
 TRIAL_SECONDS = 1.0
-"""So long a number of attempts has to have run without trouble before more are tried."""
+"""Time without failures after which more attempts are tried."""
 
 Reserve: TypeAlias = Callable[[int], int]
-"""Gets what so many more attempts need, and keeps it for them; returns for how many that was possible."""
+"""Reserves the resources for a number of further attempts; returns for how many this was possible."""
 
 
 class StartFailures:
-    """Settles at as many attempts as can be started, and finds out now and then whether there can be more.
+    """Limits attempts to the number that can start, and checks regularly whether more can.
 
-    Whether there can is tried without orders: an attempt that cannot be started is a claim and a release in the
-    history of its order.
+    The check uses no orders if possible, since a failed start adds a claim and a release to the order's history.
     """
 
     def __init__(
         self, context: EngineContext, attempts: Attempts, reserve: Reserve | None, resume: Callable[[], None]
     ) -> None:
-        """Bound `attempts` by what `reserve` gets; without it, orders show what can start. `resume` claims again."""
+        """Limit `attempts` by the result of `reserve`; without it, by trial with orders. `resume` claims again."""
         self._context = context
         self._attempts = attempts
         self._reserve = reserve
@@ -39,10 +38,10 @@ class StartFailures:
         self._reported: int | None = None
         self._recovery_is_reported = False
         self.exhausted = False
-        """Whether not a single attempt can be started, as far as is known."""
+        """Whether no attempt at all can start, as far as is known."""
 
     def note(self, error: BaseException) -> None:
-        """Note that an attempt could not be started: no more than run now are, until it is known that more can be."""
+        """Record a failed start: limit attempts to those running now until more can start."""
         limit = min(self._attempts.bound(Bound.STARTS), self._running)
         self._attempts.set_bound(Bound.STARTS, limit)
         self.exhausted = limit == 0
@@ -52,7 +51,7 @@ class StartFailures:
             self._context.observer.observe(AttemptsNotStarted(error, limit))
 
     async def run(self) -> NoReturn:
-        """Try to start more after each failure, for as long as the engine runs."""
+        """Check after each failure whether more attempts can start, while the engine runs."""
         backoff = Backoff(self._context.random, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         while True:
             await self._failed.wait()
@@ -62,7 +61,7 @@ class StartFailures:
                 backoff.reset()
 
     async def _has_recovered(self) -> bool:
-        """Let one attempt more run, then two more, then four; return False as soon as one cannot be started."""
+        """Allow one more attempt, then two more, then four; return False as soon as one cannot start."""
         more = 1
         while (limit := self._attempts.bound(Bound.STARTS)) < self._attempts.slots:
             self._grow(min(limit + more, self._attempts.slots))
@@ -77,7 +76,7 @@ class StartFailures:
         return True
 
     def _grow(self, wanted: int) -> None:
-        """Let so many attempts run, or as many as can be started."""
+        """Allow `wanted` attempts, or as many as can start."""
         limit = wanted
         if self._reserve is not None:
             running = self._running
@@ -92,7 +91,7 @@ class StartFailures:
         self._resume()
 
     def _note_some(self) -> None:
-        """Note that some attempts can be started, as many as the bound says."""
+        """Record that some attempts can start, as many as the limit allows."""
         if self.exhausted:
             self.exhausted = False
             self._reported = self._attempts.bound(Bound.STARTS)
@@ -101,5 +100,5 @@ class StartFailures:
 
     @property
     def _running(self) -> int:
-        """How many attempts have what others lack."""
+        """Number of attempts that have started and are running."""
         return sum(each.begun and each.processing for each in self._attempts)

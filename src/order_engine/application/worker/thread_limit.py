@@ -1,4 +1,4 @@
-"""How many threads may work at once beside the event loop."""
+"""Limit of threads that run in parallel with the event loop."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from order_engine.application.worker.attempts import Attempts, Bound
 from order_engine.ports.clock import Clock
 
 INITIAL_LIMIT: Final = 32
-"""Threads that may work whatever they do. Beside so many that compute, the event loop waits for about 15 ms for a turn
-as a rule and for 0.3 s at most; beside 128, for 0.3 s as a rule."""
+"""Threads allowed regardless of their load. With this many computing threads, the event loop is typically delayed by
+15 ms, and by 0.3 s at most; with 128, typically by 0.3 s."""
 SAMPLE_SECONDS: Final = 0.05
 SAMPLES: Final = 10
-"""How often it is looked how late the event loop is, before that is judged by the median: one delay may be chance."""
+"""Samples of the event loop's delay per decision, which uses their median, since a single delay may be random."""
 LATE_SECONDS: Final = 0.03
-"""An event loop that is later than this has too many threads beside it."""
+"""Delay above which there are too many threads."""
 ON_TIME_SECONDS: Final = 0.015
-"""One that is no later than this can have more."""
+"""Delay up to which there may be more threads."""
 GROWTH: Final = 1.5
 SHRINKAGE: Final = 2
 LONGEST_WAIT: Final = 128
-"""Judgements, about a minute, for which there are no more threads after there were too many again and again."""
+"""Maximum number of decisions (about a minute) without growth, after repeatedly too many threads."""
 
 
 class ThreadLimit:
-    """Bounds the threads at work by how soon the event loop has its turn.
+    """Limits running threads by the delay of the event loop.
 
-    Threads that compute take turns with it, which renews leases and answers requests: beside 1,000 of them it stood
-    still for 17 s. Threads that wait for other systems cost it nothing. So more than a few are started only as long as
-    the event loop is on time. A thread that works already cannot be stopped.
+    Computing threads compete with the event loop, which renews leases and answers requests: 1,000 of them blocked it
+    for 17 s. Threads that wait for other systems do not delay it. Therefore the limit grows only while the event loop
+    is on time. A running thread cannot be stopped.
     """
 
     def __init__(self, attempts: Attempts, clock: Clock, on_growth: Callable[[], None]) -> None:
-        """Bound `attempts`, each of which takes a thread; `on_growth` hears that more may be there."""
+        """Limit `attempts`, each of which occupies a thread. `on_growth` is called when the limit grows."""
         self._attempts = attempts
         self._clock = clock
         self._on_growth = on_growth
@@ -43,12 +43,12 @@ class ThreadLimit:
         attempts.set_bound(Bound.LOOP, INITIAL_LIMIT)
 
     async def run(self) -> NoReturn:
-        """Follow the event loop for as long as the engine runs."""
+        """Adapt the limit while the engine runs."""
         while True:
             self._judge(await self._lateness())
 
     async def _lateness(self) -> float:
-        """Return by how many seconds the event loop is late as a rule; after one long delay, at once."""
+        """Return the median delay of the event loop in seconds; after a long delay, immediately."""
         delays: list[float] = []
         self._was_reached = False
         while len(delays) < SAMPLES and sum(delays) < SAMPLES * SAMPLE_SECONDS:

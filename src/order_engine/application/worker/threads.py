@@ -1,4 +1,4 @@
-"""Threads for plain functions, kept between two orders."""
+"""Reusable threads for plain functions."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from threading import Semaphore, Thread, current_thread
 from typing import Final, NamedTuple
 
 NO_THREAD: Final = (RuntimeError, MemoryError, OSError)
-"""What is raised where no more threads can be started."""
+"""Errors raised if no thread can be started."""
 
 
 class Job(NamedTuple):
-    """What a thread does next, and what it is called meanwhile. What it returns is called once the thread is idle."""
+    """Job of a thread, and the thread's name meanwhile. Its result is called once the thread is idle."""
 
     run: Callable[[], Callable[[], None] | None]
     name: str
 
 
 class Threads:
-    """Runs each job at once, in a thread that is idle or else in a new one.
+    """Runs each job immediately, in an idle thread or in a new one.
 
-    Threads are kept, because starting one waits until it has its turn: beside functions that compute, the event loop
-    stood still for 0.4 s with each start. They are daemons, for a function that hangs must not keep the process from
-    ending. A job must not raise.
+    Threads are reused, since starting one blocks until it runs: with computing functions in parallel, each start
+    blocked the event loop for 0.4 s. They are daemon threads, so that a function that hangs does not prevent the
+    process from exiting. A job must not raise.
     """
 
     def __init__(self) -> None:
-        """Start without a thread."""
+        """Start without threads."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._idle = Semaphore(0)
         self._started = 0
 
     def run(self, job: Callable[[], Callable[[], None] | None], name: str) -> None:
-        """Run `job` in a thread called `name`. Raises whatever keeps the system from starting one more thread.
+        """Run `job` in a thread named `name`. Raises an error of `NO_THREAD` if no thread can be started.
 
-        What it returns is called when the thread is idle already: whoever hears of the end finds it so.
+        The callable that `job` returns is called after the thread has become idle, so that the next job can use it.
         """
         if self._idle.acquire(blocking=False):
             self._jobs.put(Job(job, name))
@@ -44,7 +44,7 @@ class Threads:
             self._start(Job(job, name))
 
     def reserve(self, jobs: int) -> int:
-        """See to it that so many jobs find an idle thread; return how many will, where no more threads can be had."""
+        """Start threads until `jobs` are idle, as far as possible; return the number of idle ones, at most `jobs`."""
         found = 0
         while found < jobs and self._idle.acquire(blocking=False):
             found += 1
@@ -57,7 +57,7 @@ class Threads:
         return found
 
     def close(self) -> None:
-        """Let every thread end when it is idle. Jobs may follow all the same."""
+        """Let every thread end when it is idle. Further jobs are still possible."""
         ending, self._started = self._started, 0
         for _ in range(ending):
             self._jobs.put(None)
@@ -67,13 +67,13 @@ class Threads:
         self._started += 1
 
     def _work(self, job: Job | None) -> None:
-        """Do this job, where there is one, and those that follow."""
+        """Run this job, if any, and the following ones."""
         thread = current_thread()
         job = job or self._next()
         while job is not None:
             thread.name = job.name
             notify = job.run()
-            # An idle thread keeps no order in memory.
+            # An idle thread must not keep an order in memory.
             del job
             self._idle.release()
             if notify is not None:
@@ -82,9 +82,9 @@ class Threads:
             job = self._next()
 
     def _next(self) -> Job | None:
-        """Wait for the next job; None: this thread is to end."""
+        """Wait for the next job; None: end this thread."""
         job = self._jobs.get()
         while job is None and not self._idle.acquire(blocking=False):
-            # A job was left to this thread the moment before it was to end.
+            # A job was assigned to this thread just before it was to end.
             job = self._jobs.get()
         return job

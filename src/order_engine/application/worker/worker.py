@@ -1,4 +1,4 @@
-"""The worker: runs the processor on orders, one attempt per claim, and reports what became of each."""
+"""Worker: runs the processor, one attempt per claim, and reports the outcome of each."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from order_engine.ports.repository import Applied, Claimed
 
 TURNS_TO_END = 3
 LONGEST_STOP_AT_DRAIN = 1.0
-"""Seconds that a processor has to stop after the grace time: what is left then is released at once."""
+"""Seconds that a processor has to stop after the grace time, before its order is released."""
 
 
 class Worker:
-    """Works on as many orders at once as there are slots."""
+    """Processes as many orders at once as there are slots."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Worker:
         doorbell: Doorbell,
         processor: OrderProcessor | PlainProcessor,
     ) -> None:
-        """Run `processor`; tell `waiters` about orders that ended, and ring for those that were released."""
+        """Run `processor`; notify `waiters` of ended orders, and announce released orders by `doorbell`."""
         options = context.options
         is_threaded = not is_coroutine_processor(processor)
         slots = min(options.concurrency, options.threads) if is_threaded else options.concurrency
@@ -75,7 +75,7 @@ class Worker:
         self._leases = Leases(context, self._attempts, self._capacity, self._give_up)
 
     def loops(self) -> Iterable[Coroutine[object, object, object]]:
-        """Return what has to run for as long as the worker works, each in a task of the engine's."""
+        """Return the coroutines that the engine must run in tasks of their own."""
         loops: list[Coroutine[object, object, object]] = [
             self._reporter.batcher.run(),
             self._reporter.batcher.busy.run(),
@@ -92,22 +92,22 @@ class Worker:
 
     @property
     def in_flight(self) -> InFlight:
-        """How many orders are worked on here, and how many may be."""
+        """Number of orders in progress and its limit."""
         return self._capacity.in_flight
 
     @property
     def can_start(self) -> bool:
-        """Whether attempts can be started here, as far as is known."""
+        """Whether attempts can start, as far as is known."""
         return not self._start_failures.exhausted
 
     # Orders that are born claimed
 
     def reserve_slots(self, orders: int) -> ClaimTerms | None:
-        """Promise slots to orders that are about to be placed; None: there are none to give.
+        """Reserve slots for orders about to be placed; None if there are none.
 
-        While older orders wait, the slots of a whole claim are kept for them. Keeping all of them would keep every
-        order waiting under a load without a pause: those that are placed meanwhile are the next to wait.
-        Every offer is followed by `start_reserved` or `cancel_reservation`.
+        While older orders wait, the slots of one claim are kept free for them. Keeping all slots free would make every
+        order wait under continuous load, since newly placed orders would wait next.
+        Each reservation must be followed by `start_reserved` or `cancel_reservation`.
         """
         kept = self._context.options.batch_orders if self._claimer.backlog else 0
         slots = min(orders, self._attempts.free - kept)
@@ -117,13 +117,13 @@ class Worker:
         return self._claimer.terms(slots)
 
     def start_reserved(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
-        """Start the orders that were born claimed on `terms`, which were asked for at `asked`."""
+        """Start the orders that were born claimed on `terms`, requested at `asked`."""
         self._attempts.unreserve(terms.limit)
         self._start(orders, asked)
         self._claimer.slot_freed()
 
     def cancel_reservation(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
-        """Take an offer back: the placing failed, or its outcome is `unknown` and may hold orders all the same."""
+        """Cancel a reservation after a failed placement. If its outcome is `unknown`, it may still lease orders."""
         if unknown:
             self._claimer.unanswered(terms, asked)
         else:
@@ -131,11 +131,11 @@ class Worker:
             self._claimer.slot_freed()
 
     def note_backlog(self) -> None:
-        """Remember that orders wait in the repository."""
+        """Record that orders wait in the repository."""
         self._claimer.note_backlog()
 
     def cancel_requested(self, order: Order) -> None:
-        """Stop the processor of `order` at once, if it runs here."""
+        """Stop the processor of `order` immediately, if it runs in this process."""
         attempt = self._attempts.find(order.order_id, order.token)
         if attempt is not None:
             attempt.stop(StopReason.CANCEL_REQUESTED, self._context.clock.monotonic())
@@ -143,18 +143,18 @@ class Worker:
     # Draining
 
     def stop_claiming(self) -> None:
-        """Take no new order from now on."""
+        """Claim no further orders."""
         self._claimer.stop()
 
     async def drain(self, grace_seconds: float) -> None:
-        """Let running work end within its grace time, then stop it and release what is left at once (P9)."""
+        """Let attempts finish within the grace time, then stop them and release the remaining orders (P9)."""
         if not await self._within(grace_seconds, self._attempts.none()):
             await self._stop_what_is_left()
-        # A processor that was given up may end before what was reported for it is heard.
+        # A processor that was given up may end before its report is answered.
         await self._within(self._context.options.request_seconds, self._reporter.batcher.idle())
 
     async def _stop_what_is_left(self) -> None:
-        """Stop every attempt, and give up those that do not stop in time."""
+        """Stop all attempts, and give up those that do not stop in time."""
         self._grace_is_over = True
         now = self._context.clock.monotonic()
         for attempt in self._attempts:
@@ -166,16 +166,16 @@ class Worker:
                     self._give_up(attempt)
 
     def cancel_attempts(self) -> None:
-        """Cancel every attempt that is still here; none of them reports any more."""
+        """Cancel all remaining attempts without reporting them."""
         self._is_abandoned = True
         for attempt in self._attempts:
             if attempt.task is not None:
                 attempt.task.cancel()
 
     async def abandon(self) -> None:
-        """Cancel what is still here once more: the engine ends now.
+        """Cancel the remaining attempts once more when the engine stops.
 
-        A task that heeds its cancellation ends in the next turns of the loop; for others nothing can be done.
+        Tasks that handle their cancellation end in the next iterations of the loop; the others are abandoned.
         """
         self.cancel_attempts()
         for _ in range(TURNS_TO_END):
@@ -195,7 +195,7 @@ class Worker:
         self._start(claimed.orders, asked)
 
     def _start(self, orders: Iterable[Order], asked: float) -> None:
-        """Start an attempt on each order; their leases count from when they were asked for."""
+        """Start an attempt on each order. Leases are counted from the time of the request."""
         now = self._context.clock.monotonic()
         lease_until = asked + self._context.options.lease_seconds
         begun = self._attempts.begin(orders, now, lease_until)
@@ -205,13 +205,13 @@ class Worker:
         self._starter.start(begun)
 
     def _too_late(self, lease_until: float, now: float) -> StopReason | None:
-        """Return why a claim was answered so late that its orders are released, and no processor sees them."""
+        """Return why a claim was answered too late to start its orders; None if it was not."""
         if self._grace_is_over:
             return StopReason.DRAINING
         return StopReason.LEASE_EXPIRING if self._leases.ends_soon(lease_until, now) else None
 
     async def _run(self, attempt: Attempt) -> None:
-        """Run the processor to its end. Whatever it raises is the attempt's outcome."""
+        """Run the processor. Any error that it raises is the outcome of the attempt."""
         error: BaseException | None = None
         try:
             if not self._starter.may_begin():
@@ -225,7 +225,7 @@ class Worker:
                 error = asyncio.CancelledError()
         except BaseException as raised:
             if self._is_abandoned or attempt.is_being_closed:
-                # Nobody is there to report to, and the cancellation is not ours to judge.
+                # Reporting is no longer possible, and the cancellation comes from outside.
                 self._leave([attempt])
                 raise
             error = raised
@@ -233,7 +233,7 @@ class Worker:
         command = None if attempt.given_up else self._report(attempt, error)
         if command is not None and command.reason is not None:
             self._observe_failure(attempt, command, error)
-        # Its traceback leads back to this frame: otherwise only the garbage collector would find the two.
+        # Break the reference cycle between the traceback and this frame.
         del error
         if command is None:
             self._leave([attempt])
@@ -241,13 +241,13 @@ class Worker:
             self._reporter.report(attempt, command)
 
     def _not_started(self, attempt: Attempt, error: Exception) -> None:
-        """Release an attempt for which there can be no task."""
+        """Release the order of an attempt for which no task could be created."""
         attempt.processing = False
         message = f"Cannot start a task for the processor: {failure_reason(error)}."
         self._reporter.report(attempt, self._report(attempt, AttemptNotStarted(message)))
 
     def _reported(self, reports: Sequence[Report], answers: Sequence[Applied | None]) -> None:
-        """Free the slots, unless a processor that was given up still runs in one, and tell who waits for the orders."""
+        """Free slots, unless occupied by a processor that was given up, and notify waiters of ended orders."""
         self._leave([report.attempt for report in reports if not report.attempt.given_up])
         for report, applied in zip(reports, answers, strict=True):
             command = report.command
@@ -260,12 +260,12 @@ class Worker:
     def _leave(self, attempts: Sequence[Attempt]) -> None:
         self._attempts.leave(attempts)
         if any(attempt.order.vanished for attempt in attempts):
-            # A suspect that goes makes room for another, which a claim may have left alone.
+            # The end of a suspect makes room for another that a claim may have skipped.
             self._claimer.note_backlog()
         self._claimer.slot_freed()
 
     def _report(self, attempt: Attempt, error: BaseException | None) -> Command:
-        """Return what to say of an attempt whose processor returned (no error) or raised."""
+        """Return the report for an attempt whose processor returned (no error) or raised."""
         order = attempt.order
         if error is None:
             return Command(order.order_id, Action.COMPLETE, token=order.token)
@@ -277,7 +277,7 @@ class Worker:
         return self._report_on_stopped(attempt)
 
     def _report_on_stopped(self, attempt: Attempt) -> Command:
-        """Return what to say of an attempt that we stopped: only running out of time is a failure of its own."""
+        """Return the report for a stopped attempt: only exceeding the time limit counts as a failure."""
         order = attempt.order
         if attempt.stop_reason is StopReason.TIMED_OUT:
             limit = self._context.options.attempt_seconds
@@ -286,7 +286,7 @@ class Worker:
         return Command(order.order_id, Action.RELEASE, token=order.token)
 
     def _give_up(self, attempt: Attempt) -> None:
-        """Report for an attempt whose processor does not stop. It keeps its slot until it ends."""
+        """Report an attempt whose processor does not stop. It occupies its slot until it returns."""
         attempt.given_up = True
         order = attempt.order
         self._context.observer.observe(ProcessorStuck(order.order_id, order.token))
