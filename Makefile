@@ -33,9 +33,14 @@ lint: $(VENV)/.ready-dev ## ruff, its rules and its format
 	"$(VENV)/bin/ruff" check .
 	"$(VENV)/bin/ruff" format --check .
 
-types: $(VENV)/.ready-dev ## mypy and pyright
+types: $(VENV)/.ready-dev ## mypy and pyright, and whether every type is known
 	"$(VENV)/bin/mypy"
 	"$(VENV)/bin/pyright" --pythonpath "$(VENV)/bin/python"
+	@for package in order_engine order_engine_adapters; do \
+	  PATH="$(abspath $(VENV))/bin:$$PATH" pyright --ignoreexternal --verifytypes "$$package" >"$(VENV)/types.txt" || { \
+	    grep -A 1 ' error' "$(VENV)/types.txt"; exit 1; }; \
+	  grep 'Type completeness score' "$(VENV)/types.txt"; \
+	done
 
 imports: $(VENV)/.ready-dev ## the import contracts
 	"$(VENV)/bin/lint-imports"

@@ -8,8 +8,8 @@ from functools import partial
 from order_engine.domain.content.limits import ContentLimits
 from order_engine.domain.setting import MEBIBYTE, PLACING, RUNNING, Commands, Group, check, count, seconds
 
-limit = partial(count, group=Group.LIMITS, commands=PLACING)
-page = partial(count, group=Group.LIMITS, commands=RUNNING)
+limit: partial[int] = partial(count, group=Group.LIMITS, commands=PLACING)
+page: partial[int] = partial(count, group=Group.LIMITS, commands=RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ class TimeLimits:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_watched = False
         self._wanted = asyncio.Event()
-        self.has_ended = False
+        self.has_ended: bool = False
         """Whether `watch` has ended, so that every limit expires immediately."""
 
     def within(self, seconds: float) -> TimeLimit:
@@ -126,7 +126,7 @@ class TimeLimit:
     def __init__(self, limits: TimeLimits, deadline: float) -> None:
         """Expire at `deadline` in the clock's monotonic time."""
         self._limits = limits
-        self.deadline = deadline
+        self.deadline: float = deadline
         self._task: asyncio.Task[object] | None = None
         self._expired = False
         self._cancelling = 0

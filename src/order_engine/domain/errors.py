@@ -285,5 +285,5 @@ class RetryLater(OrderEngineError):
         if not 0 <= delay <= LONGEST_RETRY_LATER_SECONDS:
             message = f"seconds must be between 0 and {LONGEST_RETRY_LATER_SECONDS:g}, not {seconds!r}"
             raise ValueError(message)
-        self.seconds = float(delay)
+        self.seconds: float = float(delay)
         super().__init__(reason)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from order_engine.domain.setting import Commands, Setting, settings_of
+from order_engine.domain.setting import Commands, Group, Setting, settings_of
 from order_engine_adapters.settings import Settings
 
 Flags = Mapping[str, str]
@@ -29,7 +29,7 @@ class SettingOption(click.Option):
 
     def __init__(self, setting: Setting) -> None:
         """Make the flag of a setting."""
-        self.group = setting.group
+        self.group: Group = setting.group
         default = "" if setting.optional or setting.kind is bool else f" [{setting.default_text}]"
         switch: dict[str, Any] = {"is_flag": True, "flag_value": "true"} if setting.kind is bool else {}
         super().__init__(

@@ -67,8 +67,8 @@ def program() -> None:
     """
 
 
-for command in declarations.COMMANDS:
-    program.add_command(command)
+for _command in declarations.COMMANDS:
+    program.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

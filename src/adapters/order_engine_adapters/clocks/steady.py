@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,7 +25,7 @@ class SteadyClock:
         """Follow `clock`. Its monotonic time distinguishes steps from elapsed time."""
         self._clock = clock
         # Called several times per order, so it is the method of the clock itself.
-        self.monotonic = clock.monotonic
+        self.monotonic: Callable[[], float] = clock.monotonic
         self._ahead = timedelta()
         self._before = clock.now(), clock.monotonic()
 

@@ -14,7 +14,7 @@ class SystemClock:
         """Return the machine's time in UTC."""
         return datetime.now(UTC)
 
-    monotonic = staticmethod(time.monotonic)
+    monotonic: staticmethod[[], float] = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the event loop."""

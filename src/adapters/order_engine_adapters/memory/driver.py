@@ -25,7 +25,7 @@ class MemoryDriver:
         yield repository.MemoryRepository(clock, _capacity(url, repository.DEFAULT_CAPACITY))
 
 
-open_repository = MemoryDriver()
+open_repository: MemoryDriver = MemoryDriver()
 
 
 @asynccontextmanager

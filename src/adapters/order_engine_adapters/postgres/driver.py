@@ -82,7 +82,7 @@ class PostgresDriver:
         return parse(url, RequestBudget(self.request_seconds))
 
 
-open_repository = PostgresDriver()
+open_repository: PostgresDriver = PostgresDriver()
 
 
 @asynccontextmanager

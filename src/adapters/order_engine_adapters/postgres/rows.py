@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,7 @@ LARGEST_INTEGER: Final = (1 << 63) - 1
 LARGEST_VERSION: Final = (1 << 31) - 1
 """Of the columns. A limit or a version beyond means the same as these."""
 
-items_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+items_text: Callable[[Sequence[str]], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 ANY_ORDER: Final = new_order({

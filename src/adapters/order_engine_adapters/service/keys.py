@@ -66,7 +66,7 @@ class KeyFile:
         """Read the keys. Raises KeyFileUnusable."""
         self._path = path
         self._seen = _look_of(path)
-        self.ring = KeyRing(read_keys(path))
+        self.ring: KeyRing = KeyRing(read_keys(path))
 
     async def follow(self, clock: Clock) -> None:
         """Reload the keys when the file changes. Never returns.

@@ -57,7 +57,7 @@ class MemberProcess:
         self._deaths = 0
         self.link: Connection | None = None
         """Connection for messages; the process also detects the parent's exit by it. None without a process."""
-        self.listens = False
+        self.listens: bool = False
         """Whether the process has opened its engine and serves requests."""
         self._knows_that_siblings_serve = False
 

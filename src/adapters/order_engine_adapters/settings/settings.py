@@ -31,9 +31,9 @@ from order_engine_adapters.settings.variables import from_variables, variable
 Part = TypeVar("Part")
 
 EVERYWHERE = PLACING | Commands.OPERATE
-number = partial(count, group=Group.SERVICE)
-limit = partial(count, group=Group.LIMITS, commands=Commands.SERVE)
-connection = partial(count, group=Group.CONNECTIONS, commands=Commands.SERVE)
+number: partial[int] = partial(count, group=Group.SERVICE)
+limit: partial[int] = partial(count, group=Group.LIMITS, commands=Commands.SERVE)
+connection: partial[int] = partial(count, group=Group.CONNECTIONS, commands=Commands.SERVE)
 
 
 def text(default: str | None, sentence: str, metavar: str, **known: Any) -> Any:  # noqa: ANN401 - str, or None too

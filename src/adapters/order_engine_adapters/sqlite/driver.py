@@ -87,7 +87,7 @@ class SqliteDriver:
         return OrderTables(database_path(url), "FULL", BUSY_PART * self.request_seconds)
 
 
-open_repository = SqliteDriver()
+open_repository: SqliteDriver = SqliteDriver()
 
 
 @asynccontextmanager

@@ -76,9 +76,9 @@ class OrderTables:
     def __init__(self, path: Path, synchronous: Literal["FULL", "OFF"], busy_seconds: float = BUSY_SECONDS) -> None:
         """Store what `open` needs. Resolves symbolic links, so that all names of a file share its lock."""
         path = Path(os.path.realpath(path))
-        self.database = Database(path, synchronous, busy_seconds)
-        self.lock = FileLock(path)
-        self.recent = RecentOrders()
+        self.database: Database = Database(path, synchronous, busy_seconds)
+        self.lock: FileLock = FileLock(path)
+        self.recent: RecentOrders = RecentOrders()
         self._last_serial = 0
 
     def open(self, now: datetime, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:

@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 
 from order_engine import OrderEngine
 from order_engine.application.log.observer import LogObserver
+from order_engine.ports.adapters import QueueOpener, RepositoryOpener
 from order_engine.ports.processor import OrderProcessor, PlainProcessor
 from order_engine_adapters.clocks import SteadyClock, SystemClock
 from order_engine_adapters.settings import Settings
@@ -33,15 +34,17 @@ class Container(containers.DeclarativeContainer):
     resource would turn everything that depends on it into a future.
     """
 
-    settings = providers.Dependency(instance_of=Settings)
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     processor: providers.Object[Processor | None] = providers.Object(None)
-    clock = providers.Singleton(SteadyClock, providers.Singleton(SystemClock))
-    random = providers.Singleton(SystemRandom)
-    observer = providers.Singleton(LogObserver, clock)
-    repository_opener = providers.Factory(entry_points.repository_opener, settings.provided.database_url)
-    queue_url = providers.Factory(queue_url, settings)
-    queue_opener = providers.Factory(entry_points.queue_opener, queue_url)
-    engine = providers.Factory(
+    clock: providers.Singleton[SteadyClock] = providers.Singleton(SteadyClock, providers.Singleton(SystemClock))
+    random: providers.Singleton[SystemRandom] = providers.Singleton(SystemRandom)
+    observer: providers.Singleton[LogObserver] = providers.Singleton(LogObserver, clock)
+    repository_opener: providers.Factory[RepositoryOpener] = providers.Factory(
+        entry_points.repository_opener, settings.provided.database_url
+    )
+    queue_url: providers.Factory[str] = providers.Factory(queue_url, settings)
+    queue_opener: providers.Factory[QueueOpener] = providers.Factory(entry_points.queue_opener, queue_url)
+    engine: providers.Factory[OrderEngine] = providers.Factory(
         OrderEngine,
         clock=clock,
         processor=processor,

@@ -13,7 +13,7 @@ class AdaptiveLimit:
 
     def __init__(self, most: int, slow_seconds: float) -> None:
         """Start with the maximum `most`. Calls that take more than `slow_seconds` are slow."""
-        self.value = most
+        self.value: int = most
         self._most = most
         self._slow_seconds = slow_seconds
         self._seconds_before: float | None = None

@@ -36,7 +36,7 @@ class Availability:
         self._writes_fail = False
         self._last_answer = clock.monotonic()
         self._known_to_fail: set[str] = set()
-        self.unavailable = False
+        self.unavailable: bool = False
 
     def require_writable(self) -> None:
         """Raise Unavailable immediately if writes are known to fail."""

@@ -42,7 +42,7 @@ class RepositoryCalls:
         """Keep `limits`."""
         self._changes = changes
         shortest = min(limits.request_seconds, limits.renewal_seconds)
-        self.limits = TimeLimits(clock.monotonic, clock.sleep, shortest, _no_answer)
+        self.limits: TimeLimits = TimeLimits(clock.monotonic, clock.sleep, shortest, _no_answer)
         self._seconds = limits.request_seconds
         self._clock = clock
         self._observer = observer

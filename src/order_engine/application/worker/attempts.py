@@ -47,20 +47,20 @@ class Attempt:
 
     def __init__(self, order: Order, started: float, lease_until: float) -> None:
         """Start at `started` with a lease until `lease_until`, both in the worker's monotonic time."""
-        self.order = order
-        self.started = started
-        self.lease_until = lease_until
+        self.order: Order = order
+        self.started: float = started
+        self.lease_until: float = lease_until
         self.task: asyncio.Task[None] | None = None
-        self.begun = False
+        self.begun: bool = False
         """Whether the task has begun to run. A task cancelled before that would never run."""
-        self.processing = True
+        self.processing: bool = True
         """Whether the processor is running; afterwards, the attempt waits for the answer to its report."""
         self.stop_reason: StopReason | None = None
-        self.stopped = 0.0
+        self.stopped: float = 0.0
         """Time at which it was stopped, if it was."""
-        self.busy = 0
+        self.busy: int = 0
         """How often its order was locked by another transaction."""
-        self.given_up = False
+        self.given_up: bool = False
         """Whether the attempt must not report its own outcome, because it was superseded or does not stop."""
 
     @property
@@ -123,12 +123,12 @@ class Attempts:
         """Start with all slots free."""
         self.slots = slots
         self._bounds: dict[Bound, int] = {}
-        self.limit = slots
+        self.limit: int = slots
         """Maximum number of attempts now: the number of slots, or less."""
         self._renewals_bound = False
         self._reserved = 0
         self._running: dict[tuple[str, int], Attempt] = {}
-        self.own_leases = OwnLeases(self._running)
+        self.own_leases: OwnLeases = OwnLeases(self._running)
         self._suspects: Counter[int] = Counter()
         self._limited_by_renewals = asyncio.Event()
         self._has_free_slot = asyncio.Event()

@@ -58,7 +58,7 @@ class Claimer:
         self._wake = asyncio.Event()
         self._wake.set()
         self._listener: asyncio.Task[object] | None = None
-        self.stopped = False
+        self.stopped: bool = False
 
     @property
     def backlog(self) -> bool:

@@ -94,9 +94,9 @@ class Report:
     def __init__(self, reporter: Reporter, attempt: Attempt, command: Command) -> None:
         """Report `attempt` with `command`."""
         self._reporter = reporter
-        self.attempt = attempt
-        self.command = command
-        self.answered = False
+        self.attempt: Attempt = attempt
+        self.command: Command = command
+        self.answered: bool = False
 
     def done(self) -> bool:
         """Return whether it was answered."""

@@ -37,7 +37,7 @@ class StartFailures:
         self._failed = asyncio.Event()
         self._reported: int | None = None
         self._recovery_is_reported = False
-        self.exhausted = False
+        self.exhausted: bool = False
         """Whether no attempt at all can start, as far as is known."""
 
     def note(self, error: BaseException) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from order_engine.contracts.model.model import Model
 from order_engine.contracts.samples import AMPLE_ROOM, LEASE_SECONDS, RETRY_DELAY, Content, placement, terms
@@ -120,31 +121,33 @@ class Holding:
         return Lease(self.order_id, model.token(self.order_id) + self.token)
 
 
-known_ids = st.sampled_from(ORDER_IDS)
-any_ids = st.sampled_from((*ORDER_IDS * 4, UNKNOWN_ID))
+known_ids: SearchStrategy[str] = st.sampled_from(ORDER_IDS)
+any_ids: SearchStrategy[str] = st.sampled_from((*ORDER_IDS * 4, UNKNOWN_ID))
 # The current token four times out of six: most of what is said of the others is that it changes nothing.
-tokens = st.sampled_from((0, 0, 0, 0, -1, 1))
-versions = st.sampled_from((None, None, None, None, 0, 0, -1, 1))
-delays = st.sampled_from((0.0, RETRY_DELAY, 2 * LEASE_SECONDS))
+tokens: SearchStrategy[int] = st.sampled_from((0, 0, 0, 0, -1, 1))
+versions: SearchStrategy[int | None] = st.sampled_from((None, None, None, None, 0, 0, -1, 1))
+delays: SearchStrategy[float] = st.sampled_from((0.0, RETRY_DELAY, 2 * LEASE_SECONDS))
 
-wishes = st.builds(
+wishes: SearchStrategy[Wish] = st.builds(
     Wish,
     order_id=st.sampled_from((*ORDER_IDS, *MORE_IDS, None, None)),
     content=st.sampled_from(("plain", "plain", "plain", "plain", "items turned", "other attributes", "free")),
     key=st.sampled_from((None, None, None, "key-1", "key-1", "key-2")),
 )
-reports = st.builds(Report, action=st.sampled_from(sorted(REPORTS)), order_id=any_ids, token=tokens, delay=delays)
-asks = st.builds(Ask, action=st.sampled_from(CLIENT_ACTIONS), order_id=any_ids, version=versions)
-holdings = st.builds(Holding, order_id=any_ids, token=tokens)
-rooms = st.builds(
+reports: SearchStrategy[Report] = st.builds(
+    Report, action=st.sampled_from(sorted(REPORTS)), order_id=any_ids, token=tokens, delay=delays
+)
+asks: SearchStrategy[Ask] = st.builds(Ask, action=st.sampled_from(CLIENT_ACTIONS), order_id=any_ids, version=versions)
+holdings: SearchStrategy[Holding] = st.builds(Holding, order_id=any_ids, token=tokens)
+rooms: SearchStrategy[SuspectRoom] = st.builds(
     SuspectRoom,
     concurrency=st.sampled_from((1, 8, 16, 64)),
     running=st.sampled_from((0, 0, 0, 1, 2)),
     most_vanished=st.sampled_from((0, 1, 2)),
 )
-limits = st.sampled_from((1, 2, 3, 10, 10, 0))
-leases = st.sampled_from((LEASE_SECONDS, LEASE_SECONDS, 1.0))
-claimings = st.builds(
+limits: SearchStrategy[int] = st.sampled_from((1, 2, 3, 10, 10, 0))
+leases: SearchStrategy[float] = st.sampled_from((LEASE_SECONDS, LEASE_SECONDS, 1.0))
+claimings: SearchStrategy[Claiming] = st.builds(
     Claiming,
     limit=limits,
     named=st.none() | st.lists(any_ids, min_size=1, max_size=4).map(tuple),
@@ -153,7 +156,7 @@ claimings = st.builds(
     room=st.just(AMPLE_ROOM) | rooms,
     take_ended=st.sampled_from((True, True, True, False)),
 )
-works = st.builds(
+works: SearchStrategy[Work] = st.builds(
     Work,
     name=known_ids,
     action=st.sampled_from((Action.COMPLETE, Action.FAIL, *sorted(REPORTS))),
@@ -162,6 +165,8 @@ works = st.builds(
     cancelled=st.sampled_from((False, False, True)),
     afterwards=st.sampled_from((None, Action.REDRIVE, Action.REDRIVE, Action.CANCEL)),
 )
-forwards = st.sampled_from((0.000001, 1.0, RETRY_DELAY, LEASE_SECONDS, LEASE_SECONDS + 1, 3 * LEASE_SECONDS))
+forwards: SearchStrategy[float] = st.sampled_from(
+    (0.000001, 1.0, RETRY_DELAY, LEASE_SECONDS, LEASE_SECONDS + 1, 3 * LEASE_SECONDS)
+)
 """Times around the ends of leases and retries."""
-backwards = st.sampled_from((0.000001, 1.0, LEASE_SECONDS, 86_400.0))
+backwards: SearchStrategy[float] = st.sampled_from((0.000001, 1.0, LEASE_SECONDS, 86_400.0))

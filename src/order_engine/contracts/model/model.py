@@ -22,7 +22,7 @@ class Model:
 
     def __init__(self, now: datetime) -> None:
         """Begin empty at the repository's present time."""
-        self.now = now
+        self.now: datetime = now
         self.orders: dict[str, Order] = {}
         self.histories: dict[str, list[Event]] = {}
         self.placements: dict[str, Placement] = {}

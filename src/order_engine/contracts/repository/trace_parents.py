@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from order_engine.contracts.expectations import expect_equal
@@ -13,7 +13,7 @@ from order_engine.domain.commands import Action
 from order_engine.domain.order import Order
 from order_engine.ports.repository import OrderQuery
 
-GIVEN: Final = {"order-1": TRACE_PARENT, "order-2": None, "order-3": OTHER_TRACE_PARENT}
+GIVEN: Final[Mapping[str, str | None]] = {"order-1": TRACE_PARENT, "order-2": None, "order-3": OTHER_TRACE_PARENT}
 
 
 class TraceParentContract(RepositorySuite):

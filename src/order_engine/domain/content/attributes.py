@@ -20,7 +20,7 @@ JsonInput: TypeAlias = "bool | float | str | Decimal | Sequence[JsonInput] | Map
 ATTRIBUTES_LEVEL = 2
 HERE = ""
 """JSON Pointer to the value itself."""
-WORDS: Final = {None: "null", True: "true", False: "false"}
+WORDS: Final[Mapping[object, str]] = {None: "null", True: "true", False: "false"}
 BITS_PER_DECIMAL_DIGIT = 3.33
 FEW: Final = 10_000
 """Canonical texts of integers closer to 0 are cached: only small integers occur in tens of thousands per object."""

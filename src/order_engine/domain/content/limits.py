@@ -9,7 +9,7 @@ from functools import partial
 from order_engine.domain.setting import PLACING, Commands, Group, Setting, check, count, declare
 
 COMMANDS = PLACING | Commands.OPENAPI
-limit = partial(count, group=Group.LIMITS, commands=COMMANDS)
+limit: partial[int] = partial(count, group=Group.LIMITS, commands=COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)

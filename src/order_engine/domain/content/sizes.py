@@ -25,7 +25,7 @@ class ByteBudget:
     def __init__(self, most: int | None) -> None:
         """Admit up to `most` bytes; None: no limit."""
         self._most = most
-        self.used = 0
+        self.used: int = 0
 
     @property
     def left(self) -> int | None:

@@ -40,15 +40,15 @@ class Claimant:
         """Whether it ended without draining."""
         self.leaves_since = inf
         """When it was told to shut down."""
-        self.last_fault = -inf
+        self.last_fault: float = -inf
         """When the last call ended that met a fault."""
-        self.last_progress = 0.0
+        self.last_progress: float = 0.0
         """When it last began or reported something, or had no free slot."""
         self.full_since = inf
         """When it first had as many orders as it may run."""
         self.met_outage = False
         """Whether the store was away from everybody while it lived."""
-        self.last_pause = -inf
+        self.last_pause: float = -inf
         """When its last pause ended; infinite while it is paused."""
         self._troubles: list[tuple[float, float]] = []
 

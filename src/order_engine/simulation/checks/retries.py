@@ -38,7 +38,7 @@ class Retries:
         self._record = record
         self._scheduled: dict[tuple[str, int], ScheduledRetry] = {}
         """By order and the token that failed: a report may be made twice, and only the first one counts."""
-        self.followed_back = 0.0
+        self.followed_back: float = 0.0
         """The seconds by which the repository's clock was set back in small steps, which a repository may follow."""
 
     def applied(self, command: Command) -> None:

@@ -9,6 +9,7 @@ from order_engine.domain.suspects import max_suspects
 from order_engine.simulation.checks.record import Claimant, Run, RunEnd
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.loop.owners import Owner
+from order_engine.simulation.processes.clocks import SimulatedClock
 from order_engine.simulation.world import World
 
 EASILY: Final = 1 / 2
@@ -21,7 +22,7 @@ class RunMonitor:
     def __init__(self, world: World, owner: Owner, claimant: Claimant) -> None:
         """Watch the life that `owner` stands for."""
         self._world = world
-        self.clock = world.clock
+        self.clock: SimulatedClock = world.clock
         self._owner = owner
         self._claimant = claimant
         self.running: dict[tuple[str, int], Run] = {}

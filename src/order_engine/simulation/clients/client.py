@@ -12,6 +12,7 @@ from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import NotRunning, OrderConflict, OutcomeUnknown, Overloaded, Unavailable
 from order_engine.domain.order import NewOrder, Order
 from order_engine.domain.placement import same_content
+from order_engine.simulation.checks.record import KnownOrder
 from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.orders import key_of
 from order_engine.simulation.processes.simulated_process import Disconnected
@@ -55,12 +56,12 @@ class Client:
     def __init__(self, group: ClientGroup, order: NewOrder) -> None:
         """Be about to place `order`."""
         self.group = group
-        self.world = group.world
-        self.random = group.random
+        self.world: World = group.world
+        self.random: Random = group.random
         self.order = order
-        self.order_id = order.order_id or ""
-        self.known = self.world.record.of(self.order_id)
-        self.key = key_of(self.order_id) if self.random.random() < PART_WITH_KEY else None
+        self.order_id: str = order.order_id or ""
+        self.known: KnownOrder = self.world.record.of(self.order_id)
+        self.key: str | None = key_of(self.order_id) if self.random.random() < PART_WITH_KEY else None
         self._placement = validate(order, "")
         self._sleep = self.world.clock.sleep
 

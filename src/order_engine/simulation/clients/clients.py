@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from random import Random
 from typing import Any, Final, TypeVar
 
 from order_engine.application.engine import OrderEngine, internals_of
@@ -30,7 +31,7 @@ class Clients:
     def __init__(self, world: World, fleet: Fleet, orders: Sequence[NewOrder], long_ones: AbstractSet[str]) -> None:
         """Bring `orders`. Those that take long, by their ids, are cancelled more often."""
         self.world = world
-        self.random = world.plan.chance("clients")
+        self.random: Random = world.plan.chance("clients")
         self.waiting: dict[OrderEngine, int] = {}
         """How many placings each engine has been asked for and has not answered."""
         self._long_ones = long_ones

@@ -61,12 +61,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._longest = longest
         self._random = random.random
         self._disorder = disorder
-        self.now = 0.0
+        self.now: float = 0.0
         """Virtual seconds since the beginning."""
         self._ready: deque[Step] = deque()
         self._timers: list[tuple[float, int, Step]] = []
         self._serial = count()
-        self.task_serials = count()
+        self.task_serials: count[int] = count()
         """Numbers for tasks, each loop's own: the order of a set of tasks depends on how large their numbers are."""
         self._world = Owner("world")
         self._closed = False
@@ -74,7 +74,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Called whenever something was not caught."""
         self.failures: list[dict[str, Any]] = []
         """What nobody caught: the contexts that asyncio hands to a loop's exception handler."""
-        self.steps = 0
+        self.steps: int = 0
         """Callbacks run so far."""
 
     # What asyncio asks of a loop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from enum import Enum
 from typing import Any
 
@@ -45,11 +45,11 @@ class Owner:
     def __init__(self, name: str) -> None:
         """Begin running."""
         self.name = name
-        self.state = OwnerState.RUNS
+        self.state: OwnerState = OwnerState.RUNS
         self.kept: list[Step] = []
         """Steps that came up while it did not run. Those of a dead owner are never run, and never dropped before the
         simulation ends: dropping them would unwind their coroutines, and a dead process cleans nothing up."""
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self.context.run(OWNER.set, self)
 
     @property

@@ -19,9 +19,9 @@ class SimulatedClock:
         self._loop = loop
         self._rate = rate
         self._beginning = BEGINNING + timedelta(seconds=offset)
-        self.jumped_back = 0.0
+        self.jumped_back: float = 0.0
         """The seconds that it was set back by, in all."""
-        self.jumped_ahead = 0.0
+        self.jumped_ahead: float = 0.0
         """The seconds that it was set forward by, in all."""
 
     def now(self) -> datetime:

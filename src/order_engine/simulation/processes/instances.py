@@ -18,7 +18,7 @@ class Instance:
 
     def __init__(self, world: World, parts: Parts, number: int) -> None:
         """Begin without a process; `run` starts it."""
-        self.name = f"instance-{number}"
+        self.name: str = f"instance-{number}"
         self.process: SimulatedProcess | None = None
         self._world = world
         self._parts = parts
@@ -48,7 +48,7 @@ class Fleet:
 
     def __init__(self, world: World, parts: Parts) -> None:
         """Begin with as many as the plan says."""
-        self.instances = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
+        self.instances: list[Instance] = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
 
     def pick_process(self, random: Random) -> SimulatedProcess | None:
         """Return the process of one instance; None: it is gone just now."""

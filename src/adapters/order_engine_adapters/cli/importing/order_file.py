@@ -55,7 +55,7 @@ class OrderFile:
         """Open the file. Raises OSError, and CommandExit if it is not a regular file."""
         self._file = self._path.open("rb")
         try:
-            self.size = self._checked_size()
+            self.size: int = self._checked_size()
             self._lines = _unpacked(self._file)
         except BaseException:
             self._file.close()

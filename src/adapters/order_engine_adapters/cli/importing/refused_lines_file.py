@@ -19,9 +19,9 @@ class RefusedLinesFile:
 
     def __init__(self, path: Path) -> None:
         """Collect the refused lines of the file `path`."""
-        self.path = path.with_name(f"{path.name}.refused.jsonl")
+        self.path: Path = path.with_name(f"{path.name}.refused.jsonl")
         self._unfinished = path.with_name(f"{path.name}.refused.jsonl.part")
-        self.count = 0
+        self.count: int = 0
 
     def __enter__(self) -> Self:
         """Create the file. Raises CommandExit if that fails, before anything is imported."""

@@ -23,8 +23,8 @@ class HttpAnswer:
     def __init__(self, response: HTTPResponse) -> None:
         """Read from `response`."""
         self._response = response
-        self.status = response.status
-        self.reason = response.reason
+        self.status: int = response.status
+        self.reason: str = response.reason
 
     def header(self, name: str) -> str | None:
         """Return a header, or None if it is absent."""
@@ -61,7 +61,7 @@ class HttpConnection:
     def __init__(self, address: str, seconds: float, key: str | None) -> None:
         """Connect to the service at `address`, with a timeout of `seconds` per read."""
         parts = urlsplit(address)
-        self.shown = masked_url(address)
+        self.shown: str = masked_url(address)
         self._prefix = parts.path.rstrip("/")
         self._seconds = seconds
         self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}

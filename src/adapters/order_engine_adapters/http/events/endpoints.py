@@ -49,7 +49,7 @@ class EventEndpoints:
         self._limits = limits
         self._time_limits = time_limits
         self._page = min(PAGE, engine.options.page_limit)
-        self.streams = StreamRegistry(engine, limits)
+        self.streams: StreamRegistry = StreamRegistry(engine, limits)
 
     async def head_of_all(self, scope: Scope, _: Receive, send: Send) -> None:
         """Send the response head of the stream of all events."""

@@ -32,7 +32,7 @@ class EventFeed:
 
     def __init__(self, engine: OrderEngine, most_bytes: int) -> None:
         """Read from `engine`, and buffer `most_bytes` of the latest events for slow streams."""
-        self.log = EventLog(most_bytes)
+        self.log: EventLog = EventLog(most_bytes)
         self._engine = engine
         self._queries = internals_of(engine).queries
         self._page = min(PAGE, engine.options.page_limit)

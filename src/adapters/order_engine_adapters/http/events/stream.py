@@ -26,7 +26,7 @@ class Stream:
     def __init__(self, is_admitted: Callable[[], bool]) -> None:
         """Start without signals. The stream ends when its client is no longer admitted."""
         self._is_admitted = is_admitted
-        self.wake = asyncio.Event()
+        self.wake: asyncio.Event = asyncio.Event()
         self._beat_is_due = False
         self._last_words: bytes | None = None
 

@@ -33,8 +33,8 @@ class StreamRegistry:
 
     def __init__(self, engine: OrderEngine, limits: HttpLimits) -> None:
         """Follow `engine`."""
-        self.feed = EventFeed(engine, limits.stream_bytes)
-        self.watch = OrderWatch(engine)
+        self.feed: EventFeed = EventFeed(engine, limits.stream_bytes)
+        self.watch: OrderWatch = OrderWatch(engine)
         self.alone: set[Stream] = set()
         """Those that read by themselves, and are woken when there may be news."""
         self._engine = engine

@@ -34,7 +34,7 @@ class TagNeverMatches(VersionMismatch):
     def __init__(self, order_id: str, actual: int, why: str) -> None:
         """Take the explanation instead of the expected version."""
         super().__init__(order_id, NO_VERSION, actual)
-        self.args = (why,)
+        self.args: tuple[object, ...] = (why,)
 
 
 class RequiredTags(NamedTuple):

@@ -52,7 +52,7 @@ class Resource:
         """Register endpoints that return a whole response and endpoints that stream."""
         self._endpoints = dict(endpoints)
         self._streaming = dict(streaming or {})
-        self.methods = frozenset({*self._endpoints, *self._streaming} - {"HEAD"})
+        self.methods: frozenset[str] = frozenset({*self._endpoints, *self._streaming} - {"HEAD"})
         """The methods that have an endpoint of their own; HEAD and OPTIONS are answered besides."""
         if "GET" in self._endpoints:
             self._endpoints["HEAD"] = self._endpoints["GET"]

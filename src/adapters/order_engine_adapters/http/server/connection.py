@@ -33,9 +33,9 @@ class HttpConnection(HttpToolsProtocol):
     def __init__(self, peers: OpenConnections, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         """Belong to `peers`, whose limits apply."""
         super().__init__(*arguments, **options)
-        self.parser = None  # type: ignore[assignment]
+        self.parser: Any = None
         self.state: State = State.NEW
-        self.due = NEVER
+        self.due: float = NEVER
         self._peers = peers
         self._seconds = peers.seconds
         self._requests = RequestParser(self, peers.limits)
@@ -55,7 +55,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, or refuse it where a limit is reached."""
         self.transport = transport
-        self.flow = FlowControl(transport)
+        self.flow: FlowControl = FlowControl(transport)
         self.output = WriteBuffer(transport, self._peers.flushes, self.loop)
         self._scope = connection_scope(transport)
         self.connections.add(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import httptools
@@ -38,8 +39,8 @@ class AfterOwnHead:
         """Pass everything after the first head to `callbacks`."""
         self._callbacks = callbacks
         self._hidden = True
-        self.on_body = callbacks.on_body
-        self.on_message_complete = callbacks.on_message_complete
+        self.on_body: Callable[[bytes], None] = callbacks.on_body
+        self.on_message_complete: Callable[[], None] = callbacks.on_message_complete
 
     def on_message_begin(self) -> None:
         """Pass the start of a request on."""

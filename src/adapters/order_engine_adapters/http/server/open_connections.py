@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from collections.abc import Mapping
 from random import Random, SystemRandom
 from typing import Final, Protocol
 
 from order_engine_adapters.http.errors import ConnectionsExhausted, RequestRefused, TooManyConnections
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.server.connection_state import seconds_by_state
+from order_engine_adapters.http.server.connection_state import ConnectionState, seconds_by_state
 from order_engine_adapters.http.server.error_responses import ErrorResponses
 from order_engine_adapters.http.server.write_buffer import FlushQueue
 
@@ -41,9 +42,9 @@ class OpenConnections:
     def __init__(self, limits: ConnectionLimits, random: Random | None = None) -> None:
         """Start with none; the timer runs only while there are some. `random` makes the prefix of request ids."""
         self.limits = limits
-        self.seconds = seconds_by_state(limits)
-        self.error_responses = ErrorResponses(random or SystemRandom())
-        self.flushes = FlushQueue()
+        self.seconds: Mapping[ConnectionState, float] = seconds_by_state(limits)
+        self.error_responses: ErrorResponses = ErrorResponses(random or SystemRandom())
+        self.flushes: FlushQueue = FlushQueue()
         self._addresses: dict[TimedConnection, str | None] = {}
         self._refused: set[TimedConnection] = set()
         self._by_address: Counter[str] = Counter()

@@ -34,12 +34,12 @@ class RequestBody:
     def __init__(self, source: BodySource, *, expects_continue: bool) -> None:
         """Start empty. With `expects_continue` the first `receive` asks the client for the body."""
         self._source = source
-        self.expects_continue = expects_continue
+        self.expects_continue: bool = expects_continue
         """Whether the client may wait for 100 Continue; it gets none once the response has started."""
-        self.complete = False
-        self.closed = False
+        self.complete: bool = False
+        self.closed: bool = False
         """Whether the application receives no more: its response is complete, or the client is gone."""
-        self.size = 0
+        self.size: int = 0
         """Bytes fed so far."""
         self._parts: list[bytes] = []
         self._buffered_bytes = 0

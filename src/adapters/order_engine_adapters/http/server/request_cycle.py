@@ -64,14 +64,14 @@ class RequestCycle:
     def __init__(self, owner: CycleOwner, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
         """Start when the head of the request is parsed."""
         self._owner = owner
-        self.scope = scope
-        self.body = RequestBody(owner, expects_continue=expects_continue)
-        self.keep_alive = keep_alive
+        self.scope: Scope = scope
+        self.body: RequestBody = RequestBody(owner, expects_continue=expects_continue)
+        self.keep_alive: bool = keep_alive
         """Whether the connection stays open after the response."""
-        self.disconnected = False
+        self.disconnected: bool = False
         """Whether nobody waits for the response any more."""
-        self.response = NOT_STARTED
-        self.streamed = False
+        self.response: ResponseState = NOT_STARTED
+        self.streamed: bool = False
         """Whether the head of the response was sent before its body."""
         self.task: asyncio.Task[None] | None = None
         self._head = b""

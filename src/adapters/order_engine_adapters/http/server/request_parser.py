@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import httptools
@@ -59,17 +60,17 @@ class RequestParser:
         self._handler = handler
         self._limits = limits
         self._parser = make_parser(self)
-        self.in_head = False
+        self.in_head: bool = False
         """Whether a head has begun and is incomplete."""
-        self.method = ""
+        self.method: str = ""
         """The method of the request, once its head is complete."""
-        self.version = "1.1"
-        self.path = ""
-        self.raw_path = b""
-        self.query = b""
+        self.version: str = "1.1"
+        self.path: str = ""
+        self.raw_path: bytes = b""
+        self.query: bytes = b""
         self.fields: list[Field] = []
-        self.keep_alive = True
-        self.expects_continue = False
+        self.keep_alive: bool = True
+        self.expects_continue: bool = False
         self._fed = 0
         self._begun = False
         self._first_bytes = 0
@@ -252,7 +253,7 @@ class RequestParser:
         self._upgrade = True
 
 
-FRAMING: Final = {
+FRAMING: Final[Mapping[bytes, Callable[[RequestParser, bytes], None]]] = {
     b"host": RequestParser._read_host,  # noqa: SLF001 - its own table
     b"content-length": RequestParser._read_length,  # noqa: SLF001 - likewise
     b"transfer-encoding": RequestParser._read_encoding,  # noqa: SLF001 - likewise

@@ -41,8 +41,8 @@ class ResponseHead:
     def __init__(self, status: int, fields: Iterable[Field], date: Iterable[Field]) -> None:
         """Read the fields. Raises ValueError for an invalid name or length."""
         self.length: int | None = None
-        self.chunked = False
-        self.closes = False
+        self.chunked: bool = False
+        self.closes: bool = False
         self._lines = lines = [STATUS_LINES[status]]
         for name, value in date:
             lines += (name, b": ", value, b"\r\n")

@@ -21,7 +21,7 @@ STARTING: Final = NOT_READY_MESSAGES[Readiness.STARTING]
 class StartingEngine:
     """Stands in for the engine while the repository is unavailable or is being migrated."""
 
-    options = EngineOptions()
+    options: EngineOptions = EngineOptions()
     readiness = Readiness.STARTING
     ready = False
     in_flight = None

@@ -56,7 +56,7 @@ class PostgresQueueDriver:
             await queue.close()
 
 
-open_queue = PostgresQueueDriver()
+open_queue: PostgresQueueDriver = PostgresQueueDriver()
 
 
 class PostgresQueue:

@@ -41,7 +41,7 @@ class PlacementConflicts:
         stamp: InsertStamp,
     ) -> None:
         """Start with the existing orders and bindings for the given ids and keys."""
-        self.batch = InsertBatch()
+        self.batch: InsertBatch = InsertBatch()
         self._orders = dict(orders)
         self._bindings = dict(bindings)
         self._hold = hold

@@ -64,7 +64,7 @@ class Database:
         self._file: tuple[int, int] = (0, 0)
         self._transactions_to_look = TRANSACTIONS_BETWEEN_LOOKS
         self._only_reads = False
-        self.name = ""
+        self.name: str = ""
         """A random name, generated when the database was created."""
 
     def open(self, opened_at: int, *, may_migrate: bool = True) -> Sequence[SqliteMigration]:
