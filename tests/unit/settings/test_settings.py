@@ -141,7 +141,7 @@ def test_a_setting_that_does_not_exist_is_an_error_with_a_suggestion() -> None:
     """Also where a program gives it."""
     with pytest.raises(InvalidSetting, match="Did you mean concurrency"):
         Settings.given(concurency=7)
-    with pytest.raises(InvalidSetting, match="no setting xyz"):
+    with pytest.raises(InvalidSetting, match="Unknown setting xyz"):
         Settings.from_environment(xyz=7)
 
 

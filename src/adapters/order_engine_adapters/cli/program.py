@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from order_engine_adapters.cli import declarations
+from order_engine_adapters.cli import declarations, help_texts
 from order_engine_adapters.cli.failures import CommandExit, error_line, exit_for
 
 DISTRIBUTION = "order-engine"
@@ -55,16 +55,16 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
         context.exit()
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Program,
+    help=help_texts.PROGRAM,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )
 def program() -> None:
-    """Take orders, keep each exactly once, and drive every one of them to an end.
-
-    `order-engine serve` starts without any set-up. Every flag of a setting can also be given as a variable in the
-    environment or in the file .env: --lease-seconds is ORDER_ENGINE_LEASE_SECONDS.
-    """
+    """Run the commands of `order-engine`."""
 
 
 for _command in declarations.COMMANDS:

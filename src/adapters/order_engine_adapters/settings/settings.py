@@ -74,7 +74,7 @@ class Settings(EngineOptions):
     no_migrate: bool = switch("Refuse a repository whose schema is out of date, instead of migrating it.")
     processor: str = text(
         "demo",
-        "What processes an order: MODULE:FUNCTION, demo, demo:SECONDS, or none (HTTP only).",
+        "Processor of the orders: MODULE:FUNCTION, demo, demo:SECONDS, or none (HTTP only).",
         metavar="NAME",
     )
     host: str = text("127.0.0.1", "Address to listen on.", metavar="ADDRESS")
@@ -149,62 +149,71 @@ class Settings(EngineOptions):
         flag=False,
     )
     start_seconds: float = seconds(
-        30.0, "Seconds that a start waits for a database that is unavailable.", zero=True, group=Group.SERVICE
+        30.0, "Seconds to wait at startup for a database that is unavailable.", zero=True, group=Group.SERVICE
     )
     drain_delay_seconds: float = seconds(
         0.0,
-        "Seconds between reporting not ready and draining at a shutdown; orders are still accepted.",
+        "Seconds between reporting not ready and draining at shutdown; orders are still accepted.",
         zero=True,
         group=Group.SERVICE,
     )
     max_body_bytes: int = limit(
-        MEBIBYTE, "Largest body of a request, and largest line of a batch.", commands=Commands.SERVE | Commands.IMPORT
+        MEBIBYTE,
+        "Maximum size of a request body, and of one line of a batch, in bytes.",
+        commands=Commands.SERVE | Commands.IMPORT,
     )
-    max_batch_bytes: int = limit(64 * MEBIBYTE, "Largest body of a batch.", commands=Commands.SERVE | Commands.IMPORT)
+    max_batch_bytes: int = limit(
+        64 * MEBIBYTE, "Maximum size of a batch, in bytes.", commands=Commands.SERVE | Commands.IMPORT
+    )
     # The answers to 64 MiB of orders that are placed fit into it, however short those are.
     max_kept_answer_bytes: int = limit(
         256 * MEBIBYTE,
-        "Bytes of results that a batch may keep until its body is complete, above 1 MiB in a temporary file.",
+        "Maximum size of the buffered results of a batch, in bytes; above 1 MiB they are in a temporary file.",
     )
     max_unread_bytes: int = limit(
-        32 * MEBIBYTE, "Bytes of results that the client of a streamed batch may leave unread, in memory."
+        32 * MEBIBYTE, "Maximum size of the unread results of a streamed batch, in bytes of memory."
     )
-    max_streams: int = limit(5_000, "Event streams that may be open at the same time, per process.")
+    max_streams: int = limit(5_000, "Maximum number of open event streams, per process.")
     max_stream_bytes: int = limit(
-        16 * MEBIBYTE, "Bytes of events kept for slow readers; a stream that falls further behind is closed."
+        16 * MEBIBYTE,
+        "Maximum size of the events buffered for slow streams, in bytes; streams that fall behind are closed.",
     )
     heartbeat_seconds: float = seconds(
         15.0,
-        "Seconds between two heartbeats of an event stream.",
+        "Seconds between heartbeats of an event stream.",
         most=3600,
         group=Group.LIMITS,
         commands=Commands.SERVE,
     )
-    rate_limit_clients: int = limit(10_000, "Keys and addresses whose request rate is tracked.")
+    rate_limit_clients: int = limit(10_000, "Maximum number of keys and addresses whose rate is tracked.")
     body_seconds: float = seconds(
         10.0,
-        "Seconds that a client may neither send its body nor read its answer.",
+        "Seconds without data before a request is aborted.",
         group=Group.LIMITS,
         commands=Commands.SERVE | Commands.IMPORT,
     )
-    max_connections: int = connection(10_000, "Connections that may be open at the same time, per process.")
+    max_connections: int = connection(10_000, "Maximum number of open connections, per process.")
     # A proxy in front of the service is one address for all.
     max_connections_per_address: int = connection(
-        0, "Connections that one address may have open, per process; 0: no limit.", least=0
+        0, "Maximum number of open connections per client address, per process; 0: no limit.", least=0
     )
-    max_request_line_bytes: int = connection(8 * 1024, "Longest request line.", least=256, most=MEBIBYTE)
-    max_header_bytes: int = connection(64 * 1024, "Largest header section of a request.", least=256, most=MEBIBYTE)
-    max_headers: int = connection(200, "Most header fields of a request.")
+    max_request_line_bytes: int = connection(
+        8 * 1024, "Maximum length of a request line, in bytes.", least=256, most=MEBIBYTE
+    )
+    max_header_bytes: int = connection(
+        64 * 1024, "Maximum size of all headers of a request, in bytes.", least=256, most=MEBIBYTE
+    )
+    max_headers: int = connection(200, "Maximum number of headers of a request.")
     head_seconds: float = seconds(
         10.0,
-        "Seconds that the request line and the headers may take.",
+        "Maximum time to receive the request line and the headers, in seconds.",
         group=Group.CONNECTIONS,
         commands=Commands.SERVE,
     )
     # Longer than the 60 s of common proxies, which know what they are about to send, so that those close first.
     keep_alive_seconds: float = seconds(
         75.0,
-        "Seconds that a connection may wait for its next request.",
+        "Seconds before an idle connection is closed.",
         group=Group.CONNECTIONS,
         commands=Commands.SERVE,
     )
@@ -232,7 +241,7 @@ class Settings(EngineOptions):
         for name in settings.keys() - known.keys():
             close = get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            message = f"There is no setting {name}.{hint}"
+            message = f"Unknown setting {name}.{hint}"
             raise InvalidSetting(message)
         return cls(**settings)
 

@@ -40,7 +40,7 @@ def from_variables(names: Collection[str]) -> Mapping[str, str]:
         if each.startswith(PREFIX) and each not in known:
             close = get_close_matches(each, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            message = f"There is no variable {each}.{hint}"
+            message = f"Unknown variable {each}.{hint}"
             raise InvalidSetting(message)
     return {known[each]: value for each, value in found.items() if each in known and value is not None}
 

@@ -23,27 +23,32 @@ class ContentLimits:
     """
 
     identifier_characters: int = limit(
-        256, "Longest order, user or item id, in characters.", name="max_identifier_characters"
+        256, "Maximum length of an order, user or item id, in characters.", name="max_identifier_characters"
     )
-    items: int = limit(10_000, "Most items of an order.", name="max_items")
+    items: int = limit(10_000, "Maximum number of items in an order.", name="max_items")
     amount_maximum: Decimal = declare(
         Setting(
             kind=Decimal,
             default=Decimal(10**15),
-            sentence="Largest total amount of an order.",
+            sentence="Maximum total amount of an order.",
             name="max_total_amount",
             above=True,
             group=Group.LIMITS,
             commands=COMMANDS,
         )
     )
-    amount_decimals: int = limit(6, "Most decimal places of an amount.", name="max_amount_decimals", least=0, most=18)
-    attributes_bytes: int = limit(
-        256 * 1024, "Largest attributes of an order, in bytes of JSON.", name="max_attributes_bytes"
+    amount_decimals: int = limit(
+        6, "Maximum number of decimal places of an amount.", name="max_amount_decimals", least=0, most=18
     )
-    nesting: int = limit(32, "Deepest nesting of an order in JSON, in levels.", name="max_nesting", least=2, most=200)
+    attributes_bytes: int = limit(
+        256 * 1024, "Maximum size of the attributes of an order, in bytes of JSON.", name="max_attributes_bytes"
+    )
+    nesting: int = limit(32, "Maximum nesting of an order in JSON, in levels.", name="max_nesting", least=2, most=200)
     number_characters: int = limit(
-        400, "Longest number of an order in JSON, in characters.", name="max_number_characters", most=4000
+        400,
+        "Maximum length of a number in the JSON of an order, in characters.",
+        name="max_number_characters",
+        most=4000,
     )
 
     def __post_init__(self) -> None:
