@@ -14,6 +14,10 @@ SHRINKAGE_BITS = 3
 """Each vanished attempt divides the group size by 2^3."""
 
 
+DISTINCT_COMPANIES = 22
+"""From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
+
+
 def max_suspects(concurrency: int, vanished: int) -> int:
     """Return how many suspects one process may run, including an order with this many vanished attempts."""
     return max(1, concurrency >> SHRINKAGE_BITS * vanished)
@@ -42,3 +46,11 @@ class SuspectRoom:
         if vanished == 0:
             return self
         return SuspectRoom(self.concurrency, self.running + 1, max(vanished, self.most_vanished))
+
+    @property
+    def max_vanished(self) -> int | None:
+        """How often an order may have vanished that may start here now: 0 where no suspect may, None where any may."""
+        for vanished in range(1, DISTINCT_COMPANIES + 1):
+            if not self.admits(vanished):
+                return vanished - 1
+        return None

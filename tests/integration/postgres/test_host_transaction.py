@@ -89,6 +89,6 @@ async def test_same_order_meanwhile_is_busy() -> None:
 async def test_connection_without_a_transaction_is_refused() -> None:
     """Without a transaction the call would be atomic with nothing: it is an error, and nothing is stored."""
     async with _host() as (repository, connection):
-        with pytest.raises(ValueError, match="transaction open"):
+        with pytest.raises(ValueError, match="open transaction"):
             await repository.add([placement("order-1")], connection=connection)
         assert await repository.get(["order-1"]) == {}

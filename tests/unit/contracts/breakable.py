@@ -15,7 +15,7 @@ from order_engine.domain.metrics import Statistics
 from order_engine.domain.order import Order
 from order_engine.ports.repository import Added, AddOutcome, Applied, Claimed, OrderPage, OrderQuery, Renewed
 from order_engine_adapters.clocks import ManualClock
-from order_engine_adapters.memory import MemoryRepository
+from tests.unit.contracts.one_by_one import OneByOne
 
 UNSTORABLE: Final = "user\ufffe"
 
@@ -30,7 +30,7 @@ class Break(Enum):
     READING = auto()
 
 
-class BreakableMemory(MemoryRepository):
+class BreakableMemory(OneByOne):
     """Breaks when it is told to, and says what the port wants of it."""
 
     def __init__(self, clock: ManualClock) -> None:

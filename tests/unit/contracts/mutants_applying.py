@@ -11,11 +11,11 @@ from order_engine.domain.decisions import Refusal, RefusalReason, act
 from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import Applied
-from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts.mutant import mutant
+from tests.unit.contracts.one_by_one import OneByOne
 
 
-class _Misreads(MemoryRepository):
+class _Misreads(OneByOne):
     """Takes a command for another one."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -127,7 +127,7 @@ class ReasonIsLost(_Misreads):
 
 
 @mutant("test_reports_with_mixed_fates", "test_batch_is_applied_in_order")
-class RefusalFailsTheWholeBatch(MemoryRepository):
+class RefusalFailsTheWholeBatch(OneByOne):
     """One report that is refused takes its whole batch down with it."""
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
@@ -141,7 +141,7 @@ class RefusalFailsTheWholeBatch(MemoryRepository):
 
 
 @mutant("test_batch_is_applied_in_order", "test_reports_with_mixed_fates")
-class BatchIsAppliedBackwards(MemoryRepository):
+class BatchIsAppliedBackwards(OneByOne):
     """A batch is applied in another order than it was given."""
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
@@ -150,7 +150,7 @@ class BatchIsAppliedBackwards(MemoryRepository):
 
 
 @mutant("test_repeated_reports_are_applied_once", "test_table_complete", "test_reports_with_mixed_fates")
-class RepeatedReportIsLost(MemoryRepository):
+class RepeatedReportIsLost(OneByOne):
     """A report that is sent again after a lost answer is answered as superseded."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -161,7 +161,7 @@ class RepeatedReportIsLost(MemoryRepository):
 
 
 @mutant("test_repeated_reports_are_applied_once", "test_table_complete")
-class RepeatedCompletionIsToldAgain(MemoryRepository):
+class RepeatedCompletionIsToldAgain(OneByOne):
     """A completion that is sent again writes a second event."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -176,7 +176,7 @@ class RepeatedCompletionIsToldAgain(MemoryRepository):
 
 
 @mutant("test_late_reports_hold_if_nobody_took_the_order", "test_table_complete")
-class LateReportIsRefused(MemoryRepository):
+class LateReportIsRefused(OneByOne):
     """A report after the end of the lease is lost, although nobody took the order."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -188,7 +188,7 @@ class LateReportIsRefused(MemoryRepository):
 
 
 @mutant("test_cancel_of_a_running_order_is_a_request", "test_table_cancel")
-class CancelTakesTheOrderFromItsWorker(MemoryRepository):
+class CancelTakesTheOrderFromItsWorker(OneByOne):
     """A cancel ends an order under the hands of the one who runs it."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -203,7 +203,7 @@ class CancelTakesTheOrderFromItsWorker(MemoryRepository):
 
 
 @mutant("test_reports_on_a_marked_order", "test_table_retry", "test_table_release")
-class CancelRequestDoesNotOutlastTheReport(MemoryRepository):
+class CancelRequestDoesNotOutlastTheReport(OneByOne):
     """A retry or a release of an order that is to be cancelled gives it back to be run again."""
 
     def _apply_one(self, command: Command, now: datetime) -> Applied:
@@ -217,7 +217,7 @@ class CancelRequestDoesNotOutlastTheReport(MemoryRepository):
         return Applied(None, decision.order)
 
 
-class _CommitsDifferently(MemoryRepository):
+class _CommitsDifferently(OneByOne):
     """Changes what is committed with a certain event."""
 
     def _commit(self, before: Order | None, after: Order, *events: Event) -> None:

@@ -12,13 +12,13 @@ from order_engine.contracts.samples import AMPLE_ROOM
 from order_engine.domain.commands import ClaimTerms, Renewal
 from order_engine.domain.order import Order, Status
 from order_engine.ports.repository import Claimed, Renewed
-from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts.mutant import mutant
+from tests.unit.contracts.one_by_one import OneByOne
 
 Picked = tuple[Claimed, Sequence[Order]]
 
 
-class _SeesOrdersDifferently(MemoryRepository):
+class _SeesOrdersDifferently(OneByOne):
     """Takes the candidates of a claim for something else than they are."""
 
     def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
@@ -74,7 +74,7 @@ class VanishedAttemptsAreNotCounted(_SeesOrdersDifferently):
         return replace(order, vanished=order.vanished - 1) if order.leased else order
 
 
-class _ChangesTheTerms(MemoryRepository):
+class _ChangesTheTerms(OneByOne):
     """Claims on other terms than those it is given."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -123,7 +123,7 @@ class EndedLeasesAreAlwaysTaken(_ChangesTheTerms):
 
 
 @mutant("test_running_suspects_take_room")
-class RoomIsAskedOncePerClaim(MemoryRepository):
+class RoomIsAskedOncePerClaim(OneByOne):
     """Suspects claimed together do not count for each other."""
 
     def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
@@ -142,7 +142,7 @@ class RoomIsAskedOncePerClaim(MemoryRepository):
 
 
 @mutant("test_suspects_left_alone_do_not_count")
-class SuspectsLeftAloneTakeAPlace(MemoryRepository):
+class SuspectsLeftAloneTakeAPlace(OneByOne):
     """A claim looks at as many candidates as its limit, so that suspects block those behind them."""
 
     def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
@@ -150,7 +150,7 @@ class SuspectsLeftAloneTakeAPlace(MemoryRepository):
 
 
 @mutant("test_claimed_and_ended_share_the_limit")
-class EndedOrdersAreNotCounted(MemoryRepository):
+class EndedOrdersAreNotCounted(OneByOne):
     """Only what is handed out counts against the limit, not what the claim ends."""
 
     def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
@@ -164,7 +164,7 @@ class EndedOrdersAreNotCounted(MemoryRepository):
 
 
 @mutant("test_claim_takes_the_longest_due_first")
-class NewestOrdersFirst(MemoryRepository):
+class NewestOrdersFirst(OneByOne):
     """The order placed last is claimed first: the oldest may wait for ever."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -175,7 +175,7 @@ class NewestOrdersFirst(MemoryRepository):
 
 
 @mutant("test_claim_again_answers_the_same", "test_claim_again_names_what_it_still_holds")
-class ClaimIsNotIdempotent(MemoryRepository):
+class ClaimIsNotIdempotent(OneByOne):
     """Asked again after a lost answer, a claim takes other orders, and those of the first answer are forgotten."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -186,7 +186,7 @@ class ClaimIsNotIdempotent(MemoryRepository):
 
 
 @mutant("test_claim_again_answers_the_same", "test_claim_under_the_hold_finds_its_orders")
-class ClaimAgainIsEmpty(MemoryRepository):
+class ClaimAgainIsEmpty(OneByOne):
     """Asked again, a claim knows that it was made, and answers with nothing."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -197,7 +197,7 @@ class ClaimAgainIsEmpty(MemoryRepository):
 
 
 @mutant("test_claim_again_answers_the_same", beyond_the_machine="it asks again on the same terms")
-class ClaimAgainForNothingIsEmpty(MemoryRepository):
+class ClaimAgainForNothingIsEmpty(OneByOne):
     """With a limit of 0, as the engine asks for an answer that got lost, nothing is found."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -206,7 +206,7 @@ class ClaimAgainForNothingIsEmpty(MemoryRepository):
 
 
 @mutant("test_cancelling_needs_no_room")
-class CancellingNeedsRoom(MemoryRepository):
+class CancellingNeedsRoom(OneByOne):
     """A cancel request whose holder vanished waits for room, as if the order were to run again."""
 
     def _claim_from(self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime) -> Picked:
@@ -220,7 +220,7 @@ class CancellingNeedsRoom(MemoryRepository):
 
 
 @mutant("test_claims_at_once_share_nothing", beyond_the_machine="it makes one call at a time")
-class ClaimReadsBeforeItWrites(MemoryRepository):
+class ClaimReadsBeforeItWrites(OneByOne):
     """Between reading what is due and taking it, another claim may read the same."""
 
     async def claim(self, terms: ClaimTerms) -> Claimed:
@@ -235,7 +235,7 @@ class ClaimReadsBeforeItWrites(MemoryRepository):
 
 
 @mutant("test_renewal_is_lost_once_the_order_was_taken", "test_table_under_an_older_token")
-class RenewalIsNotFenced(MemoryRepository):
+class RenewalIsNotFenced(OneByOne):
     """Whoever once held the order may renew its lease."""
 
     def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:
@@ -246,7 +246,7 @@ class RenewalIsNotFenced(MemoryRepository):
 
 
 @mutant("test_late_renewal_holds_if_nobody_took_the_order", "test_table_renew")
-class LateRenewalIsRefused(MemoryRepository):
+class LateRenewalIsRefused(OneByOne):
     """A lease that has ended cannot be renewed, although nobody took the order."""
 
     def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:
@@ -257,7 +257,7 @@ class LateRenewalIsRefused(MemoryRepository):
 
 
 @mutant("test_renewal_extends_the_lease_and_nothing_else", "test_table_renew")
-class RenewalIsANewVersion(MemoryRepository):
+class RenewalIsANewVersion(OneByOne):
     """A renewal raises the version, so that If-Match fails while nothing happened."""
 
     def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:
@@ -269,7 +269,7 @@ class RenewalIsANewVersion(MemoryRepository):
 
 
 @mutant("test_renewal_tells_of_a_cancel_request", "test_table_renew")
-class RenewalHidesTheCancelRequest(MemoryRepository):
+class RenewalHidesTheCancelRequest(OneByOne):
     """A worker in another process never learns that a cancel was requested."""
 
     def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:

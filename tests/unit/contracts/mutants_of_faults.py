@@ -214,8 +214,8 @@ class RenewsAllTheSame(_DoesHalf):
 class PlacesFirstAndClaimsThen(_DoesHalf):
     """An order that is born claimed is placed by one transaction and claimed by another."""
 
-    def _store(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Order:
-        return super()._store(placement, None if self.is_breaking else hold, now)
+    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
+        return super()._add_one(placement, None if self.is_breaking else hold, now)
 
 
 @caught_by("test_placing_that_breaks_before_its_commit")

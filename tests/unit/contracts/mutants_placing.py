@@ -14,12 +14,12 @@ from order_engine.domain.events import Event
 from order_engine.domain.order import Order
 from order_engine.domain.placement import binding, same_content
 from order_engine.ports.repository import Added, AddOutcome
-from order_engine_adapters.memory import MemoryRepository
 from tests.unit.contracts.mutant import mutant
+from tests.unit.contracts.one_by_one import OneByOne
 
 
 @mutant("test_replay_answers_with_the_order_as_it_stands", "test_table_add_same_content")
-class ReplayOverwrites(MemoryRepository):
+class ReplayOverwrites(OneByOne):
     """Placing the same content again stores the order anew: an upsert."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -33,7 +33,7 @@ class ReplayOverwrites(MemoryRepository):
 
 
 @mutant("test_other_content_is_a_conflict", "test_table_add_other_content")
-class ConflictOverwrites(MemoryRepository):
+class ConflictOverwrites(OneByOne):
     """A conflict is answered as one, and its content is stored all the same."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -44,7 +44,7 @@ class ConflictOverwrites(MemoryRepository):
         return added
 
 
-class _ComparesLess(MemoryRepository):
+class _ComparesLess(OneByOne):
     """Finds some placings the same that are not."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -77,7 +77,7 @@ class ItemsAreComparedAsASet(_ComparesLess):
 
 
 @mutant("test_batch_with_mixed_fates", "test_hold_takes_as_many_as_its_limit")
-class ConflictFailsTheWholeBatch(MemoryRepository):
+class ConflictFailsTheWholeBatch(OneByOne):
     """One placement that conflicts takes its whole batch down with it."""
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
@@ -89,7 +89,7 @@ class ConflictFailsTheWholeBatch(MemoryRepository):
 
 
 @mutant("test_same_id_twice_in_one_batch", "test_hold_takes_as_many_as_its_limit")
-class SameIdTwiceIsAddedTwice(MemoryRepository):
+class SameIdTwiceIsAddedTwice(OneByOne):
     """Within one call, whether an id is known is asked once, before the first is stored."""
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
@@ -108,7 +108,7 @@ _UNTRACED = "it places orders without a trace, as a repository may know nothing 
 
 
 @mutant("test_trace_parents_are_kept", "test_trace_parents_reach_every_attempt", beyond_the_machine=_UNTRACED)
-class TraceParentIsDropped(MemoryRepository):
+class TraceParentIsDropped(OneByOne):
     """There is no column for the trace parent."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -116,7 +116,7 @@ class TraceParentIsDropped(MemoryRepository):
 
 
 @mutant("test_trace_parent_is_no_content", beyond_the_machine=_UNTRACED)
-class TraceParentIsContent(MemoryRepository):
+class TraceParentIsContent(OneByOne):
     """The same order from another trace is a conflict."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -129,7 +129,7 @@ class TraceParentIsContent(MemoryRepository):
 @mutant(
     "test_trace_parent_is_no_content", "test_trace_parent_of_the_first_placement_stays", beyond_the_machine=_UNTRACED
 )
-class TraceParentOfTheLastPlacement(MemoryRepository):
+class TraceParentOfTheLastPlacement(OneByOne):
     """A replay moves the order into its own trace."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -142,7 +142,7 @@ class TraceParentOfTheLastPlacement(MemoryRepository):
 
 
 @mutant("test_key_with_other_content_is_refused", "test_made_id_is_no_content")
-class KeysAreIgnored(MemoryRepository):
+class KeysAreIgnored(OneByOne):
     """Idempotency keys are not looked at."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -150,7 +150,7 @@ class KeysAreIgnored(MemoryRepository):
 
 
 @mutant("test_replay_binds_its_key", "test_one_order_may_have_several_keys")
-class ReplayBindsNoKey(MemoryRepository):
+class ReplayBindsNoKey(OneByOne):
     """A key that comes with a replay is forgotten."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -162,7 +162,7 @@ class ReplayBindsNoKey(MemoryRepository):
 
 
 @mutant("test_refusal_uses_no_key_up")
-class RefusalUsesItsKeyUp(MemoryRepository):
+class RefusalUsesItsKeyUp(OneByOne):
     """A key is bound before the placement is judged."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -173,7 +173,7 @@ class RefusalUsesItsKeyUp(MemoryRepository):
 
 
 @mutant("test_made_id_is_no_content", "test_keys_within_one_batch")
-class MadeIdIsContent(MemoryRepository):
+class MadeIdIsContent(OneByOne):
     """An id that the engine made is compared like one that the client chose."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -181,7 +181,7 @@ class MadeIdIsContent(MemoryRepository):
 
 
 @mutant("test_born_claimed_has_both_events", "test_born_claimed_lives_like_any_other")
-class BornClaimedWithoutTheClaim(MemoryRepository):
+class BornClaimedWithoutTheClaim(OneByOne):
     """An order born claimed writes the event of its placing only."""
 
     def _commit(self, before: Order | None, after: Order, *events: Event) -> None:
@@ -189,7 +189,7 @@ class BornClaimedWithoutTheClaim(MemoryRepository):
 
 
 @mutant("test_hold_takes_as_many_as_its_limit", "test_hold_without_room_only_places")
-class HoldKnowsNoLimit(MemoryRepository):
+class HoldKnowsNoLimit(OneByOne):
     """All new orders of a call are born claimed, however few slots are free."""
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
@@ -202,7 +202,7 @@ class HoldKnowsNoLimit(MemoryRepository):
     "test_other_content_is_a_conflict",
     beyond_the_machine="its few contents have no amounts with more than two decimals",
 )
-class AmountsHaveTwoDecimals(MemoryRepository):
+class AmountsHaveTwoDecimals(OneByOne):
     """Amounts are rounded to the scale of a column."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -211,7 +211,7 @@ class AmountsHaveTwoDecimals(MemoryRepository):
 
 
 @mutant("test_many_items_keep_their_order_and_repeats", "test_place_stores_the_order")
-class RepeatedItemsAreDropped(MemoryRepository):
+class RepeatedItemsAreDropped(OneByOne):
     """Items are kept as a set."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
@@ -224,7 +224,7 @@ class RepeatedItemsAreDropped(MemoryRepository):
     "test_ids_differ_by_case",
     beyond_the_machine="its few ids are not written in two ways",
 )
-class TextsAreNormalised(MemoryRepository):
+class TextsAreNormalised(OneByOne):
     """Ids are stored in a normal form of Unicode."""
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:

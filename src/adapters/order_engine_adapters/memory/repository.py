@@ -9,19 +9,18 @@ import asyncio
 import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Final
 
-from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement, Renewal
+from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.domain.content.sizes import ByteBudget
-from order_engine.domain.decisions import Refusal, act, claim, place, renew
 from order_engine.domain.errors import InvalidCursor
 from order_engine.domain.events import Event, event_fingerprint
 from order_engine.domain.metrics import Counters, Statistics
 from order_engine.domain.order import Order
-from order_engine.domain.placement import KeyBinding, Verdict, binding, judge, takes_long
+from order_engine.domain.placement import KeyBinding, takes_long
+from order_engine.ports.batch_rules import ClaimBatch, PlacementBatch, Stamp, apply_commands, renew_leases
 from order_engine.ports.clock import Clock
 from order_engine.ports.portions import first_portion, repeated_claim
 from order_engine.ports.repository import (
@@ -68,13 +67,13 @@ class MemoryRepository:
 
     async def add(self, placements: Sequence[Placement], hold: ClaimTerms | None = None) -> Sequence[Added]:
         """Store new orders. The first ones are leased on the terms of `hold`."""
-        now = self._clock.now()
-        room = hold.limit if hold is not None else 0
+        stamp = Stamp(self._clock.now())
+        batch = PlacementBatch(self._orders, self._keys, hold, stamp, self._capacity)
         outcomes: list[Added] = []
         for placement in placements:
-            added = self._add_one(placement, hold if room > 0 else None, now)
+            added = batch.add_one(placement)
             if added.outcome is AddOutcome.ADDED:
-                room -= 1
+                self._store(*batch.placed.pop())
             outcomes.append(added)
             if takes_long(placement):
                 await asyncio.sleep(0)
@@ -94,13 +93,18 @@ class MemoryRepository:
 
     async def renew(self, leases: Sequence[Lease], seconds: float) -> Sequence[Renewed]:
         """Extend leases with a current token."""
-        now = self._clock.now()
-        return [self._renew_one(Renewal(lease, seconds), now) for lease in leases]
+        outcomes, steps = renew_leases(self._orders, leases, seconds, self._clock.now())
+        for before, after, _ in steps:
+            self._commit(before, after)
+        return outcomes
 
     async def apply(self, commands: Sequence[Command]) -> Sequence[Applied]:
         """Apply reports and actions of clients."""
-        now = self._clock.now()
-        return [self._apply_one(command, now) for command in commands]
+        outcomes, steps = apply_commands(self._orders, commands, self._clock.now())
+        for before, after, event in steps:
+            if event is not None:
+                self._commit(before, after, event)
+        return outcomes
 
     # Reading
 
@@ -155,96 +159,34 @@ class MemoryRepository:
         """Return the counters."""
         return self._counters.statistics()
 
-    # One item of a transaction
+    # Parts of a transaction
 
-    def _add_one(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Added:
-        key = placement.idempotency_key
-        existing = self._orders.get(placement.order_id)
-        bound = self._keys.get(key) if key is not None else None
-        verdict = judge(placement, existing, bound)
-        if verdict is Verdict.CONFLICT:
-            return Added(AddOutcome.CONFLICT)
-        if verdict is Verdict.KEY_REUSED:
-            return Added(AddOutcome.KEY_REUSED)
-        if verdict is Verdict.NEW:
-            if len(self._orders) >= self._capacity:
-                return Added(AddOutcome.FULL)
-            added = Added(AddOutcome.ADDED, self._store(placement, hold, now))
-        else:
-            added = Added(AddOutcome.REPLAYED, self._orders[bound.order_id] if bound is not None else existing)
-        if key is not None and bound is None:
-            self._keys[key] = binding(placement)
-        return added
-
-    def _store(self, placement: Placement, hold: ClaimTerms | None, now: datetime) -> Order:
-        placed = place(None, placement, now)
-        if isinstance(placed, Refusal) or placed.event is None:
-            message = f"a new order was not placed: {placed}"
-            raise AssertionError(message)
-        order, events = placed.order, [placed.event]
-        if hold is not None:
-            claimed = claim(order, hold, now)
-            if not isinstance(claimed, Refusal) and claimed.event is not None:
-                order = claimed.order
-                events.append(claimed.event)
-        self._list_newest(order)
-        self._commit(None, order, *events)
-        return order
-
-    def _list_newest(self, order: Order) -> None:
-        """Insert a new order into the list. It nearly always belongs at the end, so that is tried before a search."""
+    def _store(self, order: Order, events: Sequence[Event]) -> None:
+        # Its place in the list is nearly always the end, which is quicker to try than to search.
         key = (order.created_at, order.order_id)
         if not self._listing or self._listing[-1] < key:
             self._listing.append(key)
         else:
             insort(self._listing, key)
+        self._commit(None, order, *events)
 
     def _claim_from(
         self, candidates: Iterable[Order], terms: ClaimTerms, now: datetime
     ) -> tuple[Claimed, Sequence[Order]]:
         """Claim or end candidates up to the limit. Also return the skipped ones."""
-        claimed: list[Order] = []
-        ended: list[Order] = []
+        batch = ClaimBatch(terms, Stamp(now))
         passed_over: list[Order] = []
-        if terms.limit <= 0:
-            return Claimed(claimed, ended), passed_over
-        budget = ByteBudget(terms.max_bytes)
+        if batch.places_left == 0:
+            return batch.claimed, passed_over
         for order in candidates:
-            decision = claim(order, terms, now)
-            if isinstance(decision, Refusal):
+            taken = batch.take(order)
+            if taken is None:
                 passed_over.append(order)
-                continue
-            if not budget.admits(order.size):
-                passed_over.append(order)
-                return Claimed(claimed, ended, more=True), passed_over
-            if decision.event is not None:
-                self._commit(order, decision.order, decision.event)
-            if decision.order.status.ended:
-                ended.append(decision.order)
-            else:
-                claimed.append(decision.order)
-                if decision.order.vanished:
-                    terms = replace(terms, suspects=terms.suspects.with_suspect(decision.order.vanished))
-            if len(claimed) + len(ended) == terms.limit:
+            elif taken.event is not None:
+                self._commit(order, taken.order, taken.event)
+            if batch.places_left == 0:
                 break
-        return Claimed(claimed, ended), passed_over
-
-    def _renew_one(self, renewal: Renewal, now: datetime) -> Renewed:
-        before = self._orders.get(renewal.lease.order_id)
-        decision = renew(before, renewal, now)
-        if isinstance(decision, Refusal):
-            return Renewed.LOST
-        self._commit(before, decision.order)
-        return Renewed.CANCEL_REQUESTED if decision.order.cancel_requested else Renewed.HELD
-
-    def _apply_one(self, command: Command, now: datetime) -> Applied:
-        before = self._orders.get(command.order_id)
-        decision = act(before, command, now)
-        if isinstance(decision, Refusal):
-            return Applied(decision.reason, before)
-        if decision.event is not None:
-            self._commit(before, decision.order, decision.event)
-        return Applied(None, decision.order)
+        return batch.claimed, passed_over
 
     def _commit(self, before: Order | None, after: Order, *events: Event) -> None:
         """Commit one step: the order, its history, the log, the counters and the schedule."""

@@ -8,10 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from order_engine.domain.commands import ClaimTerms
-from order_engine.domain.content.sizes import ByteBudget
-from order_engine.domain.decisions import Refusal, claim
-from order_engine.domain.order import Order
-from order_engine.domain.suspects import SuspectRoom
+from order_engine.ports.batch_rules import ClaimBatch, Stamp, claimable_since
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.postgres.claim_floor import BEFORE_ALL, ClaimFloor
 from order_engine_adapters.postgres.connection.request_budget import RequestBudget
@@ -29,8 +26,6 @@ from order_engine_adapters.postgres.rows import (
 from order_engine_adapters.postgres.writing import claim_statements
 from order_engine_adapters.postgres.writing.order_changes import OrderChanges
 
-DISTINCT_COMPANIES: Final = 22
-"""From this vanished count on, a suspect runs alone, however many orders run concurrently in 64 bits."""
 ANY_NUMBER: Final = LARGEST_VERSION - 1
 LARGEST_LIMIT: Final = 1 << 31
 FIRST_OF_ORDER: Final = 6
@@ -70,7 +65,7 @@ async def _claim_plainly(
     if terms.order_ids is not None:
         return await session.rows(claim_statements.CLAIM_NAMED, *plain, _each_once(terms.order_ids), most_bytes)
     cap = min(terms.max_deliveries, LARGEST_VERSION)
-    most_vanished = _most_vanished(terms.suspects)
+    most_vanished = _max_vanished(terms)
     where = (begins_at, most_bytes, budget.looking_back)
     return await session.rows(claim_statements.CLAIM_DUE, *plain, cap, most_vanished, *where)
 
@@ -110,88 +105,43 @@ async def _claim_one_by_one(session: Session, terms: ClaimTerms, latest: datetim
     if terms.limit <= 0:
         return Claimed((), ())
     take_ended_leases = terms.take_ended_leases and now <= latest and not was_corrected
-    claiming = _PostgresClaim(replace(terms, take_ended_leases=take_ended_leases), now, token_floor)
+    batch = ClaimBatch(replace(terms, take_ended_leases=take_ended_leases), Stamp(now, token_floor))
     if terms.order_ids is not None:
-        portions = _named_portions(session, claiming, _each_once(terms.order_ids))
+        portions = _named_portions(session, batch, _each_once(terms.order_ids))
     else:
-        portions = _portions(session, claiming, now)
+        portions = _portions(session, batch, now)
+    steps = OrderChanges()
     async for portion in portions:
-        claiming.take(portion)
-    await claiming.steps.write(session)
-    return Claimed(claiming.claimed, claiming.ended, claiming.more)
-
-
-class _PostgresClaim:
-    """A running claim: its results so far, and the terms for the rest."""
-
-    def __init__(self, terms: ClaimTerms, now: datetime, token_floor: int) -> None:
-        self.steps = OrderChanges()
-        self.claimed: list[Order] = []
-        self.ended: list[Order] = []
-        self.terms = terms
-        self.more = False
-        self._budget = ByteBudget(terms.max_bytes)
-        self._now = now
-        self._token_floor = token_floor
-
-    @property
-    def places_left(self) -> int:
-        """Number of orders that may still be claimed or ended."""
-        return 0 if self.more else self.terms.limit - len(self.claimed) - len(self.ended)
-
-    @property
-    def bytes_left(self) -> int:
-        """Size limit of the next page of candidates."""
-        left = self._budget.left
-        return bound(None if left is None else max(left, 0))
-
-    def take(self, candidates: Iterable[PostgresOrder]) -> None:
-        """Claim or end candidates up to the limit, skipping those that cannot be claimed."""
-        for kept in candidates:
-            if self.places_left == 0:
-                return
-            decision = claim(kept.order, self.terms, self._now, self._token_floor)
-            if isinstance(decision, Refusal):
-                continue
-            if not self._budget.admits(kept.order.size):
-                self.more = True
-                return
-            self.steps.take(kept, decision.order, decision.event)
-            self._note(decision.order)
-
-    def _note(self, order: Order) -> None:
-        if order.status.ended:
-            self.ended.append(order)
-            return
-        self.claimed.append(order)
-        if order.vanished:
-            self.terms = replace(self.terms, suspects=self.terms.suspects.with_suspect(order.vanished))
+        for kept in portion:
+            taken = batch.take(kept.order) if batch.places_left else None
+            if taken is not None:
+                steps.take(kept, taken.order, taken.event)
+    await steps.write(session)
+    return batch.claimed
 
 
 async def _named_portions(
-    session: Session, claiming: _PostgresClaim, order_ids: list[str]
+    session: Session, batch: ClaimBatch, order_ids: list[str]
 ) -> AsyncIterator[Sequence[PostgresOrder]]:
     """Yield the orders with these ids in pages within the remaining size limit."""
-    while order_ids and claiming.places_left:
-        candidates, more = read_bounded(await session.rows(claim_statements.NAMED, order_ids, claiming.bytes_left))
+    while order_ids and batch.places_left:
+        candidates, more = read_bounded(await session.rows(claim_statements.NAMED, order_ids, bound(batch.bytes_left)))
         yield candidates
         if not more:
             return
         del order_ids[: order_ids.index(candidates[-1].order.order_id) + 1]
 
 
-async def _portions(
-    session: Session, claiming: _PostgresClaim, now: datetime
-) -> AsyncIterator[Sequence[PostgresOrder]]:
+async def _portions(session: Session, batch: ClaimBatch, now: datetime) -> AsyncIterator[Sequence[PostgresOrder]]:
     """Yield the claimable orders in pages of as many as may still be claimed.
 
     Skipped orders are not read again on the next page, for which the room for suspects is recomputed.
     """
     place = (BEFORE_ALL, 0)
-    while limit := claiming.places_left:
-        terms = claiming.terms
-        cap, most_vanished = min(terms.max_deliveries, LARGEST_VERSION), _most_vanished(terms.suspects)
-        wanted = (now, *place, limit, terms.take_ended_leases, cap, most_vanished, claiming.bytes_left)
+    while limit := batch.places_left:
+        terms = batch.terms
+        cap, most_vanished = min(terms.max_deliveries, LARGEST_VERSION), _max_vanished(terms)
+        wanted = (now, *place, limit, terms.take_ended_leases, cap, most_vanished, bound(batch.bytes_left))
         candidates, more = read_bounded(await session.rows(claim_statements.DUE, *wanted))
         yield candidates
         if len(candidates) < limit and not more:
@@ -201,16 +151,12 @@ async def _portions(
 
 def _place(candidate: PostgresOrder) -> tuple[datetime, int]:
     """Return the position of a candidate in claim order: due time and serial number."""
-    order = candidate.order
-    return order.lease_ends or order.due or order.updated_at, candidate.serial
+    return claimable_since(candidate.order), candidate.serial
 
 
-def _most_vanished(room: SuspectRoom) -> int:
-    """Return the highest vanished count for which there is room, or 0 if there is none."""
-    for vanished in range(1, DISTINCT_COMPANIES + 1):
-        if not room.admits(vanished):
-            return vanished - 1
-    return ANY_NUMBER
+def _max_vanished(terms: ClaimTerms) -> int:
+    most = terms.suspects.max_vanished
+    return ANY_NUMBER if most is None else most
 
 
 def _each_once(order_ids: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -11,7 +11,9 @@ import asyncpg
 
 from order_engine.domain.commands import ClaimTerms, Placement
 from order_engine.domain.errors import Unavailable
+from order_engine.domain.order import Order
 from order_engine.domain.placement import KeyBinding, takes_long
+from order_engine.ports.batch_rules import PlacementBatch, Stamp, placed_order
 from order_engine.ports.repository import Added, AddOutcome
 from order_engine_adapters.postgres.claim_floor import BEFORE_ALL
 from order_engine_adapters.postgres.connection.failures import is_unstorable
@@ -19,16 +21,10 @@ from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.connection.target import Connection
 from order_engine_adapters.postgres.reading.orders import MET
 from order_engine_adapters.postgres.rows import items_text, microseconds, read_orders, storable
+from order_engine_adapters.postgres.writing.insert_batch import InsertBatch, all_new
 from order_engine_adapters.postgres.writing.insert_statements import BINDINGS, NOW, STORE, STORE_NEW
 from order_engine_adapters.postgres.writing.locked_names import CONTENDED_LOCK_WAIT, LockedNames
 from order_engine_adapters.postgres.writing.order_changes import columns
-from order_engine_adapters.postgres.writing.placement_conflicts import (
-    InsertBatch,
-    InsertStamp,
-    PlacementConflicts,
-    all_new,
-    new_order_of,
-)
 
 PLACEMENT_COLUMNS: Final = 8
 KEY_COLUMNS: Final = 4
@@ -37,7 +33,7 @@ MAX_INSERT_RETRIES: Final = 20
 """How often a call retries after another transaction stored one of its ids or keys first. Each of these is decided
 then."""
 
-NOTHING_STORED: Final = InsertStamp(BEFORE_ALL, 0)
+NOTHING_STORED: Final = Stamp(BEFORE_ALL, 0)
 """The stamp if there is nothing to stamp."""
 
 _REFUSED: Final = Added(AddOutcome.REFUSED, None, "PostgreSQL cannot store a text of this order.")
@@ -75,23 +71,21 @@ async def _add(
             stamp = await _store_new(sessions, batch, hold, patience)
             if stamp is not None:
                 return [
-                    Added(AddOutcome.ADDED, new_order_of(placement, hold if held else None, stamp))
-                    for placement, held in batch.placements
+                    Added(AddOutcome.ADDED, placed_order(placement, hold if held else None, stamp)[0])
+                    for placement, (_, held) in zip(placements, batch.contents, strict=True)
                 ]
         return await sessions.transact(lambda session: _add_patiently(session, placements, hold, patience))
     except _LockTimeoutError:
         return await _add_beside_locks(sessions, locked, placements, hold)
 
 
-async def _store_new(
-    sessions: Sessions, batch: InsertBatch, hold: ClaimTerms | None, patience: str
-) -> InsertStamp | None:
+async def _store_new(sessions: Sessions, batch: InsertBatch, hold: ClaimTerms | None, patience: str) -> Stamp | None:
     """Store a batch if all of it is new, and return its stamp; None otherwise."""
 
-    async def store(session: Session) -> InsertStamp | None:
+    async def store(session: Session) -> Stamp | None:
         async with _lock_timeouts():
             rows = await session.rows(STORE_NEW, *_arguments(batch, hold), patience)
-            return InsertStamp(*rows[0]) if rows else None
+            return Stamp(*rows[0]) if rows else None
 
     try:
         return await sessions.write(store)
@@ -212,19 +206,20 @@ async def _judge(
     bindings = await _bindings(session, placements)
     wanted = {placement.order_id for placement in placements} | {bound.order_id for bound in bindings.values()}
     met = {kept.order.order_id: kept.order for kept in read_orders(await session.rows(MET, sorted(wanted)))}
-    stamp = InsertStamp(*(await session.rows(NOW))[0])
-    judging = PlacementConflicts(met, bindings, hold, stamp)
+    stamp = Stamp(*(await session.rows(NOW))[0])
+    batch = PlacementBatch(met, bindings, hold, stamp)
     outcomes: list[Added] = []
     for placement in placements:
-        outcomes.append(judging.add_one(placement))
+        outcomes.append(batch.add_one(placement))
         if takes_long(placement):
             await asyncio.sleep(0)
-    if judging.batch.placements or judging.batch.keys:
-        await session.rows(STORE, *_arguments(judging.batch, hold), *stamp, patience)
+    if batch.placed or batch.keys:
+        stored = InsertBatch([(order, order.lease_ends is not None) for order, _ in batch.placed], batch.keys)
+        await session.rows(STORE, *_arguments(stored, hold), *stamp, patience)
     return outcomes
 
 
-async def _bindings(session: Session, placements: Sequence[Placement]) -> Mapping[str, KeyBinding]:
+async def _bindings(session: Session, placements: Sequence[Placement]) -> dict[str, KeyBinding]:
     keys = {placement.idempotency_key for placement in placements if placement.idempotency_key is not None}
     rows = await session.rows(BINDINGS, sorted(keys)) if keys else []
     return {key: KeyBinding(order_id, made, fingerprint) for key, order_id, made, fingerprint in rows}
@@ -235,20 +230,22 @@ def _arguments(batch: InsertBatch, hold: ClaimTerms | None) -> Sequence[Any]:
 
     Each call waits as a whole at the first id that both have.
     """
-    placements = sorted((_row(placement, held=held) for placement, held in batch.placements), key=lambda row: row[0])
+    contents = sorted((_row(content, held=held) for content, held in batch.contents), key=lambda row: row[0])
     keys = sorted((key, bound.order_id, bound.order_id_made, bound.fingerprint) for key, bound in batch.keys.items())
     claim_id, lease = (None, 0) if hold is None else (hold.claim_id, microseconds(hold.lease_seconds))
-    return (*columns(placements, PLACEMENT_COLUMNS), claim_id, lease, *columns(keys, KEY_COLUMNS))
+    return (*columns(contents, PLACEMENT_COLUMNS), claim_id, lease, *columns(keys, KEY_COLUMNS))
 
 
-def _row(placement: Placement, *, held: bool) -> tuple[str, str, str, str, str | None, str | None, str | None, bool]:
+def _row(
+    content: Placement | Order, *, held: bool
+) -> tuple[str, str, str, str, str | None, str | None, str | None, bool]:
     return (
-        placement.order_id,
-        placement.user_id,
-        items_text(placement.item_ids),
-        str(placement.total_amount),
-        placement.currency,
-        None if placement.attributes is None else placement.attributes.text,
-        placement.trace_parent,
+        content.order_id,
+        content.user_id,
+        items_text(content.item_ids),
+        str(content.total_amount),
+        content.currency,
+        None if content.attributes is None else content.attributes.text,
+        content.trace_parent,
         held,
     )

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from order_engine.domain.commands import REPORTS, Action, Command, Lease
-from order_engine.domain.decisions import Refusal, RefusalReason, act
+from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
+from order_engine.ports.batch_rules import apply_commands
 from order_engine.ports.repository import Applied, Renewed
 from order_engine_adapters.postgres.connection.sessions import Session, Sessions
 from order_engine_adapters.postgres.database_clock import DatabaseClock
 from order_engine_adapters.postgres.rows import (
     LARGEST_INTEGER,
     ORDER,
-    PostgresOrder,
     microseconds,
     read_orders,
     storable,
@@ -170,23 +170,16 @@ async def _decide(session: Session, clock: DatabaseClock, commands: Sequence[Com
     rows = await session.rows(LOCK, wanted)
     orders = {kept.order.order_id: kept for kept in read_orders([tuple(row)[:-1] for row in rows])}
     busy = await _existing(session, [each for each in wanted if each not in orders])
-    steps = OrderChanges()
-    outcomes: list[Applied] = []
-    for command in commands:
-        kept = orders.get(command.order_id)
-        if kept is None:
-            outcomes.append(Applied(RefusalReason.BUSY if command.order_id in busy else RefusalReason.UNKNOWN, None))
-            continue
-        decision = act(kept.order, command, clock.corrected(rows[0][-1]))
-        if isinstance(decision, Refusal):
-            outcomes.append(Applied(decision.reason, kept.order))
-            continue
-        if decision.event is not None:
-            steps.take(kept, decision.order, decision.event)
-            orders[command.order_id] = PostgresOrder(kept.serial, decision.order)
-        outcomes.append(Applied(None, decision.order))
-    await steps.write(session)
-    return outcomes
+    now = clock.corrected(rows[0][-1]) if rows else clock.earliest
+    outcomes, steps = apply_commands({order_id: kept.order for order_id, kept in orders.items()}, commands, now)
+    changes = OrderChanges()
+    for _, after, event in steps:
+        changes.take(orders[after.order_id], after, event)
+    await changes.write(session)
+    return [
+        Applied(RefusalReason.BUSY, None) if command.order_id in busy else outcome
+        for command, outcome in zip(commands, outcomes, strict=True)
+    ]
 
 
 async def _existing(session: Session, order_ids: Sequence[str]) -> AbstractSet[str]:

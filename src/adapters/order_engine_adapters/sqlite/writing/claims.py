@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from order_engine.domain.commands import ClaimTerms
-from order_engine.domain.content.sizes import ByteBudget
-from order_engine.domain.decisions import Refusal, claim
-from order_engine.domain.order import Order
-from order_engine.domain.suspects import SuspectRoom
+from order_engine.ports.batch_rules import ClaimBatch, Stamp, claimable_since
 from order_engine.ports.repository import Claimed
 from order_engine_adapters.sqlite.changes import Changes
 from order_engine_adapters.sqlite.order_tables import DEAD_HOLDER_LEASE_END, OrderTables
@@ -24,10 +20,9 @@ from order_engine_adapters.sqlite.rows import (
     read_bounded_orders,
 )
 
-DISTINCT_COMPANIES: Final = 22
-"""From this vanished count on, a suspect runs alone, however many orders run concurrently in 64 bits."""
 ANY_NUMBER: Final = 1 << 62
 BEFORE_ALL: Final = (-1 << 63, 0)
+DEAD_HOLDER_TIME: Final = moment(DEAD_HOLDER_LEASE_END)
 
 CANDIDATES: Final = f"""
 WITH candidate (since, serial) AS (
@@ -75,78 +70,33 @@ def claim_orders(store: OrderTables, terms: ClaimTerms, now: datetime) -> Claime
         return Claimed([kept.order for kept in already.orders], (), already.more)
     if terms.limit <= 0:
         return Claimed((), ())
-    claiming = _SqliteClaim(terms, now)
+    batch = ClaimBatch(terms, Stamp(now))
     if terms.order_ids is not None:
-        claiming.take(_named(store, claiming, list(dict.fromkeys(terms.order_ids))))
+        candidates = _named(store, batch, list(dict.fromkeys(terms.order_ids)))
     else:
-        claiming.take(_due(store, claiming, now))
-    store.commit(claiming.changes)
-    return Claimed(claiming.claimed, claiming.ended, claiming.more)
+        candidates = _due(store, batch, now)
+    changes = Changes()
+    for kept in candidates:
+        taken = batch.take(kept.order, holder_is_dead=kept.order.lease_ends == DEAD_HOLDER_TIME)
+        if taken is not None:
+            changes.move(SqliteOrder(kept.serial, taken.order), taken.event)
+        if batch.places_left == 0:
+            break
+    store.commit(changes)
+    return batch.claimed
 
 
-class _SqliteClaim:
-    """A running claim: its results so far, and the terms for the rest."""
-
-    def __init__(self, terms: ClaimTerms, now: datetime) -> None:
-        self.changes = Changes()
-        self.claimed: list[Order] = []
-        self.ended: list[Order] = []
-        self.terms = terms
-        self.more = False
-        self._budget = ByteBudget(terms.max_bytes)
-        self._now = now
-
-    @property
-    def bytes_left(self) -> int:
-        """Size limit of the next page of candidates."""
-        left = self._budget.left
-        return bound(None if left is None else max(left, 0))
-
-    @property
-    def places_left(self) -> int:
-        """Number of orders that may still be claimed or ended."""
-        return self.terms.limit - len(self.claimed) - len(self.ended)
-
-    def take(self, candidates: Iterable[SqliteOrder]) -> None:
-        """Claim or end candidates up to the limit, skipping those that cannot be claimed."""
-        for kept in candidates:
-            decision = claim(kept.order, self._terms_for(kept.order), self._now)
-            if isinstance(decision, Refusal):
-                continue
-            if not self._budget.admits(kept.order.size):
-                self.more = True
-                break
-            self.changes.move(SqliteOrder(kept.serial, decision.order), decision.event)
-            self._note(decision.order)
-            if self.places_left == 0:
-                break
-
-    def _terms_for(self, order: Order) -> ClaimTerms:
-        """Return the terms for one order: a dead holder needs no grace time."""
-        if self.terms.take_ended_leases or order.lease_ends != moment(DEAD_HOLDER_LEASE_END):
-            return self.terms
-        return replace(self.terms, take_ended_leases=True)
-
-    def _note(self, order: Order) -> None:
-        if order.status.ended:
-            self.ended.append(order)
-            return
-        self.claimed.append(order)
-        if order.vanished:
-            self.terms = replace(self.terms, suspects=self.terms.suspects.with_suspect(order.vanished))
-
-
-def _named(store: OrderTables, claiming: _SqliteClaim, order_ids: list[str]) -> Iterator[SqliteOrder]:
+def _named(store: OrderTables, batch: ClaimBatch, order_ids: list[str]) -> Iterator[SqliteOrder]:
     """Yield the existing orders with these ids in pages within the remaining size limit."""
     while order_ids:
-        found, more = store.find_some(order_ids, claiming.bytes_left)
+        found, more = store.find_some(order_ids, bound(batch.bytes_left))
         yield from found
         if not more:
             return
         del order_ids[: order_ids.index(found[-1].order.order_id) + 1]
 
 
-def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[SqliteOrder]:
+def _due(store: OrderTables, batch: ClaimBatch, now: datetime) -> Iterator[SqliteOrder]:
     """Yield the claimable orders in pages of as many as may still be claimed.
 
     Skipped orders are not read again on the next page, for which the room for suspects is recomputed.
@@ -154,16 +104,17 @@ def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[
     now_microseconds = microseconds(now)
     place = BEFORE_ALL
     while True:
-        terms, limit = claiming.terms, claiming.places_left
+        terms, limit = batch.terms, batch.places_left
+        most_vanished = terms.suspects.max_vanished
         wanted = {
             "now": now_microseconds,
             "take_ended_leases": terms.take_ended_leases,
             "cap": terms.max_deliveries,
-            "most_vanished": _most_vanished(terms.suspects),
+            "most_vanished": ANY_NUMBER if most_vanished is None else most_vanished,
             "since": place[0],
             "serial": place[1],
             "limit": limit,
-            "max_bytes": claiming.bytes_left,
+            "max_bytes": bound(batch.bytes_left),
         }
         candidates, more = read_bounded_orders(store.database.ask(CANDIDATES, wanted))
         yield from candidates
@@ -174,13 +125,4 @@ def _due(store: OrderTables, claiming: _SqliteClaim, now: datetime) -> Iterator[
 
 def _place(candidate: SqliteOrder) -> tuple[int, int]:
     """Return the position of a candidate in claim order: due time and serial number."""
-    order = candidate.order
-    return microseconds(order.lease_ends or order.due or order.updated_at), candidate.serial
-
-
-def _most_vanished(room: SuspectRoom) -> int:
-    """Return the highest vanished count for which there is room, or 0 if there is none."""
-    for vanished in range(1, DISTINCT_COMPANIES + 1):
-        if not room.admits(vanished):
-            return vanished - 1
-    return ANY_NUMBER
+    return microseconds(claimable_since(candidate.order)), candidate.serial
