@@ -259,7 +259,7 @@ async def test_a_table_that_is_locked_is_no_order_that_is() -> None:
         assert [added.outcome for added in await adding] == [ADDED]
     async with _beside(RequestBudget(1)) as (target, repository, somebody):
         await somebody.execute(f"LOCK TABLE {target.schema}.contents")
-        with pytest.raises(Unavailable, match="kept a lock"):
+        with pytest.raises(Unavailable, match="did not grant a lock"):
             await repository.add([placement("b")])
         await somebody.execute("ROLLBACK")
         assert await _outcomes(repository, "b") == [ADDED]

@@ -77,7 +77,7 @@ async def test_a_lock_is_given_up_within_a_short_request(pooled: str) -> None:
     """With what it was that kept it, also where every transaction sets its limits for itself."""
     url = await new_url()
     async with opened(url + pooled, SHORT_SECONDS) as its, locked(url):
-        with pytest.raises(Unavailable, match="kept a lock"):
+        with pytest.raises(Unavailable, match="did not grant a lock"):
             async with asyncio.timeout(SHORT_SECONDS):
                 await its.engine.place(ORDER)
 
