@@ -62,7 +62,7 @@ async def test_a_server_that_hangs_is_given_up_within_a_short_request(server: Se
         await its.engine.place(ORDER)
         server.pause()
         try:
-            with pytest.raises(OutcomeUnknown, match="did not answer"):
+            with pytest.raises(OutcomeUnknown, match="did not respond"):
                 async with asyncio.timeout(SHORT_SECONDS):
                     await its.repository.add([placement("order-2")])
             with pytest.raises(Unavailable, match="PostgreSQL"):
