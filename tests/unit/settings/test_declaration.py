@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import get_type_hints
 
 import click
 import pytest
@@ -99,6 +100,14 @@ def test_every_field_of_a_part_comes_from_its_setting(part: type) -> None:
         assert getattr(changed.part(part), name) == setting.default + 1
         with pytest.raises(InvalidSetting, match=f"{setting.name} must be"):
             part(**{name: -1})
+
+
+@pytest.mark.parametrize("owner", [Settings, *PARTS], ids=lambda owner: owner.__name__)
+def test_a_declaration_has_the_type_of_its_field(owner: type) -> None:
+    """What is checked at run time is what type checkers see."""
+    annotations = get_type_hints(owner)
+    for name, setting in settings_of(owner).items():
+        assert annotations[name] == (setting.kind | None if setting.optional else setting.kind), name
 
 
 def test_every_setting_has_a_sentence() -> None:
