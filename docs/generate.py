@@ -99,7 +99,7 @@ def _doc_of(value: object) -> str:
 def setting_table(owner: type = Settings) -> str:
     """Return each setting with its flag, its variable, its default, its allowed values and what it means."""
     rows = (
-        (f"`{name}`", _flag(setting), f"`{variable(name)}`", _default(setting), setting.allowed, setting.sentence)
+        (f"`{name}`", _flag(setting), f"`{variable(name)}`", _default(setting), setting.allowed, setting.description)
         for name, setting in settings_of(owner).items()
     )
     return _table(("setting", "flag", "environment variable", "default", "allowed", "meaning"), rows)

@@ -1,4 +1,4 @@
-"""The declaration of a setting: one field of the frozen dataclass that uses it, and everything known about it.
+"""Declaring a setting, once: as a field of the dataclass that uses it.
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Options:
@@ -7,8 +7,8 @@
         def __post_init__(self) -> None:
             check(self)
 
-`settings_of(Options)` returns the declarations. The environment's variables, the flags of the command line, `config
-show` and the reference page are made from them. Name, type and default are those of the field.
+`settings_of(Options)` returns the declarations. Environment variables, flags, `config show` and the reference page are
+generated from them.
 """
 
 from __future__ import annotations
@@ -57,31 +57,31 @@ PLACING = RUNNING | Commands.IMPORT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is known about one setting. Numbers are allowed from `least` to `most`."""
+    """The declaration of one setting."""
 
     kind: type
     """bool, int, float, Decimal or str."""
     default: Any
-    sentence: str
-    """What it is, for users: one sentence, with its unit, and what 0 means where 0 is special."""
+    description: str
+    """What users read: one sentence, with the unit, and with the meaning of 0 where 0 is special."""
     name: str = ""
     """The name of the setting, where its field has another."""
-    least: float = 0
-    most: float = inf
-    above: bool = False
-    """Whether a number has to be more than `least`."""
-    words: tuple[str, ...] = ()
-    """The allowed values of a text, where they are a list."""
-    rule: Callable[[str], str] | None = None
-    """Returns a text as it is kept. Raises ValueError; the message completes "Setting NAME must"."""
+    minimum: float = 0
+    maximum: float = inf
+    exclusive_minimum: bool = False
+    """Whether a number must be greater than `minimum`."""
+    choices: tuple[str, ...] = ()
+    """The allowed values of a text that is one of a list."""
+    validator: Callable[[str], str] | None = None
+    """Returns the value of a text. Raises ValueError; the message completes "Setting NAME must"."""
     metavar: str = ""
-    """How the help calls a text."""
+    """The placeholder of a text in the help."""
     group: Group = Group.WORK
     commands: Commands = RUNNING
     secret: bool = False
-    """Whether a value may hold a secret; no error repeats it."""
+    """Whether a value may contain a secret. Errors do not show it."""
     flag: bool = True
-    """Whether the command line has a flag; a flag is seen in the list of processes."""
+    """Whether it is a flag of the command line. The value of a flag is visible in the list of processes."""
 
     @property
     def optional(self) -> bool:
@@ -91,19 +91,19 @@ class Setting:
     @property
     def allowed(self) -> str:
         """The allowed values, such as `a whole number between 1 and 256`."""
-        if self.words:
-            return f"one of {', '.join(self.words)}"
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         if self.kind in {bool, str}:
             return "true or false" if self.kind is bool else "a text"
         number = "a whole number" if self.kind is int else "a number"
-        if self.above:
-            limit = "" if self.most == inf else f" and at most {self.most:,.15g}"
-            return f"{number} greater than {self.least:g}{limit}"
-        return f"{number} between {self.least:,g} and {self.most:,.15g}"
+        if self.exclusive_minimum:
+            limit = "" if self.maximum == inf else f" and at most {self.maximum:,.15g}"
+            return f"{number} greater than {self.minimum:g}{limit}"
+        return f"{number} between {self.minimum:,g} and {self.maximum:,.15g}"
 
     @property
     def placeholder(self) -> str:
-        """How the help calls a value; empty for a switch, which takes none."""
+        """The placeholder of a value in the help; empty for a switch, which takes no value."""
         if self.kind in {bool, str}:
             return self.metavar
         unit = self.name.rpartition("_")[2].upper()
@@ -111,7 +111,7 @@ class Setting:
 
     @property
     def default_text(self) -> str:
-        """The default as it would be written for a flag or a variable; `none` where there is none."""
+        """The default as a flag or a variable would state it; `none` if there is none."""
         if self.default is None:
             return "none"
         if self.kind is bool:
@@ -126,10 +126,10 @@ class Setting:
         if not of_kind:
             raise self.invalid(value)
 
-    def invalid(self, value: object, duty: str = "") -> InvalidSetting:
-        """Return the error that says what the setting must be, and what it is unless that may be secret."""
+    def invalid(self, value: object, requirement: str = "") -> InvalidSetting:
+        """Return the error for a value. Without a `requirement` it names the allowed values."""
         given = "" if self.secret or value == "" else f", not {value if isinstance(value, Decimal) else repr(value)}"
-        return InvalidSetting(f"Setting {self.name} must {duty or f'be {self.allowed}'}{given}.")
+        return InvalidSetting(f"Setting {self.name} must {requirement or f'be {self.allowed}'}{given}.")
 
     def _is_in_range(self, value: Any) -> bool:  # noqa: ANN401 - numbers of all kinds are compared
         kinds = {int: (int,), float: (int, float), Decimal: (int, Decimal)}
@@ -138,7 +138,7 @@ class Setting:
         if isinstance(value, Decimal) and not value.is_finite():
             # Comparing it would raise.
             return False
-        return bool(self.least <= value <= self.most) and not (self.above and value == self.least)
+        return bool(self.minimum <= value <= self.maximum) and not (self.exclusive_minimum and value == self.minimum)
 
 
 def declare(setting: Setting) -> Any:  # noqa: ANN401 - the field's own type, which the callers state
@@ -146,22 +146,28 @@ def declare(setting: Setting) -> Any:  # noqa: ANN401 - the field's own type, wh
     return field(default=setting.default, metadata={METADATA: setting}, repr=not setting.secret)
 
 
-def count(default: int, sentence: str, *, least: int = 1, most: int = LARGEST_COUNT, **known: Any) -> int:  # noqa: ANN401 - fields of `Setting`
+def count(default: int, description: str, *, minimum: int = 1, maximum: int = LARGEST_COUNT, **details: Any) -> int:  # noqa: ANN401 - fields of `Setting`
     """Declare a setting that is a whole number."""
-    number: int = declare(Setting(kind=int, default=default, sentence=sentence, least=least, most=most, **known))
+    number: int = declare(
+        Setting(kind=int, default=default, description=description, minimum=minimum, maximum=maximum, **details)
+    )
     return number
 
 
 def seconds(
     default: float,
-    sentence: str,
+    description: str,
     *,
     zero: bool = False,
-    most: float = LONGEST_SECONDS,
-    **known: Any,  # noqa: ANN401 - fields of `Setting`
+    maximum: float = LONGEST_SECONDS,
+    **details: Any,  # noqa: ANN401 - fields of `Setting`
 ) -> float:
     """Declare a setting that is a time in seconds; `zero` says whether it may be 0."""
-    number: float = declare(Setting(kind=float, default=default, sentence=sentence, above=not zero, most=most, **known))
+    number: float = declare(
+        Setting(
+            kind=float, default=default, description=description, exclusive_minimum=not zero, maximum=maximum, **details
+        )
+    )
     return number
 
 

@@ -31,7 +31,7 @@ NAMES = list(settings_of(Settings))
 class MoreSettings(Settings):
     """The settings, and one that was declared just now."""
 
-    coffee_breaks: int = count(3, "Coffee breaks per hour.", most=60, group=Group.WORK, commands=Commands.WORKER)
+    coffee_breaks: int = count(3, "Coffee breaks per hour.", maximum=60, group=Group.WORK, commands=Commands.WORKER)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_a_declaration_has_the_type_of_its_field(owner: type) -> None:
 
 def test_every_setting_has_a_sentence() -> None:
     """One that begins with a capital and ends with a full stop; no two settings share one."""
-    sentences = [setting.sentence for setting in settings_of(Settings).values()]
+    sentences = [setting.description for setting in settings_of(Settings).values()]
     assert [text for text in sentences if not (text[0].isupper() and text.endswith("."))] == []
     assert [text for text, times in Counter(sentences).items() if times > 1] == []
 
@@ -123,4 +123,6 @@ def test_nothing_is_declared_twice() -> None:
     texts = Counter(
         node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value
     )
-    assert {name: texts[setting.sentence] for name, setting in settings_of(Settings).items()} == dict.fromkeys(NAMES, 1)
+    assert {name: texts[setting.description] for name, setting in settings_of(Settings).items()} == dict.fromkeys(
+        NAMES, 1
+    )

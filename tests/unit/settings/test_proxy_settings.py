@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from order_engine import InvalidSetting
 from order_engine_adapters import Settings
 from order_engine_adapters.cli.program import program
-from order_engine_adapters.settings.rules import networks_in
+from order_engine_adapters.settings.validators import networks_in
 
 
 @pytest.mark.parametrize(

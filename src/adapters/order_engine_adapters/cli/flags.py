@@ -37,7 +37,7 @@ class SettingOption(click.Option):
             type=str,
             default=None,
             metavar=setting.placeholder or None,
-            help=f"{setting.sentence}{default}",
+            help=f"{setting.description}{default}",
             **switch,
         )
 

@@ -6,7 +6,7 @@ from order_engine.ports.clock import Clock
 from order_engine_adapters.http import Access, Rates
 from order_engine_adapters.service.keys import KeyFile
 from order_engine_adapters.settings import Settings
-from order_engine_adapters.settings.rules import origins_in
+from order_engine_adapters.settings.validators import origins_in
 
 
 def access_of(settings: Settings, keys: KeyFile | None, clock: Clock) -> Access:

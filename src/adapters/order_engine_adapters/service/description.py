@@ -6,7 +6,7 @@ from pathlib import Path
 
 from order_engine_adapters.demonstration.processor import DEFAULT_SECONDS
 from order_engine_adapters.settings import Settings
-from order_engine_adapters.settings.rules import is_loopback
+from order_engine_adapters.settings.validators import is_loopback
 from order_engine_adapters.wiring.processors import DEMONSTRATION, NONE
 
 

@@ -37,7 +37,7 @@ from order_engine_adapters.service.process_log import begin_log, hand_over_log
 from order_engine_adapters.service.siblings import Siblings
 from order_engine_adapters.service.supervisor import run_fleet
 from order_engine_adapters.settings import Settings
-from order_engine_adapters.settings.rules import networks_in
+from order_engine_adapters.settings.validators import networks_in
 from order_engine_adapters.wiring.opening import Opened, open_when_there
 from order_engine_adapters.wiring.processors import NONE, load_processor
 from order_engine_adapters.wiring.repository_url import RepositoryUrl

@@ -2,7 +2,7 @@
 
 To add one, add a field to `Settings`, or to `EngineOptions` of the core where the engine itself keeps it:
 
-    coffee_breaks: int = count(3, "Coffee breaks per hour.", most=60)
+    coffee_breaks: int = count(3, "Coffee breaks per hour.", maximum=60)
 
 Its environment variable, its flag, its line in `config show` and in the reference page, and its checks follow from
 that. `settings_of(Settings)` returns all declarations by name. What is here stands on the standard library, since the

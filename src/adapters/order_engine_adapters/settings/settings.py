@@ -24,7 +24,7 @@ from order_engine.domain.setting import (
     seconds,
     settings_of,
 )
-from order_engine_adapters.settings import rules
+from order_engine_adapters.settings import validators
 from order_engine_adapters.settings.values import value_of
 from order_engine_adapters.settings.variables import from_variables, variable
 
@@ -36,15 +36,15 @@ limit: partial[int] = partial(count, group=Group.LIMITS, commands=Commands.SERVE
 connection: partial[int] = partial(count, group=Group.CONNECTIONS, commands=Commands.SERVE)
 
 
-def text(default: str | None, sentence: str, metavar: str, **known: Any) -> Any:  # noqa: ANN401 - str, or None too
+def text(default: str | None, description: str, metavar: str, **details: Any) -> Any:  # noqa: ANN401 - str, or None too
     """Declare a setting that is a text; without a default it is optional."""
-    known = {"group": Group.SERVICE, **known}
-    return declare(Setting(kind=str, default=default, sentence=sentence, metavar=metavar, **known))
+    details = {"group": Group.SERVICE, **details}
+    return declare(Setting(kind=str, default=default, description=description, metavar=metavar, **details))
 
 
-def switch(sentence: str) -> bool:
+def switch(description: str) -> bool:
     """Declare a setting that is off by default."""
-    off: bool = declare(Setting(kind=bool, default=False, sentence=sentence, group=Group.SERVICE))
+    off: bool = declare(Setting(kind=bool, default=False, description=description, group=Group.SERVICE))
     return off
 
 
@@ -78,23 +78,23 @@ class Settings(EngineOptions):
         metavar="NAME",
     )
     host: str = text("127.0.0.1", "Address to listen on.", metavar="ADDRESS")
-    port: int = number(8000, "Port to listen on; 0: any free port.", least=0, most=65_535, commands=Commands.SERVE)
+    port: int = number(8000, "Port to listen on; 0: any free port.", minimum=0, maximum=65_535, commands=Commands.SERVE)
     root_path: str | None = text(
         None,
         "Path under which a proxy serves this service, such as /shop/api.",
-        rule=rules.root_path,
+        validator=validators.root_path,
         metavar="PATH",
         commands=Commands.SERVE | Commands.OPENAPI,
     )
     trusted_proxies: str | None = text(
         None,
         "Proxies whose Forwarded and X-Forwarded-* headers are trusted: addresses and networks, separated by commas.",
-        rule=rules.proxy_networks,
+        validator=validators.proxy_networks,
         metavar="NETWORKS",
         commands=Commands.SERVE,
     )
     workers: int = number(
-        1, "Processes that serve HTTP and process orders, on PostgreSQL.", most=256, commands=Commands.SERVE
+        1, "Processes that serve HTTP and process orders, on PostgreSQL.", maximum=256, commands=Commands.SERVE
     )
     api_keys_file: str | None = text(
         None,
@@ -106,7 +106,7 @@ class Settings(EngineOptions):
     cors_origins: str | None = text(
         None,
         "Origins whose pages may read responses in a browser, separated by commas.",
-        rule=rules.page_origins,
+        validator=validators.page_origins,
         metavar="URLS",
         commands=Commands.SERVE,
     )
@@ -114,8 +114,8 @@ class Settings(EngineOptions):
         Setting(
             kind=float,
             default=0.0,
-            sentence="Requests per second before 429, for each key or address, per process; 0: no limit.",
-            most=1_000_000,
+            description="Requests per second before 429, for each key or address, per process; 0: no limit.",
+            maximum=1_000_000,
             group=Group.SERVICE,
             commands=Commands.SERVE,
         )
@@ -123,19 +123,19 @@ class Settings(EngineOptions):
     log_level: str = text(
         "warning",
         "Lowest level that is logged: debug, info, warning, error or critical.",
-        words=("debug", "info", "warning", "error", "critical"),
+        choices=("debug", "info", "warning", "error", "critical"),
         metavar="LEVEL",
     )
     log_format: str = text(
         "auto",
         "Format of the log: text, json (one object per line), or auto (text on a terminal, else json).",
-        words=("auto", "text", "json"),
+        choices=("auto", "text", "json"),
         metavar="FORMAT",
     )
     url: str | None = text(
         None,
         "URL of the running service that the commands use.",
-        rule=rules.http_address,
+        validator=validators.http_address,
         metavar="URL",
         commands=Commands.IMPORT | Commands.OPERATE,
         secret=True,
@@ -144,7 +144,7 @@ class Settings(EngineOptions):
         None,
         "API key that the commands send to the service.",
         metavar="KEY",
-        rule=rules.visible,
+        validator=validators.visible,
         secret=True,
         flag=False,
     )
@@ -181,7 +181,7 @@ class Settings(EngineOptions):
     heartbeat_seconds: float = seconds(
         15.0,
         "Seconds between heartbeats of an event stream.",
-        most=3600,
+        maximum=3600,
         group=Group.LIMITS,
         commands=Commands.SERVE,
     )
@@ -195,13 +195,13 @@ class Settings(EngineOptions):
     max_connections: int = connection(10_000, "Maximum number of open connections, per process.")
     # A proxy in front of the service is one address for all.
     max_connections_per_address: int = connection(
-        0, "Maximum number of open connections per client address, per process; 0: no limit.", least=0
+        0, "Maximum number of open connections per client address, per process; 0: no limit.", minimum=0
     )
     max_request_line_bytes: int = connection(
-        8 * 1024, "Maximum length of a request line, in bytes.", least=256, most=MEBIBYTE
+        8 * 1024, "Maximum length of a request line, in bytes.", minimum=256, maximum=MEBIBYTE
     )
     max_header_bytes: int = connection(
-        64 * 1024, "Maximum size of all headers of a request, in bytes.", least=256, most=MEBIBYTE
+        64 * 1024, "Maximum size of all headers of a request, in bytes.", minimum=256, maximum=MEBIBYTE
     )
     max_headers: int = connection(200, "Maximum number of headers of a request.")
     head_seconds: float = seconds(
@@ -269,7 +269,7 @@ class Settings(EngineOptions):
         if self.api_keys_file is not None and self.allow_anonymous:
             message = "api_keys_file requires a key from every client, allow_anonymous from none: set only one."
             raise InvalidSetting(message)
-        if self.api_keys_file is None and not self.allow_anonymous and not rules.is_loopback(self.host):
+        if self.api_keys_file is None and not self.allow_anonymous and not validators.is_loopback(self.host):
             message = (
                 f"Other machines can reach the host {self.host!r} without a key. Set it to 127.0.0.1, or give "
                 f"--api-keys-file ({variable('api_keys_file')}) or --allow-anonymous "

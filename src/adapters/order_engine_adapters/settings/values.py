@@ -33,13 +33,13 @@ def _from_text(setting: Setting, text: str) -> object:
     try:
         return READERS[setting.kind](setting, text)
     except (ValueError, ArithmeticError) as error:
-        raise setting.invalid(text, str(error) if setting.rule else "") from None
+        raise setting.invalid(text, str(error) if setting.validator else "") from None
 
 
 def _read_text(setting: Setting, text: str) -> str:
-    if setting.words:
-        return setting.words[setting.words.index(text.lower())]
-    return text if setting.rule is None else setting.rule(text)
+    if setting.choices:
+        return setting.choices[setting.choices.index(text.lower())]
+    return text if setting.validator is None else setting.validator(text)
 
 
 def _read_switch(_: Setting, text: str) -> bool:

@@ -30,25 +30,27 @@ class ContentLimits:
         Setting(
             kind=Decimal,
             default=Decimal(10**15),
-            sentence="Maximum total amount of an order.",
+            description="Maximum total amount of an order.",
             name="max_total_amount",
-            above=True,
+            exclusive_minimum=True,
             group=Group.LIMITS,
             commands=COMMANDS,
         )
     )
     amount_decimals: int = limit(
-        6, "Maximum number of decimal places of an amount.", name="max_amount_decimals", least=0, most=18
+        6, "Maximum number of decimal places of an amount.", name="max_amount_decimals", minimum=0, maximum=18
     )
     attributes_bytes: int = limit(
         256 * 1024, "Maximum size of the attributes of an order, in bytes of JSON.", name="max_attributes_bytes"
     )
-    nesting: int = limit(32, "Maximum nesting of an order in JSON, in levels.", name="max_nesting", least=2, most=200)
+    nesting: int = limit(
+        32, "Maximum nesting of an order in JSON, in levels.", name="max_nesting", minimum=2, maximum=200
+    )
     number_characters: int = limit(
         400,
         "Maximum length of a number in the JSON of an order, in characters.",
         name="max_number_characters",
-        most=4000,
+        maximum=4000,
     )
 
     def __post_init__(self) -> None:

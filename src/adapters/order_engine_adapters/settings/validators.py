@@ -1,4 +1,4 @@
-"""Rules of settings that are texts. Each returns the text as it is kept, or raises ValueError.
+"""Validators of settings that are texts. Each returns the value, or raises ValueError.
 
 The message of the error completes "Setting NAME must".
 """
