@@ -1,4 +1,4 @@
-"""The commands as click declares them. What they do is imported when they run."""
+"""Declarations of the commands for click. Implementations are imported when a command runs."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from order_engine.domain.setting import Commands, Group, Setting, settings_of
 from order_engine_adapters.settings import Settings
 
 Flags = Mapping[str, str]
-"""The settings that were given on the command line, by name."""
+"""Settings from the command line, by name."""
 
 
 def flags_of(commands: Commands | None, owner: type = Settings) -> Mapping[str, Setting]:
@@ -25,7 +25,7 @@ def flags_of(commands: Commands | None, owner: type = Settings) -> Mapping[str, 
 
 
 class SettingOption(click.Option):
-    """The flag of one setting. Its text is checked by the setting itself, wherever it comes from."""
+    """The flag of one setting. The setting validates its text, like values from other sources."""
 
     def __init__(self, setting: Setting) -> None:
         """Make the flag of a setting."""
@@ -46,7 +46,7 @@ class SettingCommand(click.Command):
     """A command whose help shows the flags of settings by group."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the command's own options, then those of the settings."""
+        """Write the command's own options, then the settings by section."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for option in self.get_params(ctx):
             record = option.get_help_record(ctx)
@@ -59,10 +59,10 @@ class SettingCommand(click.Command):
 
 
 class SettingGroup(SettingCommand, click.Group):
-    """A group that does something by itself as well; its help shows the settings, then the commands below it."""
+    """A group that is also a command. Its help shows the settings, then the subcommands."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options by section, then the commands."""
+        """Write the options by section, then the subcommands."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 

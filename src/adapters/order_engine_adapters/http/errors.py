@@ -92,7 +92,7 @@ class ScopeMissing(RequestRefused):
     meaning = "The API key is valid but lacks the scope that this operation requires."
 
     def __init__(self, scope: str) -> None:
-        """Name the scope that is missing."""
+        """Take the missing scope."""
         self.scope = scope
         super().__init__(f"The API key lacks the scope `{scope}`.")
 

@@ -23,7 +23,7 @@ class History:
         """Start empty."""
         self._fields: list[object] = []
         self._before = array("q")
-        """For each event, the place of the one before it in the life of the same order."""
+        """For each event, the position of the previous event of the same order."""
         self._last: dict[str, int] = {}
 
     def __len__(self) -> int:

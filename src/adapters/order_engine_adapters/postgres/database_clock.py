@@ -98,7 +98,7 @@ async def last_event(sessions: Sessions) -> datetime | None:
 
 
 def _earliest(last: ClockReading, asked: float) -> datetime:
-    """Return what the time is at least, asked now. Rather late than early: nobody is to be claimed before it is due."""
+    """Return the minimum current time. Rather late than early: no order may be claimed before it is due."""
     passed = asked - last.answered
     return _after(last.time, passed - max(passed, 0.0) * DRIFT)
 

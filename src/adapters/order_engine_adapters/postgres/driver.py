@@ -25,12 +25,12 @@ from order_engine_adapters.postgres.schema.migrations import migrate_target, ref
 
 @dataclass(frozen=True, slots=True)
 class PostgresDriver:
-    """Opens the database that a URL names: `postgresql://user@host:5432/database`.
+    """Opens the database of a URL: `postgresql://user@host:5432/database`.
 
-    `clock` makes the pauses between two tries; the times of orders are the database's. Raises InvalidSetting for a URL
-    that makes no sense, for what waiting does not change (an encoding that is not UTF8, rights that are lacking), and
-    for a server that may lose orders where `require_durable` is set; Unavailable where the database cannot be reached
-    or is of a newer version, and where its server is too old.
+    `clock` determines the delays between retries; times of orders are those of the database. Raises InvalidSetting for
+    an invalid URL, for problems that waiting does not resolve (an encoding other than UTF8, missing privileges), and
+    for a server that may lose orders if `require_durable` is set; Unavailable if the database is unreachable or has a
+    newer version, or the server is too old.
     """
 
     request_seconds: float = DEFAULT_BUDGET.request_seconds
@@ -42,7 +42,7 @@ class PostgresDriver:
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
-        """Make the schema where there is none, and bring it up to date."""
+        """Create or migrate the schema."""
         target = self._target(url)
         await migrate_target(target, shipped())
         async with open_target(target, clock) as repository:
@@ -50,7 +50,7 @@ class PostgresDriver:
 
     @asynccontextmanager
     async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
-        """Open a schema that is there and up to date, without `writes` to read it alone."""
+        """Open an existing, migrated schema; without `writes`, read-only."""
         target = self._target(url)
         refuse_pending(target, await migrate_target(target, shipped(), dry_run=True))
         if writes:
@@ -65,7 +65,7 @@ class PostgresDriver:
             await sessions.close()
 
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:  # noqa: ARG002 - the server's
-        """Bring the schema up to date, and make it where there is none; with `dry_run` change nothing."""
+        """Create or migrate the schema; with `dry_run`, change nothing."""
         migrations = await migrate_target(self._target(url), shipped(), dry_run=dry_run)
         return [f"{each.number:04} {each.name}" for each in migrations]
 
@@ -89,10 +89,9 @@ open_repository: PostgresDriver = PostgresDriver()
 async def open_target(
     target: Target, clock: Clock | None = None, seconds: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[PostgresRepository]:
-    """Open a database whose schema is up to date to write it; see `Sessions` for what `clock` does.
+    """Open a database with an up-to-date schema for writing; see `Sessions` for `clock`.
 
-    `seconds` is the monotonic clock by which steps of the database's clock are noticed. Raises as `open_repository`
-    does.
+    `seconds` is the monotonic clock that detects steps of the database's clock. Raises as `open_repository` does.
     """
     sessions = Sessions(target, clock)
     try:

@@ -19,7 +19,7 @@ TYPES: Final[Mapping[str, EventType]] = {event_type.value: event_type for event_
 
 LARGEST_INTEGER: Final = (1 << 63) - 1
 LARGEST_VERSION: Final = (1 << 31) - 1
-"""Of the columns. A limit or a version beyond means the same as these."""
+"""Maximum of the columns. A larger limit or version is equivalent to it."""
 
 items_text: Callable[[Sequence[str]], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

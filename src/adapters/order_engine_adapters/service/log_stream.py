@@ -71,7 +71,7 @@ class LogStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """Return a function that tells whether the stream accepts data; None if that is not supported."""
+    """Return a function that returns whether the stream accepts data; None if that is not supported."""
     if sys.platform == "win32":
         return None
     try:

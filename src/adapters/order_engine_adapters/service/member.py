@@ -37,7 +37,7 @@ SIBLING_SERVES: Final = "a sibling serves"
 WAITS: Final = "waits"
 LISTENS: Final = "listens"
 WRONG_SETTING: Final = "wrong setting"
-UNAVAILABLE: Final = "surroundings"
+UNAVAILABLE: Final = "unavailable"
 
 _logger = logging.getLogger("order_engine")
 
@@ -181,10 +181,10 @@ def _run_member(serve: Serve, link: Connection, others: Sequence[Connection], si
     ).start()
     code = 1
     try:
-        told = MemberAnnouncer(
+        announcer = MemberAnnouncer(
             waits=lambda reason: link.send((WAITS, reason)), listens=lambda: link.send((LISTENS, ""))
         )
-        serve(told, siblings)
+        serve(announcer, siblings)
         code = 0
     except OrderEngineError as error:
         link.send((WRONG_SETTING if isinstance(error, InvalidSetting) else UNAVAILABLE, str(error)))

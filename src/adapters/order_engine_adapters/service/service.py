@@ -74,20 +74,20 @@ def run_service(settings: Settings, say: PrintLine) -> None:
         if settings.workers > 1:
             _run_several(settings, bound, make_app, say)
         else:
-            told = ConsoleAnnouncer(settings, bound, say)
-            run_process(partial(_work, settings, bound, make_app, told, None), _patience(settings))
+            announcer = ConsoleAnnouncer(settings, bound, say)
+            run_process(partial(_work, settings, bound, make_app, announcer, None), _patience(settings))
 
 
 def _run_several(settings: Settings, bound: socket.socket, make_app: AppFactory, say: PrintLine) -> None:
     """Serve in several processes. This process prints their progress."""
-    teller = ConsoleAnnouncer(settings, bound, say, processes=settings.workers)
+    announcer = ConsoleAnnouncer(settings, bound, say, processes=settings.workers)
 
-    def serve(told: Announcer, siblings: Siblings) -> None:
-        run_process(partial(_work, settings, bound, make_app, told, siblings), _patience(settings))
+    def serve(member: Announcer, siblings: Siblings) -> None:
+        run_process(partial(_work, settings, bound, make_app, member, siblings), _patience(settings))
 
     patience = _patience(settings).all + ENDING_SECONDS
-    run_fleet([serve] * settings.workers, SystemClock(), patience, teller)
-    teller.drained()
+    run_fleet([serve] * settings.workers, SystemClock(), patience, announcer)
+    announcer.drained()
 
 
 def run_worker(settings: Settings, port: int | None, say: PrintLine) -> None:
@@ -101,17 +101,17 @@ def run_worker(settings: Settings, port: int | None, say: PrintLine) -> None:
     begin_log(settings)
     with ExitStack() as sockets:
         bound = None if port is None else sockets.enter_context(bound_socket(settings.host, port))
-        told = ConsoleAnnouncer(settings, bound, say)
-        run_process(partial(_work, settings, bound, create_health_app, told, None), _patience(settings))
+        announcer = ConsoleAnnouncer(settings, bound, say)
+        run_process(partial(_work, settings, bound, create_health_app, announcer, None), _patience(settings))
 
 
-async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of processes, and the life of this one
+async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of processes, and the lifecycle of this one
     settings: Settings,
     bound: socket.socket | None,
     make_app: AppFactory,
-    told: Announcer,
+    announcer: Announcer,
     siblings: Siblings | None,
-    life: ProcessLifecycle,
+    lifecycle: ProcessLifecycle,
 ) -> None:
     clock = SystemClock()
     processor = load_processor(settings.processor, clock)
@@ -121,24 +121,24 @@ async def _work(  # noqa: PLR0913, PLR0917 - what differs between the kinds of p
     keys = None if settings.api_keys_file is None else KeyFile(Path(settings.api_keys_file))
     access = access_of(settings, keys, clock)
     starting = _behind_proxies(settings, create_starting_app(access=access))
-    life.starts()
+    lifecycle.starts()
     async with (
         answering_at(bound, starting, settings.part(ConnectionLimits), clock, siblings) as front,
-        open_when_there(settings, processor, clock, told.waits) as opened,
+        open_when_there(settings, processor, clock, announcer.waits) as opened,
     ):
-        life.runs()
+        lifecycle.runs()
         app = _behind_proxies(settings, make_app(opened.engine, access=access))
         async with _serving(front, bound, opened, app):
-            told.listens()
+            announcer.listens()
             # If one part ends, the process ends and raises its error.
-            ends = [life.asked_to_end(), opened.engine.ended()]
+            ends = [lifecycle.asked_to_end(), opened.engine.ended()]
             ends += [] if front is None else [front.ended()]
             ends += [] if keys is None else [keys.follow(clock)]
             await until_first(*ends)
-            told.ends()
+            announcer.ends()
             # The server keeps running while the engine drains: it reports not ready, refuses orders and serves reads.
             await _drain(opened.engine, settings, clock)
-    told.drained()
+    announcer.drained()
 
 
 async def _drain(engine: OrderEngine, settings: Settings, clock: Clock) -> None:

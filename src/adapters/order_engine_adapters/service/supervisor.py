@@ -24,26 +24,26 @@ from order_engine_adapters.service.member import MemberProcess, Serve
 _logger = logging.getLogger("order_engine")
 
 
-def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, tell: Announcer) -> None:
+def run_fleet(serve: Sequence[Serve], clock: Clock, patience_seconds: float, announcer: Announcer) -> None:
     """Run each of `serve` in a separate process until SIGTERM or SIGINT, then end them all and return.
 
-    `tell` is notified when all of them listen for the first time and when they are asked to end. Exited processes are
+    `announcer` is notified when all of them first listen and when they are asked to end. Exited processes are
     restarted with increasing delays. Until all have listened once, the error of a process is raised instead. Processes
     that have not ended after `patience_seconds` are killed. Raises InvalidSetting and Unavailable.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         message = "--workers requires fork, which this system lacks. Start several services behind a proxy instead."
         raise InvalidSetting(message)
-    members = [MemberProcess(number, each, clock, tell.waits) for number, each in enumerate(serve, start=1)]
+    members = [MemberProcess(number, each, clock, announcer.waits) for number, each in enumerate(serve, start=1)]
     with _asked_to_end(members) as asked:
         try:
-            _keep_going(members, asked, tell)
-            tell.ends()
+            _keep_going(members, asked, announcer)
+            announcer.ends()
         finally:
             _end(members, clock, patience_seconds)
 
 
-def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, tell: Announcer) -> None:
+def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, announcer: Announcer) -> None:
     """Start due processes until a signal arrives."""
     all_have_listened = False
     while True:
@@ -67,7 +67,7 @@ def _keep_going(members: Sequence[MemberProcess], asked: socket.socket, tell: An
                     _logger.warning("A process of this service failed to start: %s", trouble)
         if not all_have_listened and all(member.listens for member in members):
             all_have_listened = True
-            tell.listens()
+            announcer.listens()
 
 
 def _end(members: Sequence[MemberProcess], clock: Clock, patience_seconds: float) -> None:

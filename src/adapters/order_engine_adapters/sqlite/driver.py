@@ -26,10 +26,10 @@ Calls wait one behind the other on one thread, so several such waits have to fit
 
 @dataclass(frozen=True, slots=True)
 class SqliteDriver:
-    """Opens the database file that a URL names: `sqlite:///orders.db`.
+    """Opens the database file of a URL: `sqlite:///orders.db`.
 
-    Raises InvalidSetting for a URL that names no file, RepositoryHeld where another process has the file, Unavailable
-    where the file cannot be opened or is none of ours.
+    Raises InvalidSetting for a URL without a file, RepositoryHeld if another process uses the file, Unavailable if the
+    file cannot be opened or belongs to other software.
     """
 
     request_seconds: float = REQUEST_SECONDS
@@ -41,13 +41,13 @@ class SqliteDriver:
 
     @asynccontextmanager
     async def __call__(self, url: str, *, clock: Clock) -> AsyncIterator[OrderRepository]:
-        """Make the file where there is none, and bring it up to date."""
+        """Create or migrate the file."""
         async with _opened(self._tables(url), clock, lambda tables: tables.open(clock.now())) as repository:
             yield repository
 
     @asynccontextmanager
     async def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AsyncIterator[OrderRepository]:
-        """Open a file that is there and up to date, without `writes` to read it alone."""
+        """Open an existing, migrated file; without `writes`, read-only."""
 
         def open_it(tables: OrderTables) -> None:
             if writes:
@@ -59,7 +59,7 @@ class SqliteDriver:
             yield repository
 
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
-        """Bring the file up to date, and make it where there is none; with `dry_run` change nothing."""
+        """Create or migrate the file; with `dry_run`, change nothing."""
         tables = self._tables(url)
         thread = _thread_of(tables)
         try:
@@ -108,7 +108,7 @@ async def _opened(
 async def open_file(
     path: Path, *, clock: Clock, synchronous: Literal["FULL", "OFF"] = "FULL"
 ) -> AsyncIterator[SqliteRepository]:
-    """Open the database at `path`. `synchronous="OFF"` is for tests: a power failure loses orders then."""
+    """Open the database at `path`. `synchronous="OFF"` is for tests: a power failure then loses orders."""
     async with _served(OrderTables(path, synchronous), clock, lambda tables: tables.open(clock.now())) as repository:
         yield repository
 

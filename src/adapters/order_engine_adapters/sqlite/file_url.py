@@ -14,7 +14,7 @@ HOW_TO_WRITE_IT = (
 
 
 def database_path(url: str) -> Path:
-    """Return the path that a URL names. Raises InvalidSetting where it names none."""
+    """Return the path in a URL. Raises InvalidSetting if it has none."""
     given, parameters, _ = url.partition("?")
     rest = given.partition(":")[2]
     if rest in NO_FILE or rest.startswith("///file:"):
@@ -28,7 +28,7 @@ def database_path(url: str) -> Path:
 
 
 def _decoded(path: str) -> str | None:
-    """Return a path without its percent encoding; None where that is none, or hides a NUL."""
+    """Return a path without percent-encoding; None if it is invalid or contains NUL."""
     try:
         decoded = unquote(path, errors="strict")
     except UnicodeDecodeError:

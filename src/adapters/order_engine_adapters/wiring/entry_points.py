@@ -16,12 +16,12 @@ Opener = TypeVar("Opener", RepositoryOpener, QueueOpener)
 
 
 def repository_opener(url: str) -> RepositoryOpener:
-    """Return what opens the repository of this URL. Raises InvalidSetting where no package brings its scheme."""
+    """Return the opener for a repository URL. Raises InvalidSetting if no package provides the scheme."""
     return cast("RepositoryOpener", _load(REPOSITORIES, url, "repository"))
 
 
 def queue_opener(url: str) -> QueueOpener:
-    """Return what opens the queue of this URL. Raises InvalidSetting where no package brings its scheme."""
+    """Return the opener for a queue URL. Raises InvalidSetting if no package provides the scheme."""
     return cast("QueueOpener", _load(QUEUES, url, "queue"))
 
 
@@ -31,7 +31,7 @@ def limited(opener: Opener, request_seconds: float) -> Opener:
 
 
 def has_queue(url: str) -> bool:
-    """Whether the URL's scheme brings a queue of its own."""
+    """Return whether the scheme has its own queue."""
     return any(point.name == scheme_of(url) for point in entry_points(group=QUEUES))
 
 

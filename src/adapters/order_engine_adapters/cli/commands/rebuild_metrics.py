@@ -31,8 +31,8 @@ def rebuild(flags: Flags, *, seconds: float, as_json: bool) -> None:
     before, now = run_interruptible(repository_url.rebuild_counters(seconds))
     if as_json:
         changed = json.dumps(before != now)
-        told, right = metrics_json(before), metrics_json(now)
-        print_json(f'{{"changed": {changed}, "before": {told}, "now": {right}}}')
+        stored, correct = metrics_json(before), metrics_json(now)
+        print_json(f'{{"changed": {changed}, "before": {stored}, "now": {correct}}}')
     elif now == before:
         click.echo(f"The counters were correct: {now.total_orders:,} orders.")
     else:

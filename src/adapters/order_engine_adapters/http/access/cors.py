@@ -36,24 +36,24 @@ class Cors:
             return self._app(scope, receive, send)
         given = header_values(scope, b"origin")
         origin = given[0] if len(given) == 1 and given[0] in self._origins else None
-        if origin is not None and _asks_beforehand(scope):
+        if origin is not None and _is_preflight(scope):
             granted = (b"access-control-allow-origin", origin)
             answer = Response(NO_CONTENT, (granted, *ALLOWED, (VARY, ORIGIN), *NEVER_STORED), b"")
             return send_response(send, answer)
-        return self._app(scope, receive, _telling(send, origin))
+        return self._app(scope, receive, _adding_headers(send, origin))
 
 
-def _asks_beforehand(scope: Scope) -> bool:
+def _is_preflight(scope: Scope) -> bool:
     return scope["method"] == "OPTIONS" and bool(header_values(scope, b"access-control-request-method"))
 
 
-def _telling(send: Send, origin: bytes | None) -> Callable[[Message], Awaitable[None]]:
-    def told(message: Message) -> Awaitable[None]:
+def _adding_headers(send: Send, origin: bytes | None) -> Callable[[Message], Awaitable[None]]:
+    def send_with_headers(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message["headers"] = _headers(message["headers"], origin)
         return send(message)
 
-    return told
+    return send_with_headers
 
 
 def _headers(headers: Iterable[Header], origin: bytes | None) -> list[Header]:

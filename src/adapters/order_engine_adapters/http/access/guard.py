@@ -42,7 +42,7 @@ response can be 405."""
 OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/openapi.json"})
 """Routes that require no API key."""
 ADMITTED: Final = "order_engine.admitted"
-"""Scope entry with the function that tells whether the key of a request is still valid."""
+"""Scope entry with the function that returns whether the key of a request is still valid."""
 NOT_RATE_LIMITED: Final = frozenset({"/livez", "/readyz"})
 """Routes without a rate limit, so that monitoring always gets a response."""
 
@@ -110,7 +110,7 @@ class AccessGuard:
 
 
 def is_still_admitted(scope: Scope) -> Callable[[], bool]:
-    """Return a function that tells whether a long-running request is still allowed; its key may be revoked."""
+    """Return a function that returns whether a long-running request is still allowed; its key may be revoked."""
     admitted: Callable[[], bool] = scope.get(ADMITTED, _everybody)
     return admitted
 

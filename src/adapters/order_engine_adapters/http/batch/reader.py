@@ -32,7 +32,7 @@ class BatchReader:
         self._incoming = self._parts(body_parts(receive, limits.body_seconds, time_limits))
         self._pace = Pace()
         self.broken_off: OrderEngineError | None = None
-        """Why the elements end before the body does, once they have ended."""
+        """The error that ended the batch before its body, set after the last element."""
 
     async def aclose(self) -> None:
         """Stop reading."""

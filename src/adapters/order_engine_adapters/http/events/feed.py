@@ -104,8 +104,8 @@ class EventFeed:
     def _leave_history(self) -> None:
         """End all streams after a restore or failover, since what they missed is unknown.
 
-        Clients reconnect with their last ids and are told that these belong to another history. Streams that are about
-        to join have seen none of it, and start with the current events.
+        Clients reconnect with their last ids and get an error because these belong to another history. Streams that
+        are about to join have seen none of it, and start with the current events.
         """
         for stream in self._joined:
             stream.end(INTERRUPTED)

@@ -24,7 +24,7 @@ class Stream:
     """Signals of a stream: new events, heartbeats and its end."""
 
     def __init__(self, is_admitted: Callable[[], bool]) -> None:
-        """Start without signals. The stream ends when its client is no longer admitted."""
+        """Start without signals. The stream ends when its client loses access."""
         self._is_admitted = is_admitted
         self.wake: asyncio.Event = asyncio.Event()
         self._beat_is_due = False

@@ -16,11 +16,11 @@ QUALITY: Final = re.compile(rb"0(?:\.[0-9]*)?|1(?:\.0*)?")
 EVERYTHING: Final = b"*/*"
 RELATED_TYPES: Final = (JSON_TYPE, PROBLEM_TYPE)
 MAX_ACCEPT_RANGES: Final = 100
-"""How many ranges of an Accept field are read; those of browsers have fewer than ten."""
+"""Maximum number of parsed ranges of an Accept field; browsers send fewer than ten."""
 
 
 class Form(NamedTuple):
-    """A form that an answer may have: its media type, and its version where the type has some."""
+    """A media type of a response, with its version if the type has any."""
 
     media_type: bytes
     version: bytes | None = None
@@ -35,14 +35,14 @@ class _Range(NamedTuple):
 
 
 def check_json_accepted(scope: Scope) -> None:
-    """Raise NotAcceptable where the client accepts neither JSON nor everything."""
+    """Raise NotAcceptable if the client does not accept JSON."""
     check_accepted(scope, JSON_TYPE)
 
 
 def check_accepted(scope: Scope, media_type: bytes) -> None:
-    """Raise NotAcceptable where the client excludes an answer of this type; no field, and an empty one, exclude none.
+    """Raise NotAcceptable if the client does not accept this media type. An absent or empty field accepts all.
 
-    Whoever accepts JSON or our problems has read what we answer with, and is given it.
+    A client that accepts JSON or problem documents can parse the response and gets it, too.
     """
     accepted = header_values(scope, b"accept")
     if not accepted or accepted in ([EVERYTHING], [JSON_TYPE]):
@@ -59,9 +59,9 @@ def check_accepted(scope: Scope, media_type: bytes) -> None:
 
 
 def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
-    """Return the form that the client likes best, of several the first; None where it excludes all of them.
+    """Return the media type that the client prefers, the first of several; None if it accepts none.
 
-    No field, and an empty one, exclude none. Of the parameters of a media type only `version` and `q` count.
+    An absent or empty field accepts all. Only the parameters `version` and `q` count.
     """
     ranges = list(_ranges(header_values(scope, b"accept")))
     if not ranges:
@@ -71,7 +71,7 @@ def preferred_form(scope: Scope, forms: Sequence[Form]) -> Form | None:
 
 
 def names_only(scope: Scope, media_type: bytes) -> bool:
-    """Whether the Accept field names this media type and nothing else."""
+    """Return whether the Accept field contains this media type and nothing else."""
     ranges = list(_ranges(header_values(scope, b"accept")))
     return bool(ranges) and all(each.media_type == media_type and each.quality > 0 for each in ranges)
 
@@ -87,7 +87,7 @@ def _ranges(fields: Sequence[bytes]) -> Iterator[_Range]:
 
 
 def _quality(form: Form, ranges: Sequence[_Range]) -> float:
-    """Return the quality that the range that fits most closely gives to a form; 0 where none fits."""
+    """Return the quality of a media type by its most specific range, or 0 without a match."""
     family = _family(form.media_type)
     fitting = [(closeness, each.quality) for each in ranges if (closeness := _closeness(form, family, each)) > 0]
     return max(fitting, default=(0, 0.0))[1]

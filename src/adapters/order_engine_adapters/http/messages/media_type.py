@@ -15,7 +15,8 @@ LINES_TYPES: Final = (
     b"application/jsonlines",
     b"application/x-jsonlines",
 )
-"""The names of JSON in lines: nobody has registered one (RFC 6838), so libraries differ. The first is the usual one."""
+"""Media types of newline-delimited JSON. None is registered (RFC 6838), so libraries differ. The first is the most
+common."""
 
 
 class MediaType(NamedTuple):

@@ -23,7 +23,7 @@ from order_engine_adapters.http.messages.time_limits import RequestTimeLimits
 
 MAX_KEY_LENGTH: Final = 255
 UTF_8: Final = frozenset({b"utf-8", b"utf8", b"us-ascii"})
-"""The names of it that clients send; US-ASCII is a part of it."""
+"""Names of UTF-8 that clients send. US-ASCII is a subset."""
 SORTED_HEADERS: Final = "order_engine.sorted_headers"
 """Scope entry with the headers by name."""
 NOT_SORTED: Final[tuple[Any, Mapping[bytes, Sequence[bytes]]]] = None, {}

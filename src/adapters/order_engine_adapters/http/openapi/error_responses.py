@@ -98,11 +98,11 @@ def examples_of(problems: Iterable[KnownProblem]) -> Mapping[str, Schema]:
 
 
 def _example(known: KnownProblem) -> Mapping[str, object]:
-    told = _occurrences().get(known.code) or Problem(known.status, known.code, known.title, known.meaning)
-    return told.document()
+    problem = _occurrences().get(known.code) or Problem(known.status, known.code, known.title, known.meaning)
+    return problem.document()
 
 
 @cache
 def _occurrences() -> Mapping[str, Problem]:
-    told = map(problem_for, EXAMPLE_ERRORS)
-    return {problem.code: problem for problem in told}
+    problems = map(problem_for, EXAMPLE_ERRORS)
+    return {problem.code: problem for problem in problems}

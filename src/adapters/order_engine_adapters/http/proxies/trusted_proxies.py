@@ -58,19 +58,19 @@ class Proxies:
         peer = plain_address(scope["client"][0]) if self._trusted and scope.get("client") else None
         if peer is not None and self._is_trusted(peer):
             fields = _fields(scope)
-            told = self._told(fields, peer)
-            if told.address != peer:
-                sent["client"] = (str(told.address), UNKNOWN_PORT)
-            if told.scheme is not None:
-                sent["scheme"] = told.scheme
-            if told.host is not None:
+            forwarded = self._forwarded(fields, peer)
+            if forwarded.address != peer:
+                sent["client"] = (str(forwarded.address), UNKNOWN_PORT)
+            if forwarded.scheme is not None:
+                sent["scheme"] = forwarded.scheme
+            if forwarded.host is not None:
                 others = [header for header in scope["headers"] if header[0] != b"host"]
-                sent["headers"] = [(b"host", told.host.encode()), *others]
+                sent["headers"] = [(b"host", forwarded.host.encode()), *others]
             root_path = _prefix(next(items(fields[b"x-forwarded-prefix"]), "")) or root_path
         mount_under(sent, root_path)
         return sent
 
-    def _told(self, fields: Fields, peer: Address) -> OriginalRequest:
+    def _forwarded(self, fields: Fields, peer: Address) -> OriginalRequest:
         hops, legacy = fields[b"forwarded"], fields[b"x-forwarded-for"]
         legacy_address, legacy_depth = self._client(peer, items(legacy))
         if not hops:
@@ -80,10 +80,10 @@ class Proxies:
         address, depth = self._client(peer, (hop.get("for", "") for hop in elements(hops)))
         if legacy and address != legacy_address:
             return OriginalRequest(peer, None, None)
-        said: dict[str, str] = {}
+        values: dict[str, str] = {}
         for hop in islice(elements(hops), depth):
-            said |= hop
-        return OriginalRequest(address, _scheme(said.get("proto")), _host(said.get("host")))
+            values |= hop
+        return OriginalRequest(address, _scheme(values.get("proto")), _host(values.get("host")))
 
     def _client(self, peer: Address, nodes: Iterable[str]) -> tuple[Address, int]:
         """Return the farthest address named by a trusted node, and the number of nodes used.
@@ -129,8 +129,8 @@ def _prefix(text: str) -> str:
 
 def _at(lines: Sequence[bytes], depth: int) -> str | None:
     """Return the value that the proxy of the client sent: proxies that extend this field add one item each."""
-    said = list(islice(items(lines), max(depth, 1)))
-    return said[-1] if said else None
+    values = list(islice(items(lines), max(depth, 1)))
+    return values[-1] if values else None
 
 
 def _scheme(text: str | None) -> str | None:

@@ -31,7 +31,7 @@ from order_engine_adapters.http.service.metrics_text import (
 
 VARY: Final = (b"vary", b"Accept")
 FORMS: Final = (Form(JSON_TYPE), OPEN_METRICS, PROMETHEUS, PROMETHEUS_1)
-"""Of the metrics; the first is for whoever has no preference."""
+"""Media types of the metrics. The first one is the default."""
 PART_OF_LIMIT: Final = 0.5
 """Share of the request timeout for scrapes: Prometheus waits 10 s by default."""
 NOT_READY_MESSAGES: Final[Mapping[Readiness, str]] = {
@@ -74,7 +74,7 @@ class HealthEndpoints:
     """Endpoints for monitoring."""
 
     def __init__(self, engine: MonitoredEngine, time_limits: RequestTimeLimits, streams: Sized | None = None) -> None:
-        """Answer for `engine`, and for the event streams that are open, where there can be any."""
+        """Report on `engine`, and on the open event streams, if any."""
         self._engine = engine
         self._time_limits = time_limits
         self._streams = streams

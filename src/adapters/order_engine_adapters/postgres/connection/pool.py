@@ -178,7 +178,7 @@ class Pool:
     async def _open(self) -> None:
         try:
             connection = await self._connect()
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+        except Exception as error:  # noqa: BLE001 - every error is raised to the waiting callers
             self._opening -= 1
             self._refused(error)
         else:

@@ -29,7 +29,7 @@ __all__ = ["Session", "Sessions"]
 
 MAX_RACE_RETRIES: Final = 10
 RACE_SECONDS: Final = 0.02
-"""The longest pause after the first of these; each further one may be longer by as much."""
+"""Maximum delay after the first race. Each further one may be longer by as much."""
 COMMITTED: Final = "COMMIT"
 """Command tag of a successful COMMIT. A failed one returns ROLLBACK without an error."""
 
@@ -46,10 +46,9 @@ class Sessions:
     """The sessions of one repository. They belong to one event loop."""
 
     def __init__(self, target: Target, clock: Clock | None = None, random: Random | None = None) -> None:
-        """Connect to `target` at most `target.pool` times at once.
+        """Open up to `target.pool` connections to `target`.
 
-        `clock` and `random` make the pauses after meeting another transaction; without them they are the event loop's
-        and the system's.
+        `clock` and `random` determine the delays after races; the defaults are those of the event loop and the system.
         """
         self.target = target
         self._sleep = asyncio.sleep if clock is None else clock.sleep

@@ -44,7 +44,7 @@ HOW_TO_WRITE_IT: Final = (
 )
 IDENTIFIER: Final = re.compile("[a-z_][a-z0-9_]{0,62}")
 LARGEST_NUMBER: Final = 10_000
-"""Of connections, and of prepared statements."""
+"""Maximum number of connections and of prepared statements."""
 
 CLOSE_SECONDS: Final = 2.0
 
@@ -54,9 +54,9 @@ OF_THE_DRIVER: Final = frozenset({
     "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcrl", "sslkey", "sslmode", "sslpassword",
     "sslrootcert", "target_session_attrs", "user",
 })  # fmt: skip
-"""Parameters that mean what they mean to libpq."""
+"""Parameters with the same meaning as in libpq."""
 OF_LIBPQ_ALONE: Final = ("connect_timeout", "load_balance_hosts")
-"""Those of them that the driver does not know."""
+"""Parameters of libpq that the driver does not know."""
 
 ISOLATION: Final[Mapping[str, str]] = {"default_transaction_isolation": "read committed"}
 PLANNER: Final[Mapping[str, str]] = {
@@ -88,14 +88,14 @@ class Target:
     """What the driver gets: without our own parameters."""
     schema: str = DEFAULT_SCHEMA
     pool: int = 8
-    """The most connections that are open at once."""
+    """Maximum number of open connections."""
     statement_cache_size: int = 100
-    """0: nothing of a session is relied upon, as PgBouncer in transaction mode wants it."""
+    """With 0, nothing in a session is relied upon, as PgBouncer in transaction mode requires."""
     require_durable: bool = False
     connect_timeout: int | None = None
     """Seconds that each host gets; None: all of them together get what the budget has for connecting."""
     is_any_order: bool = False
-    """Whether the hosts are tried in any order."""
+    """Whether the hosts are tried in random order."""
     budget: RequestBudget = DEFAULT_BUDGET
     """The time limits of a call."""
 
@@ -165,14 +165,13 @@ def parse(url: str, budget: RequestBudget = DEFAULT_BUDGET) -> Target:
 async def connect(
     target: Target, random: Random | None = None, settings: Mapping[str, str] = NO_SETTINGS
 ) -> Connection:
-    """Open a connection to the first of the hosts that takes us, each within a time limit.
+    """Open a connection to the first available host, each within a time limit.
 
-    `random` draws the order of the hosts where it is any; without it that is the system's. `settings` add to ours.
-    As with libpq the next host is tried where one does not answer, is starting or is not what `target_session_attrs`
-    asks for, and not where it refuses us.
-
-    Raises InvalidSetting for what the driver cannot read and for a database that is not UTF8; Unavailable where nobody
-    answers, where we are not let in, where a file that the URL names is not there, and for a server that is too old.
+    `random` shuffles the hosts if their order is random; the default is the system's generator. `settings` are added to
+    the session settings. As in libpq, the next host is tried if one does not respond, is starting, or does not match
+    `target_session_attrs`, but not if it rejects the connection. Raises InvalidSetting for a URL that the driver cannot
+    parse and for a database that is not UTF8; Unavailable if no host responds, the connection is rejected, a file named
+    in the URL is missing, or the server is too old.
     """
     check_files(target.url, target.place)
     remaining = host_attempts(target.url, (random or SystemRandom()) if target.is_any_order else None)

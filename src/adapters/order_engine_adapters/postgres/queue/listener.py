@@ -54,7 +54,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except Exception as error:  # noqa: BLE001 - a listener that ends would never be heard of again
+            except Exception as error:  # noqa: BLE001 - an ended listener would not be restarted
                 if not self._is_away:
                     self._is_away = True
                     self._away(self._as_unavailable(error))
@@ -111,9 +111,9 @@ class Listener:
         raise Unavailable(message)
 
     async def _answered(self, connection: Connection, call: Coroutine[Any, Any, Answer]) -> Answer:
-        """Await a call of `connection`, which is cut off where the call takes too long or is cancelled.
+        """Await a call on `connection`, and terminate the connection if the call times out or is cancelled.
 
-        The call itself is never cancelled: the driver would go on to cancel it at the server, and wait for that.
+        The call itself is never cancelled: the driver would send a cancel request to the server and wait for it.
         """
         asking = asyncio.ensure_future(call)
         try:
@@ -125,7 +125,7 @@ class Listener:
         return asking.result()
 
     async def _ends_within(self, seconds: float, waited_for: asyncio.Future[Any]) -> bool:
-        """Wait for something, but not longer than `seconds`; return whether it has ended. It is not cancelled."""
+        """Wait for an awaitable for at most `seconds`. Return whether it has ended. It is not cancelled."""
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait([waited_for, timer], return_when=asyncio.FIRST_COMPLETED)

@@ -25,7 +25,7 @@ LIMITS: Final = (
 )
 
 COMPARE: Final = f"""
-SELECT counted.*, told.*
+SELECT counted.*, stored.*
 FROM (
     SELECT count(*), count(*) FILTER (WHERE status = 'Pending'), count(*) FILTER (WHERE status = 'Processing'),
         count(*) FILTER (WHERE status = 'Completed'), count(*) FILTER (WHERE status = 'Failed'),
@@ -33,7 +33,7 @@ FROM (
         coalesce(sum(order_engine.microseconds_between(processing_started_at, ended_at))
                  FILTER (WHERE status = 'Completed'), 0)::bigint
     FROM order_engine.orders
-) AS counted CROSS JOIN (SELECT {SUMS} FROM order_engine.counters) AS told
+) AS counted CROSS JOIN (SELECT {SUMS} FROM order_engine.counters) AS stored
 """  # noqa: S608 - constants
 """Completed orders never change, so the orders contain the same totals as the history.
 
@@ -64,10 +64,10 @@ async def rebuild_counters_of(target: Target, seconds: float) -> tuple[Statistic
         raise Unavailable(message)
     connection = await connect(target)
     try:
-        counted, told = await _compared_and_corrected(connection, target, seconds)
+        counted, stored = await _compared_and_corrected(connection, target, seconds)
     finally:
         connection.terminate()
-    return read_statistics(told), read_statistics(counted)
+    return read_statistics(stored), read_statistics(counted)
 
 
 async def _compared_and_corrected(connection: Connection, target: Target, seconds: float) -> tuple[Figures, Figures]:
@@ -80,11 +80,11 @@ async def _compared_and_corrected(connection: Connection, target: Target, second
         # second one sees the correction of the first.
         await connection.fetchval(ALONE, target.schema, timeout=limit)
         (row,) = await connection.fetch(within(COMPARE, target.schema), timeout=limit)
-        counted, told = row[:NUMBER_OF_FIGURES], row[NUMBER_OF_FIGURES:]
-        if counted != told:
-            difference = [right - wrong for right, wrong in zip(counted, told, strict=True)]
+        counted, stored = row[:NUMBER_OF_FIGURES], row[NUMBER_OF_FIGURES:]
+        if counted != stored:
+            difference = [right - wrong for right, wrong in zip(counted, stored, strict=True)]
             await connection.fetchval(within(CORRECT, target.schema), *difference)
-        committing = counted != told
+        committing = counted != stored
         await connection.execute("COMMIT")
         await connection.close(timeout=CLOSE_SECONDS)
     except (asyncpg.PostgresError, *CONNECTION_LOST) as error:
@@ -95,4 +95,4 @@ async def _compared_and_corrected(connection: Connection, target: Target, second
             )
             raise OutcomeUnknown(message) from error
         raise as_unavailable(error, target.place) or error from error
-    return counted, told
+    return counted, stored

@@ -38,7 +38,7 @@ _HAND_OUT: Final = f"""
     WHERE o.serial = c.serial AND o.lease_ends IS NULL AND o.ended_at IS NULL
         AND (c.upto <= :max_bytes::bigint OR c.upto = c.size)
     RETURNING o.*, c.since, {CONTENT}
-), told AS (
+), appended AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
     SELECT serial, version, 'claimed', updated_at, token, attempts FROM moved
 )

@@ -35,7 +35,7 @@ _STORE: Final = """
         1, held::int, 0, 0, false, CASE WHEN held THEN 'Processing' ELSE 'Pending' END,
         CASE WHEN held THEN :claim_id END
     FROM given
-), told AS (
+), appended AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt)
     SELECT serial, 1, 'placed', now, NULL, NULL FROM given
     UNION ALL SELECT serial, 2, 'claimed', now, token, 1 FROM given WHERE held

@@ -68,6 +68,6 @@ def _note(known: dict[str, float], asked: Iterable[str], locked: Iterable[str], 
 
 
 def _forget(known: dict[str, float], now: float) -> None:
-    """Forget what was noted long ago: the first ones, since names are kept in the order in which they were noted."""
+    """Drop old entries: the first ones, since names are sorted by recording time."""
     while known and known[name := next(iter(known))] <= now:
         del known[name]

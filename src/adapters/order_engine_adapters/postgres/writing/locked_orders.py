@@ -18,7 +18,7 @@ class LockedOrders:
         self._until: dict[str, float] = {}
 
     def __len__(self) -> int:
-        """Return how many are remembered."""
+        """Return the number of recorded orders."""
         return len(self._until)
 
     def hold(self, order_ids: Iterable[str]) -> bool:

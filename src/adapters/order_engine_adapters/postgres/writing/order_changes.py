@@ -25,7 +25,7 @@ WITH step AS (
         claim_id = step.claim_id, failure = step.failure
     FROM step WHERE o.serial = step.serial AND o.version = step.version_before
     RETURNING o.serial
-), told AS (
+), appended AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
     SELECT * FROM unnest($18::bigint[], $19::int[], $20::text[], $21::timestamptz[], $22::bigint[], $23::int[],
         $24::text[])

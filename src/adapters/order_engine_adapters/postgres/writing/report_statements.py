@@ -40,7 +40,7 @@ target AS MATERIALIZED (
     FROM target, clock
     WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
     RETURNING o.serial, o.version, o.updated_at, o.token, o.attempts, target.order_id, target.reason
-), told AS (
+), appended AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
     SELECT serial, version, 'completed', updated_at, token, attempts, reason FROM moved
 )
@@ -84,7 +84,7 @@ WITH clock AS MATERIALIZED (
     FROM target, clock
     WHERE o.serial = target.serial AND {_IS_HELD.format(named="target")}
     RETURNING o.serial, o.version, o.updated_at, o.token, target.attempts, target.type, target.order_id, target.reason
-), told AS (
+), appended AS (
     INSERT INTO order_engine.events (order_serial, version, type, at, token, attempt, reason)
     SELECT serial, version, type, updated_at, token, attempts, reason FROM moved
 )

@@ -162,7 +162,7 @@ class Database:
         self._discard()
 
     def check_surroundings(self) -> None:
-        """Raise Unavailable where no database can be at the path; before a lock file is made beside it."""
+        """Raise Unavailable if no database can exist at the path, before a lock file is created beside it."""
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             oldest = ".".join(map(str, OLDEST_SQLITE))
             message = (

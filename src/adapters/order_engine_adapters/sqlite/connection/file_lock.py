@@ -11,7 +11,7 @@ if sys.platform == "win32":
     _FAR_BEHIND_THE_CONTENT = 1 << 30
 
     def try_lock(descriptor: int) -> bool:
-        """Lock the open file exclusively while it is open. Return whether that succeeded."""
+        """Lock the open file exclusively until it is unlocked or closed. Return whether that succeeded."""
         os.lseek(descriptor, _FAR_BEHIND_THE_CONTENT, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -20,7 +20,7 @@ if sys.platform == "win32":
         return True
 
     def try_share(descriptor: int) -> bool:
-        """Lock the open file shared with others. Return whether that succeeded."""
+        """Lock the open file shared with other readers. Return whether that succeeded."""
         return try_lock(descriptor)
 
     def unlock(descriptor: int) -> None:
@@ -32,15 +32,15 @@ else:
     import fcntl
 
     def try_lock(descriptor: int) -> bool:
-        """Lock the open file for as long as it is open; return whether nobody else has it locked."""
+        """Lock the open file exclusively until it is unlocked or closed. Return whether that succeeded."""
         return _tried(descriptor, fcntl.LOCK_EX)
 
     def try_share(descriptor: int) -> bool:
-        """Lock the open file together with others that share it; return whether nobody has it alone."""
+        """Lock the open file shared with other readers. Return whether that succeeded."""
         return _tried(descriptor, fcntl.LOCK_SH)
 
     def unlock(descriptor: int) -> None:
-        """Let go, and keep the file open."""
+        """Unlock the file and leave it open."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _tried(descriptor: int, kind: int) -> bool:

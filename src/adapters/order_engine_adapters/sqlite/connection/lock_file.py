@@ -137,10 +137,10 @@ def _holder(descriptor: int) -> tuple[int | None, str | None]:
     text = os.read(descriptor, LONGEST_CONTENT).decode(errors="replace")
     try:
         # Only the first value: a longer previous content may not be truncated yet.
-        told, _ = json.JSONDecoder().raw_decode(text)
+        content, _ = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return None, None
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         return None, None
-    process_id, address = told.get("process"), told.get("address")
+    process_id, address = content.get("process"), content.get("address")
     return process_id if isinstance(process_id, int) else None, address if isinstance(address, str) else None

@@ -24,11 +24,11 @@ UPDATE statistics SET (total_orders, pending, processing, completed, failed, can
 
 
 async def rebuild_counters(url: str, clock: Clock) -> tuple[Statistics, Statistics]:
-    """Count all orders of a file anew; return what the counters told, and what they tell now.
+    """Recount all orders of a file. Return the counters before and after.
 
-    Counting goes through the whole table. The file is held meanwhile, so nobody else can write. Raises InvalidSetting
-    for a URL that names no file, RepositoryHeld where another process has the file, Unavailable where it cannot be
-    opened or written.
+    The whole table is scanned, and the file is locked meanwhile, so no other process can write. Raises InvalidSetting
+    for a URL without a file, RepositoryHeld if another process uses the file, Unavailable if it cannot be opened or
+    written.
     """
     path = database_path(url)
     store, thread = OrderTables(path, "FULL"), DatabaseThread(f"sqlite {path.name}")

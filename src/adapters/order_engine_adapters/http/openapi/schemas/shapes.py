@@ -46,10 +46,10 @@ def sent(members: Mapping[str, Schema], description: str, *, required: Iterable[
 
 def or_null(schema: Schema, description: str = "") -> Schema:
     """Return the schema of a nullable value."""
-    told = {"description": description} if description else {}
+    described = {"description": description} if description else {}
     if "$ref" in schema or "anyOf" in schema:
-        return {"anyOf": [schema, {"type": "null"}], **told}
-    return {**schema, "type": [schema["type"], "null"], **told}
+        return {"anyOf": [schema, {"type": "null"}], **described}
+    return {**schema, "type": [schema["type"], "null"], **described}
 
 
 def open_set(values: Iterable[str], description: str) -> Schema:
