@@ -10,7 +10,7 @@ RUN = VENV="$(abspath $(VENV))" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)
 SET_UP = VENV="$(VENV)" PYTHON="$(PYTHON)" REQUIREMENTS="$(REQUIREMENTS)" sh scripts/set-up.sh
 SET_UP_FILES = pyproject.toml scripts/set-up.sh $(REQUIREMENTS)
 
-.PHONY: help serve test example check lint types imports fresh wheel docs format requirements release data
+.PHONY: help serve test example check lint types imports fresh wheel docs api format requirements release data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,12 +47,16 @@ imports: $(VENV)/.ready-dev ## the import contracts
 
 fresh: $(VENV)/.ready-dev ## the generated docs match the code
 	"$(VENV)/bin/python" docs/generate.py --check
+	"$(VENV)/bin/python" docs/public_api.py --check
 
 wheel: $(VENV)/.ready-dev ## build the wheel and the sdist, install the wheel alone
 	sh scripts/check-wheel.sh "$(VENV)/bin/python"
 
-docs: $(VENV)/.ready-project ## write the generated parts of the docs
+docs: $(VENV)/.ready-dev ## write the generated parts of the docs
 	@"$(VENV)/bin/python" docs/generate.py
+
+api: $(VENV)/.ready-dev ## write the public interface to tests/unit/doors/public_api.txt
+	@"$(VENV)/bin/python" docs/public_api.py
 
 format: $(VENV)/.ready-dev ## format the code and fix what ruff can fix
 	@"$(VENV)/bin/ruff" check --fix .

@@ -26,6 +26,10 @@ from order_engine_adapters.http.service.metrics_text import described_metrics
 from order_engine_adapters.settings import Settings
 from order_engine_adapters.settings.variables import variable
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.python_reference import python_reference
+
 DOCS = Path(__file__).parent
 SETTINGS = {**program.context_settings, "terminal_width": 110}
 MARKED = re.compile(
@@ -150,6 +154,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "problem-table": problem_table,
     "metric-table": metric_table,
     "commands": commands,
+    "python-reference": python_reference,
 }
 
 

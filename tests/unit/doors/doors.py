@@ -1,18 +1,8 @@
-"""The doors: the modules whose `__all__` is the public interface."""
+"""What can be imported from the doors, the modules whose `__all__` is the public interface."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
-
-DOORS: Final = (
-    "order_engine",
-    "order_engine.ports",
-    "order_engine.contracts",
-    "order_engine.simulation",
-    "order_engine.wire",
-    "order_engine_adapters",
-)
 
 
 def exports(door: str) -> dict[str, object]:

@@ -15,7 +15,8 @@ from hypothesis.stateful import RULE_MARKER
 
 import order_engine
 import order_engine_adapters
-from tests.unit.doors.doors import DOORS, exports
+from docs.public_api import DOORS
+from tests.unit.doors.doors import exports
 
 PUBLIC = {id(value): name for door in DOORS for name, value in exports(door).items()}
 CALLED_BY_SYNTAX = frozenset({"__init__", "__call__", "__aenter__", "__iter__", "__getitem__"})

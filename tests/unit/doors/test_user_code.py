@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from docs.public_api import DOORS
 from tests.unit.docs.pages import PAGES, ROOT, blocks, name_of
-from tests.unit.doors.doors import DOORS
 
 PROGRAMS = {
     f"{name_of(page)}, block {number}": block.text
