@@ -1,4 +1,4 @@
-"""Many seeds: what they found, and how often each class of fault struck."""
+"""Campaigns: simulation of many seeds, with a summary of violations and faults."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from order_engine.simulation.simulation import Outcome, Scenario, run_seed
 
 
 class PromiseBroken(OrderEngineError):
-    """A simulation broke a promise; the text is the story of it."""
+    """A simulation broke a promise; the message contains the report."""
 
     code = "promise_broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A violation, and the seed that shows it again."""
+    """Violation, and the seed that reproduces it."""
 
     seed: int
     violation: Violation
@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Summary:
-    """What came out of many seeds."""
+    """Summary of many seeds."""
 
     seeds: int = 0
     orders: int = 0
@@ -36,7 +36,7 @@ class Summary:
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
-        """Count one more seed."""
+        """Add the outcome of one seed."""
         self.seeds += 1
         self.orders += outcome.orders
         self.faults.update(outcome.faults)
@@ -44,18 +44,18 @@ class Summary:
 
     @property
     def missing(self) -> list[Fault]:
-        """The classes of fault that never struck."""
+        """Classes of faults that never occurred."""
         return [fault for fault in Fault if not self.faults[fault]]
 
 
 def run_seeds(scenario: Scenario, seeds: Iterable[int]) -> Iterator[Outcome]:
-    """Simulate one seed after the other."""
+    """Simulate seeds one after the other."""
     for seed in seeds:
         yield run_seed(scenario, seed)
 
 
 def expect_promises_kept(scenario: Scenario, seeds: Iterable[int]) -> Summary:
-    """Simulate `seeds` and return the summary. Raises PromiseBroken, with the story, at the first violation."""
+    """Simulate `seeds` and return the summary. Raises PromiseBroken with a report at the first violation."""
     summary = Summary()
     for outcome in run_seeds(scenario, seeds):
         summary.add(outcome)

@@ -1,4 +1,4 @@
-"""Orders for simulations, where the user brings none."""
+"""Default orders of simulations."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from order_engine.domain.order import NewOrder
 
 LONGEST_ID: Final = DEFAULT_LIMITS.identifier_characters
 GIFT_CARD: Final = (8, 3)
-"""Of so many orders the one at this place has no item."""
+"""Of every 8 orders, the one at position 3 has no items."""
 LONG_IDS: Final = (40, 12)
-"""Of so many orders the one at this place has ids as long as may be; but for its own, in characters of four bytes."""
+"""Of every 40 orders, the one at position 12 has ids of maximum length, in 4-byte characters but for the order id."""
 ORDER: Final = "order-"
 AGAIN: Final = "-again"
 KEY_OF: Final = "key-of-"
@@ -23,7 +23,7 @@ CURRENCIES: Final = (None, "GBP", "eur")
 
 
 def some_order(random: Random, number: int) -> NewOrder:
-    """Return order `number`: none to five items, an amount with two decimals, now and then the longest ids."""
+    """Return order `number`: up to five items, an amount with two decimal places, sometimes ids of maximum length."""
     user_id = f"user-{int(random.random() * 100)}"
     item_ids = [f"item-{int(random.random() * 50)}" for _ in range(1 + int(random.random() * 5))]
     total_amount = f"{int(random.random() * 1000)}.{int(random.random() * 100):02d}"
@@ -40,7 +40,7 @@ def some_order(random: Random, number: int) -> NewOrder:
 
 
 def key_of(order_id: str) -> str:
-    """Return the idempotency key that a client uses for an order: readable where the id may be a part of a key."""
+    """Return the idempotency key of an order: readable if the order id may be part of a key."""
     is_plain = order_id.isascii() and " " not in order_id and len(order_id) <= LONGEST_KEY - len(KEY_OF)
     return f"{KEY_OF}{order_id if is_plain else sha256(order_id.encode()).hexdigest()}"
 
@@ -55,7 +55,7 @@ def _long(identifier: str) -> str:
 
 
 def contradiction(order: NewOrder, random: Random) -> NewOrder:
-    """Return an order of the same id and other content: with its items in another order, or one more."""
+    """Return an order with the same id and different content: its items reordered, or one item more."""
     item_ids = [*order.item_ids[1:], *order.item_ids[:1]]
     if item_ids == list(order.item_ids) or random.random() < 0.5:  # noqa: PLR2004 - an even chance
         item_ids = [*order.item_ids, "another"]
@@ -63,5 +63,5 @@ def contradiction(order: NewOrder, random: Random) -> NewOrder:
 
 
 def renamed(order: NewOrder) -> NewOrder:
-    """Return the same content under an id that nobody places."""
+    """Return the same content under an id that is not used otherwise."""
     return replace(order, order_id=f"{(order.order_id or '')[: LONGEST_ID - len(AGAIN)]}{AGAIN}")

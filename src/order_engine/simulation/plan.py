@@ -1,4 +1,4 @@
-"""What one seed draws: how many processes, orders and faults, and every setting of the engines."""
+"""Plan of a simulation, drawn from its seed: numbers of processes and orders, faults, and engine settings."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ BATCHES: Final = (1, 10, 100, 500, 500, 500)
 DISORDERS: Final = (2, 4, 16, 64)
 AMPLE: Final = 10_000
 FOR_EACH: Final = 25
-"""Orders for each that may pass at once."""
+"""Orders per order that can be processed at once."""
 PART_THAT_WORKS_LONG: Final = 0.15
-"""Of the seeds, those in which work takes about as long as a lease: leases are renewed then, and lost in the middle."""
+"""Part of the seeds in which processing takes about as long as a lease, so that leases are renewed and lost."""
 MOST_LONG_ORDERS: Final = 300
 LONG_FOR_EACH: Final = 5
 RENEWED_IN_TIME: Final = (10, 100)
 PART_SLOW_TO_RENEW: Final = 1 / 3
-"""Of the seeds in which renewals may be slow: in all of them work takes long, which is to be in few."""
+"""Part of the seeds with slow renewals, in all of which processing takes long, which is to be the case in few."""
 MOST_KILLERS: Final = 3
-"""Of a seed in which nothing else takes an attempt away: then no neighbour of a killer may fail, and it is checked."""
+"""Maximum number of orders that crash their process. If no other fault loses attempts, no other order may fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large simulations are: of each seed a number of orders, drawn up to the most, and of instances likewise."""
+    """Maximum numbers of orders and instances; each seed draws numbers up to these."""
 
     orders: int = 5000
     instances: int = 4
@@ -36,7 +36,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One simulation, before it begins."""
+    """Parameters of one simulation."""
 
     seed: int
     instances: int
@@ -44,26 +44,26 @@ class Plan:
     options: EngineOptions
     likelihood: Likelihood
     disorder: int
-    """Among how many ready callbacks the loop chooses; 1: none."""
+    """Number of ready callbacks among which the loop chooses; 1: first in, first out."""
     latency: float
-    """Seconds that the way to the store takes, as a rule."""
+    """Maximum latency of the connection to the repository, without faults, in seconds."""
     work_seconds: float
-    """Seconds that an ordinary order takes, at most."""
+    """Maximum processing time of an order, without faults, in seconds."""
     trouble_seconds: float
-    """How long faults happen; then the world is calm."""
+    """Duration of the period in which faults occur."""
     broadcast: bool
-    """Whether every instance hears each bell, or only one."""
+    """Whether the queue delivers each id to every instance, or only to one."""
     renewed_in_time: int | None
-    """How many leases of one process the repository renews in a third of a lease; None: it is quick."""
+    """Number of leases per process that the repository can renew in a third of a lease; None: unlimited."""
 
     def chance(self, name: str) -> Random:
-        """Return a source of chance of its own for one part: one part's draws do not shift another's."""
-        return Random(f"{self.seed}:{name}")  # noqa: S311 - to be repeated, nothing secret is made of it
+        """Return a separate random generator for one part, so that the draws of one part do not affect another's."""
+        return Random(f"{self.seed}:{name}")  # noqa: S311 - must be reproducible, not secret
 
 
 def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
-    """Draw everything that is fixed before a simulation begins."""
-    random = Random(f"{seed}:plan")  # noqa: S311 - to be repeated
+    """Draw the plan of a simulation."""
+    random = Random(f"{seed}:plan")  # noqa: S311 - must be reproducible
     likelihood = draw_likelihood(random, seed, wanted)
     lease = random.uniform(1, 6)
     renewed_in_time = _draw_renewed_in_time(seed) if likelihood[Fault.RENEWALS_SLOW] else None
@@ -85,13 +85,13 @@ def draw_plan(seed: int, sizes: Sizes, wanted: frozenset[Fault] = ALL) -> Plan:
 
 
 def _draw_renewed_in_time(seed: int) -> int | None:
-    """Return how many leases are renewed in time in this seed, in which work takes long then; None in most seeds."""
-    random = Random(f"{seed}:renewed in time")  # noqa: S311 - to be repeated
+    """Return how many leases can be renewed in time in this seed; None in most seeds."""
+    random = Random(f"{seed}:renewed in time")  # noqa: S311 - must be reproducible
     return random.randint(*RENEWED_IN_TIME) if random.random() < PART_SLOW_TO_RENEW else None
 
 
 def _most_orders(options: EngineOptions, *, works_long: bool) -> int:
-    """Return how many orders make sense: where few pass at once, many show nothing that few do not, and take long."""
+    """Return the useful number of orders: with low concurrency, many orders take long and show nothing new."""
     most = 1 + FOR_EACH * min(options.concurrency, options.batch_orders, options.max_waiting)
     return min(most, MOST_LONG_ORDERS, LONG_FOR_EACH * options.concurrency) if works_long else most
 

@@ -1,4 +1,4 @@
-"""What a person is told of a seed that broke a promise."""
+"""Report on a seed that broke a promise."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LONGEST_LINE = 180
 
 
 def report_lines(outcome: Outcome) -> Iterator[str]:
-    """Go through the lines of a failing seed's story: what broke, in which world, and who did what when.
+    """Yield the lines of a report: violations, parameters, faults, and the trace if there is one.
 
-    Of a simulation that was traced only what concerns the orders of the first violation, and what concerns all.
+    The trace is limited to lines about the orders of the first violation, and lines about no particular order.
     """
     plan = outcome.plan
     yield f"Seed {plan.seed}: {len(outcome.violations)} violations"
     for violation in outcome.violations[:MOST_VIOLATIONS]:
         yield f"  {violation}"
-    yield f"The world: {plan.instances} instances, {outcome.orders} orders, {_unusual(plan.options)}"
-    yield f"Faults that struck: {', '.join(f'{count} times {fault}' for fault, count in outcome.faults.most_common())}"
+    yield f"Parameters: {plan.instances} instances, {outcome.orders} orders, {_unusual(plan.options)}"
+    yield f"Faults: {', '.join(f'{fault} ({count} times)' for fault, count in outcome.faults.most_common())}"
     if outcome.trace is None:
         return
     order_ids = frozenset(outcome.violations[0].order_ids) if outcome.violations else frozenset()
@@ -32,7 +32,7 @@ def report_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _unusual(options: EngineOptions) -> str:
-    """Return the settings that are not the default's."""
+    """Return the settings that differ from the defaults."""
     default = EngineOptions()
     values = [(option.name, getattr(options, option.name)) for option in fields(options)]
     return ", ".join(f"{name} {_short(value)}" for name, value in values if value != getattr(default, name))

@@ -1,4 +1,4 @@
-"""One simulation from its seed to its verdict."""
+"""One simulation, from its seed to its verdict."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ from order_engine.simulation.trace import Trace
 from order_engine.simulation.world import World
 
 Store: TypeAlias = Callable[[Clock], AbstractContextManager[OrderRepository]]
-"""Opens an empty repository whose time is the clock's, and which answers without waiting."""
+"""Opens an empty repository that uses the given clock and answers without waiting."""
 Orders: TypeAlias = Callable[[Random, int], NewOrder]
-"""Makes order number so-and-so. Its id has to be there, and different each time."""
+"""Creates the order with the given number. Its id must be set and unique."""
 
 LONGEST_SECONDS = 3600.0
-"""Virtual seconds after which something goes round in a circle: the longest of 10,000 simulations took 400."""
+"""Virtual seconds after which a simulation is stalled: the longest of 10,000 simulations took 400."""
 SECONDS_BETWEEN_CHECKS = 0.5
-"""Leases between two looks at the metrics while there is trouble."""
+"""Lease durations between two checks of the metrics while faults occur."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is simulated."""
+    """Definition of a simulation."""
 
     store: Store
     make_work: Callable[[], Work] | None = None
-    """Makes the processor under test, anew for each seed; None: orders take nothing but what the seed makes of them."""
+    """Creates the processor under test for each seed; None: a processor that only behaves as the seed plans."""
     check: Callable[[Sequence[Order]], object] | None = None
-    """Looks at all orders when a seed is over; what it raises is a violation as well."""
+    """Checks all orders at the end of each seed; an exception counts as a violation."""
     orders: Orders = some_order
     sizes: Sizes = field(default_factory=Sizes)
     faults: frozenset[Fault] = ALL
@@ -64,7 +64,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one simulation went."""
+    """Outcome of one simulation."""
 
     plan: Plan
     orders: int
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def run_seed(scenario: Scenario, seed: int, *, trace: bool = False) -> Outcome:
-    """Simulate one seed; with `trace` keep its story. Deterministic: the same seed gives the same story."""
+    """Simulate one seed; with `trace`, record a trace. Deterministic: a seed always yields the same trace."""
     with _without_collections():
         return _run_seed(scenario, seed, trace=trace)
 
@@ -91,22 +91,21 @@ def _run_seed(scenario: Scenario, seed: int, *, trace: bool) -> Outcome:
             _simulate(world, scenario)
         finally:
             violations = list(world.record.violations)
-            # What the dead do while they are unwound is no part of it.
+            # Closing the coroutines of dead processes is not part of the trace.
             recorded, world.trace = world.trace, None
             _clear_up(loop)
     outcome = Outcome(plan, len(world.record.known), loop.time(), loop.steps, world.fault_counts, violations, recorded)
-    # Orders, histories and runs go at once by their reference counts, instead of by a collection that has to find them
-    # in the circle of processes and world: a tenth of the time.
+    # Break the reference cycle between processes and world, so that everything is freed by reference counting. The
+    # garbage collector took a tenth of the time.
     vars(world).clear()
     return outcome
 
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Collect no garbage meanwhile.
+    """Disable garbage collection.
 
-    A collection would unwind dead processes at a moment that depends on everything allocated before. Afterwards what
-    a seed left behind is collected by the usual thresholds.
+    A collection would close the coroutines of dead processes at a time that depends on all previous allocations.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -128,7 +127,7 @@ def _simulate(world: World, scenario: Scenario) -> None:
 
 
 class _Simulation:
-    """The parts of one simulation, put together."""
+    """All parts of one simulation."""
 
     def __init__(self, world: World, scenario: Scenario) -> None:
         plan = world.plan
@@ -153,7 +152,7 @@ class _Simulation:
         self._ledger = Ledger(world)
 
     async def run(self) -> None:
-        """Go on to the verdict, or to the first promise that is broken."""
+        """Run until the verdict, or until the first violation."""
         broken: asyncio.Future[None] = self._world.loop.create_future()
 
         def stop() -> None:
@@ -166,10 +165,10 @@ class _Simulation:
         if course.done():
             course.result()
         for failure in self._world.loop.failures:
-            self._world.record.violate("errors", f"nobody caught: {failure}")
+            self._world.record.violate("errors", f"uncaught: {failure}")
 
     async def _run_phases(self) -> None:
-        """Let trouble happen, wait until everything has ended, and judge."""
+        """Inject faults, wait until all orders have ended, and check the result."""
         world = self._world
         running = [asyncio.ensure_future(instance.run()) for instance in self._fleet.instances]
         others = [
@@ -181,15 +180,15 @@ class _Simulation:
         await self._fault_schedule.run()
         world.faults_over = True
         world.fault_ended()
-        world.log("world", "is calm from now on")
+        world.log("world", "no more faults from now on")
         await asyncio.gather(*others)
-        # A call that is slow may take effect long after its caller has given up, and after everything else has ended.
+        # A slow call may take effect long after its caller has timed out, and after everything else has ended.
         await asyncio.sleep(max(0.0, world.last_fault - world.loop.time()) + world.plan.latency)
         faults_over = RecoveryCheck(world, self._fleet, self._ledger, self._behaviors, is_limited=not self._has_work)
         await faults_over.watch()
         await faults_over.wait_until_ready()
         while await self._reader.read_page():
-            # Whichever process it asks may have stopped, and another takes its time to start.
+            # The process that is called may have stopped, and another takes time to start.
             await world.clock.sleep(world.plan.latency)
         for instance in self._fleet.instances:
             instance.close()
@@ -202,7 +201,7 @@ class _Simulation:
         orders = drive(self._world.store.get(list(self._world.record.known)))
         try:
             check(list(orders.values()))
-        except Exception as error:  # noqa: BLE001 - whatever the user's check finds
+        except Exception as error:  # noqa: BLE001 - a user's check may raise anything
             self._world.record.violate("your own check", f"{type(error).__name__}: {error}")
 
     async def _check_ledger(self) -> None:
@@ -215,14 +214,14 @@ class _Simulation:
 
 
 def _clear_up(loop: SimulatedLoop) -> None:
-    """Unwind what a dead process left behind, with nobody listening any more."""
+    """Close the remaining tasks of dead processes."""
     tasks = sorted(asyncio.all_tasks(loop), key=hash)
     loop.close()
     for task in tasks:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as asyncio's own gather does
     loop.unwind(tasks)
     for task in tasks:
-        # Where it still waits, it and what it waits for hold one another.
+        # Break the reference cycle between a waiting task and its future.
         with suppress(BaseException):
             task.cancel()
     loop.close()

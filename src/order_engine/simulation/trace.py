@@ -1,4 +1,4 @@
-"""The story of one simulation: who did what when, in the order in which it happened."""
+"""Trace of one simulation: all events in chronological order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class TraceLine(NamedTuple):
-    """One happening. `order_ids`: whom it is about; empty where it is about all."""
+    """Line of the trace. `order_ids`: the orders it concerns; empty if it concerns none in particular."""
 
     at: float
     who: str
@@ -16,28 +16,28 @@ class TraceLine(NamedTuple):
     order_ids: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return a line for a person."""
+        """Format the line for people."""
         return f"{self.at:10.4f}  {self.who:<14} {self.what}"
 
 
 class Trace:
-    """Keeps every line. One seed gives one story, byte for byte."""
+    """Collects all lines. A seed always yields the same trace, byte for byte."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self.lines: list[TraceLine] = []
 
     def record(self, at: float, who: str, what: str, *order_ids: str) -> None:
-        """Add a line."""
+        """Append a line."""
         self.lines.append(TraceLine(at, who, what, order_ids))
 
     def of(self, order_ids: frozenset[str]) -> Iterator[TraceLine]:
-        """Go through what concerns these orders: what names one of them, and what names none."""
+        """Yield the lines that concern one of these orders, or no order in particular."""
         for line in self.lines:
             if not line.order_ids or order_ids.intersection(line.order_ids):
                 yield line
 
     @property
     def digest(self) -> str:
-        """A fingerprint of all lines."""
+        """Fingerprint of all lines."""
         return sha256("\n".join(map(str, self.lines)).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What all parts of one simulation share."""
+"""Shared state of one simulation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from order_engine.simulation.trace import Trace
 
 
 class LeaseRecord(NamedTuple):
-    """Who holds an order under one token, and since when."""
+    """Lease of an order: its process, start and claim id."""
 
     claimant: Claimant
     since: float
@@ -27,7 +27,7 @@ class LeaseRecord(NamedTuple):
 
 @dataclass
 class World:
-    """The loop, the plan, the store behind everything, and what was seen of it from outside."""
+    """The event loop, the plan, the repository, and everything observed from outside."""
 
     plan: Plan
     loop: SimulatedLoop
@@ -37,51 +37,51 @@ class World:
     record: Record = field(default_factory=Record)
     fault_counts: FaultCounts = field(default_factory=FaultCounts)
     faults_over: bool = False
-    """Whether the last fault is over."""
+    """Whether no further faults are injected."""
     last_fault: float = 0.0
-    """When a process died last, or trouble ended."""
+    """Time at which a process last crashed, or a fault last ended."""
     locks: Locks = field(default_factory=Locks)
-    """The orders that strangers have locked in the store."""
+    """Orders locked by other transactions in the repository."""
     jumped: bool = False
-    """Whether the store's clock was set at all."""
+    """Whether the repository's clock was ever set."""
     jumps_ahead: list[float] = field(default_factory=list)
-    """When the store's clock was set forward, so that leases ended before their time."""
+    """Times at which the repository's clock was set forward, so that leases expired early."""
     leases: dict[tuple[str, int], LeaseRecord] = field(default_factory=dict)
-    """Who held each order, by its id and token."""
+    """Leases by order id and token."""
     claim_troubles: dict[str | None, float] = field(default_factory=dict)
-    """For how many seconds each claim was kept from its answer, by its id; infinite where it may take effect late."""
+    """Seconds by which the answer of each claim was delayed, by claim id; infinite if it may take effect late."""
     retries: Retries = field(init=False)
-    """What was put off, and until when."""
+    """Scheduled retries."""
     claimants: dict[str, Claimant] = field(default_factory=dict)
-    """Who made each claim, by its id."""
+    """Process of each claim, by claim id."""
 
     @property
     def clock(self) -> SimulatedClock:
-        """The clock of everybody outside of the processes."""
+        """Clock of clients and checks, outside of the processes."""
         return self._clock
 
     def __post_init__(self) -> None:
-        """Give the world its clock."""
+        """Create the clock and the retry check."""
         self._clock = SimulatedClock(self.loop)
         self.retries = Retries(self.plan, self.loop, self.store_clock, self.record)
 
     def struck(self, fault: Fault, who: str, what: str, *order_ids: str) -> None:
-        """Count a fault, and tell it."""
+        """Count a fault and add it to the trace."""
         self.fault_counts[fault] += 1
         if self.trace is not None:
             self.trace.record(self.loop.time(), who, f"FAULT: {what}", *order_ids)
 
     def log(self, who: str, what: str, *order_ids: str) -> None:
-        """Tell what happened, where anybody listens."""
+        """Add a line to the trace, if there is one."""
         if self.trace is not None:
             self.trace.record(self.loop.time(), who, what, *order_ids)
 
     def jumped_ahead(self, begin: float, end: float) -> bool:
-        """Whether the store's clock was set forward between these moments."""
+        """Return whether the repository's clock was set forward between `begin` and `end`."""
         return any(begin <= moment <= end for moment in self.jumps_ahead)
 
     def fault_ended(self, seconds: float = 0.0) -> None:
-        """Note that a fault ends now, or in `seconds`."""
+        """Record that a fault ends now, or in `seconds`."""
         self.last_fault = max(self.last_fault, self.loop.time() + seconds)
 
     def later(self, seconds: float, of_run: Callable[[], object]) -> None:

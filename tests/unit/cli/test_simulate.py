@@ -83,7 +83,7 @@ def test_a_broken_promise_is_told() -> None:
     result = simulate("--seeds", "20")
     assert result.exit_code == 1
     assert "\nSeed " in result.output
-    assert "The world: " in result.output
+    assert "Parameters: " in result.output
     assert "was acknowledged" in result.output
     assert " add order-" in result.output
     assert "order-engine simulate --seed " in result.output

@@ -30,9 +30,9 @@ def test_a_broken_promise_is_told_with_its_story() -> None:
     assert head.startswith("Seed ")
     assert violation.startswith(("  P1: order-", "  P4: "))
     # Other promises may be broken by the same loss: their lines come first.
-    world = next(place for place, line in enumerate(rest) if line.startswith("The world: "))
+    world = next(place for place, line in enumerate(rest) if line.startswith("Parameters: "))
     faults, *trace = rest[world + 1 :]
-    assert faults.startswith("Faults that struck: ")
+    assert faults.startswith("Faults: ")
     order_id = next(word for word in violation.split() if word.startswith("order-"))
     assert any("add" in line and order_id in line for line in trace)
 

@@ -13,7 +13,7 @@ from order_engine.simulation.loop import event_loop
 from order_engine.simulation.loop.event_loop import SimulatedLoop, Stalled
 from order_engine.simulation.loop.owners import Owner
 
-NO_THREADS = "There are no threads in a simulation: call the function itself, or give it a simulated duration."
+NO_THREADS = "Threads are not supported in a simulation: call the function directly, or simulate its duration."
 
 
 def new_loop(seed: int = 0, *, disorder: int = 1) -> SimulatedLoop:
@@ -141,7 +141,7 @@ def test_a_wait_that_nothing_can_end_is_told() -> None:
     async def course() -> None:
         await loop.create_future()
 
-    with pytest.raises(Stalled, match=r"nothing is left to happen at 0\.000000 s"):
+    with pytest.raises(Stalled, match=r"nothing is scheduled after 0\.000000 s"):
         loop.run_until_complete(course())
 
 
@@ -166,7 +166,7 @@ def test_a_simulation_that_takes_too_long_is_told() -> None:
         while True:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(1)
 
-    with pytest.raises(Stalled, match="not over after 10 s"):
+    with pytest.raises(Stalled, match="not finished after 10 s"):
         loop.run_until_complete(course())
 
 

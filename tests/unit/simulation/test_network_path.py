@@ -164,5 +164,5 @@ def test_a_store_that_waits_is_refused() -> None:
     async def waits() -> None:
         await asyncio.sleep(0)
 
-    with pytest.raises(TypeError, match="BlockingStore"):
+    with pytest.raises(TypeError, match="use `blocking`"):
         drive(waits())

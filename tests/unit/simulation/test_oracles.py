@@ -45,28 +45,28 @@ def test_an_order_that_nobody_placed(scene: Scene) -> None:
     with completed(scene):
         pass
     scene.world.record.known.clear()
-    assert "P1: order1 is stored, and nobody placed it" in scene.judge()
+    assert "P1: order1 is stored, but was never placed" in scene.judge()
 
 
 def test_an_order_that_went_back(scene: Scene) -> None:
     """P1: somebody was told a later version than the store has."""
     with completed(scene):
         scene.world.record.of("order1").version = 9
-    assert scene.judge() == ["P1: order1 was told at version 9 and is at 3"]
+    assert scene.judge() == ["P1: order1 was read at version 9 and is at 3"]
 
 
 def test_an_order_of_which_its_client_was_told_that_nothing_was_stored(scene: Scene) -> None:
     """P6."""
     with completed(scene):
         scene.world.record.of("order1").acknowledged = None
-    assert scene.judge() == ["P6: order1 is stored although its client was told that nothing was"]
+    assert scene.judge() == ["P6: order1 is stored although its placement was refused"]
 
 
 def test_content_that_was_not_placed(scene: Scene) -> None:
     """P4."""
     with completed(scene):
         scene.world.record.of("order1").acknowledged = validate(contradiction(ORDER, Random(0)), "")  # noqa: S311 - any will do
-    assert scene.judge() == ["P4: order1 holds other content than what was placed"]
+    assert scene.judge() == ["P4: order1 has different content than was placed"]
 
 
 def test_a_completion_without_the_work(scene: Scene) -> None:
@@ -75,7 +75,7 @@ def test_a_completion_without_the_work(scene: Scene) -> None:
     order = scene.claim()
     scene.run(order, RunEnd.CANCELLED)
     scene.report(order, Action.COMPLETE)
-    assert scene.judge() == ["P2: order1 completed under token 1 without having been done"]
+    assert scene.judge() == ["P2: order1 completed with token 1 without having been processed"]
 
 
 def test_a_run_under_an_older_token(scene: Scene) -> None:
@@ -84,7 +84,7 @@ def test_a_run_under_an_older_token(scene: Scene) -> None:
     order = scene.claim()
     scene.run(order, RunEnd.RETURNED)
     scene.run(order, RunEnd.RETURNED)
-    assert scene.broken == ["P2: order1 is run under token 1 after 1 in instance-1/1"]
+    assert scene.broken == ["P2: order1 runs with token 1 after 1 in instance-1/1"]
 
 
 def test_an_order_that_runs_twice_at_once(scene: Scene) -> None:
@@ -112,7 +112,7 @@ def test_a_failure_that_was_none(scene: Scene) -> None:
     order = scene.claim()
     scene.run(order, RunEnd.CANCELLED)
     scene.report(order, Action.FAIL, reason="it failed")
-    assert scene.judge() == ["P7: order1 failed under token 1, and its processor did not"]
+    assert scene.judge() == ["P7: order1 failed with token 1 although its processor did not"]
 
 
 def test_a_failure_that_is_hidden(scene: Scene) -> None:
@@ -124,7 +124,7 @@ def test_a_failure_that_is_hidden(scene: Scene) -> None:
     order = scene.claim("claim2")
     scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
-    assert scene.judge() == ["P7: order1 was released under token 1, and its processor had failed"]
+    assert scene.judge() == ["P7: order1 was released with token 1 although its processor failed"]
 
 
 def test_a_rejected_order_that_is_tried_again(scene: Scene) -> None:
@@ -138,7 +138,7 @@ def test_a_rejected_order_that_is_tried_again(scene: Scene) -> None:
     order = scene.claim("claim2")
     scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
-    assert "P7: order1 was rejected under token 1, and is tried again" in scene.judge()
+    assert "P7: order1 was rejected with token 1 and is retried" in scene.judge()
 
 
 def test_an_attempt_that_vanished_for_nothing(scene: Scene) -> None:
@@ -149,7 +149,7 @@ def test_an_attempt_that_vanished_for_nothing(scene: Scene) -> None:
     order = scene.claim("claim2")
     scene.run(order, RunEnd.RETURNED)
     scene.report(order, Action.COMPLETE)
-    assert scene.judge() == ["P7: order1 attempt 1 vanished although nothing happened to instance-1/1"]
+    assert scene.judge() == ["P7: order1 attempt with token 1 vanished without a fault of instance-1/1"]
 
 
 def test_an_attempt_that_vanished_in_a_crash(scene: Scene) -> None:
@@ -197,14 +197,14 @@ def test_an_answer_that_is_older_than_another(scene: Scene) -> None:
     scene.place()
     order = scene.claim()
     scene.world.record.answered(order, 3, 0.0)
-    assert scene.broken == ["reads see what was answered before: order1 was told at version 2 after 3"]
+    assert scene.broken == ["reads see what was answered before: order1 was read at version 2 after 3"]
 
 
 def test_a_cancellation_that_was_told_and_is_not_so(scene: Scene) -> None:
     """Cancelled is an end."""
     with completed(scene):
         scene.world.record.of("order1").cancelled = True
-    assert scene.judge() == ["cancel: order1 was told to be Cancelled and is Completed"]
+    assert scene.judge() == ["cancel: order1 was read as Cancelled and is Completed"]
 
 
 def test_a_neighbour_that_is_condemned(scene: Scene) -> None:
@@ -221,7 +221,7 @@ def test_a_neighbour_that_is_condemned(scene: Scene) -> None:
         scene.pass_time(scene.world.plan.options.lease_seconds + 1)
     [ended] = drive(scene.world.store.claim(scene.terms("last"))).ended
     assert ended.status is Status.FAILED
-    assert scene.judge() == ["P7: order1 was condemned for what its neighbours did"]
+    assert scene.judge() == ["P7: order1 is Failed because of crashes caused by other orders"]
 
 
 def test_errors_that_nobody_caught() -> None:

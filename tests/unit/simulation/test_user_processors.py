@@ -161,7 +161,7 @@ def test_a_processor_that_needs_the_world(what: str) -> None:
         else:
             await asyncio.open_connection("127.0.0.1", 1)
 
-    with pytest.raises(PromiseBroken, match="needs what a simulation does not have"):
+    with pytest.raises(PromiseBroken, match="uses something that a simulation does not support"):
         simulate(lambda: fulfil, seeds=3)
 
 

@@ -1,1 +1,1 @@
-"""The checks: whether what was seen keeps every promise."""
+"""Checks of all promises against what was observed."""

@@ -1,4 +1,4 @@
-"""The books: every event of the store as it comes, and whether the counters agree with all of them at each moment."""
+"""Ledger of all events in the repository, compared with its counters at each check."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FINAL: Final = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCE
 
 
 class Ledger:
-    """Follows the store's events, read behind every engine's back."""
+    """Reads all events directly from the repository."""
 
     def __init__(self, world: World) -> None:
-        """Begin before the first event."""
+        """Start before the first event."""
         self._world = world
         self._cursor: Cursor | None = None
         self._counts = dict.fromkeys(Status, 0)
@@ -29,12 +29,12 @@ class Ledger:
         self._started: dict[str, datetime] = {}
         self.histories: dict[str, list[Event]] = defaultdict(list)
         self.seen: dict[tuple[str, int], float] = {}
-        """When each event was seen first, by the loop's time, to be found by order and version."""
+        """Loop time at which each event was first seen, by order id and version."""
         self.unfinished: dict[str, None] = {}
-        """The orders that have not ended."""
+        """Orders that have not ended."""
 
     def check(self) -> None:
-        """Read what is new, and compare the counters with the fold of everything (P8)."""
+        """Read new events, and compare the counters with those computed from all events (P8)."""
         while True:
             page: EventPage = drive(self._world.store.events(self._cursor, PAGE))
             self._cursor = page.next
@@ -45,19 +45,19 @@ class Ledger:
         statistics: Statistics = drive(self._world.store.statistics())
         expected = Statistics(len(self.histories), self._counts, self._microseconds)
         if statistics != expected:
-            self._world.record.violate("P8", f"the metrics are {statistics}, the fold of the history {expected}")
+            self._world.record.violate("P8", f"the metrics are {statistics}, those of the history {expected}")
 
     def _enter(self, event: Event) -> None:
         history = self.histories[event.order_id]
         before = history[-1] if history else None
         if event.version != len(history) + 1:
-            self._violate(event, f"its version {event.version} comes after {len(history)}")
+            self._violate(event, f"version {event.version} follows version {len(history)}")
         if event.status is not STATUS_AFTER[event.type]:
-            self._violate(event, f"{event.type} with the status {event.status}")
+            self._violate(event, f"event {event.type} has the status {event.status}")
         if before is not None:
             self._counts[before.status] -= 1
             if before.type in FINAL and not (before.type is EventType.FAILED and event.type is EventType.REDRIVEN):
-                self._violate(event, f"{event.type} after {before.type}")
+                self._violate(event, f"event {event.type} follows {before.type}")
         self._counts[event.status] += 1
         if event.type in FINAL:
             self.unfinished.pop(event.order_id, None)
@@ -75,7 +75,7 @@ class Ledger:
         elif event.type is EventType.COMPLETED:
             started = self._started.get(event.order_id)
             if started is None:
-                self._violate(event, "completed without having been claimed")
+                self._violate(event, "completed without a claim")
             else:
                 self._microseconds += (event.at - started) // MICROSECOND
 

@@ -1,4 +1,4 @@
-"""What was seen from outside: what clients were told, and what processors saw. The promises are judged by this."""
+"""Record of everything observed from outside: answers to clients, and runs of processors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from order_engine.domain.commands import Placement
 from order_engine.domain.order import Order, Status
 
 NEARLY: Final = 0.9
-"""A run that was stopped for its time limit has lasted nearly as long at least."""
+"""A run that was stopped for its time limit has lasted at least this part of it."""
 MOST_VIOLATIONS: Final = 50
-"""What is kept of one simulation: one is enough to fail it, and the rest mostly says the same."""
+"""Maximum number of recorded violations per simulation."""
 
 
 class RunEnd(Enum):
-    """How a run of the processor ended, as the processor saw it."""
+    """How a run of the processor ended."""
 
     RETURNED = "returns"
     RAISED = "raises"
@@ -27,37 +27,37 @@ class RunEnd(Enum):
 
 
 class Claimant:
-    """One life of one instance, and what happened to it that may cost it a lease."""
+    """A process that claims orders, and the faults that may cost it leases."""
 
     def __init__(self, name: str) -> None:
-        """Begin without trouble."""
+        """Start without faults."""
         self.name = name
         self.dead = False
-        """Whether it is over, in whichever way."""
+        """Whether it has ended, in any way."""
         self.gone_at = inf
-        """When it was over."""
+        """Time at which it ended."""
         self.crashed = False
         """Whether it ended without draining."""
         self.leaves_since = inf
-        """When it was told to shut down."""
+        """Time of its shutdown request."""
         self.last_fault: float = -inf
-        """When the last call ended that met a fault."""
+        """End of its last call with a fault."""
         self.last_progress: float = 0.0
-        """When it last began or reported something, or had no free slot."""
+        """Time at which it last started or reported an attempt, or had no free slot."""
         self.full_since = inf
-        """When it first had as many orders as it may run."""
+        """Time at which all its slots were first occupied."""
         self.met_outage = False
-        """Whether the store was away from everybody while it lived."""
+        """Whether the repository was unavailable to all processes during its lifetime."""
         self.last_pause: float = -inf
-        """When its last pause ended; infinite while it is paused."""
+        """End of its last pause; infinite while it is paused."""
         self._troubles: list[tuple[float, float]] = []
 
     def trouble(self, begin: float, end: float) -> None:
-        """Note trouble from `begin` to `end`."""
+        """Record a fault from `begin` to `end`."""
         self._troubles.append((begin, end))
 
     def trouble_between(self, begin: float, end: float) -> float:
-        """Return how many seconds of trouble there were between these moments."""
+        """Return the total duration of faults between `begin` and `end`, in seconds."""
         seconds, until = 0.0, begin
         for first, last in sorted(self._troubles):
             seconds += max(0.0, min(last, end) - max(first, until))
@@ -65,15 +65,15 @@ class Claimant:
         return seconds
 
     def was_paused_since(self, moment: float) -> bool:
-        """Whether it is paused, or was after `moment`."""
+        """Return whether it has been paused since `moment`."""
         return self.last_pause >= moment
 
     def pause_began(self) -> None:
-        """Be paused from now on."""
+        """Record the start of a pause."""
         self.last_pause = inf
 
     def pause_ended(self, moment: float) -> None:
-        """Go on at `moment`."""
+        """Record the end of a pause."""
         self.last_pause = moment
 
 
@@ -89,71 +89,71 @@ class Run:
     stubborn: bool = False
     """Whether it ignored its cancellation."""
     retry_delay: float | None = None
-    """The seconds after which it asked to be called again."""
+    """Delay requested by RetryLater, in seconds."""
     stopped: bool = False
     """Whether it was cancelled before it raised."""
     rejected: bool = False
-    """Whether it said that the order is never to be tried again."""
+    """Whether it raised Rejected."""
     raised: str | None = None
-    """How a reason has to begin that tells what it raised."""
+    """Prefix of the reason that must be recorded for its error."""
 
     def was_overdue(self, limit: float, now: float = inf) -> bool:
-        """Whether it took as long as its limit in seconds, by whichever clock; 0: there is none."""
+        """Return whether it reached its time limit in seconds, by any clock; 0: no limit."""
         ended = now if self.ended is None else self.ended
         return bool(limit) and ended - self.began >= limit * NEARLY
 
 
 @dataclass(slots=True)
 class KnownOrder:
-    """What the clients know of one order."""
+    """What clients know about one order."""
 
     placements: list[Placement] = field(default_factory=list)
-    """Every content that somebody tried to place under this id."""
+    """All contents that clients tried to place under this id."""
     acknowledged: Placement | None = None
-    """The content that was acknowledged."""
+    """Acknowledged content."""
     fresh_answers: int = 0
-    """How many placings were answered as the first one."""
+    """Number of placements answered as new."""
     unknown: bool = False
-    """Whether some placing had no answer, or one that leaves open what became of it."""
+    """Whether a placement had no answer or an unknown outcome."""
     version: int = 0
-    """The highest version that any answer told."""
+    """Highest version in any answer."""
     cancelled: bool = False
-    """Whether somebody was told that the order is Cancelled."""
+    """Whether an answer showed the order as Cancelled."""
     cancel_requested: float | None = None
-    """Since when somebody has been told that a cancellation is on its way."""
+    """Time of the first answer that showed a cancel request."""
     redriven: int = 0
-    """How many redrives were tried."""
+    """Number of redrives tried."""
     refused: tuple[Placement, ...] = ()
-    """The contents that were refused since the id was another's."""
+    """Contents refused because of a conflict."""
     matched: tuple[int, ...] = ()
-    """The versions that were expected by cancellations that were answered as made."""
+    """Expected versions of successful cancellations."""
     redriven_at: tuple[int, ...] = ()
-    """The same of redrives."""
+    """Expected versions of successful redrives."""
 
     @property
     def was_only_refused(self) -> bool:
-        """Whether everybody who tried to place it was told that nothing was stored."""
+        """Whether all placements were answered with an error that guarantees that nothing was stored."""
         return self.acknowledged is None and not self.unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was broken."""
+    """Broken promise."""
 
     promise: str
     what: str
     order_ids: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return one line."""
+        """Format as one line."""
         return f"{self.promise}: {self.what}"
 
 
 class Record:
-    """Everything that was seen in one simulation."""
+    """Everything observed in one simulation."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
+        """Start empty."""
         self.known: dict[str, KnownOrder] = {}
         self.runs: dict[str, list[Run]] = defaultdict(list)
         self.violations: list[Violation] = []
@@ -161,23 +161,23 @@ class Record:
         """Called whenever a promise is broken."""
 
     def of(self, order_id: str) -> KnownOrder:
-        """Return what is known of one order."""
+        """Return what clients know about one order."""
         known = self.known.get(order_id)
         if known is None:
             known = self.known[order_id] = KnownOrder()
         return known
 
     def violate(self, promise: str, what: str, *order_ids: str) -> None:
-        """Note that a promise was broken."""
+        """Record a broken promise."""
         if len(self.violations) < MOST_VIOLATIONS:
             self.violations.append(Violation(promise, what, order_ids))
         self.on_violation()
 
     def answered(self, order: Order, version_before: int, now: float) -> None:
-        """Note an answer that came `now` to a call that was made when `version_before` was known to somebody."""
+        """Record an answer received at `now` to a call made when `version_before` was the highest known version."""
         known = self.of(order.order_id)
         if order.version < version_before:
-            what = f"{order.order_id} was told at version {order.version} after {version_before}"
+            what = f"{order.order_id} was read at version {order.version} after {version_before}"
             self.violate("reads see what was answered before", what, order.order_id)
         known.version = max(known.version, order.version)
         if order.status is Status.CANCELLED:

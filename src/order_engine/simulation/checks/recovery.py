@@ -1,4 +1,4 @@
-"""The calm after the last fault: everything has to be at work again soon, and to end (P7)."""
+"""Recovery after the last fault: processing must resume soon, and all orders must end (P7)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from order_engine.simulation.world import World
 
 LOOKS_PER_POLL: Final = 2
 SLACK: Final = 0.25
-"""Seconds on top of every bound: the calls that are on their way, and the time between two looks."""
+"""Tolerance of every limit in seconds, for calls in transit and the interval between checks."""
 LONGEST_RETRY_DELAY: Final = 2.0
 
 
 class RecoveryCheck:
-    """Watches over the orders that have not ended when the last fault is over."""
+    """Watches the orders that have not ended when the last fault is over."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class RecoveryCheck:
         *,
         is_limited: bool = True,
     ) -> None:
-        """Begin with the last fault. Unless `is_limited`, a processor may run for as long as its author likes."""
+        """Start at the last fault. Unless `is_limited`, processors may run for any time."""
         self._is_limited = is_limited or bool(world.plan.options.attempt_seconds)
         self._world = world
         self._fleet = fleet
@@ -45,7 +45,7 @@ class RecoveryCheck:
         self._events = (0, 0)
 
     async def watch(self) -> None:
-        """Return when every order has ended. What does not get on in time is a violation, and ends the watch too."""
+        """Wait until all orders have ended, or until a deadline is violated."""
         world = self._world
         while True:
             self._ledger.check()
@@ -63,7 +63,7 @@ class RecoveryCheck:
             await asyncio.sleep(self._interval)
 
     async def wait_until_ready(self) -> None:
-        """Return when every process says that it is ready again; that it takes too long is a violation (P7)."""
+        """Wait until all processes are ready again, or until this takes too long, which is a violation (P7)."""
         world = self._world
         longest = self._soon + world.plan.options.lease_seconds + world.plan.options.request_seconds
         while not world.record.violations:
@@ -73,11 +73,11 @@ class RecoveryCheck:
             for process in waiting:
                 waits = world.loop.time() - max(process.began, world.last_fault)
                 if waits > longest and process.claimant.leaves_since > world.loop.time():
-                    world.record.violate("ready", f"{process.claimant.name} is not ready after {waits:.2f} s of calm")
+                    world.record.violate("ready", f"{process.claimant.name} is not ready after {waits:.2f} s")
             await asyncio.sleep(self._interval)
 
     def _check_progress(self, orders: list[Order]) -> None:
-        """Something has to happen to some order again and again, until all have ended."""
+        """Check that some order makes progress, until all have ended."""
         now = self._world.loop.time()
         events = sum(order.version for order in orders), len(orders)
         if events != self._events or self._is_working():
@@ -85,15 +85,15 @@ class RecoveryCheck:
         since = max(self._last_change, self._world.last_fault)
         if now - since > self._longest_rest:
             left = [order.order_id for order in orders if not order.status.ended]
-            what = f"nothing has happened for {now - since:.2f} s to {len(left)} orders that have not ended"
+            what = f"no progress for {now - since:.2f} s on {len(left)} orders that have not ended"
             self._world.record.violate("P7", what, *left[:5])
 
     def _is_working(self) -> bool:
-        """Whether a processor runs that nothing ends but itself."""
+        """Return whether a processor without a time limit is running."""
         return not self._is_limited and any(process.run_monitor.running for process in self._fleet.processes)
 
     def _check_at_work(self, orders: list[Order]) -> None:
-        """With a free slot, every order that is no suspect is worked on within lease + poll after the last fault."""
+        """Check that with a free slot, every non-suspect order is processed within a lease and a poll interval."""
         now = self._world.loop.time()
         for process in self._fleet.processes:
             if not process.run_monitor.has_free_slot:
@@ -105,11 +105,11 @@ class RecoveryCheck:
                 continue
             latest = max(since, idle_since, self._world.last_fault + self._world.plan.options.lease_seconds)
             if now - latest > self._soon:
-                what = f"{order.order_id} has been waiting for {now - since:.2f} s although a slot is free"
+                what = f"{order.order_id} has been waiting for {now - since:.2f} s with a free slot"
                 self._world.record.violate("P7", what, order.order_id)
 
     def _waits_since(self, order: Order, now: float) -> float | None:
-        """Return since when a healthy order may be claimed by anybody; None for one that may not, or is a suspect."""
+        """Return since when a non-suspect order may be claimed; None if it may not be claimed or is a suspect."""
         if order.status.ended or order.vanished or not self._may_be_claimed(order):
             return None
         version, since = self._claimable_since.get(order.order_id, (0, now))
@@ -119,14 +119,14 @@ class RecoveryCheck:
         return since
 
     def _may_be_claimed(self, order: Order) -> bool:
-        # A holder whose lease ended makes a suspect of its order: others have no duty to be quick about it.
+        # An expired lease makes the order a suspect, for which there is no deadline.
         if order.state is LifecycleState.LEASED:
             return False
         return order.due is None or self._world.retries.is_due(order)
 
 
 def _longest_step(world: World, behaviors: dict[str, OrderBehavior]) -> float:
-    """Return how long an order may go without an event: its longest run or its longest wait for the next one."""
+    """Return the longest time between two events of an order: its longest run plus its longest wait."""
     options = world.plan.options
     longest_run = max(max(behavior.seconds, behavior.fault_seconds) for behavior in behaviors.values())
     if options.attempt_seconds:

@@ -1,4 +1,4 @@
-"""The verdicts at the end: what clients were told and processors saw, against what the store has (P1 to P5, P7)."""
+"""Final checks: answers to clients and runs of processors against the repository (P1 to P5, P7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CANCELLING: Final = frozenset({EventType.CANCEL_REQUESTED, EventType.CANCELLED})
 
 
 class Verdicts:
-    """Judges one simulation that is over."""
+    """Checks a finished simulation."""
 
     def __init__(
         self, world: World, ledger: Ledger, behaviors: Mapping[str, OrderBehavior], read: Sequence[Event]
@@ -37,16 +37,16 @@ class Verdicts:
         self._only_processors_kill = lethal == [Fault.PROCESSOR_KILLS]
 
     def judge(self) -> None:
-        """Look at every order, and at what the reader got."""
+        """Check all orders, and the events that the reader received."""
         stored: Mapping[str, Order] = drive(self._world.store.get(list(self._world.record.known)))
         for order_id in self._ledger.histories:
             if order_id not in self._world.record.known:
-                self._violate("P1", order_id, "is stored, and nobody placed it")
+                self._violate("P1", order_id, "is stored, but was never placed")
         for order_id, known in self._world.record.known.items():
             order = stored.get(order_id)
             if order is not None:
                 if known.was_only_refused:
-                    self._violate("P6", order_id, "is stored although its client was told that nothing was")
+                    self._violate("P6", order_id, "is stored although its placement was refused")
                 self._judge_order(order)
             elif known.acknowledged is not None:
                 self._violate("P1", order_id, "was acknowledged and is lost")
@@ -57,7 +57,7 @@ class Verdicts:
         history = self._ledger.histories[order.order_id]
         placement = known.acknowledged or _content_of(order, known)
         if not same_content(order, placement):
-            self._violate("P4", order.order_id, "holds other content than what was placed")
+            self._violate("P4", order.order_id, "has different content than was placed")
             return
         if any(same_content(order, refused) for refused in known.refused):
             self._violate("P4", order.order_id, "was refused for a conflict with its own content")
@@ -70,7 +70,7 @@ class Verdicts:
         if vars(rebuilt) != vars(recorded_state(order)):
             self._violate("P3", order.order_id, f"is {order}, and its history says {rebuilt}")
         if known.version > order.version:
-            self._violate("P1", order.order_id, f"was told at version {known.version} and is at {order.version}")
+            self._violate("P1", order.order_id, f"was read at version {known.version} and is at {order.version}")
         self._judge_status(order)
         self._judge_conditions(order.order_id, history)
         self._rounds.judge(history)
@@ -80,27 +80,27 @@ class Verdicts:
         if not order.status.ended:
             self._violate("P7", order.order_id, f"has not ended: {order}")
         if known.cancelled and order.status is not Status.CANCELLED:
-            self._violate("cancel", order.order_id, f"was told to be Cancelled and is {order.status}")
+            self._violate("cancel", order.order_id, f"was read as Cancelled and is {order.status}")
         if known.cancel_requested and order.status is Status.FAILED:
-            self._violate("cancel", order.order_id, "was to be cancelled, and is Failed")
+            self._violate("cancel", order.order_id, "is Failed after a cancel request")
         if order.failure == VANISHED and self._only_processors_kill and not self._behaviors[order.order_id].kills:
-            self._violate("P7", order.order_id, "was condemned for what its neighbours did")
+            self._violate("P7", order.order_id, "is Failed because of crashes caused by other orders")
 
     def _judge_conditions(self, order_id: str, history: Sequence[Event]) -> None:
-        """See that what was to be done at a certain version only was done at that version (If-Match)."""
+        """Check that actions with an expected version took effect at that version only (If-Match)."""
         known = self._world.record.of(order_id)
         for version in known.matched:
-            # To cancel once more what is cancelled changes nothing, and is answered all the same.
+            # Cancelling a Cancelled order changes nothing, but succeeds.
             if not any(event.type in CANCELLING for event in history[: version + 1]):
-                self._violate("If-Match", order_id, f"was cancelled, which was wanted at version {version} only")
+                self._violate("If-Match", order_id, f"was cancelled at another version than {version}")
             if version > len(history):
                 self._violate("If-Match", order_id, f"was cancelled at version {version}, which it never had")
         for version in known.redriven_at:
             if version >= len(history) or history[version].type is not EventType.REDRIVEN:
-                self._violate("If-Match", order_id, f"was redriven, which was wanted at version {version} only")
+                self._violate("If-Match", order_id, f"was redriven at another version than {version}")
 
     def _judge_reader(self) -> None:
-        """Who follows the cursors gets every event once, each order's in version order (P5)."""
+        """Check that the reader received every event once, each order's in version order (P5)."""
         versions: dict[str, int] = {}
         for event in self._read:
             if event.version != versions.get(event.order_id, 0) + 1:
@@ -117,5 +117,5 @@ class Verdicts:
 
 
 def _content_of(order: Order, known: KnownOrder) -> Placement:
-    """Return the content that somebody tried to place and that is there; the first one, where it is none of them."""
+    """Return the placed content that matches the order; the first one if none does."""
     return next((each for each in known.placements if same_content(order, each)), known.placements[0])

@@ -1,1 +1,1 @@
-"""Clients and operators of the simulated service."""
+"""Simulated clients and operators."""

@@ -1,4 +1,4 @@
-"""A client: somebody with one order, who places it until it is acknowledged."""
+"""Client with one order, which it places until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from order_engine.simulation.processes.simulated_process import Disconnected
 from order_engine.simulation.world import World
 
 NOTHING_STORED: Final = (Overloaded, NotRunning, Unavailable)
-"""Errors that promise that the placing took no effect."""
+"""Errors that guarantee that the placement had no effect."""
 MAYBE_STORED: Final = (OutcomeUnknown, Disconnected)
-"""Errors after which it may have taken effect."""
+"""Errors after which the placement may have taken effect."""
 PART_WITH_KEY: Final = 0.1
 PART_THAT_GIVES_UP: Final = 0.03
 BATCHES_UNDER_WAY: Final = 2
 STEPS_OF_PAUSE: Final = 4
-"""In steps, so that clients come back together, as they do after an outage."""
+"""Number of different pauses, so that some clients return at the same time, as after an outage."""
 LONGEST_PAUSE: Final = 8.0
-"""Between two tries, in quarters of a lease."""
+"""Longest pause between two tries, in quarters of a lease."""
 
 
 class ClientGroup(Protocol):
-    """All clients, as one of them sees them."""
+    """Group of all clients, as used by one of them."""
 
     world: World
     random: Random
@@ -51,10 +51,10 @@ class ClientGroup(Protocol):
 
 
 class Client:
-    """Somebody with one order."""
+    """Client with one order."""
 
     def __init__(self, group: ClientGroup, order: NewOrder) -> None:
-        """Be about to place `order`."""
+        """Prepare to place `order`."""
         self.group = group
         self.world: World = group.world
         self.random: Random = group.random
@@ -66,7 +66,7 @@ class Client:
         self._sleep = self.world.clock.sleep
 
     async def place(self) -> bool:
-        """Place the order until it is acknowledged; return whether it is: some give up, some are too late."""
+        """Place the order until it is acknowledged; return False if the client gives up or the order conflicts."""
         growth = 1.0
         known = self.known
         while True:
@@ -82,7 +82,7 @@ class Client:
             await self.pause(growth := min(growth * 2, LONGEST_PAUSE))
 
     def answered(self, outcome: Placed | Exception) -> bool:
-        """Take the outcome of a placing that was made for this client; return whether it was acknowledged."""
+        """Process the outcome of a placement made for this client; return whether it was acknowledged."""
         self._try()
         return self._take(outcome, 0)
 
@@ -91,22 +91,22 @@ class Client:
         return self.group.outcome(make, self.order_id, seconds)
 
     async def pause(self, leases: float = 1.0) -> None:
-        """Do something else for up to a quarter of so many leases."""
+        """Pause for up to a quarter of the given number of lease durations."""
         steps = 1 + int(self.random.random() * STEPS_OF_PAUSE)
         await self._sleep(leases / 4 * self.world.plan.options.lease_seconds * steps / STEPS_OF_PAUSE)
 
     def violate(self, promise: str, what: str) -> None:
-        """Note that a promise about this order was broken."""
+        """Record a broken promise about this order."""
         self.world.record.violate(promise, what, self.order_id)
 
     async def _place(self, engine: OrderEngine) -> Placed:
-        """Place the order in one process; see that not more are waiting there than may (P6)."""
+        """Place the order in one process; check that no more than allowed are waiting there (P6)."""
         waiting = self.group.waiting[engine] = self.group.waiting.get(engine, 0) + 1
         try:
             options = engine.options
             locked = max(1, options.max_waiting // 10) + options.batch_orders
             if waiting > options.max_waiting + (BATCHES_UNDER_WAY * options.batch_orders) + locked + 1:
-                self.violate("P6", f"{waiting} placings wait in one process, {options.max_waiting} being its limit")
+                self.violate("P6", f"{waiting} placements wait in one process; the limit is {options.max_waiting}")
             return await engine.place(self.order, idempotency_key=self.key)
         finally:
             self.group.waiting[engine] -= 1
@@ -115,7 +115,7 @@ class Client:
         self.known.placements.append(self._placement)
 
     def _take(self, outcome: Placed | BaseException, version_before: int) -> bool:
-        """Note what a placing was answered."""
+        """Record the outcome of a placement."""
         if isinstance(outcome, Placed):
             self._acknowledged(outcome, version_before)
             return True
@@ -126,22 +126,22 @@ class Client:
         elif not isinstance(outcome, NOTHING_STORED):
             self.violate("P4", f"placing {self.order_id} raised {outcome!r}")
         elif isinstance(outcome, Overloaded):
-            self.world.struck(Fault.OVERLOAD, self.order_id, "is told that too much waits", self.order_id)
+            self.world.struck(Fault.OVERLOAD, self.order_id, "is refused: overloaded", self.order_id)
         return False
 
     def _acknowledged(self, placed: Placed, version_before: int) -> None:
         known, placement = self.known, self._placement
         if not same_content(placed.order, placement):
-            self.violate("P4", f"{self.order_id} was acknowledged with other content")
+            self.violate("P4", f"{self.order_id} was acknowledged with different content")
         if known.acknowledged is not None and not same_content(placed.order, known.acknowledged):
-            self.violate("P4", f"{self.order_id} was acknowledged with two contents")
+            self.violate("P4", f"{self.order_id} was acknowledged with two different contents")
         known.acknowledged = placement
         known.fresh_answers += not placed.replayed
         if known.fresh_answers > 1:
-            self.violate("P4", f"{self.order_id} was placed twice, each time as if for the first time")
+            self.violate("P4", f"{self.order_id} was placed as new twice")
         self.world.record.answered(placed.order, version_before, self.world.loop.time())
 
     @property
     def _is_contested(self) -> bool:
-        """Whether somebody tried to place other content under the same id."""
+        """Whether different content was placed under the same id."""
         return any(other != self._placement for other in self.known.placements)

@@ -1,4 +1,4 @@
-"""The clients: they come in bursts, some twice at once, and some ask for more than an acknowledgement."""
+"""Group of clients: they arrive in bursts, some place orders twice, and some make further calls."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from order_engine.simulation.world import World
 Answer = TypeVar("Answer")
 
 TURNS_OF_BATCH: Final = 20
-"""Ways to the store and back that one batch of many orders may take."""
+"""Maximum round trips to the repository of one batch."""
 
 
 class Clients:
-    """Everybody who has an order to place."""
+    """All clients of a simulation."""
 
     def __init__(self, world: World, fleet: Fleet, orders: Sequence[NewOrder], long_ones: AbstractSet[str]) -> None:
-        """Bring `orders`. Those that take long, by their ids, are cancelled more often."""
+        """Create clients for `orders`. Orders with ids in `long_ones` are cancelled more often."""
         self.world = world
         self.random: Random = world.plan.chance("clients")
         self.waiting: dict[OrderEngine, int] = {}
-        """How many placings each engine has been asked for and has not answered."""
+        """Number of unanswered placements of each engine."""
         self._long_ones = long_ones
         self._fleet = fleet
         self._orders = orders
 
     async def run(self) -> None:
-        """Come in bursts; return when everybody has got what they wanted, or given up."""
+        """Run all clients, in bursts; return when all have finished or given up."""
         bursts = []
         start = 0
         while start < len(self._orders):
@@ -79,7 +79,7 @@ class Clients:
         return call
 
     def strikes(self, fault: Fault, times: int = 1) -> bool:
-        """Whether `fault` happens now, so many times as likely as usual."""
+        """Return whether `fault` occurs now, with `times` its usual probability."""
         likelihood = self.world.plan.likelihood[fault]
         return bool(likelihood) and not self.world.faults_over and self.random.random() < likelihood * times
 
@@ -91,11 +91,11 @@ class Clients:
         create_task = self.world.loop.create_task
         coming = [create_task(self._serve(each)) for client in clients for each in self._with_twins(client)]
         for each in coming:
-            # Not by `gather`, which would be called back for each of them.
+            # Avoid `gather`, which adds a callback for each of them.
             await each
 
     def _with_twins(self, client: Client) -> Iterator[Client]:
-        """Go through all who come with one order at the same moment: some twice, some with other content."""
+        """Yield the client, and with some faults another client with the same id and the same or different content."""
         yield client
         for fault in (Fault.CLIENT_REPEATS, Fault.CLIENT_CONTRADICTS):
             if self.strikes(fault):
@@ -108,7 +108,7 @@ class Clients:
             await follow_up(client, takes_long=client.order_id in self._long_ones)
 
     async def _place_many(self, clients: Sequence[Client], orders: Sequence[NewOrder]) -> list[Client]:
-        """Place a whole burst in one call; return the clients that have to place their orders by themselves."""
+        """Place a whole burst in one call; return the clients whose orders were not acknowledged."""
         order_id, seconds = orders[0].order_id or "", self._seconds_for(len(orders))
         outcomes = await self.outcome(lambda engine: engine.place_many(orders), order_id, seconds)
         if isinstance(outcomes, Exception):
@@ -120,7 +120,7 @@ class Clients:
         return [client for client, outcome in answers if not client.answered(outcome)]
 
     def _seconds_for(self, orders: int) -> float:
-        """Return what so many orders in one call may take, with a batch that is not answered among them."""
+        """Return the maximum duration of one call with this many orders, including one unanswered batch."""
         options = self.world.plan.options
         batches = orders / min(options.batch_orders, options.max_waiting)
         return options.request_seconds * 2 + TURNS_OF_BATCH * self.world.plan.latency * batches

@@ -1,4 +1,4 @@
-"""What clients want beyond an acknowledgement: they repeat, contradict, cancel, ask, and wait."""
+"""Further calls of clients after an acknowledgement: repeat, contradict, cancel, read and wait."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PART_THAT_ASKS: Final = 0.1
 PART_THAT_WAITS: Final = 0.05
 PART_WITH_VERSION: Final = 0.5
 PART_OUT_OF_DATE: Final = 0.3
-"""Of those who name a version, those who name one that is not the order's."""
+"""Part of the calls with an expected version whose version is wrong."""
 UNREACHED_VERSIONS: Final = 1000
 MORE_LIKELY: Final = 10
-"""How many times as likely a client cancels an order that takes long: most others end before they could."""
+"""Factor by which orders that take long are cancelled more often, since most others end too soon."""
 
 
 async def follow_up(client: Client, *, takes_long: bool) -> None:
-    """Do what this client is after, once its order is acknowledged."""
+    """Make the further calls of a client whose order was acknowledged."""
     group, order_id = client.group, client.order_id
     if group.strikes(Fault.CLIENT_REPEATS):
         client.world.struck(Fault.CLIENT_REPEATS, order_id, "is placed again", order_id)
@@ -49,7 +49,7 @@ async def follow_up(client: Client, *, takes_long: bool) -> None:
 
 
 async def _contradict(client: Client) -> None:
-    """Place other content under the same id or the same key, which has to be refused and to change nothing (P4)."""
+    """Place different content under the same id or key, which must be refused and change nothing (P4)."""
     order_id, key = client.order_id, client.key
     client.world.struck(Fault.CLIENT_CONTRADICTS, order_id, "is contradicted", order_id)
     other = contradiction(client.order, client.random)
@@ -87,14 +87,14 @@ async def _wait(client: Client) -> None:
 
 
 async def _look(client: Client, make: Callable[[OrderEngine], Awaitable[Order]], seconds: float = 0.0) -> Order | None:
-    """Make a call that tells the order; None where it was refused, or not answered."""
+    """Make a call that returns the order; None if it was refused or not answered."""
     version_before = client.known.version
     outcome = await client.outcome(client.group.to_the_end(make), seconds)
     if isinstance(outcome, Order):
         client.world.record.answered(outcome, version_before, client.world.loop.time())
         return outcome
     if isinstance(outcome, OrderNotFound):
-        client.violate("P1", f"{client.order_id} was acknowledged and is not found")
+        client.violate("P1", f"{client.order_id} was acknowledged but not found")
     elif not isinstance(outcome, (ActionRefused, VersionMismatch, WaitTimedOut, *NOTHING_STORED, *MAYBE_STORED)):
         client.violate("errors", f"a call about {client.order_id} raised {outcome!r}")
     return None

@@ -1,4 +1,4 @@
-"""Those who look after the orders of others: an operator who redrives, and a reader who follows all events."""
+"""Operator that redrives Failed orders, and reader of all events."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from order_engine.simulation.world import World
 
 ROUNDS_AT_MOST: Final = 3
 PART_REDRIVEN: Final = 0.7
-"""Of the failed orders that the operator looks at, now and then."""
+"""Part of the Failed orders on a page that the operator redrives."""
 PAGE: Final = 500
 
 
 async def redrive_failed_orders(world: World, clients: Clients) -> None:
-    """Redrive some of the Failed orders every now and then, for as long as there is trouble."""
+    """Redrive some Failed orders at random intervals while faults occur."""
     if not world.plan.likelihood[Fault.OPERATOR_REDRIVES]:
         return
     while not world.faults_over:
@@ -53,17 +53,17 @@ async def _redrive(world: World, clients: Clients, order: Order) -> None:
 
 
 class Reader:
-    """Follows all events by their cursors, through whichever process is there, as an outbox does."""
+    """Follows all events by cursor, through any process, as an outbox reader does."""
 
     def __init__(self, world: World, clients: Clients) -> None:
-        """Begin before the first event."""
+        """Start before the first event."""
         self._world = world
         self._clients = clients
         self._cursor: str | None = None
         self.events: list[Event] = []
 
     async def follow(self) -> None:
-        """Read on until the world is calm."""
+        """Read events while faults occur."""
         while not self._world.faults_over:
             await asyncio.sleep(self._world.plan.options.lease_seconds * self._clients.random.random())
             await self.read_page()

@@ -1,1 +1,1 @@
-"""The faults there are, and when they strike."""
+"""Faults and their schedule."""

@@ -1,4 +1,4 @@
-"""The faults there are, and which of them a seed brings about."""
+"""Classes of faults, and their selection by seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Fault(StrEnum):
-    """One class of fault."""
+    """Class of faults."""
 
     CRASH = "crash of an instance"
     CRASH_IN_CALL = "crash of an instance while a call is under way"
@@ -24,14 +24,14 @@ class Fault(StrEnum):
     CALL_SILENT = "call that is never answered"
     CALL_LATE = "call that takes effect after its caller has given up"
     CALL_SLOW = "slow call"
-    OUTAGE = "repository away from everybody"
-    PARTITION = "repository away from one instance"
-    DISK_FULL = "repository that takes no changes"
-    QUEUE_LOSES = "lost bell"
-    QUEUE_REPEATS = "repeated bell"
-    QUEUE_DELAYS = "delayed bell"
-    QUEUE_REORDERS = "bells out of order"
-    QUEUE_FAILS = "queue away"
+    OUTAGE = "repository unavailable to all instances"
+    PARTITION = "repository unavailable to one instance"
+    DISK_FULL = "repository that refuses writes"
+    QUEUE_LOSES = "lost queue message"
+    QUEUE_REPEATS = "repeated queue message"
+    QUEUE_DELAYS = "delayed queue message"
+    QUEUE_REORDERS = "queue messages out of order"
+    QUEUE_FAILS = "queue unavailable"
     CLOCK_OFFSET = "clock that is off"
     CLOCK_JUMP = "clock that jumps"
     CLOCK_DRIFT = "clock that runs fast or slow"
@@ -41,16 +41,16 @@ class Fault(StrEnum):
     PROCESSOR_REJECTS = "processor that rejects"
     PROCESSOR_PUTS_OFF = "processor that asks for a later retry"
     PROCESSOR_HANGS = "processor that hangs"
-    PROCESSOR_STUBBORN = "processor that ignores its cancellation"
-    PROCESSOR_KILLS = "processor that kills its instance"
+    PROCESSOR_STUBBORN = "processor that ignores cancellation"
+    PROCESSOR_KILLS = "processor that crashes its instance"
     CLIENT_CANCELS = "client that cancels its order"
     CLIENT_REPEATS = "client that places its order again"
-    CLIENT_CONTRADICTS = "client that places other content under the same id"
-    CLIENT_LEAVES = "client that disconnects during its call"
-    OPERATOR_REDRIVES = "operator who redrives a failed order"
-    OVERLOAD = "more placings at once than may wait"
+    CLIENT_CONTRADICTS = "client that places different content under the same id"
+    CLIENT_LEAVES = "client that disconnects during a call"
+    OPERATOR_REDRIVES = "operator that redrives a failed order"
+    OVERLOAD = "more placements at once than may wait"
     DISORDER = "callbacks out of order"
-    ORDERS_LOCKED = "orders locked by a stranger"
+    ORDERS_LOCKED = "orders locked by another transaction"
     STORE_CLOCK_BACK = "repository's clock that is set back by hours"
     RENEWALS_SLOW = "repository that is slow to renew leases"
 
@@ -93,7 +93,7 @@ SCHEDULED_FAULTS: Final = (
     Fault.ORDERS_LOCKED,
     Fault.STORE_CLOCK_BACK,
 )
-"""What strikes at a moment of its own, whoever does what just then."""
+"""Faults that occur at scheduled times, independent of calls."""
 LOSING: Final = frozenset(Fault) - frozenset(OF_CLIENTS) - frozenset(OF_THE_QUEUE) - frozenset({
     Fault.SHUTDOWN, Fault.CLOCK_OFFSET, Fault.CLOCK_DRIFT, Fault.CLOCK_JUMP, Fault.OPERATOR_REDRIVES, Fault.OVERLOAD,
     Fault.STORE_CLOCK_BACK, Fault.DISORDER, Fault.PROCESSOR_FAILS, Fault.PROCESSOR_REJECTS, Fault.PROCESSOR_PUTS_OFF,
@@ -101,28 +101,28 @@ LOSING: Final = frozenset(Fault) - frozenset(OF_CLIENTS) - frozenset(OF_THE_QUEU
 
 ALL: Final = frozenset(Fault)
 ADDED: Final = frozenset({Fault.STORE_CLOCK_BACK, Fault.RENEWALS_SLOW})
-"""Classes that were added later. Each has a chance of its own, so that a seed without them tells what it always did."""
+"""Classes that were added later. They use separate random generators, so that other faults of a seed do not change."""
 PART_OF_SEEDS: Final = 0.5
-"""Each class is left out of half of the seeds: bugs hide where everything fails at once ("swarm testing", A. Groce and
-others, ISSTA 2012)."""
+"""Each class is left out of half of the seeds, since bugs can be hidden by other faults ("swarm testing", A. Groce et
+al., ISSTA 2012)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How often each class of fault strikes where it may; 0 for those that this seed leaves out."""
+    """Probability of each class of faults per opportunity; 0 for classes that the seed leaves out."""
 
     of: Mapping[Fault, float]
 
     def __getitem__(self, fault: Fault) -> float:
-        """Return how likely `fault` is, each time it may strike."""
+        """Return the probability of `fault` per opportunity."""
         return self.of.get(fault, 0.0)
 
 
 def draw_likelihood(random: Random, seed: int, wanted: frozenset[Fault] = ALL) -> Likelihood:
-    """Choose classes among `wanted` and how often they strike: from one time in five hundred to one in ten."""
+    """Select classes among `wanted`, with probabilities from 1 in 500 to 1 in 10."""
     chosen = {}
     for fault in Fault:
-        # Nothing secret is made of it.
+        # Must be reproducible, not secret.
         chance = Random(f"{seed}:{fault.name}") if fault in ADDED else random  # noqa: S311
         is_in, strength = chance.random() < PART_OF_SEEDS, 0.1 * 0.02 ** chance.random()
         if is_in and fault in wanted:
@@ -131,4 +131,4 @@ def draw_likelihood(random: Random, seed: int, wanted: frozenset[Fault] = ALL) -
 
 
 class FaultCounts(Counter[Fault]):
-    """How often each class of fault struck."""
+    """Number of occurrences of each class of faults."""

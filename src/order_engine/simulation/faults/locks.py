@@ -1,4 +1,4 @@
-"""Orders that a stranger has locked in the database: a host's open transaction, somebody's session."""
+"""Orders locked by other database transactions, such as an open transaction of the host application."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ PAGE: Final = 1000
 
 
 class Locks:
-    """Which orders are locked, and when they were. Calls pass over them, as over rows that are locked in a database."""
+    """Locked orders, and the times at which they were locked. Calls skip them like locked rows in a database."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without locks."""
         self._locked: Counter[str] = Counter()
         self._spans: defaultdict[str, list[list[float]]] = defaultdict(list)
 
     def begin(self, order_ids: Iterable[str], now: float = 0.0) -> None:
-        """Lock these orders, be they there already or not."""
+        """Lock these orders, whether or not they exist."""
         for order_id in order_ids:
             self._locked[order_id] += 1
             self._spans[order_id].append([now, inf])
 
     def end(self, order_ids: Iterable[str], now: float = inf) -> None:
-        """Let go of a lock on each of these orders."""
+        """Release one lock on each of these orders."""
         for order_id in order_ids:
             self._locked[order_id] -= 1
             next(span for span in self._spans[order_id] if span[1] == inf)[1] = now
         self._locked = +self._locked
 
     def seconds_between(self, order_id: str, begin: float, end: float) -> float:
-        """Return for how long an order was locked between these moments, each lock counted by itself."""
+        """Return the total time for which an order was locked between `begin` and `end`, summed over all locks."""
         return sum(max(0.0, min(last, end) - max(first, begin)) for first, last in self._spans.get(order_id, ()))
 
     # The calls, at the moment of their effect

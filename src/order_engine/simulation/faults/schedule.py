@@ -1,4 +1,4 @@
-"""What strikes at a moment of its own: crashes, pauses, shutdowns, outages, and clocks that jump."""
+"""Scheduled faults: crashes, pauses, shutdowns, outages, locks, and clock jumps."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from order_engine.simulation.world import World
 
 MOST_STRIKES: Final = 4
 MOST_TURNS: Final = 40
-"""Turns of the loop between the moment that is drawn and the blow: so a crash meets every await."""
+"""Iterations of the loop between the scheduled time and the fault, so that crashes occur at every await."""
 LOCKED_AT_MOST: Final = 5
-"""Of so many orders one is locked by a stranger, at most."""
+"""At most one of this many orders is locked at once."""
 LARGEST_JUMP: Final = 3600.0
 FARTHEST_BACK: Final = 5 * 3600.0
-"""Of one step back by hours: all of them together are less than a day, after which a repository may follow."""
+"""Maximum step of a clock that is set back by hours. In total below a day, after which a repository may follow."""
 
 StrikeHandler: TypeAlias = Callable[[Fault], Awaitable[None]]
 
 
 class FaultSchedule:
-    """Lets the misfortunes of a plan happen."""
+    """Injects the scheduled faults of a plan."""
 
     def __init__(self, world: World, fleet: Fleet, outages: Outages) -> None:
-        """Strike at `fleet`, and at what is between it and the store."""
+        """Inject faults into `fleet` and its connection to the repository."""
         self._world = world
         self._fleet = fleet
         self._outages = outages
@@ -48,7 +48,7 @@ class FaultSchedule:
         }
 
     async def run(self) -> None:
-        """Let them all happen, and return when the last one is over."""
+        """Inject all faults, and return when the last one is over."""
         strikes = []
         for fault in SCHEDULED_FAULTS:
             if self._world.plan.likelihood[fault]:
@@ -93,7 +93,7 @@ class FaultSchedule:
         self._world.fault_ended()
 
     async def _lock(self, fault: Fault) -> None:
-        """Lock some orders, whether they are placed already or not, as a transaction does that stays open."""
+        """Lock some orders, placed or not, as an open transaction would."""
         random, world = self._random, self._world
         order_ids = list(world.record.known)
         some = random.sample(order_ids, min(len(order_ids), random.randint(1, 1 + len(order_ids) // LOCKED_AT_MOST)))

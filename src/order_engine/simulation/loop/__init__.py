@@ -1,1 +1,1 @@
-"""The deterministic event loop, and who its callbacks belong to."""
+"""Deterministic event loop, and the owners of its callbacks."""

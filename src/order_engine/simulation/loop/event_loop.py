@@ -1,4 +1,4 @@
-"""A deterministic event loop: virtual time, and a seeded choice among the callbacks that are ready."""
+"""Deterministic event loop with virtual time and a seeded choice among ready callbacks."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
 
 MOST_STEPS_AT_ONCE: Final = 1_000_000
-"""Callbacks that may run without time passing. Beyond it something goes round in a circle."""
+"""Maximum number of callbacks without time passing; beyond it, there is an endless loop."""
 MOST_WAITS_AT_THE_END: Final = 100
-"""How often a coroutine may wait for something while it is closed."""
+"""Maximum number of awaits of a coroutine that is being closed."""
 
 
 class Stalled(Exception):
-    """Nothing is left to happen although somebody still waits, or something goes on without time passing."""
+    """The simulation cannot continue: nothing is scheduled although tasks wait, or there is an endless loop."""
 
 
 class SimulatedTask(asyncio.Task[Answer]):
-    """A task whose hash is its number in its loop, so that a set of tasks has the same order in every run.
+    """Task whose hash is its number in its loop, so that sets of tasks have the same order in every run.
 
-    asyncio asks for the hash when it enters the task among all tasks, as its constructor's last step: the number is
-    taken then, for a constructor in Python would cost each task half as much again.
+    The number is assigned when asyncio first calls the hash, as the last step of its constructor: a constructor in
+    Python would make each task 50 % slower.
     """
 
     _serial: int | None = None
@@ -50,37 +50,37 @@ class SimulatedTask(asyncio.Task[Answer]):
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
-    """Runs callbacks one after the other, in virtual time, without a thread, a socket or a wall clock.
+    """Runs callbacks in virtual time, without threads, sockets or a real clock.
 
-    Among the first `disorder` callbacks that are ready the seeded `random` chooses; 1 is the order of asyncio's own
-    loops. Time passes only when nothing is ready. Whatever needs the world outside raises NotImplementedError.
+    The seeded `random` chooses among the first `disorder` ready callbacks; 1 is the order of asyncio's own loops. Time
+    advances only when no callback is ready. Methods that need the operating system raise NotImplementedError.
     """
 
     def __init__(self, random: Random, disorder: int = 1, longest: float = inf) -> None:
-        """Begin at time 0 with nothing to do; after `longest` seconds it is Stalled."""
+        """Start at time 0; raise Stalled after `longest` seconds."""
         self._longest = longest
         self._random = random.random
         self._disorder = disorder
         self.now: float = 0.0
-        """Virtual seconds since the beginning."""
+        """Virtual seconds since the start."""
         self._ready: deque[Step] = deque()
         self._timers: list[tuple[float, int, Step]] = []
         self._serial = count()
         self.task_serials: count[int] = count()
-        """Numbers for tasks, each loop's own: the order of a set of tasks depends on how large their numbers are."""
+        """Numbers for tasks, separate for each loop, since the order of a set depends on the numbers."""
         self._world = Owner("world")
         self._closed = False
         self.on_failure: Callable[[], object] = lambda: None
-        """Called whenever something was not caught."""
+        """Called after each uncaught exception."""
         self.failures: list[dict[str, Any]] = []
-        """What nobody caught: the contexts that asyncio hands to a loop's exception handler."""
+        """Uncaught exceptions: the contexts that asyncio passes to a loop's exception handler."""
         self.steps: int = 0
-        """Callbacks run so far."""
+        """Number of callbacks run so far."""
 
-    # What asyncio asks of a loop
+    # Interface of asyncio loops
 
     def time(self) -> float:
-        """Return the virtual seconds since the beginning."""
+        """Return the virtual seconds since the start."""
         return self.now
 
     def call_soon(
@@ -128,8 +128,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> NoReturn:
-        """Refuse: a second thread would make chance of what the seed decides."""
-        message = "There are no threads in a simulation: call the function itself, or give it a simulated duration."
+        """Raise NotImplementedError: threads would make the simulation nondeterministic."""
+        message = "Threads are not supported in a simulation: call the function directly, or simulate its duration."
         raise NotImplementedError(message)
 
     def run_in_executor(
@@ -138,7 +138,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         func: Callable[[Unpack[Arguments]], object],
         *args: *Arguments,
     ) -> NoReturn:
-        """Refuse, as `call_soon_threadsafe` does."""
+        """Raise NotImplementedError, as `call_soon_threadsafe` does."""
         self.call_soon_threadsafe(func, *args)
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -153,7 +153,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
         **settings: Any,  # noqa: ANN401 - what later Pythons add
     ) -> asyncio.Task[Answer]:
-        """Start a task. Without a name it has none, so that no counter outside of the simulation shows."""
+        """Start a task. The default name contains no counter, since that would depend on previous simulations."""
         if self._closed:
             coro.close()
             message = "The simulation is over."
@@ -173,13 +173,13 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return self._closed
 
     def close(self) -> None:
-        """End: what is scheduled from now on is not run."""
+        """Close the loop; callbacks scheduled from now on do not run."""
         self._closed = True
         self._ready.clear()
         self._timers.clear()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Remember what nobody caught, unless it comes of clearing up."""
+        """Record an uncaught exception, unless the loop is closed."""
         if not self._closed:
             self.failures.append(context)
             self.on_failure()
@@ -189,14 +189,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     # Running
 
     def call_as_world(self, callback: Callable[..., object], *args: Any, delay: float = 0.0) -> Step:  # noqa: ANN401
-        """Run `callback` after `delay` as the world's own: no pause and no death of a process holds it up."""
+        """Run `callback` after `delay`, independent of pauses and crashes of processes."""
         when = self.now + delay
         step = Step((callback, args, self._world.context, self._world, when))
         heappush(self._timers, (when, next(self._serial), step))
         return step
 
     def resume(self, owner: Owner) -> None:
-        """End the pause of `owner`: what came up meanwhile is ready."""
+        """End the pause of `owner`; callbacks scheduled in the meantime are ready."""
         self._ready.extend(owner.go_on())
 
     def run_until_complete(self, future: Any) -> Any:  # noqa: ANN401 - as asyncio's
@@ -207,7 +207,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return task.result()
 
     def unwind(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
-        """Close the coroutines of tasks that nobody runs any more, whatever they raise."""
+        """Close the coroutines of abandoned tasks, ignoring their errors."""
         with self._running():
             for task in tasks:
                 with suppress(BaseException):
@@ -223,7 +223,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(before)  # noqa: SLF001
 
     def _run(self, task: asyncio.Task[Any]) -> None:
-        """Run callback after callback. Written out in one place, for this is what a simulation does all the time."""
+        """Run callbacks until `task` is done. Not split into functions, since this is the simulation's hot loop."""
         ready, random, disorder, runs = self._ready, self._random, self._disorder, OwnerState.RUNS
         budget = MOST_STEPS_AT_ONCE
         while not task.done():
@@ -256,41 +256,41 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 self.call_exception_handler({"message": f"{callback} raised", "exception": error})
 
     def _let_time_pass(self) -> None:
-        """Go to the next moment at which something is due."""
+        """Advance to the time of the next timer."""
         timers = self._timers
         while timers and timers[0][2][0] is None:
             heappop(timers)
         if not timers:
-            message = f"nothing is left to happen at {self.now:.6f} s, and somebody still waits"
+            message = f"nothing is scheduled after {self.now:.6f} s, but tasks are waiting"
             raise Stalled(message)
         now, ready = max(self.now, timers[0][0]), self._ready
         self.now = now
         if now > self._longest:
-            message = f"it is not over after {self._longest:.0f} s"
+            message = f"not finished after {self._longest:.0f} s"
             raise Stalled(message)
         runs = OwnerState.RUNS
         while timers and timers[0][0] <= now:
             step = heappop(timers)[2]
             if step[0] is wake and step[3].state is runs:
-                # All it does is to make others ready, among whom is chosen then. A quarter of all steps was this.
+                # It only makes other callbacks ready. These were a quarter of all steps.
                 wake(*step[1])
             else:
                 ready.append(step)
 
 
 def wake(waiting: Future[Any], result: object = None) -> None:
-    """Give what is waited for, unless nobody waits any more: what a timer calls that has nothing else to do."""
+    """Set the result of a future unless it is done. Used as the callback of timers."""
     if not waiting.done():
         waiting.set_result(result)
 
 
 def _close(coroutine: Coroutine[Any, Any, Any] | Generator[Any, Any, Any] | None) -> None:
-    """Close a coroutine, as often as it waits for something in its `finally`. Raises whatever it raises."""
+    """Close a coroutine, repeatedly if it awaits in `finally`. Raises any error that it raises."""
     for _ in range(MOST_WAITS_AT_THE_END):
         try:
             if coroutine is not None:
                 coroutine.close()
         except RuntimeError:
-            # Closed again, it goes on from there.
+            # It awaited while being closed: close it again.
             continue
         return

@@ -1,4 +1,4 @@
-"""Who a callback belongs to: a simulated process that may be paused or die, or the world around all of them."""
+"""Owners of callbacks: simulated processes, which may be paused or crash, and the world around them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class OwnerState(Enum):
-    """What becomes of an owner's callbacks."""
+    """State of an owner, which determines whether its callbacks run."""
 
     RUNS = "runs"
     PAUSED = "is paused"
@@ -16,58 +16,57 @@ class OwnerState(Enum):
 
 
 class Step(list[Any]):
-    """One callback that the loop is to run: what `call_soon` and `call_at` return.
+    """Scheduled callback, as returned by `call_soon` and `call_at`.
 
-    Its items are the callback, or None once it is cancelled, its arguments, its context, its owner, and when it is due
-    by the loop's time. A list, since thirty of them are made for each order, and a constructor in Python takes nearly
-    twice as long.
+    Its items are the callback, or None once cancelled, its arguments, its context, its owner, and its time. A list,
+    since thirty are created for each order, and a constructor in Python takes nearly twice as long.
     """
 
     __slots__ = ()
 
     def cancel(self) -> None:
-        """Do not run it."""
+        """Cancel the callback."""
         self[0] = None
 
     def cancelled(self) -> bool:
-        """Whether it is not to run."""
+        """Return whether it was cancelled."""
         return self[0] is None
 
     def when(self) -> float:
-        """Return when it is due by the loop's time."""
+        """Return its time on the loop's clock."""
         due: float = self[-1]
         return due
 
 
 class Owner:
-    """A simulated process, as the loop sees it. While it does not run, its steps are kept here."""
+    """Simulated process as seen by the loop. While it does not run, its steps are kept here."""
 
     def __init__(self, name: str) -> None:
-        """Begin running."""
+        """Start in the running state."""
         self.name = name
         self.state: OwnerState = OwnerState.RUNS
         self.kept: list[Step] = []
-        """Steps that came up while it did not run. Those of a dead owner are never run, and never dropped before the
-        simulation ends: dropping them would unwind their coroutines, and a dead process cleans nothing up."""
+        """Steps scheduled while it did not run. Those of a dead owner never run, but are kept until the simulation
+        ends: dropping them would close their coroutines, and a dead process runs no cleanup."""
         self.context: Context = copy_context()
         self.context.run(OWNER.set, self)
 
     @property
     def runs(self) -> bool:
-        """Whether its steps are run."""
+        """Whether its steps run."""
         return self.state is OwnerState.RUNS
 
     def die(self) -> None:
-        """Run nothing of it any more."""
+        """Never run any of its steps again."""
         self.state = OwnerState.DEAD
 
     def pause(self) -> None:
-        """Run nothing of it until it goes on."""
+        """Keep its steps until the pause ends."""
         if self.state is OwnerState.RUNS:
             self.state = OwnerState.PAUSED
 
     def go_on(self) -> list[Step]:
-        """End the pause, and return the steps that came up meanwhile."""
+        """End the pause, and return the kept steps."""
         if self.state is not OwnerState.PAUSED:
             return []
         self.state = OwnerState.RUNS
@@ -76,4 +75,4 @@ class Owner:
 
 
 OWNER: ContextVar[Owner] = ContextVar("order_engine simulated owner")
-"""The owner of whatever runs in a context. Tasks inherit it from whoever starts them."""
+"""Owner of the code that runs in a context. Tasks inherit it from their creator."""

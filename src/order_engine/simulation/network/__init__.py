@@ -1,1 +1,1 @@
-"""What lies between a simulated process and its repository and queue."""
+"""Simulated connections of processes to their repository and queue."""

@@ -1,4 +1,4 @@
-"""A real database under a simulation: the engine lives in virtual time, and each call blocks until it is answered."""
+"""Real databases in simulations: the engine runs in virtual time, and each call blocks until it is answered."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ LONGEST_CALL_SECONDS: Final = 60.0
 def blocking(
     opened: AbstractAsyncContextManager[OrderRepository], before: Callable[[], Awaitable[object]] | None = None
 ) -> Iterator[OrderRepository]:
-    """Open a repository in an event loop of its own, in another thread, for a simulation to call.
+    """Open a repository in an event loop in another thread, for use in a simulation.
 
-    `before` is awaited before each call: it may bring the database's time up to that of the simulation.
+    `before` is awaited before each call. It may set the database's time to that of the simulation.
     """
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="order_engine simulation's database", daemon=True)
@@ -56,7 +56,7 @@ def blocking(
 
 
 class BlockingStore:
-    """A repository whose calls return without waiting, as far as the simulation's own loop can see."""
+    """Repository whose calls return without awaiting in the simulation's loop."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The queue between the instances: bells that get lost, come twice, late, or out of order."""
+"""Simulated queue between instances, whose messages are lost, repeated, delayed or reordered."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.world import World
 
 MAX_HINTS: Final = 10_000
-"""Bells that wait at one instance; more are lost."""
+"""Maximum number of ids waiting at one instance; further ids are lost."""
 
 
 class QueueFailure(Exception):
-    """The queue failed: what a client library might raise."""
+    """Failure of the queue, as a client library might raise it."""
 
 
 class HintReceiver:
-    """What one life of one instance hears."""
+    """Ids delivered to one process."""
 
     def __init__(self, world: World) -> None:
-        """Hear nothing yet."""
+        """Start empty."""
         self._world = world
         self._heard: deque[str] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
     def ring(self, order_id: str) -> None:
-        """Hear a bell."""
+        """Deliver an id."""
         if len(self._heard) < MAX_HINTS:
             self._heard.append(order_id)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def get(self, limit: int) -> Sequence[str]:
-        """Wait for one bell at least."""
+        """Wait for at least one id."""
         while not self._heard:
             self._waiter = self._world.loop.create_future()
             await self._waiter
@@ -44,25 +44,25 @@ class HintReceiver:
 
 
 class QueueBroker:
-    """All bells on their way, and the ears of the instances that live."""
+    """Delivers ids to the processes that run."""
 
     def __init__(self, world: World) -> None:
-        """Begin silent."""
+        """Start without receivers."""
         self._world = world
         self._random = world.plan.chance("queue")
         self._receivers: dict[str, HintReceiver] = {}
 
     def listen(self, instance: str) -> SimulatedQueue:
-        """Return the queue for a new life of an instance, whose former one hears no more."""
+        """Return the queue for a new process of an instance; its previous process receives nothing more."""
         receiver = self._receivers[instance] = HintReceiver(self._world)
         return SimulatedQueue(self._world, self, receiver, self._random)
 
     def send(self, order_ids: Sequence[str]) -> None:
-        """Send bells on their way, each with a fate of its own."""
+        """Send ids, each with its own faults."""
         self._world.loop.call_as_world(self._ring, self._fated(order_ids), delay=self._world.plan.latency)
 
     def _fated(self, order_ids: Sequence[str]) -> Sequence[str]:
-        """Return what arrives of these bells; those that are delayed go by themselves."""
+        """Return the ids that arrive together; delayed ids are scheduled separately."""
         if self._world.faults_over:
             return order_ids
         arriving: list[str] = []
@@ -98,7 +98,7 @@ class QueueBroker:
 
 
 class SimulatedQueue:
-    """The queue as one life of one instance sees it."""
+    """Queue as seen by one process."""
 
     def __init__(self, world: World, broker: QueueBroker, receiver: HintReceiver, random: Random) -> None:
         """Ring for everybody, and hear with `receiver`."""
@@ -108,12 +108,12 @@ class SimulatedQueue:
         self._random = random
 
     async def put(self, order_ids: Sequence[str]) -> None:
-        """Ring."""
+        """Send ids."""
         await self._may_fail()
         self._broker.send(order_ids)
 
     async def get(self, limit: int) -> Sequence[str]:
-        """Hear."""
+        """Receive ids."""
         await self._may_fail()
         return await self._receiver.get(limit)
 

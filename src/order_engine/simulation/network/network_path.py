@@ -1,7 +1,7 @@
-"""The way between one instance and the store: a call travels, takes effect at one moment, and its answer travels back.
+"""Network path between a process and the repository: a call is sent, takes effect at one time, and is answered.
 
-A fault strikes on the way there, on the way back, or takes the caller with it. The store's part belongs to the world:
-it happens whether the caller still lives or not.
+Faults occur before or after the call takes effect, or crash the caller. The call takes effect even if the caller has
+crashed in the meantime.
 """
 
 from __future__ import annotations
@@ -28,31 +28,30 @@ WRITES: Final = frozenset({"add", "claim", "renew", "apply"})
 LOST: Final = "the connection broke"
 EVEN: Final = 0.5
 PART_UNTIL_NEXT_TRY: Final = 1 / 5
-"""The part of a lease after which an engine has asked again for a call that failed: half a renewal interval, and the
-way there and back."""
+"""Part of a lease after which an engine has retried a failed call: half a renewal interval plus a round trip."""
 
 
 class Caller(Protocol):
-    """The instance that calls."""
+    """Process that makes the calls."""
 
     name: str
     claimant: Claimant
 
     @property
     def draining(self) -> bool:
-        """Whether it has begun to drain."""
+        """Whether it has started to drain."""
         ...
 
     def crash(self, fault: Fault, why: str) -> None:
-        """Die at once."""
+        """Crash immediately."""
         ...
 
 
 class NetworkPath:
-    """Carries the calls of one life of one instance."""
+    """Transmits the calls of one process."""
 
     def __init__(self, world: World, caller: Caller, outages: Outages, random: Random) -> None:
-        """Carry the calls of `caller`, as far as `outages` lets them through."""
+        """Transmit the calls of `caller`, subject to `outages`."""
         self._world = world
         self._caller = caller
         self._outages = outages
@@ -84,11 +83,11 @@ class NetworkPath:
         try:
             return await answer
         finally:
-            # An error that is raised here would hold itself, by this frame and its future.
+            # Break the reference cycle between an error, this frame and its future.
             del answer
 
     def _extra(self, operation: str, order_ids: Sequence[str]) -> float:
-        """Return how much longer a call takes where the repository is slow to renew leases."""
+        """Return the additional duration of a renewal if renewals are slow."""
         in_time = self._world.plan.renewed_in_time
         if in_time is None or operation != "renew":
             return 0.0
@@ -111,7 +110,7 @@ class NetworkPath:
             self._world.loop.call_as_world(self._arrive, call, answer, delay=self._latency())
             return
         if self._outages.unavailable_to_all:
-            # No excuse for a lost lease: an outage is nobody's failed attempt.
+            # An outage does not excuse a lost lease: it must not cost attempts.
             self._caller.claimant.met_outage = True
         else:
             self._trouble(self._request_seconds + self._until_next_try)
@@ -121,7 +120,7 @@ class NetworkPath:
         self._world.loop.call_as_world(_fail, answer, error, delay=self._latency())
 
     def _strike(self, fault: Fault, operation: str, wait: float, call: Call, answer: Answer) -> None:
-        """Let `fault` happen to a call; what is late or slow takes `wait` seconds."""
+        """Apply `fault` to a call; late and slow calls take `wait` seconds."""
         later = self._world.loop.call_as_world
         delay = self._latency()
         broken = OutcomeUnknown(LOST) if operation in WRITES else Unavailable(LOST)
@@ -144,10 +143,10 @@ class NetworkPath:
             self._crash_on_the_way(operation, call, answer)
 
     def _excuse(self, fault: Fault, operation: str, wait: float, claim_id: str | None) -> None:
-        """Note for how long a call that meets `fault` keeps its caller from its leases.
+        """Record for how long `fault` may prevent the caller from renewing leases.
 
-        A renewal is given up soon and made again. A claim that is late may hold orders of which nobody knows. A report
-        keeps nobody from renewing.
+        A renewal times out soon and is retried. A late claim may lease orders unknown to the caller. A report does not
+        affect renewals.
         """
         self._caller.claimant.last_fault = self._world.loop.time() + max(wait, self._request_seconds)
         if operation == "renew":
@@ -161,7 +160,7 @@ class NetworkPath:
             troubles[claim_id] = troubles.get(claim_id, 0.0) + seconds
 
     def _crash_on_the_way(self, operation: str, call: Call, answer: Answer) -> None:
-        """Let the caller die before the call takes effect, before the answer comes, or right after it."""
+        """Crash the caller before the call takes effect, before the answer, or right after it."""
         crash = partial(self._caller.crash, Fault.CRASH_IN_CALL, f"during {operation}")
         there, back = self._latency(), self._latency()
         moment = self._random.uniform(0, 2 * (there + back))
@@ -169,7 +168,7 @@ class NetworkPath:
         self._world.loop.call_as_world(crash, delay=moment)
 
     def _arrive(self, call: Call, answer: Answer) -> None:
-        """Take effect, and send the answer."""
+        """Execute the call, and send the answer."""
         try:
             result = drive(call())
         except OrderEngineError as error:
@@ -182,12 +181,12 @@ class NetworkPath:
         self._world.loop.call_as_world(_fail, answer, error, delay=self._latency())
 
     def _arrive_without_answer(self, call: Call) -> None:
-        """Take effect, whoever asked."""
+        """Execute the call without an answer."""
         try:
             drive(call())
         except OrderEngineError:
-            # The store's own refusal, of which nobody hears.
-            self._world.log(self._caller.name, "an unheard call was refused by the store")
+            # The error is not transmitted.
+            self._world.log(self._caller.name, "the repository refused an unanswered call")
 
     def _latency(self) -> float:
         return self._world.plan.latency * self._random.random()
@@ -198,13 +197,13 @@ class NetworkPath:
 
 
 def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the coroutine's own
-    """Run a store's call to its end, which it reaches without waiting: its transaction is one moment."""
+    """Run a call that does not wait, since a transaction takes effect at one time."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
         return stop.value
     coroutine.close()
-    message = "The store of a simulation has to answer without waiting: give it a BlockingStore around a real database."
+    message = "The repository of a simulation must not wait: use `blocking` for a real database."
     raise TypeError(message)
 
 

@@ -1,4 +1,4 @@
-"""Who cannot reach the store, and how it shows."""
+"""Outages of the repository."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class OutageKind(Enum):
-    """How a repository can be away."""
+    """Behavior of the repository in an outage."""
 
     REFUSES = "refuses every call"
     SWALLOWS = "answers nothing"
@@ -18,10 +18,10 @@ ALL_INSTANCES = ""
 
 
 class Outages:
-    """Whom the store is away from at this moment."""
+    """Current outages by instance."""
 
     def __init__(self) -> None:
-        """Begin with a store that is there for everybody."""
+        """Start without outages."""
         self._away: dict[str, OutageKind] = {}
 
     def begin(self, instance: str, away: OutageKind) -> None:
@@ -29,7 +29,7 @@ class Outages:
         self._away[instance] = away
 
     def end(self, instance: str) -> None:
-        """Be back."""
+        """End an outage."""
         self._away.pop(instance, None)
 
     def of(self, instance: str) -> OutageKind | None:
@@ -40,5 +40,5 @@ class Outages:
 
     @property
     def unavailable_to_all(self) -> bool:
-        """Whether it is away from everybody."""
+        """Whether the repository is unavailable to all instances."""
         return ALL_INSTANCES in self._away

@@ -1,4 +1,4 @@
-"""The repository as one life of one instance sees it: each call goes through its passage."""
+"""Repository as seen by one process: every call uses its network path."""
 
 from __future__ import annotations
 

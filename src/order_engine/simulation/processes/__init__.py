@@ -1,1 +1,1 @@
-"""Simulated processes: each runs a real engine, and crashes, pauses and starts again."""
+"""Simulated processes: each runs a real engine, and may crash, pause and restart."""

@@ -1,4 +1,4 @@
-"""What the processor does with each order: planned by the seed, order by order and run by run."""
+"""Behavior of the processor for each order and run, planned by the seed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from order_engine.simulation.faults.kinds import OF_PROCESSORS, Fault
 from order_engine.simulation.plan import MOST_KILLERS, Plan
 
 MOST_REPEATS: Final = 3
-"""Runs of one order on which the same trouble strikes, unless it is the order's nature."""
+"""Maximum number of runs of one order with the same fault, unless the fault is permanent."""
 ALWAYS: Final = 1_000_000
 TAKING_LONG: Final = frozenset({Fault.PROCESSOR_SLOW, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_STUBBORN})
 STEPS_OF_WORK: Final = (0.0, 0.0, 0.0, 0.25, 0.5, 1.0)
-"""In steps, so that many orders end together and are reported in one batch, as under load."""
+"""In steps, so that many orders end at the same time and are reported in one batch, as under load."""
 PART_ALWAYS: Final = 0.25
-"""Of the orders with a trouble that may be their nature, those of which it is."""
+"""Part of the faults that are permanent, if they may be."""
 
 
 class RunBehavior(NamedTuple):
-    """What one run does: it takes `seconds`, and then meets `fault` where there is one."""
+    """Behavior of one run: it takes `seconds`, followed by `fault`, if any."""
 
     seconds: float
     fault: Fault | None = None
 
 
 class OrderBehavior(NamedTuple):
-    """What an order does to its processor: `fault` for the first `runs` runs, then nothing out of the ordinary."""
+    """Behavior of the processor for an order: `fault` in the first `runs` runs, then regular processing."""
 
     seconds: float
     fault: Fault | None = None
@@ -35,23 +35,23 @@ class OrderBehavior(NamedTuple):
     fault_seconds: float = 0.0
 
     def of_run(self, run: int) -> RunBehavior:
-        """Return what run number `run` does, from 1."""
+        """Return the behavior of a run, numbered from 1."""
         if self.fault is not None and run <= self.runs:
             return RunBehavior(self.fault_seconds, self.fault)
         return RunBehavior(self.seconds)
 
     def takes_long(self, lease_seconds: float) -> bool:
-        """Whether it keeps a processor busy for a good part of a lease."""
+        """Return whether it takes a large part of a lease."""
         return self.fault in TAKING_LONG or self.seconds > lease_seconds / 2
 
     @property
     def kills(self) -> bool:
-        """Whether it kills the process that runs it."""
+        """Whether it crashes its process."""
         return self.fault is Fault.PROCESSOR_KILLS
 
 
 def draw_behaviors(plan: Plan, random: Random) -> Sequence[OrderBehavior]:
-    """Draw a nature for each order of the plan."""
+    """Draw a behavior for each order of the plan."""
     behaviors = [_draw_behavior(plan, random) for _ in range(plan.orders)]
     if plan.likelihood[Fault.PROCESSOR_KILLS]:
         for _ in range(random.randint(1, MOST_KILLERS)):
@@ -67,14 +67,14 @@ def _draw_behavior(plan: Plan, random: Random) -> OrderBehavior:
         likelihood = plan.likelihood[fault]
         if likelihood and random.random() < likelihood:
             if fault is Fault.PROCESSOR_HANGS and not plan.options.attempt_seconds:
-                # Nothing would ever end it: so the setting says.
+                # Without a time limit, it would never end.
                 return OrderBehavior(ordinary)
             return OrderBehavior(ordinary, fault, _runs(fault, random), _fault_seconds(fault, plan, random))
     return OrderBehavior(ordinary)
 
 
 def _runs(fault: Fault, random: Random) -> int:
-    # What always fails or hangs ends when its attempts are spent; what is always slow just takes its time.
+    # Permanent failures and hangs end when the attempts are exhausted.
     if fault in {Fault.PROCESSOR_FAILS, Fault.PROCESSOR_HANGS, Fault.PROCESSOR_SLOW} and random.random() < PART_ALWAYS:
         return ALWAYS
     return random.randint(1, MOST_REPEATS)

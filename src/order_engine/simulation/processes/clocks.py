@@ -1,4 +1,4 @@
-"""Clocks of the simulation: each instance has its own, and so has the store."""
+"""Simulated clocks, separate for each process and for the repository."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class SimulatedClock:
-    """A clock on the loop's virtual time, which may be off, jump, and run a little fast or slow."""
+    """Clock based on the loop's virtual time, with an offset, jumps and drift."""
 
     def __init__(self, loop: SimulatedLoop, *, offset: float = 0.0, rate: float = 1.0) -> None:
-        """Be `offset` seconds off, and count `rate` seconds in each of the loop's."""
+        """Start with an offset of `offset` seconds, and run at `rate` times the speed of the loop."""
         self._loop = loop
         self._rate = rate
         self._beginning = BEGINNING + timedelta(seconds=offset)
         self.jumped_back: float = 0.0
-        """The seconds that it was set back by, in all."""
+        """Total seconds by which it was set back."""
         self.jumped_ahead: float = 0.0
-        """The seconds that it was set forward by, in all."""
+        """Total seconds by which it was set forward."""
 
     def now(self) -> datetime:
-        """Return the time of day that this clock shows."""
+        """Return the time of day of this clock."""
         return self._beginning + timedelta(seconds=self._loop.now * self._rate)
 
     def monotonic(self) -> float:
-        """Return the seconds that this clock has counted."""
+        """Return the monotonic seconds of this clock."""
         return self._loop.now * self._rate
 
     async def sleep(self, seconds: float) -> None:
@@ -37,8 +37,8 @@ class SimulatedClock:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        # As asyncio.sleep does, which asks for the running loop first: before Python 3.12 that is a question to the
-        # system, and took a tenth of a simulation's time.
+        # Like asyncio.sleep, but without get_running_loop, which makes a system call before Python 3.12 and took a
+        # tenth of a simulation's time.
         woken = self._loop.create_future()
         step = self._loop.call_later(seconds / self._rate, wake, woken)
         try:
@@ -47,7 +47,7 @@ class SimulatedClock:
             step.cancel()
 
     def jump(self, seconds: float) -> None:
-        """Change the time of day, as an administrator or NTP would."""
+        """Set the time of day by `seconds`, as an administrator or NTP would."""
         self._beginning += timedelta(seconds=seconds)
         self.jumped_back += max(-seconds, 0.0)
         self.jumped_ahead += max(seconds, 0.0)

@@ -1,4 +1,4 @@
-"""The instances: processes that are started again whenever they are gone."""
+"""Instances: processes that are restarted whenever they end."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from order_engine.simulation.processes.simulated_process import Parts, Simulated
 from order_engine.simulation.world import World
 
 LONGEST_RESTART: Final = 1.0
-"""Seconds until somebody starts a process again that is gone."""
+"""Maximum seconds until an ended process is restarted."""
 
 
 class Instance:
-    """One place where a process runs."""
+    """Instance that runs one process at a time."""
 
     def __init__(self, world: World, parts: Parts, number: int) -> None:
-        """Begin without a process; `run` starts it."""
+        """Create an instance without a process; `run` starts it."""
         self.name: str = f"instance-{number}"
         self.process: SimulatedProcess | None = None
         self._world = world
@@ -37,7 +37,7 @@ class Instance:
                 await asyncio.sleep(LONGEST_RESTART * self._random.random())
 
     def close(self) -> None:
-        """Shut the process down, and start no other."""
+        """Shut the process down, and do not restart it."""
         self._closing = True
         if self.process is not None:
             self.process.shut_down(None)
@@ -47,14 +47,14 @@ class Fleet:
     """All instances."""
 
     def __init__(self, world: World, parts: Parts) -> None:
-        """Begin with as many as the plan says."""
+        """Create the instances of the plan."""
         self.instances: list[Instance] = [Instance(world, parts, number + 1) for number in range(world.plan.instances)]
 
     def pick_process(self, random: Random) -> SimulatedProcess | None:
-        """Return the process of one instance; None: it is gone just now."""
+        """Return the process of a random instance; None if it is not running."""
         return self.instances[int(random.random() * len(self.instances))].process
 
     @property
     def processes(self) -> list[SimulatedProcess]:
-        """The processes that are there now."""
+        """Running processes."""
         return [instance.process for instance in self.instances if instance.process is not None]

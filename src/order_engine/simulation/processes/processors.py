@@ -1,4 +1,4 @@
-"""The processor as one life of one instance has it: the work itself, and what its deed makes of it."""
+"""Processor of one process: the user's work, combined with planned faults."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from order_engine.simulation.faults.kinds import Fault
 from order_engine.simulation.processes.behaviors import OrderBehavior, RunBehavior
 
 Work: TypeAlias = Callable[[Order], Awaitable[object] | object]
-"""A user's processor: a coroutine function, or a function that takes no time."""
+"""User's processor: a coroutine function, or a function that takes no time."""
 SHORT: Final = 100
-"""Letters of an error's text that no store cuts."""
+"""Length of an error's text that is never truncated."""
 
 
 class SimulatedFailure(Exception):
-    """What a processor raises whose deed is to fail."""
+    """Planned failure of a processor."""
 
 
 class SimulatedProcessor:
-    """Does the work on an order as its nature wants it, seen by a witness."""
+    """Processes orders with their planned behavior, observed by a run monitor."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class SimulatedProcessor:
         crash: Callable[[str], None],
         random: Random,
     ) -> None:
-        """Do `work`; `crash` kills the instance."""
+        """Run `work`; `crash` crashes the process."""
         self._work = work
         self._behavior_of = behavior_of
         self._run_monitor = run_monitor
         self._crash = crash
         self._random = random
-        # Quicker than `asyncio.sleep`, and on the same time.
+        # Faster than `asyncio.sleep`, with the same time.
         self._clock = run_monitor.clock
 
     async def __call__(self, order: Order) -> None:
@@ -97,7 +97,7 @@ class SimulatedProcessor:
         try:
             await finish(self._work(order))
         except NotImplementedError as error:
-            # It would fail each time, and a simulation of nothing but failures finds no fault with anybody.
+            # It would fail in every run, and a simulation of failures only would find nothing.
             self._run_monitor.note_unsupported(order, error)
             raise
 
@@ -111,7 +111,7 @@ class SimulatedProcessor:
 
 
 def _maybe_grouped(error: Exception, order: Order) -> Exception:
-    """Return the error as it is, or as a processor raises it that works in a TaskGroup: beside another error."""
+    """Return the error itself, or in an exception group with another error, as a TaskGroup raises it."""
     if order.token % 2:
         return error
     return ExceptionGroup(
@@ -126,7 +126,7 @@ def _contains(error: BaseException, kind: type[BaseException]) -> bool:
 
 
 def _requested_delay(error: BaseException) -> float | None:
-    """Return the longest delay that a RetryLater asks for, which may be one of a group's errors."""
+    """Return the longest delay requested by a RetryLater, also within an exception group."""
     if isinstance(error, BaseExceptionGroup):
         delays = [delay for each in error.exceptions if (delay := _requested_delay(each)) is not None]
         return max(delays, default=None)
@@ -134,10 +134,10 @@ def _requested_delay(error: BaseException) -> float | None:
 
 
 def _reason_prefix(error: Exception) -> str:
-    """Return how a reason has to begin that tells `error`: all of it, where there is nothing to be cut or mended."""
+    """Return the required prefix of the reason for `error`: all of it, unless it may be truncated or sanitized."""
     name = type(error).__name__
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - a user's error may fail to tell itself in any way
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
         return name
     return f"{name}: {text}" if text and text.isprintable() and len(text) < SHORT else name

@@ -1,4 +1,4 @@
-"""One life of one instance: a real engine in a simulated process, from its start to its crash or its exit."""
+"""Simulated process with a real engine, from its start to its crash or exit."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from order_engine.simulation.world import World
 
 FARTHEST_OFF: Final = 3600.0
 FASTEST: Final = 0.005
-"""By how much a clock may run fast or slow: far more than any quartz does."""
+"""Maximum drift of a clock, far above that of any quartz."""
 SLACK: Final = 0.5
-"""Seconds on top of what a drain may take: its last steps, and the time of the calls."""
+"""Tolerance of the time limit of a drain in seconds."""
 
 
 class Disconnected(Exception):
-    """The process that was asked is gone, or the client went away: nobody knows what became of the call."""
+    """The process has ended or the client has disconnected: the outcome of the call is unknown."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the lives of all instances share."""
+    """Parts shared by all processes."""
 
     outages: Outages
     broker: QueueBroker
@@ -47,7 +47,7 @@ class Parts:
 
 
 class SimulatedProcess:
-    """A process with an engine in it."""
+    """Process that runs an engine."""
 
     def __init__(self, world: World, parts: Parts, instance: str, number: int) -> None:
         """Start the process."""
@@ -73,18 +73,18 @@ class SimulatedProcess:
             options=world.plan.options,
         )
         self.over: asyncio.Future[None] = world.loop.create_future()
-        """Done when the process is gone."""
+        """Done when the process has ended."""
         self._leave: asyncio.Future[None] = world.loop.create_future()
         self._open: dict[asyncio.Future[Any], float] = {}
-        """Since when each call may be waited for that is not answered yet."""
+        """Start of each unanswered call, plus its regular duration."""
         self._answering = 0
-        """Calls that have begun and are not answered yet."""
+        """Number of unanswered calls."""
         world.log(full_name, "starts")
         self._task = self._start(self._live())
 
     @property
     def draining(self) -> bool:
-        """Whether it had begun to drain before this moment."""
+        """Whether it has started to drain before the current time."""
         return self._drain_began < self._world.loop.time()
 
     # What the world does to it
@@ -92,10 +92,10 @@ class SimulatedProcess:
     def ask(
         self, make: Callable[[OrderEngine], Awaitable[Any]], patience: float | None = None, seconds: float = 0.0
     ) -> asyncio.Future[Any]:
-        """Make a call in this process, as a request's handler would; return where its outcome goes.
+        """Make a call in this process, as a request handler would; return a future of its outcome.
 
-        The client disconnects after `patience` seconds; None: it does not. The call may take `seconds` longer than
-        those of the repository that it makes.
+        The client disconnects after `patience` seconds; None: it does not. The call may take `seconds` longer than its
+        calls to the repository.
         """
         outcome: asyncio.Future[Any] = self._world.loop.create_future()
         if self.claimant.dead:
@@ -108,15 +108,15 @@ class SimulatedProcess:
         return outcome
 
     def crash(self, fault: Fault, why: str) -> None:
-        """Die at once."""
+        """Crash immediately."""
         if self.claimant.dead:
             return
-        self._world.struck(fault, self.claimant.name, f"dies: {why}")
+        self._world.struck(fault, self.claimant.name, f"crashes: {why}")
         self.claimant.crashed = True
         self._exit()
 
     def pause(self, fault: Fault, seconds: float) -> None:
-        """Do nothing for so long."""
+        """Pause the process."""
         if self.claimant.dead or not self.owner.runs:
             return
         world, now = self._world, self._world.loop.time()
@@ -127,7 +127,7 @@ class SimulatedProcess:
         world.later(seconds, self._go_on)
 
     def shut_down(self, fault: Fault | None) -> None:
-        """Begin to end, as at SIGTERM."""
+        """Request a shutdown, as SIGTERM does."""
         if self.claimant.dead or self._leave.done():
             return
         if fault is not None:
@@ -137,13 +137,13 @@ class SimulatedProcess:
 
     def _go_on(self) -> None:
         if not self.claimant.dead:
-            self._world.log(self.claimant.name, "goes on")
+            self._world.log(self.claimant.name, "resumes")
             self.claimant.pause_ended(self._world.loop.time())
             self._world.loop.resume(self.owner)
         self._world.fault_ended()
 
     def _exit(self) -> None:
-        """Be gone: nothing of the process runs any more, and whoever asked it hears of that."""
+        """End the process, and answer its open calls with Disconnected."""
         self.owner.die()
         self.claimant.dead = True
         self.claimant.gone_at = self._world.loop.time()
@@ -177,7 +177,7 @@ class SimulatedProcess:
 
     def _disconnect(self, outcome: asyncio.Future[Any], handler: asyncio.Task[None]) -> None:
         handler.cancel()
-        # One that is cancelled before it began has no `finally` to do so.
+        # A task that is cancelled before it begins does not run its `finally`.
         self._open.pop(outcome, None)
         _settle(outcome, Disconnected())
 
@@ -190,19 +190,19 @@ class SimulatedProcess:
                 if died.done():
                     await died
                 await self._drain()
-        except Exception as error:  # noqa: BLE001 - an engine has no business to die of anything
+        except Exception as error:  # noqa: BLE001 - an engine must not fail
             if self.claimant.dead or world.loop.is_closed():
                 return
-            world.record.violate("the engine lives", f"{self.claimant.name} died of {error!r}")
+            world.record.violate("the engine lives", f"{self.claimant.name} failed with {error!r}")
         world.log(self.claimant.name, "has ended")
         await world.clock.sleep(SLACK)
         if self._answering:
-            what = f"{self.claimant.name} has ended and left {self._answering} calls without an answer"
+            what = f"{self.claimant.name} has ended with {self._answering} unanswered calls"
             world.record.violate("every call is answered", what)
         self._exit()
 
     async def _drain(self) -> None:
-        """Drain, and see that it ends in time and leaves nothing held (P9)."""
+        """Drain, and check that it ends in time and leaves no leases (P9)."""
         world, options = self._world, self._world.plan.options
         began = self._drain_began = world.loop.time()
         await self.engine.drain()
@@ -211,9 +211,7 @@ class SimulatedProcess:
         if self.claimant.was_paused_since(began):
             return
         if took > longest:
-            world.record.violate(
-                "P9", f"{self.claimant.name} drained for {took:.2f} s, {longest:.2f} s being its limit"
-            )
+            world.record.violate("P9", f"{self.claimant.name} drained for {took:.2f} s; the limit is {longest:.2f} s")
         if self.engine.ready:
             world.record.violate("P9", f"{self.claimant.name} is ready although it drains")
         long_ago = began - 2 * options.lease_seconds
@@ -223,7 +221,7 @@ class SimulatedProcess:
 
     @property
     def overdue_runs(self) -> Iterator[Run]:
-        """The runs that this process has had the time and the calls to stop since it last was in trouble."""
+        """Runs that this process could have stopped, since it has had no faults for the duration of a lease."""
         now, lease_seconds = self._world.loop.time(), self._world.plan.options.lease_seconds
         if not self.owner.runs or self.claimant.met_outage or self.claimant.was_paused_since(now - lease_seconds):
             return
@@ -232,7 +230,7 @@ class SimulatedProcess:
         yield from self.run_monitor.running.values()
 
     def check_answers(self, longest: float) -> None:
-        """See that no call takes more than `longest` seconds, whatever the repository does."""
+        """Check that no call takes more than `longest` seconds, whatever the repository does."""
         moment = self._world.loop.time() - longest
         if not self.owner.runs or self.claimant.was_paused_since(moment):
             return
@@ -248,20 +246,20 @@ class SimulatedProcess:
             locked = world.locks.seconds_between(order.order_id, self._drain_began, world.loop.time())
             if order.leased and not locked and world.claimants.get(order.claim_id) is self.claimant:
                 world.record.violate(
-                    "P9", f"{self.claimant.name} has drained and holds {order.order_id}", order.order_id
+                    "P9", f"{self.claimant.name} is drained but leases {order.order_id}", order.order_id
                 )
 
 
 class TraceObserver:
-    """An observer that tells the story what the engine says of itself."""
+    """Observer that adds facts to the trace."""
 
     def __init__(self, world: World, name: str) -> None:
-        """Tell it under the instance's name."""
+        """Add facts under the name of the process."""
         self._world = world
         self._name = name
 
     def observe(self, fact: Fact) -> None:
-        """Tell a fact, unless it is that all is well."""
+        """Add a fact to the trace, unless it is a commit."""
         if self._world.trace is None or isinstance(fact, Committed):
             return
         if isinstance(fact, Reported):
@@ -273,9 +271,9 @@ class TraceObserver:
 
 
 def without_frames(error: Exception) -> Exception:
-    """Return an error that holds none of the frames it came through, nor those of what caused it.
+    """Remove the tracebacks of an error and its cause.
 
-    They would hold it and everything else in a circle, for the garbage collector to find: a tenth of the time.
+    They would create reference cycles; collecting these took a tenth of the time.
     """
     if error.__cause__ is not None:
         error.__cause__.__traceback__ = None
