@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple, TypeAlias
 
 from order_engine.application.calls.calls import require_count
 from order_engine.application.calls.group_commit import GroupCommit, batch_limits
 from order_engine.application.context import EngineContext
 from order_engine.application.doorbell import Doorbell
+from order_engine.application.worker.claim_slots import ClaimSlots
 from order_engine.application.worker.worker import Worker
-from order_engine.domain.commands import ClaimTerms, Placement
+from order_engine.domain.commands import Placement
 from order_engine.domain.content.validation import validate
 from order_engine.domain.errors import (
-    AdapterFault,
     IdempotencyKeyReused,
     OrderBusy,
     OrderConflict,
@@ -104,8 +105,8 @@ class Placer:
     async def _commit(self, placements: Sequence[Placement]) -> Sequence[Added | OrderEngineError]:
         """Store one batch; as many orders as the worker has free slots are born claimed."""
         context = self._context
-        asked = context.clock.monotonic()
-        hold = self._worker.reserve_slots(len(placements)) if self._worker is not None else None
+        slots = self._worker.reserve_slots(len(placements)) if self._worker is not None else None
+        hold = slots.terms if slots is not None else None
         tries = 0
 
         def add() -> Awaitable[Sequence[Added]]:
@@ -113,24 +114,21 @@ class Placer:
             tries += 1
             return context.repository.add(placements, hold)
 
-        try:
+        with slots or nullcontext():
             answers = await context.calls.until_known("add", len(placements), add)
             added = require_count(answers, len(placements))
-        except BaseException as error:
-            if self._worker is not None and hold is not None:
-                unknown = isinstance(error, OutcomeUnknown | AdapterFault)
-                self._worker.cancel_reservation(hold, asked, unknown=unknown)
-            raise
-        in_doubt = tries > 1
-        busy = self._hand_over(added, hold, asked, in_doubt=in_doubt)
+            in_doubt = tries > 1
+            busy = self._hand_over(added, slots, in_doubt=in_doubt)
         return _without_busy(placements, added, in_doubt=in_doubt) if busy else added
 
-    def _hand_over(self, added: Sequence[Added], hold: ClaimTerms | None, asked: float, *, in_doubt: bool) -> bool:
+    def _hand_over(self, added: Sequence[Added], slots: ClaimSlots | None, *, in_doubt: bool) -> bool:
         """Start the orders that were born claimed, announce the other new ones, and return whether any was busy.
 
         If a previous try of the same call is `in_doubt`, that try may hold the lock and may still store the order under
         the claim. In this case, the claim is repeated later to find its orders.
         """
+        if slots is not None:
+            slots.is_in_doubt = True
         held: list[Order] = []
         waiting: list[str] = []
         busy = False
@@ -139,15 +137,12 @@ class Placer:
             if order is None:
                 busy = busy or item.outcome is AddOutcome.BUSY
                 continue
-            if hold is not None and order.claim_id == hold.claim_id and order.leased:
+            if slots is not None and order.claim_id == slots.terms.claim_id and order.leased:
                 held.append(order)
             elif item.outcome is AddOutcome.ADDED:
                 waiting.append(order.order_id)
-        if self._worker is not None and hold is not None:
-            if busy and in_doubt:
-                self._worker.cancel_reservation(hold, asked, unknown=True)
-            else:
-                self._worker.start_reserved(hold, held, asked)
+        if self._worker is not None and slots is not None and not (busy and in_doubt):
+            self._worker.start_reserved(slots, held)
         if waiting:
             self._doorbell.ring(waiting)
             if self._worker is not None:

@@ -25,6 +25,7 @@ from order_engine.application.time_limits import TimeLimit, TimeLimits
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker import leases, worker
 from order_engine.application.worker.attempts import Attempt, Attempts, OwnLeases, StopReason
+from order_engine.application.worker.claim_slots import ClaimSlots
 from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.leases import Leases
 from order_engine.application.worker.renewal_capacity import RenewalCapacity
@@ -167,7 +168,7 @@ def guesses_unknown_outcomes(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_placing.test_failed_placings_give_their_slots_back)
 def promised_slots_are_lost(patch: pytest.MonkeyPatch) -> None:
     """Keep the slots promised to a placing that failed."""
-    patch.setattr(Worker, "cancel_reservation", lambda *_, **__: None)
+    patch.setattr(ClaimSlots, "__exit__", lambda *_: None)
 
 
 @noticed_by(test_claiming.test_new_orders_do_not_overtake_a_known_backlog)
@@ -212,7 +213,7 @@ def nobody_listens(patch: pytest.MonkeyPatch) -> None:
 @noticed_by(test_claiming.test_a_lost_claim_is_asked_for_again)
 def lost_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Forget a claim that was not answered, and its orders with it."""
-    patch.setattr(Claimer, "unanswered", lambda self, terms, _: self._attempts.unreserve(terms.limit))
+    patch.setattr(Claimer, "_repeat", lambda _, unanswered: unanswered.release())
 
 
 @noticed_by(test_claiming.test_asking_again_for_a_claim_does_not_wait_as_long_as_a_claim)
@@ -231,7 +232,7 @@ def late_claims_are_forgotten(patch: pytest.MonkeyPatch) -> None:
             await ask_again(self, unanswered)
             return
         self._unanswered.popleft()
-        self._attempts.unreserve(unanswered.terms.limit)
+        unanswered.release()
 
     patch.setattr(Claimer, "_ask_again", let_go_late)
 

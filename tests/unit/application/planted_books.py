@@ -12,6 +12,7 @@ import pytest
 from order_engine.application.calls.group_commit import GroupCommit
 from order_engine.application.placer import Placer
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
+from order_engine.application.worker.claim_slots import ClaimSlots
 from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.worker import Worker
 from order_engine.domain.commands import ClaimTerms
@@ -92,11 +93,11 @@ def rings_for_nothing_beside_born_claimed_orders(patch: pytest.MonkeyPatch) -> N
     """Ring for no order of a batch of which some are born claimed."""
     hand_over = Placer._hand_over  # noqa: SLF001 - a planted bug changes what is inside
 
-    def silent(self: Placer, added: Sequence[Added], hold: ClaimTerms | None, *rest: Any, **named: Any) -> bool:  # noqa: ANN401 - whatever they are
+    def silent(self: Placer, added: Sequence[Added], slots: ClaimSlots | None, *rest: Any, **named: Any) -> bool:  # noqa: ANN401 - whatever they are
         doorbell = self._doorbell
-        if hold is not None:
+        if slots is not None:
             self._doorbell = SimpleNamespace(ring=lambda _: None)  # type: ignore[assignment]
-        is_busy = hand_over(self, added, hold, *rest, **named)
+        is_busy = hand_over(self, added, slots, *rest, **named)
         self._doorbell = doorbell
         return is_busy
 

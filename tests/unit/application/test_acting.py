@@ -216,11 +216,12 @@ async def test_an_attempt_that_has_not_begun_is_told_as_well() -> None:
         worker = engine._worker  # noqa: SLF001 - no call of ours comes at that very moment
         assert worker is not None
         await bench.store.add([validate(new_order("order1"), "")])
-        terms = worker.reserve_slots(1)
-        assert terms is not None
-        (order,) = (await bench.store.claim(terms)).orders
-        await bench.store.apply([Command("order1", Action.CANCEL)])
-        worker.start_reserved(terms, [order], at(bench))
+        slots = worker.reserve_slots(1)
+        assert slots is not None
+        with slots:
+            (order,) = (await bench.store.claim(slots.terms)).orders
+            await bench.store.apply([Command("order1", Action.CANCEL)])
+            worker.start_reserved(slots, [order])
         worker.cancel_requested(order)
         await bench.settle()
         assert work.started == []

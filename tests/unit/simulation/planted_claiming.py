@@ -10,7 +10,8 @@ import pytest
 
 from order_engine.application.doorbell import Doorbell
 from order_engine.application.worker.attempts import Attempts
-from order_engine.application.worker.claimer import Claimer, UnansweredClaim
+from order_engine.application.worker.claim_slots import ClaimSlots
+from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.renewal_capacity import RenewalCapacity
 from order_engine.domain.commands import ClaimTerms
 from order_engine.simulation import Fault, Sizes
@@ -60,9 +61,9 @@ def named_claims_know_no_limit(patch: pytest.MonkeyPatch) -> None:
 def asks_again_under_another_name(patch: pytest.MonkeyPatch) -> None:
     """Ask again for an unanswered claim under a new claim id, as if it were another claim."""
 
-    async def anew(self: Claimer, unanswered: UnansweredClaim) -> None:
+    async def anew(self: Claimer, unanswered: ClaimSlots) -> None:
         self._unanswered.popleft()
-        self._attempts.unreserve(unanswered.terms.limit)
+        unanswered.release()
         await self._claim(self.terms(unanswered.terms.limit))
 
     patch.setattr(Claimer, "_ask_again", anew)

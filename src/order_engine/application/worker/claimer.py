@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from order_engine.application.calls.adaptive_limit import AdaptiveLimit
@@ -14,27 +14,15 @@ from order_engine.application.calls.calls import is_cancelled
 from order_engine.application.context import EngineContext
 from order_engine.application.retry_policy import Backoff
 from order_engine.application.worker.attempts import Attempts
+from order_engine.application.worker.claim_slots import ClaimSlots
 from order_engine.domain.commands import ClaimTerms
-from order_engine.domain.errors import AdapterFault, OrderEngineError, OutcomeUnknown
+from order_engine.domain.errors import AdapterFault, OrderEngineError
 from order_engine.ports.observer import QueueUnavailable
 from order_engine.ports.repository import Claimed
 
 CLAIM_ID_BITS = 96
 EARLIEST_POLL = 0.5
 """Polls occur after half to one poll interval, so that processes started together do not poll together."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnansweredClaim:
-    """Claim with unknown outcome: it may lease orders that no worker processes.
-
-    `asked` is the time of the claim. Its slots stay reserved until the outcome is known. `after` is the last order
-    received, if the answer arrives in portions.
-    """
-
-    terms: ClaimTerms
-    asked: float
-    after: str | None = None
 
 
 class Claimer:
@@ -47,7 +35,7 @@ class Claimer:
         self._start = start
         self._hints: deque[str] = deque()
         self._hints_taken = asyncio.Event()
-        self._unanswered: deque[UnansweredClaim] = deque()
+        self._unanswered: deque[ClaimSlots] = deque()
         options = context.options
         slow_seconds = options.request_seconds * SLOW_PART
         self._most_orders = AdaptiveLimit(options.batch_orders, slow_seconds)
@@ -96,9 +84,14 @@ class Claimer:
             running=self._attempts.own_leases,
         )
 
-    def unanswered(self, terms: ClaimTerms, asked: float) -> None:
-        """Repeat this claim when the repository is available again, and release its reserved slots then."""
-        self._unanswered.append(UnansweredClaim(terms, asked))
+    def reserve(self, terms: ClaimTerms) -> ClaimSlots:
+        """Return a context that reserves slots for a claim with these terms, and repeats it if it is not answered."""
+        asked = self._context.clock.monotonic()
+        return ClaimSlots(self._attempts, terms, asked, self._repeat, self.slot_freed)
+
+    def _repeat(self, unanswered: ClaimSlots) -> None:
+        """Repeat this claim when the repository is available again, and release its slots then."""
+        self._unanswered.append(unanswered)
         self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -183,7 +176,7 @@ class Claimer:
             if claimed.more:
                 self.note_backlog()
 
-    async def _ask_again(self, unanswered: UnansweredClaim) -> None:
+    async def _ask_again(self, unanswered: ClaimSlots) -> None:
         """Fetch the orders of an unanswered claim, even if their lease has expired, as after an outage.
 
         The answer excludes orders that other workers have claimed in the meantime. The others are released, so that an
@@ -200,25 +193,16 @@ class Claimer:
         else:
             self._start(claimed, asked)
             if claimed.more:
-                last = max(order.order_id for order in claimed.orders)
-                self._unanswered[0] = replace(unanswered, after=last)
+                unanswered.after = max(order.order_id for order in claimed.orders)
                 return
         self._unanswered.popleft()
-        self._attempts.unreserve(terms.limit)
+        unanswered.release()
 
     async def _claim(self, terms: ClaimTerms) -> Claimed:
-        asked = self._context.clock.monotonic()
-        self._attempts.reserve(terms.limit)
-        try:
+        with self.reserve(terms) as slots:
             claimed = await self._adapting(terms, terms.limit)
-        except (OutcomeUnknown, AdapterFault):
-            self.unanswered(terms, asked)
-            raise
-        except BaseException:
-            self._attempts.unreserve(terms.limit)
-            raise
-        self._attempts.unreserve(terms.limit)
-        self._start(claimed, asked)
+            slots.release()
+            self._start(claimed, slots.asked)
         return claimed
 
     async def _adapting(self, terms: ClaimTerms, orders: int, seconds: float | None = None) -> Claimed:

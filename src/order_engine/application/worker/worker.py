@@ -11,6 +11,7 @@ from order_engine.application.retry_policy import RetryPolicy, failure_reason
 from order_engine.application.time_limits import ended_within
 from order_engine.application.waiters import Waiters
 from order_engine.application.worker.attempts import Attempt, Attempts, StopReason
+from order_engine.application.worker.claim_slots import ClaimSlots
 from order_engine.application.worker.claimer import Claimer
 from order_engine.application.worker.leases import Leases
 from order_engine.application.worker.processor_kinds import is_coroutine_processor
@@ -22,7 +23,7 @@ from order_engine.application.worker.starter import Starter
 from order_engine.application.worker.thread_limit import INITIAL_LIMIT as INITIAL_THREAD_LIMIT
 from order_engine.application.worker.thread_limit import ThreadLimit
 from order_engine.application.worker.threads import Threads
-from order_engine.domain.commands import Action, ClaimTerms, Command
+from order_engine.domain.commands import Action, Command
 from order_engine.domain.errors import AttemptNotStarted
 from order_engine.domain.order import LifecycleState, Order, Status
 from order_engine.ports.observer import AttemptFailed, AttemptsVanished, ProcessorStuck
@@ -102,33 +103,22 @@ class Worker:
 
     # Orders that are born claimed
 
-    def reserve_slots(self, orders: int) -> ClaimTerms | None:
-        """Reserve slots for orders about to be placed; None if there are none.
+    def reserve_slots(self, orders: int) -> ClaimSlots | None:
+        """Return a context that reserves slots for orders about to be placed; None if there are none.
 
         While older orders wait, the slots of one claim are kept free for them. Keeping all slots free would make every
         order wait under continuous load, since newly placed orders would wait next.
-        Each reservation must be followed by `start_reserved` or `cancel_reservation`.
         """
         kept = self._context.options.batch_orders if self._claimer.backlog else 0
         slots = min(orders, self._attempts.free - kept)
         if slots <= 0 or self._claimer.stopped:
             return None
-        self._attempts.reserve(slots)
-        return self._claimer.terms(slots)
+        return self._claimer.reserve(self._claimer.terms(slots))
 
-    def start_reserved(self, terms: ClaimTerms, orders: Iterable[Order], asked: float) -> None:
-        """Start the orders that were born claimed on `terms`, requested at `asked`."""
-        self._attempts.unreserve(terms.limit)
-        self._start(orders, asked)
-        self._claimer.slot_freed()
-
-    def cancel_reservation(self, terms: ClaimTerms, asked: float, *, unknown: bool) -> None:
-        """Cancel a reservation after a failed placement. If its outcome is `unknown`, it may still lease orders."""
-        if unknown:
-            self._claimer.unanswered(terms, asked)
-        else:
-            self._attempts.unreserve(terms.limit)
-            self._claimer.slot_freed()
+    def start_reserved(self, slots: ClaimSlots, orders: Iterable[Order]) -> None:
+        """Start the orders that were born claimed on the terms of `slots`."""
+        slots.release()
+        self._start(orders, slots.asked)
 
     def note_backlog(self) -> None:
         """Record that orders wait in the repository."""
@@ -230,11 +220,16 @@ class Worker:
                 raise
             error = raised
         attempt.processing = False
-        command = None if attempt.given_up else self._report(attempt, error)
-        if command is not None and command.reason is not None:
-            self._observe_failure(attempt, command, error)
-        # Break the reference cycle between the traceback and this frame.
-        del error
+        try:
+            command = None if attempt.given_up else self._report(attempt, error)
+            if command is not None and command.reason is not None:
+                self._observe_failure(attempt, command, error)
+        except BaseException:
+            self._leave([attempt])
+            raise
+        finally:
+            # Break the reference cycle between the traceback and this frame.
+            del error
         if command is None:
             self._leave([attempt])
         else:
