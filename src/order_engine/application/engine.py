@@ -41,7 +41,8 @@ class OrderEngine:
     Use it with `async with`, which starts the worker and drains on exit. An engine can be started only once. Without a
     `processor`, it accepts and reads orders, and leaves processing to other processes on the same repository. All
     methods raise NotRunning outside `async with`, Unavailable if the repository is unavailable, and OutcomeUnknown if a
-    change may or may not have taken effect; the same call may be retried after either of the last two.
+    change may or may not have taken effect. These are TransientErrors: the same call may be retried. Errors that the
+    caller has to correct are CallerErrors.
     """
 
     def __init__(  # noqa: PLR0913 - the ports and the settings, all by keyword
@@ -141,8 +142,11 @@ class OrderEngine:
     async def place(self, order: NewOrder, *, idempotency_key: str | None = None) -> Placed:
         """Place one order. When this returns, the order is stored; in a durable repository, it survives any crash (P1).
 
-        Placing the same order id and content again returns the current order, with `replayed` set (P4). Raises
-        InvalidOrder, OrderConflict, IdempotencyKeyReused, Overloaded, StoreRefused.
+        Placing the same order id and content again returns the current order, with `replayed` set (P4). So does the
+        same `idempotency_key` (1 to 255 visible ASCII characters) with the same content, even without an order id.
+        Raises InvalidOrder; OrderConflict if the id has other content; IdempotencyKeyReused if the key has;
+        Overloaded if too many orders wait, with the seconds until the next try; StoreRefused if the repository cannot
+        store this order.
         """
         self._runtime.require_running()
         placement, outcome = self._placer.begin(order, idempotency_key)
@@ -151,7 +155,8 @@ class OrderEngine:
     async def place_many(self, orders: Iterable[NewOrder]) -> list[Placed | OrderEngineError]:
         """Place orders one after the other; return the outcome of each, in order: placed, or an error.
 
-        If more orders are given than may wait, this slows down instead of raising Overloaded.
+        If more orders are given than may wait, this slows down instead of raising Overloaded. An order that cannot be
+        placed does not affect the others: its outcome is the error that `place` would have raised.
         """
         self._runtime.require_running()
         return await self._placer.place_many(orders)
@@ -174,7 +179,11 @@ class OrderEngine:
         return order
 
     async def redrive(self, order_id: str, *, expected_version: int | None = None) -> Order:
-        """Start a new round of attempts for a Failed order, and return it. Raises as `cancel` does."""
+        """Start a new round of attempts for a Failed order, and return it: Pending, with its counts of attempts at 0.
+
+        Raises OrderNotFound; ActionRefused if the order is not Failed; VersionMismatch if `expected_version` is not the
+        order's version.
+        """
         self._runtime.require_started()
         check_order_id(order_id)
         self._context.availability.require_writable()
@@ -191,7 +200,10 @@ class OrderEngine:
         return await self._queries.get(order_id)
 
     async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
-        """Return the existing orders among the ids, at most `page_limit`. Large orders take several reads."""
+        """Return the existing orders among the ids, by id. Large orders take several reads.
+
+        Raises InvalidQuery for more ids than `page_limit`.
+        """
         return await self._queries.get_many(order_ids)
 
     async def status(self, order_id: str) -> Status:
@@ -214,13 +226,17 @@ class OrderEngine:
         return await self._queries.page(status, user_id, limit, cursor)
 
     async def history(self, order_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Event]:
-        """Return the order's events with a version above `after`, oldest first. Raises OrderNotFound."""
+        """Return the order's events with a version above `after`, oldest first, at most `limit`.
+
+        `limit` is 1 to `page_limit`, which is the default. Raises OrderNotFound, and InvalidQuery for another limit.
+        """
         return await self._queries.history(order_id, after, limit)
 
     async def events(self, *, after: str | None = None, limit: int = DEFAULT_PAGE) -> EventPage:
         """Return events of all orders from the first one, or after the cursor of a page or of an event in it.
 
-        With `limit` 0 and no cursor, the page is empty and its cursor is the current end. Raises InvalidCursor.
+        `limit` is 0 to `page_limit`. With 0 and no cursor, the page is empty and its cursor is the current end. Raises
+        InvalidQuery for another limit, InvalidCursor for a cursor that is not of this history of this repository.
         """
         return await self._queries.events(after, limit)
 
@@ -243,7 +259,7 @@ class OrderEngine:
     async def wait_for(self, order_id: str, *, seconds: float | None = None) -> Order:
         """Return the order once it has ended, in any status and any process.
 
-        Raises OrderNotFound, and WaitTimedOut after `seconds` (None: no limit).
+        Raises OrderNotFound, WaitTimedOut after `seconds` (None: no limit), and NotRunning if the engine stops first.
         """
         self._runtime.require_started()
         check_order_id(order_id)
