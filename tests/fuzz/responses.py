@@ -20,6 +20,7 @@ class Response:
     fields: Mapping[bytes, bytes]
     body: bytes
     complete: bool
+    """Whether it is known to be complete: a body that ends with its connection never is."""
 
 
 def read(stream: bytes, is_head: Callable[[int], bool | None]) -> Iterator[Response]:
@@ -54,7 +55,7 @@ def _body(fields: Mapping[bytes, bytes], stream: bytes) -> tuple[bytes, bool, by
         return stream[:length], len(stream) >= length, stream[length:]
     if b"transfer-encoding" not in fields:
         assert fields.get(b"connection") == b"close", "a body without an end"
-        return stream, True, b""
+        return stream, False, b""
     body = b""
     while True:
         line, line_end, stream = stream.partition(b"\r\n")

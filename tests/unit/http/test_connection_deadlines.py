@@ -169,10 +169,11 @@ async def test_what_comes_after_a_refusal_is_passed_over() -> None:
         assert line.wire.ended == "aborted"
 
 
-async def test_a_refusal_of_a_request_without_a_body_in_its_answer() -> None:
-    """HEAD is refused by a head alone."""
+@pytest.mark.parametrize("field", [b"X: no host", b"X : space"])
+async def test_a_refusal_of_a_head_request_has_no_body(field: bytes) -> None:
+    """RFC 9110, section 9.3.2."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
-        await line.send(b"HEAD / HTTP/1.1\r\nX: no host\r\n\r\n")
+        await line.send(b"HEAD / HTTP/1.1\r\n%b\r\n\r\n" % field)
         assert statuses(line) == [b"400"]
         assert line.wire.writes[-1].endswith(b"\r\n\r\n")
 

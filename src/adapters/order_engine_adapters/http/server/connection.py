@@ -269,7 +269,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _send_refusal(self, error: RequestRefused) -> None:
         response = self._peers.error_responses.response(error, self._requests.fields)
-        with_body = self._requests.method != "HEAD"
+        with_body = not self._requests.is_head
         self.output.write(closing_response(response, self.server_state.default_headers, with_body=with_body))
         self._finish(client_sends=True)
 

@@ -94,6 +94,11 @@ class RequestParser:
         self._chunked = False
         self._expects = False
 
+    @property
+    def is_head(self) -> bool:
+        """Whether the request is a HEAD; also if its head is incomplete or malformed after the target."""
+        return self.method == "HEAD" or (self.in_head and self._target != b"" and self._parser.get_method() == b"HEAD")
+
     def feed(self, data: bytes) -> None:
         """Parse bytes. Raises RequestRefused; after that nothing more can be parsed."""
         was_in_head, was_in_body, body_bytes = self.in_head, self._in_body, self._body_bytes
