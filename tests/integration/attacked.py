@@ -1,4 +1,4 @@
-"""The real server on a real socket, in this process, for those who send it what they like byte for byte."""
+"""The server on a socket in this process, for clients that send arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back over the socket."""
+    """One response."""
 
     status: int
     headers: dict[str, str]
@@ -36,7 +36,7 @@ class Target:
     port: int
 
     async def send(self, request: bytes) -> Answer:
-        """Send bytes on a connection of their own, and return the answer."""
+        """Send bytes on a new connection, and return the response."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -46,7 +46,7 @@ class Target:
                 writer.close()
 
     async def send_and_read_on(self, request: bytes) -> tuple[Answer, bytes]:
-        """Send bytes; return the answer, and what follows it until the server closes the connection."""
+        """Send bytes; return the response, and everything after it until the connection closes."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -57,7 +57,7 @@ class Target:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """Give a connection to send on."""
+        """Give an open connection."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             try:
@@ -66,14 +66,14 @@ class Target:
                 writer.transport.abort()
 
     async def total_orders(self) -> int:
-        """Return how many orders there are, asked as anybody would."""
+        """Return the number of orders, from the metrics."""
         answer = await self.send(head("GET /metrics"))
         total: int = json.loads(answer.body)["total_orders"]
         return total
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:
-    """Return one answer: its head, and as much of a body as it says."""
+    """Read one response."""
     raw = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
     status_line, *lines = raw.removesuffix("\r\n\r\n").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -83,7 +83,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 @asynccontextmanager
 async def attacked(*, limits: ConnectionLimits | None = None, app: ASGIApp | None = None) -> AsyncIterator[Target]:
-    """Run the server with an engine in memory, or with another application; at the end it has to stop in order."""
+    """Run the server with an engine in memory, or another application. At the end it has to stop in time."""
     clock = SystemClock()
     engine = OrderEngine(repository=MemoryRepository(clock), queue=MemoryQueue(), clock=clock, processor=None)
     bound = bound_socket("127.0.0.1", 0)

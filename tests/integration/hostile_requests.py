@@ -1,4 +1,4 @@
-"""The hostile requests, byte for byte, and the status that each gets. The one place to add one."""
+"""Hostile requests and the status of each. New ones belong here."""
 
 from __future__ import annotations
 
@@ -231,4 +231,4 @@ BROKEN: dict[str, tuple[bytes, int]] = {
     "header of more than 64 KiB": (head("GET /orders/x", *(f"X-{number}: {'y' * 8000}" for number in range(9))), 431),
     "field without an end": (b"GET /orders/x HTTP/1.1\r\nHost: shop\r\nX: " + b"y" * 1_000_000, 431),
 }
-"""What is no request by RFC 9112, or is over a limit of its head: it is answered and the connection is closed."""
+"""Malformed requests (RFC 9112) and heads over a limit. Each is refused, and the connection is closed."""

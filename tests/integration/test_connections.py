@@ -1,4 +1,4 @@
-"""Connections to the real server: how long they last, and how many there may be."""
+"""Connections to the server on a socket: their deadlines and their number."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ CLOSED = b""
 
 
 def is_closed(rest: bytes) -> bool:
-    """Whether nothing but the end of the connection came."""
+    """Whether only the end of the connection came."""
     return rest == CLOSED
 
 
 async def status_of(reader: asyncio.StreamReader) -> int:
-    """Return the status of the next answer."""
+    """Return the status of the next response."""
     return (await read_answer(reader)).status
 
 
 @pytest.mark.parametrize(
     "sent", [b"P", b"GET /livez HTTP/1.1\r\nHost: shop\r\n", b"\r\n\r\nGET /live"], ids=["a byte", "fields", "a path"]
 )
-async def test_a_head_that_does_not_come_to_its_end_gets_408(sent: bytes) -> None:
-    """A problem document, and the end of the connection."""
+async def test_an_incomplete_head_gets_408(sent: bytes) -> None:
+    """With a problem document; then the connection is closed."""
     async with attacked(limits=IMPATIENT) as target:
         answer, rest = await target.send_and_read_on(sent)
         assert (answer.status, json.loads(answer.body)["code"]) == (408, "request_timed_out")
         assert is_closed(rest)
 
 
-async def test_a_head_that_comes_byte_by_byte_has_no_more_time() -> None:
-    """Each byte is no sign of life: the time counts from the first."""
+async def test_a_slow_head_gets_no_more_time() -> None:
+    """The time starts with its first byte."""
     async with attacked(limits=IMPATIENT) as target, target.connected() as (reader, writer):
         answering = asyncio.create_task(read_answer(reader))
         for byte in b"GET /livez HTTP/1.1\r\nHost: shop\r\nX: " + b"y" * 10_000:
@@ -54,15 +54,15 @@ async def test_a_head_that_comes_byte_by_byte_has_no_more_time() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n\r\n"], ids=["nothing", "empty lines"])
-async def test_a_connection_that_asks_nothing_is_closed_without_a_word(sent: bytes) -> None:
-    """There is nothing to answer."""
+async def test_a_connection_without_a_request_is_closed(sent: bytes) -> None:
+    """Without a response."""
     async with attacked(limits=IMPATIENT) as target, target.connected() as (reader, writer):
         writer.write(sent)
         assert is_closed(await reader.read())
 
 
-async def test_a_connection_that_asks_nothing_more_is_closed_without_a_word() -> None:
-    """After its keep-alive time, also where it sends empty lines: those are no request."""
+async def test_an_idle_connection_is_closed() -> None:
+    """After the keep-alive time, also if it sends empty lines."""
     async with attacked(limits=IMPATIENT) as target, target.connected() as (reader, writer):
         writer.write(LIVE)
         assert await status_of(reader) == 200
@@ -73,16 +73,16 @@ async def test_a_connection_that_asks_nothing_more_is_closed_without_a_word() ->
         assert is_closed(await closing)
 
 
-async def test_the_rest_of_a_body_that_nobody_reads_is_not_waited_for_for_ever() -> None:
-    """A 404 is answered at once; the connection ends when the body that belongs to it falls silent."""
+async def test_the_rest_of_an_unread_body_has_a_deadline() -> None:
+    """A 404 is sent at once. The connection ends when its body stalls."""
     async with attacked(limits=IMPATIENT) as target, target.connected() as (reader, writer):
         writer.write(head("POST /nowhere", length=1000) + b"x")
         assert await status_of(reader) == 404
         assert is_closed(await reader.read())
 
 
-async def test_after_an_answer_the_rest_of_its_body_is_passed_over() -> None:
-    """The next request on the connection is the next request."""
+async def test_the_rest_of_an_unread_body_is_discarded() -> None:
+    """What follows it is the next request."""
     async with attacked() as target, target.connected() as (reader, writer):
         writer.write(head("POST /nowhere", length=1000) + b"x")
         assert await status_of(reader) == 404
@@ -90,8 +90,8 @@ async def test_after_an_answer_the_rest_of_its_body_is_passed_over() -> None:
         assert await status_of(reader) == 200
 
 
-async def test_many_half_sent_requests_hold_nobody_up() -> None:
-    """They are all closed within their time, and an honest client is answered meanwhile."""
+async def test_many_incomplete_requests_delay_nobody() -> None:
+    """All are closed in time, and other clients are answered meanwhile."""
     half = [b"GET /livez HTTP/1.1\r\n", head("POST /orders", f"Content-Type: {JSON}", length=50) + b"{", b""]
     limits = ConnectionLimits(head_seconds=1, silence_seconds=1)
     async with attacked(limits=limits) as target, AsyncExitStack() as opened:
@@ -106,8 +106,8 @@ async def test_many_half_sent_requests_hold_nobody_up() -> None:
         assert await target.total_orders() == 20
 
 
-async def test_a_client_that_reads_nothing_is_cut_off() -> None:
-    """One that asks and asks and never reads its answers loses its connection, though it is never idle."""
+async def test_a_client_that_reads_nothing_is_disconnected() -> None:
+    """Also if it keeps sending requests."""
     big = with_field("attributes", json.dumps({"a": "x" * 200_000}))
     async with attacked(limits=IMPATIENT) as target, target.connected() as (reader, writer):
         assert (await target.send(big)).status == 201
@@ -127,8 +127,8 @@ async def _is_cut_off(writer: asyncio.StreamWriter) -> bool:
     return writer.transport.is_closing()
 
 
-async def test_more_connections_than_may_be_get_503() -> None:
-    """With Retry-After; once one has gone there is room again."""
+async def test_connections_over_the_limit_get_503() -> None:
+    """With Retry-After. A closed connection makes room for another."""
     async with attacked(limits=ConnectionLimits(connections=2)) as target, target.connected():
         async with target.connected() as (reader, writer):
             writer.write(LIVE)
@@ -140,8 +140,8 @@ async def test_more_connections_than_may_be_get_503() -> None:
         await _wait_for_room(target)
 
 
-async def test_more_connections_of_one_address_than_may_be_get_429() -> None:
-    """With Retry-After; once one has gone there is room again."""
+async def test_connections_of_one_address_over_its_limit_get_429() -> None:
+    """With Retry-After. A closed connection makes room for another."""
     async with attacked(limits=ConnectionLimits(connections_per_address=1)) as target:
         async with target.connected() as (reader, writer):
             writer.write(LIVE)
@@ -160,7 +160,7 @@ async def _wait_for_room(target: Target) -> None:
 
 
 def test_the_limits_are_settings(tmp_path: Path) -> None:
-    """A flag of the service reaches the connection."""
+    """A flag of the service sets the limit of a connection."""
     with serving(tmp_path, "--head-seconds", "0.5", "--max-headers", "20", "--keep-alive-seconds", "0.5") as service:
         port = int(service.address.rpartition(":")[2])
         asked: dict[bytes, bytes] = {

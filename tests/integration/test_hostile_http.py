@@ -1,4 +1,4 @@
-"""Hostile requests to the real server on a real socket: each is refused with a problem, and nothing is stored."""
+"""Hostile requests to the server on a socket: each is refused with a problem document, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.hostile_requests import BROKEN, GOOD, HOSTILE, head, post
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def victim() -> AsyncIterator[Target]:
-    """Return one server for all requests: what the last one did to it, the next one meets."""
+    """Return one server for all requests, so that each meets the effects of those before."""
     async with attacked() as target:
         yield target
 
@@ -28,7 +28,7 @@ async def victim() -> AsyncIterator[Target]:
 async def test_a_hostile_request_is_refused_and_nothing_is_stored(
     victim: Target, request_bytes: bytes, status: int
 ) -> None:
-    """A problem document with a 4xx, never a 5xx; afterwards the next request is answered, and there are no orders."""
+    """With a problem document and 4xx, never 5xx. The next request is answered, and there are no orders."""
     answer = await victim.send(request_bytes)
     assert answer.status == status, answer
     assert answer.headers["content-type"] == "application/problem+json"
@@ -41,10 +41,10 @@ async def test_a_hostile_request_is_refused_and_nothing_is_stored(
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("request_bytes", "status"), BROKEN.values(), ids=BROKEN.keys())
-async def test_what_is_no_request_is_refused_and_the_connection_closed(
+async def test_a_malformed_request_is_refused_and_closes_the_connection(
     victim: Target, request_bytes: bytes, status: int
 ) -> None:
-    """A problem document as for any other error, and then the end of the connection; the server goes on."""
+    """With a problem document. The server continues."""
     answer, rest = await victim.send_and_read_on(request_bytes)
     assert answer.status == status, answer
     assert answer.headers["content-type"] == "application/problem+json"
@@ -70,10 +70,10 @@ async def test_what_is_no_request_is_refused_and_the_connection_closed(
         (head("GET /livez", "X-Request-ID: earlier") + head("BREW /livez", "X-Request-ID: unread"), 400, None),
     ],
 )
-async def test_what_is_no_request_is_told_its_name(
+async def test_a_malformed_request_gets_a_request_id(
     victim: Target, request_bytes: bytes, status: int, name: str | None
 ) -> None:
-    """Its own where that was read and is sane; else one that is made, and never that of the request before."""
+    """Its own if that was read and is valid; otherwise a new one, never that of the request before."""
     async with victim.connected() as (reader, writer):
         writer.write(request_bytes)
         answers = [await read_answer(reader) for _ in range(request_bytes.count(b" HTTP/1."))]
@@ -88,7 +88,7 @@ async def test_what_is_no_request_is_told_its_name(
 
 
 async def test_the_same_id_again_with_other_content_is_a_conflict() -> None:
-    """409, and the first order stays as it was; the same again is answered as at first."""
+    """409, and the order is unchanged. The same content again gets the first response."""
     async with attacked() as target:
         assert (await target.send(post(GOOD))).status == 201
         conflict = await target.send(with_field("total_amount", "2"))
@@ -99,7 +99,7 @@ async def test_the_same_id_again_with_other_content_is_a_conflict() -> None:
         assert await target.total_orders() == 1
 
 
-async def test_what_only_looks_hostile_is_taken() -> None:
+async def test_unusual_but_valid_orders_are_placed() -> None:
     """-0, the longest number, 32 levels, and 10,000 items."""
     taken = {
         "total_amount": ["-0", "1." + "0" * 398, "1e15", '"1e-6"'],
@@ -115,7 +115,7 @@ async def test_what_only_looks_hostile_is_taken() -> None:
 
 
 async def test_requests_follow_one_another_on_one_connection() -> None:
-    """Also after a refusal, and when they are sent before the first is answered."""
+    """Also after a refusal, and when they are pipelined."""
     async with attacked() as target, asyncio.timeout(PATIENCE_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
         writer.write(post(b"{") + post(GOOD) + head("DELETE /orders") + head("GET /orders/x/status"))
@@ -124,8 +124,8 @@ async def test_requests_follow_one_another_on_one_connection() -> None:
         writer.close()
 
 
-async def test_the_wish_for_another_protocol_is_not_heard() -> None:
-    """As Java's client utters it with its first request: the order is placed, and the connection goes on as it is."""
+async def test_an_upgrade_is_ignored() -> None:
+    """As Java's client sends it with its first request: the order is placed, and the connection stays HTTP/1.1."""
     wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA")
     async with attacked() as target, asyncio.timeout(PATIENCE_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
@@ -135,8 +135,8 @@ async def test_the_wish_for_another_protocol_is_not_heard() -> None:
         writer.close()
 
 
-async def test_a_body_that_speaks_of_an_upgrade_is_left_as_it_is() -> None:
-    """Only the head of a request is looked at, also where the body comes by itself."""
+async def test_an_upgrade_within_a_body_means_nothing() -> None:
+    """Only the head of a request counts, also if the body is read separately."""
     attributes = json.dumps({"note": "\r\nUpgrade: now"}).encode()
     request = with_field("attributes", attributes)
     blank_line = request.index(b"\r\n\r\n") + 4
@@ -154,8 +154,8 @@ async def test_a_body_that_speaks_of_an_upgrade_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_requests_that_are_bent_at_random_do_no_harm(seed: int) -> None:
-    """No 5xx, no hang, nothing stored that was refused; `tests.integration.hostile_load` does the same for long."""
+async def test_random_mutations_of_requests_do_no_harm(seed: int) -> None:
+    """No 5xx, no hang, no refused order is stored. `tests.integration.hostile_load` runs longer."""
     findings = await run(1000, seed)
     assert findings.wrong == []
     assert findings.statuses[400] > 100

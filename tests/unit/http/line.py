@@ -22,10 +22,10 @@ PLAIN = [(b"content-length", b"2")]
 
 
 class Wire(asyncio.Transport):
-    """Keeps what is written, each write by itself."""
+    """Records each write."""
 
     def __init__(self) -> None:
-        """Begin open."""
+        """Start open."""
         super().__init__()
         self.writes: list[bytes] = []
         self.reading = True
@@ -33,7 +33,7 @@ class Wire(asyncio.Transport):
         self.unsent = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep it."""
+        """Record it."""
         self.writes.append(bytes(data))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own signature
@@ -41,15 +41,15 @@ class Wire(asyncio.Transport):
         return {"peername": ("192.0.2.1", 4711), "sockname": ("192.0.2.2", 80)}.get(name, default)
 
     def get_write_buffer_size(self) -> int:
-        """Return what the test says: as a rule that all is sent."""
+        """Return what the test sets; 0 unless it does."""
         return self.unsent
 
     def can_write_eof(self) -> bool:
-        """Return that it can."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
-        """Note it."""
+        """Record it."""
         self.ended = "eof"
 
     def is_closing(self) -> bool:
@@ -57,24 +57,24 @@ class Wire(asyncio.Transport):
         return self.ended in {"closed", "aborted"}
 
     def close(self) -> None:
-        """Note it."""
+        """Record it."""
         self.ended = "closed"
 
     def abort(self) -> None:
-        """Note it."""
+        """Record it."""
         self.ended = "aborted"
 
     def pause_reading(self) -> None:
-        """Note it."""
+        """Record it."""
         self.reading = False
 
     def resume_reading(self) -> None:
-        """Note it."""
+        """Record it."""
         self.reading = True
 
 
 class RecordedConnection(HttpConnection):
-    """Keeps the states that it was in."""
+    """Records its states."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """Append each state."""
@@ -86,7 +86,7 @@ class RecordedConnection(HttpConnection):
 class Line:
     """A connection to an application."""
 
-    def __init__(self, app: ASGIApp, watch: OpenConnections | None = None) -> None:
+    def __init__(self, app: ASGIApp, peers: OpenConnections | None = None) -> None:
         """Connect."""
         config = uvicorn.Config(app, ws="none", lifespan="off", interface="asgi3", log_config=None)
         state = ServerState()
@@ -94,7 +94,7 @@ class Line:
         self.wire = Wire()
         self.tasks = state.tasks
         self.protocol = RecordedConnection(
-            watch or OpenConnections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop()
+            peers or OpenConnections(ConnectionLimits()), config, state, {}, asyncio.get_running_loop()
         )
         self.protocol.connection_made(self.wire)
 
@@ -105,20 +105,20 @@ class Line:
         return states
 
     async def send(self, data: bytes) -> None:
-        """Send bytes, and let the application do what it can."""
+        """Send bytes, and run the application as far as it can go."""
         self.protocol.data_received(data)
         await self.settle()
 
     async def settle(self) -> None:
-        """Let the application do what it can."""
+        """Run the application as far as it can go."""
         for _ in range(20):
             await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def connected(app: ASGIApp, watch: OpenConnections | None = None) -> AsyncIterator[Line]:
-    """Give a connection; afterwards nothing of the application may run on."""
-    line = Line(app, watch)
+async def connected(app: ASGIApp, peers: OpenConnections | None = None) -> AsyncIterator[Line]:
+    """Give a connection. At the end, check that no application runs."""
+    line = Line(app, peers)
     yield line
     line.protocol.connection_lost(None)
     await line.settle()
@@ -126,17 +126,17 @@ async def connected(app: ASGIApp, watch: OpenConnections | None = None) -> Async
 
 
 def start(status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Message:
-    """Return the message that begins an answer."""
+    """Return the message that starts a response."""
     return {"type": "http.response.start", "status": status, "headers": headers or []}
 
 
 def body(part: bytes, *, more: bool = False) -> Message:
-    """Return the message with a part of its body."""
+    """Return a message with a part of the body."""
     return {"type": "http.response.body", "body": part, "more_body": more}
 
 
 def saying(*messages: Message) -> ASGIApp:
-    """Return an application that answers with these messages."""
+    """Return an application that sends these messages."""
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - the signature of ASGI
         for message in messages:

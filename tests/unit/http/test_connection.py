@@ -1,4 +1,4 @@
-"""One connection below ASGI, on a transport without a socket: what is written when, and what the application hears."""
+"""One connection below ASGI, without a socket: what it sends, and what the application receives."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.unit.http.line import GET, PLAIN, body, connected, saying, start
 
 
 async def test_it_is_uvicorns_protocol() -> None:
-    """So uvicorn's server can run it."""
+    """So that uvicorn's server can run it."""
     assert issubclass(HttpConnection, HttpToolsProtocol)
 
 
 async def test_the_scope_is_that_of_asgi() -> None:
-    """Names in lower case, blanks around values gone, the path decoded and as it was sent."""
+    """Names in lower case, values without surrounding spaces, the path decoded and raw."""
     scopes: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ async def test_the_scope_is_that_of_asgi() -> None:
     ]
 
 
-async def test_an_answer_of_one_piece_is_one_write() -> None:
+async def test_a_response_with_a_length_is_one_write() -> None:
     """Each write is a system call that wakes the client."""
     async with connected(saying(start(201, PLAIN), body(b"ok"))) as line:
         await line.send(GET)
@@ -58,8 +58,8 @@ async def test_an_answer_of_one_piece_is_one_write() -> None:
         assert line.wire.ended == ""
 
 
-async def test_the_head_of_a_stream_leaves_at_once() -> None:
-    """A client that waits for events sees that it is connected before there is one; each part leaves with its turn."""
+async def test_the_head_of_a_stream_is_sent_at_once() -> None:
+    """A client sees that it is connected before there is an event. Parts are sent once per iteration."""
     more, last = asyncio.Event(), asyncio.Event()
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -93,8 +93,8 @@ async def test_the_head_of_a_stream_leaves_at_once() -> None:
         ((start(headers=PLAIN), body(b"o", more=True), body(b"k")), b"GET", b"\r\n\r\nok"),
     ],
 )
-async def test_answers_end_where_they_say(messages: tuple[Message, ...], method: bytes, end: bytes) -> None:
-    """With and without a body, and with a connection that is to be closed."""
+async def test_the_framing_of_a_response(messages: tuple[Message, ...], method: bytes, end: bytes) -> None:
+    """With and without a body, and with Connection: close."""
     async with connected(saying(*messages)) as line:
         await line.send(GET.replace(b"GET", method))
         assert b"".join(line.wire.writes).endswith(end)
@@ -115,10 +115,8 @@ async def test_answers_end_where_they_say(messages: tuple[Message, ...], method:
     ],
     ids=["none", "no head", "CRLF", "LF", "NUL", "name", "too long", "too short"],
 )
-async def test_an_answer_that_cannot_be_sent_becomes_500(
-    messages: tuple[Message, ...], caplog: pytest.LogCaptureFixture
-) -> None:
-    """A problem document instead, and one line in the log; the connection goes on."""
+async def test_an_invalid_response_becomes_500(messages: tuple[Message, ...], caplog: pytest.LogCaptureFixture) -> None:
+    """With a problem document and one log record. The connection stays open."""
     async with connected(saying(*messages)) as line:
         await line.send(GET)
         sent = b"".join(line.wire.writes)
@@ -129,8 +127,8 @@ async def test_an_answer_that_cannot_be_sent_becomes_500(
         assert line.wire.ended == ""
 
 
-async def test_an_answer_that_breaks_off_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing else would tell the client that it is not whole."""
+async def test_an_incomplete_response_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing else tells the client that it is incomplete."""
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send(start())
@@ -144,8 +142,8 @@ async def test_an_answer_that_breaks_off_closes_the_connection(caplog: pytest.Lo
         assert len(caplog.records) == 1
 
 
-async def test_a_body_is_read_as_fast_as_the_application_takes_it() -> None:
-    """What it does not take is not read off the connection."""
+async def test_a_body_is_read_as_fast_as_the_application_receives_it() -> None:
+    """Reading pauses when too much is buffered."""
     take = asyncio.Event()
     taken: list[int] = []
 
@@ -171,7 +169,7 @@ async def test_a_body_is_read_as_fast_as_the_application_takes_it() -> None:
 
 
 async def test_an_application_waits_while_its_client_does_not_read() -> None:
-    """Back-pressure the other way; a client that leaves sets it free."""
+    """Until the client reads, or leaves."""
     sent: list[int] = []
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -189,36 +187,36 @@ async def test_an_application_waits_while_its_client_does_not_read() -> None:
         assert len(sent) == 10
 
 
-async def test_the_application_is_told_when_its_client_leaves() -> None:
-    """While it waits for more of the body, or for nothing else, also when another request waits behind."""
-    told: list[str] = []
+async def test_the_application_receives_a_disconnect() -> None:
+    """When its client leaves, also while another request waits."""
+    received: list[str] = []
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
-        told.append((await receive())["type"])
-        told.append((await receive())["type"])
+        received.append((await receive())["type"])
+        received.append((await receive())["type"])
 
     async with connected(app) as line:
         await line.send(GET + GET)
-        assert told == ["http.request"]
+        assert received == ["http.request"]
         assert not line.wire.reading
-    assert told == ["http.request", "http.disconnect"]
+    assert received == ["http.request", "http.disconnect"]
 
 
-async def test_two_may_wait_for_the_client_to_leave() -> None:
-    """As frameworks do: one that reads, and one that listens."""
-    told: list[str] = []
+async def test_two_tasks_may_wait_for_a_disconnect() -> None:
+    """As in frameworks: one that reads, and one that listens."""
+    received: list[str] = []
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
         await receive()
-        told.extend(each["type"] for each in await asyncio.gather(receive(), receive()))
+        received.extend(each["type"] for each in await asyncio.gather(receive(), receive()))
 
     async with connected(app) as line:
         await line.send(GET)
-    assert told == ["http.disconnect"] * 2
+    assert received == ["http.disconnect"] * 2
 
 
-async def test_no_more_is_read_while_requests_wait() -> None:
-    """Else a client that only sends would fill the memory."""
+async def test_reading_pauses_while_requests_wait() -> None:
+    """Otherwise a client that only sends would fill the memory."""
     go_on = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -235,8 +233,8 @@ async def test_no_more_is_read_while_requests_wait() -> None:
         assert line.wire.reading
 
 
-async def test_a_server_that_stops_lets_what_was_asked_be_answered() -> None:
-    """Everything that was parsed; then the connection is closed, and an idle one at once."""
+async def test_a_stopping_server_answers_the_requests_that_it_has_read() -> None:
+    """Then it closes the connection; an idle one is closed at once."""
     go_on = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -254,8 +252,8 @@ async def test_a_server_that_stops_lets_what_was_asked_be_answered() -> None:
         assert line.wire.ended in {"closed", "eof"}
 
 
-async def test_a_method_that_httptools_does_not_know_is_the_applications_to_refuse() -> None:
-    """It hears the method as it was sent, with the body, and the connection goes on with the next request."""
+async def test_the_application_receives_unknown_methods() -> None:
+    """As they were sent, with the body. The connection continues with the next request."""
     heard: list[tuple[str, bytes]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

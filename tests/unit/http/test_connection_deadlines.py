@@ -1,4 +1,4 @@
-"""How long a connection may take for what it is at, and what ends it: below ASGI, where every deadline can be read."""
+"""The deadlines of a connection, and what ends it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from order_engine_adapters.http.server.open_connections import NEVER, OpenConnec
 from tests.unit.http.line import GET, PLAIN, Line, body, connected, saying, start
 
 LIMITS = ConnectionLimits(head_seconds=1000.0, silence_seconds=2000.0, keep_alive_seconds=3000.0)
-"""Apart from each other, so that a deadline says which limit it is of."""
+"""Far apart, so that a deadline shows which limit it comes from."""
 POST = b"POST /orders HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\n"
 CHUNKED = b"POST /orders HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n"
 OK = saying(start(headers=PLAIN), body(b"ok"))
@@ -30,41 +30,41 @@ async def failing(_: Scope, __: Receive, send: Send) -> None:
 
 
 def statuses(line: Line) -> list[bytes]:
-    """Return the statuses of the answers so far."""
+    """Return the statuses of the responses so far."""
     found: list[bytes] = re.findall(rb"HTTP/1\.1 ([0-9]{3}) [A-Z]", b"".join(line.wire.writes))
     return found
 
 
 def now() -> float:
-    """Return the time by which deadlines are."""
+    """Return the time of the event loop, which deadlines use."""
     return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager
 async def due_in(line: Line, seconds: float) -> AsyncIterator[None]:
-    """Check that what happens meanwhile sets the deadline to so many seconds later."""
+    """Check that the block sets the deadline to `seconds` from now."""
     before = now()
     yield
     assert before + seconds <= line.protocol.due <= now() + seconds
 
 
 class Waiting:
-    """An application that answers when it may."""
+    """An application that answers when the test says so."""
 
     def __init__(self) -> None:
-        """Wait."""
+        """Start closed: no request is answered."""
         self.goes_on = asyncio.Event()
         self.heard: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer once it may, and note what is received."""
+        """Record the path, wait, and answer."""
         self.heard.append(scope["path"])
         await self.goes_on.wait()
         await OK(scope, receive, send)
 
 
-async def test_a_connection_that_says_nothing_is_closed() -> None:
-    """After as long as a head may take, without a word."""
+async def test_a_connection_without_a_request_is_closed() -> None:
+    """After the time of a head, without a response."""
     before = now()
     async with connected(OK, OpenConnections(LIMITS)) as line:
         assert before + LIMITS.head_seconds <= line.protocol.due <= now() + LIMITS.head_seconds
@@ -72,8 +72,8 @@ async def test_a_connection_that_says_nothing_is_closed() -> None:
         assert (line.wire.writes, line.wire.ended) == ([], "closed")
 
 
-async def test_a_head_has_its_time_from_its_first_byte_on() -> None:
-    """Whoever sends it byte by byte gets no more; then it is told, and has a moment to read it."""
+async def test_the_time_of_a_head_starts_with_its_first_byte() -> None:
+    """Further bytes do not extend it. Then the client gets 408, and 2 s to read it."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         await line.send(GET)
         async with due_in(line, LIMITS.head_seconds):
@@ -91,8 +91,8 @@ async def test_a_head_has_its_time_from_its_first_byte_on() -> None:
         assert line.wire.ended == "closed"
 
 
-async def test_each_head_has_a_time_of_its_own() -> None:
-    """Also one that began while the request before it was answered."""
+async def test_each_head_has_its_own_deadline() -> None:
+    """Also a head that begins before the previous response."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET + GET[:5])
@@ -109,8 +109,8 @@ async def test_each_head_has_a_time_of_its_own() -> None:
             await line.send(GET[:5])
 
 
-async def test_an_application_has_its_own_time() -> None:
-    """No deadline ends what it is at, not even one that was set before."""
+async def test_a_running_application_has_no_deadline() -> None:
+    """Not even one that was set before."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET)
@@ -124,8 +124,8 @@ async def test_an_application_has_its_own_time() -> None:
         assert line.wire.ended == "closed"
 
 
-async def test_the_rest_of_a_body_that_nobody_reads_is_passed_over() -> None:
-    """As long as it comes; the connection goes on once it is complete."""
+async def test_the_rest_of_an_unread_body_is_discarded() -> None:
+    """While it keeps arriving. The connection continues when it is complete."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         async with due_in(line, LIMITS.silence_seconds):
             await line.send(POST)
@@ -139,8 +139,8 @@ async def test_the_rest_of_a_body_that_nobody_reads_is_passed_over() -> None:
         assert line.wire.ended == ""
 
 
-async def test_a_body_that_nobody_reads_is_not_taken_without_end() -> None:
-    """What is passed over of one request counts for that one alone."""
+async def test_discarded_bodies_are_limited() -> None:
+    """The bytes of each request count for themselves."""
     long = POST.replace(b"10\r\n", b"%d\r\n" % (2 * MAX_DISCARDED_BYTES))
     half = b"x" * (MAX_DISCARDED_BYTES // 2)
     async with connected(OK, OpenConnections(LIMITS)) as line:
@@ -157,8 +157,8 @@ async def test_a_body_that_nobody_reads_is_not_taken_without_end() -> None:
         assert line.wire.ended == "aborted"
 
 
-async def test_what_comes_after_a_refusal_is_passed_over() -> None:
-    """So that the client can read why; but not without end."""
+async def test_input_after_a_refusal_is_discarded() -> None:
+    """So that the client can read the refusal; up to a limit."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         async with due_in(line, LINGER_SECONDS):
             await line.send(b"nonsense\r\n\r\n")
@@ -179,8 +179,8 @@ async def test_a_refusal_of_a_head_request_has_no_body(field: bytes) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_end_after_an_answer_before_its_request_was_whole(*, streamed: bool) -> None:
-    """Whether the client asked for the end, or a stream is over: it may send on, and reads why, for a moment."""
+async def test_a_closing_response_before_the_end_of_its_request(*, streamed: bool) -> None:
+    """After Connection: close, or at the end of a stream, the client may still send, and has time to read."""
     app = saying(start(), body(b"")) if streamed else OK
     async with connected(app, OpenConnections(LIMITS)) as line:
         head = POST if streamed else POST.replace(b"Host", b"Connection: close\r\nHost")
@@ -194,8 +194,8 @@ async def test_the_end_after_an_answer_before_its_request_was_whole(*, streamed:
         assert line.wire.ended == "aborted"
 
 
-async def test_what_was_not_read_yet_is_read_at_the_end() -> None:
-    """A client that sends on while reading had been paused would not see why its connection ends."""
+async def test_paused_input_is_read_before_the_connection_closes() -> None:
+    """Otherwise the connection would be reset, and the client could lose the response."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         head = POST.replace(b"Host", b"Connection: close\r\nHost").replace(b"10\r\n", b"300000\r\n")
@@ -207,7 +207,7 @@ async def test_what_was_not_read_yet_is_read_at_the_end() -> None:
 
 
 async def test_requests_before_a_refusal_are_answered_first() -> None:
-    """Then it is refused, and the connection ends."""
+    """The refusal is the last response."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET * 2 + b"nonsense\r\n\r\n")
@@ -220,8 +220,8 @@ async def test_requests_before_a_refusal_are_answered_first() -> None:
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_a_body_that_cannot_be_read_ends_its_request(*, has_begun: bool) -> None:
-    """Its application hears that its client is gone; its answer is the refusal, or breaks off where it has begun."""
+async def test_a_malformed_body_ends_its_request(*, has_begun: bool) -> None:
+    """The application receives a disconnect. The response is the refusal, or is cut where it has started."""
     heard: list[str] = []
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:
@@ -238,8 +238,8 @@ async def test_a_body_that_cannot_be_read_ends_its_request(*, has_begun: bool) -
         assert line.wire.ended == ("closed" if has_begun else "eof")
 
 
-async def test_a_body_that_cannot_be_read_behind_another_request() -> None:
-    """Its application never hears of it, and the one before it is answered."""
+async def test_a_malformed_body_of_a_pipelined_request() -> None:
+    """The application never receives it, and the request before is answered."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET + CHUNKED + b"no length\r\n")
@@ -269,8 +269,8 @@ async def test_a_client_that_sends_no_more_after_a_malformed_body_gets_both_resp
         assert statuses(line) == [b"200", b"400"]
 
 
-async def test_a_client_that_does_not_read_is_cut_off() -> None:
-    """When it has read nothing of its answer within the time of a silence; as long as it reads a little it may."""
+async def test_a_client_that_does_not_read_is_disconnected() -> None:
+    """After a time in which it reads nothing. Reading a little extends the time."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         await line.send(GET)
         async with due_in(line, LIMITS.silence_seconds):
@@ -290,8 +290,8 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
         assert line.wire.ended == "aborted"
 
 
-async def test_a_client_that_sends_and_does_not_read_yet_is_there() -> None:
-    """Many send all they have before they read; so sending is a sign of life."""
+async def test_a_client_that_sends_without_reading_is_alive() -> None:
+    """Many clients send everything before they read."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(POST)
@@ -303,8 +303,8 @@ async def test_a_client_that_sends_and_does_not_read_yet_is_there() -> None:
         app.goes_on.set()
 
 
-async def test_a_client_that_reads_at_last_may_ask_again() -> None:
-    """Its next request has the time that a connection may be idle."""
+async def test_a_client_that_reads_at_last_may_send_the_next_request() -> None:
+    """Within the keep-alive time."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         await line.send(GET)
         line.protocol.pause_writing()
@@ -312,8 +312,8 @@ async def test_a_client_that_reads_at_last_may_ask_again() -> None:
             line.protocol.resume_writing()
 
 
-async def test_a_connection_that_is_closing_is_cut_off_when_it_is_due() -> None:
-    """Whoever does not read the last bytes of an answer may not hold the connection."""
+async def test_a_closing_connection_is_aborted_at_its_deadline() -> None:
+    """A client that does not read the end of a response does not keep the connection open."""
     async with connected(failing, OpenConnections(LIMITS)) as line:
         async with due_in(line, LIMITS.silence_seconds):
             await line.send(GET)
@@ -331,8 +331,8 @@ async def test_a_closing_connection_keeps_its_deadline_when_its_client_reads_a_l
             line.protocol.resume_writing()
 
 
-async def test_an_answer_that_breaks_off_while_its_client_does_not_read() -> None:
-    """Nothing is waited for."""
+async def test_a_response_that_fails_while_its_client_does_not_read() -> None:
+    """The connection is aborted at once."""
     go_on = asyncio.Event()
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -348,8 +348,8 @@ async def test_an_answer_that_breaks_off_while_its_client_does_not_read() -> Non
         assert line.wire.ended == "aborted"
 
 
-async def test_a_client_that_has_said_its_last_word_is_answered() -> None:
-    """Everything that it has asked for in full; then its connection is closed."""
+async def test_a_client_that_half_closes_gets_its_responses() -> None:
+    """All of them; then the connection is closed."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET * 2)
@@ -360,15 +360,15 @@ async def test_a_client_that_has_said_its_last_word_is_answered() -> None:
         assert line.wire.ended == "closed"
 
 
-async def test_a_client_that_leaves_without_a_request_gets_no_answer() -> None:
+async def test_a_client_that_leaves_without_a_request_gets_no_response() -> None:
     """Its connection is closed."""
     async with connected(OK, OpenConnections(LIMITS)) as line:
         assert not line.protocol.eof_received()
         assert (line.wire.writes, line.wire.ended) == ([], "closed")
 
 
-async def test_a_request_that_ends_in_its_middle_is_not_answered() -> None:
-    """Half a body is no order."""
+async def test_a_truncated_request_is_not_answered() -> None:
+    """Half a body is not an order."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(POST + b"12345")
@@ -377,8 +377,8 @@ async def test_a_request_that_ends_in_its_middle_is_not_answered() -> None:
 
 
 @pytest.mark.parametrize("sends_a_body", [False, True])
-async def test_a_stream_whose_listener_will_ask_no_more(*, sends_a_body: bool) -> None:
-    """One that only listens has gone; one that has sent a body, as a batch does, still reads its answer."""
+async def test_a_half_closed_stream(*, sends_a_body: bool) -> None:
+    """A client that only listens has left. One that has sent a body, such as a batch, still reads its response."""
     more = asyncio.Event()
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:
@@ -393,8 +393,8 @@ async def test_a_stream_whose_listener_will_ask_no_more(*, sends_a_body: bool) -
         more.set()
 
 
-async def test_not_too_many_requests_wait_on_one_connection() -> None:
-    """After a thousand the connection ends, and says so with the last answer."""
+async def test_pipelined_requests_are_limited() -> None:
+    """After a thousand the connection ends; the last response says so."""
     app = Waiting()
     async with connected(app, OpenConnections(LIMITS)) as line:
         await line.send(GET * (MAX_PIPELINED + 10))
@@ -406,15 +406,15 @@ async def test_not_too_many_requests_wait_on_one_connection() -> None:
         assert line.wire.ended in {"closed", "eof"}
 
 
-async def test_a_connection_too_many_is_told_so() -> None:
-    """Whatever it sends is passed over; the place of one that is closed is free again."""
-    watch = OpenConnections(ConnectionLimits(connections=1))
-    async with connected(OK, watch) as first:
-        async with connected(OK, watch) as second:
+async def test_a_connection_over_the_limit_gets_503() -> None:
+    """Its input is discarded. A closed connection makes room for another."""
+    peers = OpenConnections(ConnectionLimits(connections=1))
+    async with connected(OK, peers) as first:
+        async with connected(OK, peers) as second:
             await second.send(GET)
             assert (statuses(second), second.wire.ended) == ([b"503"], "eof")
         await first.send(GET)
         assert statuses(first) == [b"200"]
-    async with connected(OK, watch) as third:
+    async with connected(OK, peers) as third:
         await third.send(GET)
         assert statuses(third) == [b"200"]

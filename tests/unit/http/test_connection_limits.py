@@ -1,4 +1,4 @@
-"""How many connections there may be, and what the ones beyond that cost the others."""
+"""The limits of open connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Idle:
     due = NEVER
 
     def expire(self) -> None:
-        """Never be called: it has no deadline."""
+        """Fail: it has no deadline."""
         raise AssertionError
 
 
@@ -32,33 +32,33 @@ def loop() -> asyncio.AbstractEventLoop:
     return made
 
 
-def test_those_who_are_sent_away_take_no_place(loop: asyncio.AbstractEventLoop) -> None:
-    """They are told why and given time to read it, but whoever comes when a place is free gets it."""
-    watch = OpenConnections(ConnectionLimits(connections=1))
+def test_refused_connections_count_towards_no_limit(loop: asyncio.AbstractEventLoop) -> None:
+    """They are open until their clients have read the refusal, while new connections are accepted."""
+    peers = OpenConnections(ConnectionLimits(connections=1))
     first, second, third = Idle(), Idle(), Idle()
-    assert watch.add(first, HERE, loop) is None
-    assert isinstance(watch.add(second, HERE, loop), ConnectionsExhausted)
-    watch.remove(first)
-    assert watch.add(third, HERE, loop) is None
-    watch.remove(second)
-    assert isinstance(watch.add(first, HERE, loop), ConnectionsExhausted)
+    assert peers.add(first, HERE, loop) is None
+    assert isinstance(peers.add(second, HERE, loop), ConnectionsExhausted)
+    peers.remove(first)
+    assert peers.add(third, HERE, loop) is None
+    peers.remove(second)
+    assert isinstance(peers.add(first, HERE, loop), ConnectionsExhausted)
 
 
 def test_an_address_has_its_own_limit(loop: asyncio.AbstractEventLoop) -> None:
-    """Another address is not touched by it, nor is who has none."""
-    watch = OpenConnections(ConnectionLimits(connections_per_address=1))
+    """It does not apply to other addresses, nor to connections without one."""
+    peers = OpenConnections(ConnectionLimits(connections_per_address=1))
     first, second = Idle(), Idle()
-    assert watch.add(first, HERE, loop) is None
-    assert isinstance(watch.add(second, HERE, loop), TooManyConnections)
-    assert watch.add(Idle(), THERE, loop) is None
-    assert [watch.add(Idle(), None, loop) for _ in range(3)] == [None] * 3
-    watch.remove(first)
-    assert watch.add(Idle(), HERE, loop) is None
+    assert peers.add(first, HERE, loop) is None
+    assert isinstance(peers.add(second, HERE, loop), TooManyConnections)
+    assert peers.add(Idle(), THERE, loop) is None
+    assert [peers.add(Idle(), None, loop) for _ in range(3)] == [None] * 3
+    peers.remove(first)
+    assert peers.add(Idle(), HERE, loop) is None
 
 
-def test_so_many_cannot_all_be_told(loop: asyncio.AbstractEventLoop) -> None:
-    """Beyond that they are cut off without a word."""
-    watch = OpenConnections(ConnectionLimits(connections=1))
-    watch.add(Idle(), HERE, loop)
-    told = [watch.add(Idle(), HERE, loop) for _ in range(1000) if not watch.too_many_refused]
-    assert 100 < len(told) < 1000
+def test_refusals_at_once_are_limited(loop: asyncio.AbstractEventLoop) -> None:
+    """Further connections are aborted without a response."""
+    peers = OpenConnections(ConnectionLimits(connections=1))
+    peers.add(Idle(), HERE, loop)
+    refused = [peers.add(Idle(), HERE, loop) for _ in range(1000) if not peers.too_many_refused]
+    assert 100 < len(refused) < 1000

@@ -1,4 +1,4 @@
-"""What connections send leaves at the end of the turn, whole, in order, and before they end."""
+"""What connections send is flushed at the end of an iteration of the event loop, complete and in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from order_engine_adapters.http.server.write_buffer import MAX_BUFFERED_BYTES, M
 
 
 class Wire(asyncio.Transport):
-    """Records what it is told to send, under the connection's name."""
+    """Records what is sent, with the name of the connection."""
 
     def __init__(self, name: str, record: list[tuple[str, str]]) -> None:
         """Write into `record`."""
@@ -39,13 +39,13 @@ class Wire(asyncio.Transport):
         return 0
 
 
-async def turn_over() -> None:
-    """Let the event loop come to the end of what it is at."""
+async def end_iteration() -> None:
+    """Wait for the end of this iteration of the event loop."""
     await asyncio.sleep(0)
 
 
-async def test_what_is_written_in_one_turn_leaves_at_its_end_with_one_write_for_each_connection() -> None:
-    """So that the answers of a turn wake their clients together."""
+async def test_each_connection_is_flushed_once_per_iteration() -> None:
+    """So that the responses of an iteration wake their clients together."""
     record: list[tuple[str, str]] = []
     flushes, loop = FlushQueue(), asyncio.get_running_loop()
     one, other = (WriteBuffer(Wire(name, record), flushes, loop) for name in ("one", "other"))
@@ -53,15 +53,15 @@ async def test_what_is_written_in_one_turn_leaves_at_its_end_with_one_write_for_
     other.write(b"b")
     one.write(b"c")
     assert record == []
-    await turn_over()
+    await end_iteration()
     assert record == [("one", "ac"), ("other", "b")]
     other.write(b"d")
-    await turn_over()
+    await end_iteration()
     assert record[2:] == [("other", "d")]
 
 
-async def test_what_was_written_leaves_before_the_end_and_nothing_after_it() -> None:
-    """An answer is not lost because its connection ends in the same turn."""
+async def test_a_buffer_is_flushed_before_its_connection_closes() -> None:
+    """A response is not lost, and nothing is sent after the end."""
     record: list[tuple[str, str]] = []
     flushes, loop = FlushQueue(), asyncio.get_running_loop()
     closed, ended = (WriteBuffer(Wire(name, record), flushes, loop) for name in ("closed", "ended"))
@@ -70,24 +70,24 @@ async def test_what_was_written_leaves_before_the_end_and_nothing_after_it() -> 
     closed.write(b"too late")
     ended.write(b"b")
     ended.write_end()
-    await turn_over()
+    await end_iteration()
     assert record == [("closed", "a"), ("closed", "close"), ("ended", "b"), ("ended", "end")]
 
 
-async def test_much_is_written_at_once() -> None:
-    """Who writes on and on within one turn hears from the transport that the client does not read."""
+async def test_a_large_buffer_is_flushed_at_once() -> None:
+    """So that the transport can report a client that does not read."""
     record: list[tuple[str, str]] = []
     outgoing = WriteBuffer(Wire("one", record), FlushQueue(), asyncio.get_running_loop())
     outgoing.write(b"x" * MAX_BUFFERED_BYTES)
     assert record == []
     outgoing.write(b"y")
     assert record == [("one", "x" * MAX_BUFFERED_BYTES + "y")]
-    await turn_over()
+    await end_iteration()
     assert len(record) == 1
 
 
-async def test_asking_how_much_is_unsent_counts_what_waits() -> None:
-    """A deadline that looks at a connection must not take it for one that has sent everything."""
+async def test_unsent_bytes_include_the_buffer() -> None:
+    """A deadline must not take the connection for one that has sent everything."""
     record: list[tuple[str, str]] = []
     outgoing = WriteBuffer(Wire("one", record), FlushQueue(), asyncio.get_running_loop())
     outgoing.write(b"a")
@@ -95,19 +95,19 @@ async def test_asking_how_much_is_unsent_counts_what_waits() -> None:
     assert record == [("one", "a")]
 
 
-async def test_many_connections_send_over_several_turns() -> None:
-    """An event for thousands of streams lets others have their turn in between; each gets what is its own, in order."""
+async def test_many_connections_are_flushed_over_several_iterations() -> None:
+    """An event for thousands of streams does not block the event loop. Each stream gets its data in order."""
     record: list[tuple[str, str]] = []
     flushes, loop = FlushQueue(), asyncio.get_running_loop()
     names = [str(number) for number in range(2 * MAX_FLUSHES + 1)]
     lines = [WriteBuffer(Wire(name, record), flushes, loop) for name in names]
     for line in lines:
         line.write(b"a")
-    await turn_over()
+    await end_iteration()
     assert len(record) == MAX_FLUSHES
     lines[-1].write(b"b")
     lines[0].write(b"b")
     for _ in range(3):
-        await turn_over()
+        await end_iteration()
     expected = [(name, "a") for name in names[:-1]]
     assert record == [*expected, (names[-1], "ab"), ("0", "b")]
