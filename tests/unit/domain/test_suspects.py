@@ -53,6 +53,14 @@ def test_a_process_without_suspects_takes_any_one(concurrency: int, vanished: in
     assert SuspectRoom(concurrency).admits(vanished)
 
 
+@usual
+@given(st.integers(1, 1 << 63), st.integers(0, 10_000), st.integers(0, 20), st.integers(1, 50))
+def test_the_most_vanished_order_that_may_start(concurrency: int, running: int, most: int, vanished: int) -> None:
+    """Says at once what `admits` says of each count."""
+    room = SuspectRoom(concurrency, running, most)
+    assert room.admits(vanished) is (room.max_vanished is None or vanished <= room.max_vanished)
+
+
 @thorough
 @given(st.integers(1, 2_000), st.lists(st.integers(1, 6), max_size=200))
 def test_all_suspects_of_a_process_keep_to_the_smallest_company_among_them(concurrency: int, asking: list[int]) -> None:
