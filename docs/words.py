@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 KEPT = re.compile(r"word kept: *\w")
 """What a line says that needs such a word, with its reason behind it."""
-CODE = re.compile(r"`[^`\n]+`")
+CODE = re.compile(r"`[^`\n]+`|\{[^{}\n]*\}")
+"""Names within a text: between backticks, and in the braces of a formatted string."""
 FORMATTED = getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)
 TEXTS = frozenset({tokenize.COMMENT, tokenize.STRING, FORMATTED})
 """The tokens of Python that a person reads."""

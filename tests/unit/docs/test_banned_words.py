@@ -20,6 +20,7 @@ from tests.unit.docs.pages import ROOT, name_of
         ("code.py", '"""One.\n\n    The client is Told.\n    """\n', [(3, "Told")]),
         ("code.py", "told = {}  # what anybody tells\n", [(1, "tells")]),
         ("code.py", 'print(f"the store {1}")\n', [(1, "the store")]),
+        ("code.py", 'print(f"{told}: anew")\n', [(1, "anew")]),
         ("code.py", "anewly = 'storehouse'\n", []),
     ],
 )
