@@ -20,13 +20,13 @@ class FaultHooks:
     full_after: Callable[[int], Effect] | None = None
     """Let the repository take so many more new orders, and then answer FULL."""
     unstorable_user_id: str | None = None
-    """A user id that the store cannot keep: a placement with it is REFUSED."""
+    """A user id that the repository cannot store: a placement with it is REFUSED."""
     break_before_commit: Callable[[], Effect] | None = None
-    """Let the next call that changes something fail before it has taken effect, by an error of the store itself."""
+    """Let the next call that changes something fail before it has taken effect, by an error of the database itself."""
     break_after_commit: Callable[[], Effect] | None = None
-    """Let the next call that changes something take effect, and lose its answer, by an error of the store itself."""
+    """Let the next call that changes something take effect, and lose its answer, by an error of the database itself."""
     break_reading: Callable[[], Effect] | None = None
-    """Let the next call that reads fail, by an error of the store itself."""
+    """Let the next call that reads fail, by an error of the database itself."""
     allow_writing: Callable[[bool], Effect] | None = None
     """With False, let every attempt to change something fail, as a full disk does, until it is called with True."""
 

@@ -37,7 +37,7 @@ PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that a repository tells about some orders at one moment; equal pictures mean that nothing changed."""
+    """Everything that a repository returns about some orders at one moment. Equal pictures: nothing changed."""
 
     orders: Mapping[str, Order]
     histories: Mapping[str, Sequence[Event]]
@@ -196,7 +196,7 @@ class Trial:
                 return found, cursor
             # Checked at once: a stream that repeats itself may have no end.
             repeated = [event for event in answer.events if event in found]
-            expect(not repeated, f"the stream tells every event once; it repeats {repeated}")
+            expect(not repeated, f"the stream has every event once; it repeats {repeated}")
             found.extend(answer.events)
 
     async def pages(self, query: OrderQuery) -> list[Sequence[Order]]:

@@ -31,7 +31,7 @@ class RepositoryOpener(Protocol):
     """Opens the repository that a URL names, for as long as the context lasts."""
 
     def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderRepository]:
-        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the store cannot be reached.
+        """Raise InvalidSetting for an invalid URL, Unavailable if the repository cannot be reached.
 
         A repository that is one process's own raises RepositoryHeld where another process has it.
         """
@@ -109,7 +109,7 @@ class FileBacked(Protocol):
 
 @runtime_checkable
 class Announcing(Protocol):
-    """What a repository that is one process's own offers besides: it tells others where its holder is asked."""
+    """What a repository that is one process's own offers besides: it shows others the address of its owner."""
 
     def announce(self, address: str) -> None:
         """Write the URL of this process's HTTP service to where a RepositoryHeld of another process finds it."""

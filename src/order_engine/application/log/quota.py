@@ -29,7 +29,7 @@ class LogSummary(NamedTuple):
 
 
 class LogQuota:
-    """Admits the first lines of each kind in a window and counts the suppressed ones.
+    """Allows the first lines of each kind in a window and counts the suppressed ones.
 
     A group is a type of event, for example a failed order. Kinds subdivide a group, for example by error and location.
     """

@@ -22,7 +22,7 @@ STANDING_AFTER: Mapping[EventType, LifecycleState] = {
     EventType.CANCELLED: LifecycleState.CANCELLED,
     EventType.REDRIVEN: LifecycleState.PENDING,
 }
-"""An event tells where the order stands after it."""
+"""An event contains the order's status after it."""
 
 _LEGAL_STEPS = {(rule.state, rule.event, rule.becomes) for rule in LIFECYCLE if rule.event is not None}
 
@@ -50,7 +50,7 @@ def check_steps(history: Iterable[Event]) -> None:
     for event in history:
         becomes = STANDING_AFTER[event.type]
         expect((state, event.type, becomes) in _LEGAL_STEPS, f"{event} is no legal step from {state} (P3)")
-        expect_equal(event.status, STATUS_AFTER[event.type], f"the status told by {event}")
+        expect_equal(event.status, STATUS_AFTER[event.type], f"the status in {event}")
         state = becomes
 
 

@@ -138,4 +138,4 @@ TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
         ((*_COMPLETED, *_CANCELLED), _REFUSED),
     ),
 }
-"""The table. Every deed has a cell for every situation."""
+"""The table. Every action has a cell for every situation."""

@@ -1,6 +1,6 @@
 """The state machine: hypothesis invents what happens to a repository, and the model says what should come of it.
 
-Each step is one call. After each, everything that the repository tells is compared with the model, and held to the
+Each step is one call. After each, everything that the repository returns is compared with the model, and held to the
 promises P2 to P5 and P8 and to the lifecycle table whatever the model says.
 """
 
@@ -86,7 +86,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         pause=st.sampled_from((0.0, 1.0)),
     )
     def place_the_first_orders(self, contents: list[str], pause: float) -> None:
-        """Place some orders, the first of which tells the repository's time."""
+        """Place some orders, the first of which has the repository's time."""
         for name, content in zip(inputs.ORDER_IDS, contents, strict=False):
             placement = inputs.Wish(name, content).placement(name)
             answers = self._run(self._repository.add([placement]))
@@ -201,7 +201,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def compare(self) -> None:
-        """Compare everything that the repository tells with the model."""
+        """Compare everything that the repository returns with the model."""
         self._compare_orders()
         self._compare_histories()
         self._compare_stream()
@@ -226,7 +226,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     def _compare_stream(self) -> None:
         """Whoever follows the cursors has every event once, each order's in version order (P5)."""
         self._run(self._follow())
-        expect_equal(dict(self._reader.histories()), self._model.histories, "what the stream told of each order")
+        expect_equal(dict(self._reader.histories()), self._model.histories, "the events of each order in the stream")
 
     def _compare_counts(self) -> None:
         """Compare the counts with the fold of the history (P8)."""

@@ -28,7 +28,7 @@ _REPORTS = {Action.COMPLETE, Action.RETRY, Action.FAIL, Action.RELEASE}
 
 
 def request(trial: Trial, deed: Deed, order: Order, token: int) -> Request:
-    """Return the command that does the deed to the order; `token` is what a worker acts under."""
+    """Return the command that applies the action to the order; `token` is what a worker acts under."""
     if deed is Deed.CLAIM:
         return trial.terms(order_ids=[order.order_id], max_deliveries=MOST_DELIVERIES)
     if deed is Deed.RENEW:

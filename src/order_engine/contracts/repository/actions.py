@@ -20,7 +20,7 @@ class RepositoryAsking(RepositorySuite):
 
     @scenario
     async def test_cancel_before_the_first_claim(self, trial: Trial) -> None:
-        """A Pending order is Cancelled at once, the reason is told, and nobody gets it any more."""
+        """A Pending order is Cancelled at once, with the reason, and cannot be claimed any more."""
         placed = await trial.place("order-1")
         await trial.advance(3)
         applied = await trial.ask("order-1", Action.CANCEL, reason="changed my mind")

@@ -127,7 +127,7 @@ class BoundsContract(RepositorySuite):
 
     @scenario
     async def test_states_are_those_of_the_orders(self, trial: Trial) -> None:
-        """The version and the status of each order that exists are told without its content."""
+        """The version and the status of each order that exists are returned without its content."""
         await _place_large(trial)
         await trial.ask(NAMES[0], Action.CANCEL)
         await trial.take(NAMES[1])

@@ -7,7 +7,7 @@ from order_engine.contracts.repository.placing.limits import RepositoryLimits
 
 
 class FaultContract(RepositoryLimits, RepositoryOutages):
-    """What a repository answers where it is full, where it cannot keep an item, and where its store fails.
+    """What a repository answers if it is full, if it cannot store an item, and if its database fails.
 
     class TestMyRepository(RepositoryContract, FaultContract): ...
 

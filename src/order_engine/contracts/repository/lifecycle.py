@@ -82,13 +82,13 @@ class RepositoryLifecycle(RepositorySuite):
 
 
 async def check_row(trial: Trial, deed: Deed) -> None:
-    """Do one deed to a new order in each situation and compare with the row of the table."""
+    """Apply one action to a new order in each situation and compare with the row of the table."""
     for situation, outcome in TABLE[deed].items():
         await _check_cell(trial, deed, situation, outcome)
 
 
 async def check_foreign_token(trial: Trial, offset: int) -> None:
-    """Do every worker's deed in each situation under a token that is not the order's last: all are lost."""
+    """Apply every worker's action in each situation under a token that is not the order's last: all are lost."""
     for deed in WORKERS_DEEDS:
         for situation in Situation:
             await _check_cell(trial, deed, situation, LOST, offset)

@@ -1,4 +1,4 @@
-"""Suite: stores that fail in the middle of a call. What the caller is told is true, and the call may be repeated."""
+"""Suite: databases that fail in the middle of a call. The caller's answer is true, and the call may be repeated."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ async def _break_before_commit(trial: Trial, call: Call) -> None:
 
 
 async def _break_after_commit(trial: Trial, call: Call) -> None:
-    """Break a call after its commit: it has taken effect whole, and nobody may be told that nothing did."""
+    """Break a call after its commit: it has taken effect whole, and the answer must not deny that."""
     break_after_commit = needed(trial.faults.break_after_commit, "break_after_commit")
     before = await _look(trial)
     await carry_out(break_after_commit())
@@ -253,7 +253,7 @@ async def _error_of(call: Call) -> Unavailable | OutcomeUnknown | None:
     except ContractBroken:
         raise
     except Exception as error:
-        message = f"a call raises Unavailable or OutcomeUnknown, and lets out no error of the store: {error!r}"
+        message = f"a call raises Unavailable or OutcomeUnknown, and raises no error of the database: {error!r}"
         raise ContractBroken(message) from error
     return None
 

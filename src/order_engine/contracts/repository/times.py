@@ -17,7 +17,7 @@ class RepositoryTimes(RepositorySuite):
 
     @scenario
     async def test_times_are_aware_and_in_utc(self, trial: Trial) -> None:
-        """Every time is told in UTC and says so."""
+        """Every time is in UTC, with its offset."""
         held = await trial.place_and_take("order-1")
         await trial.report(held, Action.RETRY, delay=1)
         order = await trial.order("order-1")

@@ -17,7 +17,7 @@ GIVEN: Final[Mapping[str, str | None]] = {"order-1": TRACE_PARENT, "order-2": No
 
 
 class TraceParentContract(RepositorySuite):
-    """Every order is told with the trace parent that it was placed with first.
+    """Every order has the trace parent that it was placed with first.
 
     class TestMyRepository(RepositoryContract, TraceParentContract): ...
     """

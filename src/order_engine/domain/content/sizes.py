@@ -20,10 +20,10 @@ def content_size(item_ids: Sequence[str], attributes: Attributes | None) -> int:
 
 
 class ByteBudget:
-    """Limit on the bytes of one answer. The first item is always admitted, whatever its size."""
+    """Limit on the bytes of one answer. The first item is always allowed, whatever its size."""
 
     def __init__(self, most: int | None) -> None:
-        """Admit up to `most` bytes; None: no limit."""
+        """Allow up to `most` bytes; None: no limit."""
         self._most = most
         self.used: int = 0
 

@@ -41,7 +41,7 @@ SCOPES: Final[Mapping[str, Mapping[str, AccessScope]]] = MappingProxyType(
 response can be 405."""
 OPEN: Final = frozenset({"/", "/livez", "/readyz", "/docs", "/docs/{asset}", "/openapi.json"})
 """Routes that require no API key."""
-ADMITTED: Final = "order_engine.admitted"
+ADMITTED: Final = "order_engine.allowed"
 """Scope entry with the function that returns whether the key of a request is still valid."""
 NOT_RATE_LIMITED: Final = frozenset({"/livez", "/readyz"})
 """Routes without a rate limit, so that monitoring always gets a response."""

@@ -216,7 +216,7 @@ class HttpConnection(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def response_aborted(self) -> None:
-        """Close in the middle of a response: nothing else tells the client that it is incomplete."""
+        """Close in the middle of a response: nothing else shows the client that it is incomplete."""
         if self.flow.write_paused:
             self.transport.abort()
         else:

@@ -20,7 +20,7 @@ CHECK_SECONDS: Final = 0.25
 NEVER: Final = math.inf
 RETRY_SECONDS: Final = 5
 MAX_REFUSED_AT_ONCE: Final = 256
-"""Connections over the limit that are told why at once; any more are aborted."""
+"""Connections over the limit that get an answer; any more are aborted."""
 
 
 class TimedConnection(Protocol):

@@ -143,7 +143,7 @@ class RepositoryReporting(RepositorySuite):
             expect_equal(order.status, expected, f"the status after {action} of a marked order")
             expect_equal((order.attempts, order.failures, order.failure), (1, 0, None), "its counts, which stay")
             last = (await trial.history(held.order_id))[-1]
-            expect_equal((last.token, last.attempt, last.reason), (1, 1, "stopped"), "token, attempt and reason told")
+            expect_equal((last.token, last.attempt, last.reason), (1, 1, "stopped"), "token, attempt and reason")
         expect(not (await trial.claim()).orders, "a marked order that was reported on is not handed out again")
 
     @scenario

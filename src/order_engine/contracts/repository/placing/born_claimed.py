@@ -20,7 +20,7 @@ class RepositoryBornClaimed(RepositorySuite):
 
     @scenario
     async def test_born_claimed_has_both_events(self, trial: Trial) -> None:
-        """An order born claimed is held at version 2 on the terms of the hold, and its history tells both steps."""
+        """An order born claimed is held at version 2 on the terms of the hold, and its history has both steps."""
         hold = trial.terms(limit=1)
         (added,) = await trial.add(placement("order-1"), hold=hold)
         order = await trial.order("order-1")

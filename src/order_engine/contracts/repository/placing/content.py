@@ -63,7 +63,7 @@ class RepositoryContent(RepositorySuite):
             listed = (await trial.repository.list(OrderQuery(limit=2, user_id=text))).orders
             expect_equal([order.order_id for order in listed], [text], "the orders that are listed for the user")
             await trial.ask(text, Action.CANCEL, reason=text)
-            expect_equal((await trial.history(text))[-1].reason, text, "the reason told by the history")
+            expect_equal((await trial.history(text))[-1].reason, text, "the reason in the history")
 
     @scenario
     async def test_attributes_are_exact(self, trial: Trial) -> None:

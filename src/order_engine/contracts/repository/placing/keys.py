@@ -40,7 +40,7 @@ class RepositoryKeys(RepositorySuite):
 
     @scenario
     async def test_made_id_is_no_content(self, trial: Trial) -> None:
-        """Where the engine makes the ids, the key alone tells: the second made id is dropped for the first order."""
+        """If the engine makes the ids, the key alone decides: the second made id is dropped for the first order."""
         first = await trial.place("made-1", order_id_made=True, idempotency_key="key-1")
         again = placement("made-2", order_id_made=True, idempotency_key="key-1")
         added = await _add(trial, again, AddOutcome.REPLAYED)

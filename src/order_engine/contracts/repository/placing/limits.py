@@ -1,4 +1,4 @@
-"""Suite: placements that the store takes no more of, or cannot keep."""
+"""Suite: placements that the repository has no room for, or cannot store."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RepositoryLimits(RepositorySuite):
 
     @scenario
     async def test_refused_item_fails_alone(self, trial: Trial) -> None:
-        """An item that the store cannot keep is REFUSED with a reason, and its neighbours are stored."""
+        """An item that the repository cannot store is REFUSED with a reason, and its neighbours are stored."""
         refused = _unstorable(trial, "order-2")
         outcomes = await trial.add(placement("order-1"), refused, placement("order-3"))
         expected = [AddOutcome.ADDED, AddOutcome.REFUSED, AddOutcome.ADDED]
@@ -99,4 +99,4 @@ async def _expect_only(trial: Trial, *present: str, absent: str) -> None:
     expect(not await trial.history(absent), f"{absent!r} was not stored and has no history")
     expect_equal((await trial.repository.statistics()).total_orders, len(present), "the number of orders counted")
     told = sorted(event.order_id for event in await trial.stream())
-    expect_equal(told, sorted(present), "the orders that the stream of events tells of")
+    expect_equal(told, sorted(present), "the orders in the event stream")

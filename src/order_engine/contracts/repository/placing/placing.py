@@ -74,7 +74,7 @@ class RepositoryPlacing(RepositorySuite):
 
     @scenario
     async def test_replay_answers_with_the_order_as_it_stands(self, trial: Trial) -> None:
-        """A replay of an order that moved on answers with the order as it stands now, and does not start it anew."""
+        """A replay of an order that moved on answers with the order as it stands now, and does not start it again."""
         held = await trial.place_and_take("order-1")
         (added,) = await trial.add(placement("order-1"))
         expect_equal(added.outcome, AddOutcome.REPLAYED, "the outcome of placing a held order again")

@@ -15,7 +15,7 @@ class RepositoryTracing(RepositorySuite):
 
     @scenario
     async def test_trace_parent_is_no_content(self, trial: Trial) -> None:
-        """The same order again from another trace is a replay; what is told is the first trace parent, or none."""
+        """The same order again from another trace is a replay; it keeps the first trace parent, or none."""
         first = {"order-1": TRACE_PARENT, "order-2": None}
         for order_id, trace_parent in first.items():
             await trial.place(order_id, trace_parent=trace_parent, idempotency_key=f"key of {order_id}")

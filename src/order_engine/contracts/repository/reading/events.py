@@ -23,7 +23,7 @@ VISIBLE: Final = re.compile("[!-~]+")
 
 
 class RepositoryEvents(RepositorySuite):
-    """What `events` tells."""
+    """What `events` returns."""
 
     @scenario
     async def test_stream_has_every_event_once(self, trial: Trial) -> None:
@@ -73,7 +73,7 @@ class RepositoryEvents(RepositorySuite):
         reader.read(found)
         for number in range(6):
             name = f"order-{number}"
-            expect_equal(reader.histories()[name], await trial.history(name), f"what the stream told of {name!r}")
+            expect_equal(reader.histories()[name], await trial.history(name), f"the events of {name!r} in the stream")
 
     @scenario
     async def test_same_cursor_again_gives_the_same(self, trial: Trial) -> None:
@@ -154,7 +154,7 @@ class RepositoryEvents(RepositorySuite):
 
     @scenario
     async def test_refusals_and_renewals_are_no_events(self, trial: Trial) -> None:
-        """What changes nothing, and a renewal, tells nothing."""
+        """What changes nothing, and a renewal, adds no event."""
         held = await trial.place_and_take("order-1")
         end = (await trial.repository.events(None, 0)).next
         await trial.renew(held)
@@ -188,4 +188,4 @@ async def _check_stream(trial: Trial, events: Sequence[Event]) -> None:
     reader = StreamReader()
     reader.read(events)
     told = {name: await trial.history(name) for name in LIVES}
-    expect_equal(reader.histories(), told, "what the stream told of each order, compared with the histories")
+    expect_equal(reader.histories(), told, "the events of each order in the stream, compared with the histories")

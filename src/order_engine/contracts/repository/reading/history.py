@@ -13,7 +13,7 @@ from order_engine.domain.events import EventType
 
 
 class RepositoryHistory(RepositorySuite):
-    """What `history` tells."""
+    """What `history` returns."""
 
     @scenario
     async def test_histories_keep_the_laws(self, trial: Trial) -> None:
@@ -23,7 +23,7 @@ class RepositoryHistory(RepositorySuite):
         for name in LIVES:
             history = await trial.history(name)
             check_history(history)
-            expect_equal(history[-1].version, (await trial.order(name)).version, f"the last version told of {name!r}")
+            expect_equal(history[-1].version, (await trial.order(name)).version, f"the last version of {name!r}")
             types |= {event.type for event in history}
         expect_equal(types, set(EventType), "the types of event that occurred")
 
@@ -36,7 +36,7 @@ class RepositoryHistory(RepositorySuite):
 
     @scenario
     async def test_history_is_paged_by_version(self, trial: Trial) -> None:
-        """A page begins after the version that is named, and holds up to its limit; any size of page tells the same."""
+        """A page begins after the given version and holds up to its limit; any size of page gives the same events."""
         held = await trial.place_and_take("order-1")
         for _ in range(3):
             await trial.report(held, Action.RELEASE)
@@ -51,7 +51,7 @@ class RepositoryHistory(RepositorySuite):
 
     @scenario
     async def test_history_is_append_only(self, trial: Trial) -> None:
-        """What was told once is told ever after: later events are added to it, also by a redrive."""
+        """History never changes: later events are added to it, also by a redrive."""
         told: list[object] = []
         held = await trial.place_and_take("order-1")
         await trial.report(held, Action.FAIL, reason="no")

@@ -26,7 +26,7 @@ class RepositoryStatistics(RepositorySuite):
 
     @scenario
     async def test_statistics_are_the_fold_of_the_history(self, trial: Trial) -> None:
-        """After every kind of life the counts equal those of counting the whole stream of events anew."""
+        """After every kind of life the counts equal those of counting the whole event stream."""
         await live(trial)
         statistics = await trial.repository.statistics()
         expect_equal(statistics.total_orders, len(LIVES), "the number of orders")
@@ -77,7 +77,7 @@ class RepositoryStatistics(RepositorySuite):
 
 
 async def _folded(trial: Trial) -> Statistics:
-    """Count the whole stream anew, having checked that it is whole."""
+    """Count the whole stream, having checked that it is complete."""
     reader = StreamReader()
     reader.read(await trial.stream())
     return fold_statistics(reader.events)
