@@ -32,9 +32,10 @@ def new_channel(server: str) -> str:
 
 
 @asynccontextmanager
-async def opened(url: str, clock: Clock | None = None) -> AsyncIterator[OrderQueue]:
+async def opened(url: str, clock: Clock | None = None, request_seconds: float = 10) -> AsyncIterator[OrderQueue]:
     """Open a queue for one test, which has to be done in time."""
-    async with asyncio.timeout(PATIENCE_SECONDS), open_queue(url, clock=clock or SystemClock()) as queue:
+    opener = open_queue.within(request_seconds)
+    async with asyncio.timeout(PATIENCE_SECONDS), opener(url, clock=clock or SystemClock()) as queue:
         yield queue
 
 

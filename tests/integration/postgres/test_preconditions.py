@@ -193,7 +193,7 @@ async def test_database_that_is_read_only_for_now() -> None:
         await execute(server, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         async with open_repository(url, clock=SystemClock()) as repository:
             assert (await repository.statistics()).total_orders == 0
-            with pytest.raises(Unavailable, match="takes no changes"):
+            with pytest.raises(Unavailable, match="is read-only"):
                 await repository.apply([])
             await execute(server, f"ALTER DATABASE {name} RESET default_transaction_read_only")
             await repository.add([placement("order-1")])

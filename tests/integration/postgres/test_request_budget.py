@@ -11,9 +11,7 @@ import pytest
 from order_engine import NewOrder, OutcomeUnknown, Unavailable
 from order_engine.contracts.samples import placement
 from order_engine_adapters import Opened, Settings, open_with
-from order_engine_adapters.clocks import SystemClock
 from order_engine_adapters.postgres.connection.target import Connection, connect, parse
-from order_engine_adapters.postgres.queue.notify_queue import open_queue
 from tests.integration.postgres.support import new_schema, server_url
 from tests.postgres_server import Server, running_server
 
@@ -91,17 +89,3 @@ async def test_a_long_request_waits_for_a_lock() -> None:
         assert not placing.done()
         await somebody.execute("ROLLBACK")
         assert not (await placing).replayed
-
-
-async def test_the_queue_rings_within_a_short_request(server: Server) -> None:
-    """Its connections have the same limits."""
-    opener = open_queue.within(SHORT_SECONDS)
-    async with opener(server.url, clock=SystemClock()) as queue:
-        await queue.put(["order-1"])
-        server.pause()
-        try:
-            with pytest.raises(Unavailable):
-                async with asyncio.timeout(SHORT_SECONDS):
-                    await queue.put(["order-2"])
-        finally:
-            server.go_on()
