@@ -108,8 +108,8 @@ class ClaimBatch:
 
     def __init__(self, terms: ClaimTerms, stamp: Stamp) -> None:
         """Begin with no order. `terms` become narrower with each suspect that is claimed."""
-        self.terms = terms
-        self.places_left = max(terms.limit, 0)
+        self.terms: ClaimTerms = terms
+        self.places_left: int = max(terms.limit, 0)
         """How many more orders may be claimed or ended; 0 also where the bound in bytes is reached."""
         self._claimed: list[Order] = []
         self._ended: list[Order] = []
