@@ -29,9 +29,10 @@ test: ## run all tests; the same as ./run test
 
 check: lint types imports fresh wheel ## every check that is not a test: the five below
 
-lint: $(VENV)/.ready-dev ## ruff, its rules and its format
+lint: $(VENV)/.ready-dev ## ruff, its rules and its format; the words of the glossary
 	"$(VENV)/bin/ruff" check .
 	"$(VENV)/bin/ruff" format --check .
+	"$(VENV)/bin/python" docs/words.py
 
 types: $(VENV)/.ready-dev ## mypy and pyright, and whether every type is known
 	"$(VENV)/bin/mypy"

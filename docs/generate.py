@@ -39,7 +39,7 @@ ROUND_ENDS = tuple(state for state in LifecycleState if state.status is not None
 
 
 def fresh(page: str) -> str:
-    """Return `page` with each marked part made anew."""
+    """Return `page` with each marked part generated again."""
     return MARKED.sub(lambda match: f"{match['start']}\n{PARTS[match['name']]()}\n\n{match['end']}", page)
 
 
@@ -159,7 +159,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write stale pages anew, or with `--check` name them; return the exit code."""
+    """Update stale pages, or with `--check` name them; return the exit code."""
     stale = list(stale_pages())
     if "--check" in arguments:
         for path, _ in stale:
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1 if stale else 0
     for path, text in stale:
         path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path.relative_to(DOCS.parent)} was written anew\n")
+        sys.stdout.write(f"{path.relative_to(DOCS.parent)} was updated\n")
     return 0
 
 

@@ -15,6 +15,8 @@ KEPT = re.compile(r"word kept: *\w")
 """What a line says that needs such a word, with its reason behind it."""
 CODE = re.compile(r"`[^`\n]+`|\{[^{}\n]*\}")
 """Names within a text: between backticks, and in the braces of a formatted string."""
+FENCED = re.compile(r"^```py(?:thon)?\n.*?^```$", re.DOTALL | re.MULTILINE)
+"""Python within a page."""
 FORMATTED = getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)
 TEXTS = frozenset({tokenize.COMMENT, tokenize.STRING, FORMATTED})
 """The tokens of Python that a person reads."""
@@ -45,7 +47,7 @@ def files(root: Path) -> Iterator[Path]:
     for page in (*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("src/**/*.html")):
         if page != GLOSSARY:
             yield page
-    yield from root.glob("src/**/*.py")
+    yield from (*root.glob("src/**/*.py"), root / "docs" / "generate.py")
 
 
 def findings(paths: Sequence[Path]) -> Iterator[Finding]:
@@ -64,7 +66,7 @@ def findings(paths: Sequence[Path]) -> Iterator[Finding]:
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
     """Yield what a person reads in a file, with the number of its first line."""
     if path.suffix != ".py":
-        yield 1, path.read_text(encoding="utf-8")
+        yield 1, FENCED.sub(lambda code: "\n" * code[0].count("\n"), path.read_text(encoding="utf-8"))
         return
     with tokenize.open(path) as file:
         for token in tokenize.generate_tokens(file.readline):

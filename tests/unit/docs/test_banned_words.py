@@ -15,6 +15,7 @@ from tests.unit.docs.pages import ROOT, name_of
     [
         ("page.md", "fine\nCounts all orders anew.\n", [(2, "anew")]),
         ("page.md", "`anew` is a name here\n", []),
+        ("page.md", "```py\ntold = 1\n```\nAnew.\n", [(4, "Anew")]),
         ("page.md", "RFC 0 says: told. <!-- word kept: a quotation -->\n", []),
         ("page.md", "told <!-- word kept: -->\n", [(1, "told")]),
         ("code.py", '"""One.\n\n    The client is Told.\n    """\n', [(3, "Told")]),
@@ -38,3 +39,8 @@ def test_every_page_and_module_is_checked() -> None:
     checked = {name_of(path) for path in words.files(ROOT)}
     assert {"README.md", "CHANGELOG.md", "docs/index.md", "src/order_engine/__init__.py"} <= checked
     assert name_of(words.GLOSSARY) not in checked
+
+
+def test_no_text_has_a_word_to_avoid() -> None:
+    """In the whole project; each finding says what to write instead."""
+    assert [str(each) for each in words.findings(sorted(words.files(ROOT)))] == []

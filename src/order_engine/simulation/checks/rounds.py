@@ -17,7 +17,7 @@ from order_engine.simulation.world import LeaseRecord, World
 LEASES_TO_LEARN: Final = 4
 """Lease durations after which a process has measured the speed of renewals and has no more orders than it can renew."""
 PART_TO_LOSE: Final = 1 / 4
-"""Part of the leases that can be renewed in time that may be lost later, when a larger call is tried in vain."""
+"""Part of the leases that can be renewed in time that may be lost later, when a larger call is tried and fails."""
 ENOUGH_TO_LOSE: Final = 1 / 3
 """Part of a lease for which faults must have lasted to justify its loss."""
 OVERDUE: Final = "TimeoutError"

@@ -105,7 +105,7 @@ class NetworkPath:
         return next(fault for threshold, fault in self._thresholds if drawn < threshold)
 
     def _meet(self, away: OutageKind, operation: str, call: Call, answer: Answer) -> None:
-        """Travel to a store that is away."""
+        """Make a call to a repository that is unavailable."""
         if away is OutageKind.TAKES_NO_CHANGES and operation not in WRITES:
             self._world.loop.call_as_world(self._arrive, call, answer, delay=self._latency())
             return

@@ -25,7 +25,7 @@ class Outages:
         self._away: dict[str, OutageKind] = {}
 
     def begin(self, instance: str, away: OutageKind) -> None:
-        """Be away from one instance, or from EVERYBODY."""
+        """Become unavailable for one instance, or for EVERYBODY."""
         self._away[instance] = away
 
     def end(self, instance: str) -> None:
@@ -33,7 +33,7 @@ class Outages:
         self._away.pop(instance, None)
 
     def of(self, instance: str) -> OutageKind | None:
-        """Return how the store is away from this instance; None: it is there."""
+        """Return how the repository is unavailable for this instance; None: it is available."""
         if not self._away:
             return None
         return self._away.get(ALL_INSTANCES) or self._away.get(instance)

@@ -28,7 +28,7 @@ from order_engine.simulation.world import LeaseRecord, World
 
 
 class SimulatedRepository:
-    """Passes every call on to the store behind the world, through one passage."""
+    """Passes every call on to the shared repository, through one network path."""
 
     def __init__(self, world: World, caller: Caller, path: NetworkPath) -> None:
         """Carry the calls of `caller`."""
