@@ -1,4 +1,4 @@
-"""The conformance kit: what every adapter, ours or a third party's, has to pass.
+"""Conformance kit: tests that every adapter must pass, including those of third parties.
 
 Subclass `RepositoryContract`, `QueueContract` or `ClockContract`, override `open`, and run any test runner. A
 repository that keeps trace parents subclasses `TraceParentContract` as well, one whose harness can inject faults

@@ -1,4 +1,4 @@
-"""Running a check: a coroutine becomes a plain test method, with an event loop and a time limit of its own."""
+"""Conversion of coroutines to test methods with their own event loop and time limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from order_engine.contracts.expectations import ContractBroken
 
 
 class TimedSuite(Protocol):
-    """A suite that opens a fresh adapter for each test, and says how long one test may take in real time."""
+    """Test suite that opens a new adapter for each test and defines a time limit."""
 
     patience_seconds: ClassVar[float]
-    """The limit of one test."""
+    """Time limit of one test, in real time."""
 
     def open(self) -> AbstractAsyncContextManager[Any]:
-        """Open a fresh adapter."""
+        """Open a new adapter."""
         ...
 
 
@@ -28,7 +28,7 @@ Given = TypeVar("Given")
 def as_test(
     body: Callable[[Suite, Given], Coroutine[Any, Any, None]], prepare: Callable[[Any], Given]
 ) -> Callable[[Suite], None]:
-    """Make a test method of a coroutine that is given what `prepare` makes of the opened adapter."""
+    """Convert a coroutine to a test method. It receives the result of `prepare` for the opened adapter."""
 
     async def run(suite: Suite) -> None:
         async with suite.open() as opened:
@@ -38,7 +38,7 @@ def as_test(
 
 
 def as_test_of_several(body: Callable[[Suite], Coroutine[Any, Any, None]]) -> Callable[[Suite], None]:
-    """Make a test method of a coroutine that opens one adapter after the other by itself."""
+    """Convert a coroutine that opens adapters itself to a test method."""
     return _as_test(body, body)
 
 
@@ -53,10 +53,10 @@ def _as_test(
         try:
             asyncio.run(within_limit())
         except TimeoutError as error:
-            message = f"{body.__name__} was not done after {suite.patience_seconds} s: {body.__doc__}"
+            message = f"{body.__name__} did not finish within {suite.patience_seconds} s: {body.__doc__}"
             raise ContractBroken(message) from error
 
-    # Copied by hand: functools.wraps would leave `__wrapped__`, and runners would see the coroutine's parameters.
+    # Not functools.wraps: it sets `__wrapped__`, and test runners would see the coroutine's parameters.
     test.__name__ = body.__name__
     test.__qualname__ = body.__qualname__
     test.__module__ = body.__module__

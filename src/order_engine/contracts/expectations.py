@@ -1,6 +1,6 @@
-"""How the kit says what is wrong.
+"""Assertions of the kit.
 
-Not the `assert` statement: it is switched off by `python -O`, and says little outside of modules that pytest rewrites.
+They replace `assert`, which `python -O` disables, and which is not informative in modules that pytest does not rewrite.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ LONGEST_VALUE = 1_000
 
 
 class ContractBroken(AssertionError):
-    """The adapter under test does something other than its port says."""
+    """The adapter under test violates the contract of its port."""
 
 
 def expect(holds: object, promise: str) -> None:
-    """Raise ContractBroken, naming the promise, unless it holds."""
+    """Raise ContractBroken with `promise` unless `holds` is true."""
     if not holds:
         raise ContractBroken(promise)
 
 
 def expect_equal(actual: object, expected: object, what: str) -> None:
-    """Raise ContractBroken unless both are equal, telling only the fields, keys or items that differ."""
+    """Raise ContractBroken with the differing fields, keys or items unless both are equal."""
     if actual == expected:
         return
     raise ContractBroken("\n".join([f"{what}:", *differences(actual, expected)]))
 
 
 def expect_same_items(actual: Iterable[object], expected: Iterable[object], what: str) -> None:
-    """Compare two sequences by their items, whatever kind of sequence they are."""
+    """Compare the items of two sequences of any type."""
     expect_equal(list(actual), list(expected), what)
 
 
 def differences(actual: object, expected: object, place: str = "") -> list[str]:
-    """Return one line for each place where the two differ."""
+    """Return one line per difference."""
     pairs = _parts(actual, expected)
     if pairs is None:
-        return [f"  {place or 'value'}: is {_short(actual)}, should be {_short(expected)}"]
+        return [f"  {place or 'value'}: expected {_short(expected)}, got {_short(actual)}"]
     return [
         line for name, mine, theirs in pairs if mine != theirs for line in differences(mine, theirs, f"{place}{name}")
     ]
 
 
 def _parts(actual: object, expected: object) -> list[tuple[str, object, object]] | None:
-    """Take both apart alike; None where they cannot be compared part by part."""
+    """Split both into comparable parts; None if this is not possible."""
     if type(actual) is type(expected) and (names := _field_names(actual)):
         return [(f".{name}", getattr(actual, name), getattr(expected, name)) for name in names]
     if isinstance(actual, Mapping) and isinstance(expected, Mapping) and actual.keys() == expected.keys():
@@ -55,7 +55,7 @@ def _parts(actual: object, expected: object) -> list[tuple[str, object, object]]
 
 
 def _field_names(value: object) -> list[str]:
-    """Return the names of a record's fields, be it a dataclass or a named tuple; none for anything else."""
+    """Return the field names of a dataclass or a named tuple; none for other types."""
     if is_dataclass(value):
         return [one.name for one in fields(value)]
     return list(getattr(value, "_fields", ()))

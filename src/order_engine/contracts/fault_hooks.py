@@ -1,4 +1,4 @@
-"""The faults that a harness can inject, so that the kit can look at what the adapter makes of them."""
+"""Fault injection by harnesses, used to test the error handling of adapters."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from unittest import SkipTest
 
 Hook = TypeVar("Hook")
 Effect: TypeAlias = Awaitable[None] | None
-"""A hook may act at once, or when it is awaited."""
+"""A hook may act immediately, or when awaited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultHooks:
-    """Each hook is optional. A test that needs one that is missing is skipped, and its reason names the hook."""
+    """Optional hooks. Tests that need a missing hook are skipped, with the hook named in the reason."""
 
     full_after: Callable[[int], Effect] | None = None
-    """Let the repository take so many more new orders, and then answer FULL."""
+    """Make the repository accept this many more orders, and then return FULL."""
     unstorable_user_id: str | None = None
-    """A user id that the repository cannot store: a placement with it is REFUSED."""
+    """User id that the database cannot store: placements with it are REFUSED."""
     break_before_commit: Callable[[], Effect] | None = None
-    """Let the next call that changes something fail before it has taken effect, by an error of the database itself."""
+    """Make the next write fail before it takes effect, by an error of the database."""
     break_after_commit: Callable[[], Effect] | None = None
-    """Let the next call that changes something take effect, and lose its answer, by an error of the database itself."""
+    """Make the next write take effect and lose its answer, by an error of the database."""
     break_reading: Callable[[], Effect] | None = None
-    """Let the next call that reads fail, by an error of the database itself."""
+    """Make the next read fail, by an error of the database."""
     allow_writing: Callable[[bool], Effect] | None = None
-    """With False, let every attempt to change something fail, as a full disk does, until it is called with True."""
+    """With False, make all writes fail, as on a full disk, until it is called with True."""
 
 
 NO_FAULTS: Final = FaultHooks()
 
 
 def needed(hook: Hook | None, name: str) -> Hook:
-    """Return the hook. Raise SkipTest, which pytest and unittest report with its reason, where there is none."""
+    """Return the hook. Raises SkipTest, which pytest and unittest report with its reason, if it is None."""
     if hook is None:
-        message = f"not tried: the harness has no fault hook `{name}`"
+        message = f"skipped: the harness has no fault hook `{name}`"
         raise SkipTest(message)
     return hook
 
 
 async def carry_out(effect: Effect) -> None:
-    """Wait for what a hook does, where it has to be waited for."""
+    """Await the effect of a hook if it is awaitable."""
     if isawaitable(effect):
         await effect

@@ -1,4 +1,4 @@
-"""What the kit needs of an adapter's tests: a fresh adapter, and a hand on its time."""
+"""Harnesses that adapters provide to the kit: a new adapter, and control of its time."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from order_engine.ports.repository import OrderRepository
 
 
 class RepositoryHarness(Protocol):
-    """A repository under test, whose time stands still except for `advance`."""
+    """Repository under test. Its time advances only by `advance`."""
 
     @property
     def repository(self) -> OrderRepository:
-        """Return the repository, fresh and empty when the harness is opened."""
+        """Return the repository, new and empty when the harness is opened."""
         ...
 
     async def advance(self, seconds: float) -> None:
-        """Let `seconds` pass for what the repository stamps and compares; negative seconds set its clock back."""
+        """Advance the repository's clock by `seconds`; negative seconds set it back."""
         ...
 
 
 @runtime_checkable
 class RestorableHarness(RepositoryHarness, Protocol):
-    """A harness that can also go back in time, as an operator does who restores a backup.
+    """Harness that can restore a backup of the repository.
 
-    A repository whose harness is none is not tested for what a restore does to cursors.
+    Without it, the effect of a restore on cursors is not tested.
     """
 
     async def back_up(self) -> None:
-        """Keep the repository as it is now."""
+        """Back up the repository."""
         ...
 
     async def restore(self) -> None:
-        """Take the repository back to the backup. `repository` may be another object afterwards."""
+        """Restore the backup. `repository` may return another object afterwards."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """The harness for most repositories: `turn` moves the repository's time of day, at once or when awaited.
+    """Harness for most repositories: `turn` sets the repository's time of day, immediately or when awaited.
 
-    `faults` injects faults. A harness of another class may have an attribute of this name too.
+    `faults` injects faults. Other harness classes may also have an attribute of this name.
     """
 
     repository: OrderRepository
@@ -52,13 +52,13 @@ class Harness:
     faults: FaultHooks = NO_FAULTS
 
     async def advance(self, seconds: float) -> None:
-        """Turn the time."""
+        """Advance the time."""
         await carry_out(self.turn(seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class ClockHarness:
-    """A clock under test; `let_pass` returns when so many seconds have passed on it and woken sleepers had a turn."""
+    """Clock under test. `let_pass` lets seconds pass on it, and lets sleeping tasks that have woken run."""
 
     clock: Clock
     let_pass: Callable[[float], Awaitable[None]]

@@ -24,25 +24,26 @@ def order() -> Order:
 def test_only_the_fields_that_differ_are_told(order: Order) -> None:
     """Of two orders with 22 fields each, the report names the two that differ."""
     lines = differences([order], [replace(order, version=2, token=1)])
-    assert lines == ["  [0].version: is 1, should be 2", "  [0].token: is 0, should be 1"]
+    assert lines == ["  [0].version: expected 2, got 1", "  [0].token: expected 1, got 0"]
 
 
 def test_records_within_a_mapping_are_told_by_key_and_field() -> None:
     """A difference deep within is told by its place."""
     one, other = {"a": placement("a")}, {"a": placement("a", user_id="user-2")}
-    assert differences(one, other) == ["  ['a'].user_id: is 'user-1', should be 'user-2'"]
+    assert differences(one, other) == ["  ['a'].user_id: expected 'user-2', got 'user-1'"]
 
 
 def test_different_shapes_are_told_whole() -> None:
     """What cannot be compared part by part is told as a whole, shortened where it is long."""
-    assert differences([1], [1, 2]) == ["  value: is [1], should be [1, 2]"]
+    assert differences([1], [1, 2]) == ["  value: expected [1, 2], got [1]"]
     (line,) = differences("x" * 5_000, "")
-    assert line.endswith("… (5002 characters), should be ''")
+    assert line.startswith("  value: expected '', got 'xxx")
+    assert line.endswith("… (5002 characters)")
 
 
 def test_broken_promises_are_named() -> None:
     """A failing check names the promise, in an AssertionError that every runner knows."""
     with pytest.raises(AssertionError, match="a token rises"):
         expect(holds=False, promise="a token rises")
-    with pytest.raises(ContractBroken, match=r"the version:\n  value: is 1, should be 2"):
+    with pytest.raises(ContractBroken, match=r"the version:\n  value: expected 2, got 1"):
         expect_equal(1, 2, "the version")

@@ -1,1 +1,1 @@
-"""The model: what a repository should be after any sequence of calls, and the state machine that compares."""
+"""Model of a repository, and the state machine that compares repositories with it."""

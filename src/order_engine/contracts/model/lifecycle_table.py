@@ -1,6 +1,6 @@
-"""State x action, said a second time: literally, and without the domain's table or its functions.
+"""Specification of the lifecycle: a table of states and actions, independent of the domain's table and functions.
 
-So the kit holds an adapter, and the domain itself, to what was specified rather than to what was programmed.
+The kit checks adapters, and the domain itself, against this specification instead of the implementation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from order_engine.domain.order import LifecycleState
 
 
 class Deed(Enum):
-    """The rows of the table. Workers' deeds are done under the order's last token."""
+    """Row of the table. Workers' actions use the order's last token."""
 
     ADD_SAME = "add (same content)"
     ADD_OTHER = "add (other content)"
@@ -34,9 +34,9 @@ WORKERS_DEEDS = (Deed.RENEW, Deed.COMPLETE, Deed.RETRY, Deed.FAIL, Deed.RELEASE)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One cell: what is answered, where the order stands after it, the event, and what is counted up or down.
+    """Cell of the table: the answer, the resulting state, the event, and changes of counts.
 
-    Without an event nothing changes, a renewal's lease aside.
+    Without an event, nothing changes except the lease in a renewal.
     """
 
     answer: str
@@ -138,4 +138,4 @@ TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
         ((*_COMPLETED, *_CANCELLED), _REFUSED),
     ),
 }
-"""The table. Every action has a cell for every situation."""
+"""Table with a cell for every action and situation."""

@@ -1,4 +1,4 @@
-"""The model: what a repository should be after any sequence of calls, moved by nothing but the domain's functions."""
+"""Model of a repository, based on the domain's functions only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from order_engine.ports.repository import Added, AddOutcome, Applied, Claimed, R
 
 
 class Model:
-    """Orders, histories and keys in plain dictionaries, and the time."""
+    """Orders, histories, keys and time, in plain dictionaries."""
 
     def __init__(self, now: datetime) -> None:
-        """Begin empty at the repository's present time."""
+        """Start empty at the repository's current time."""
         self.now: datetime = now
         self.orders: dict[str, Order] = {}
         self.histories: dict[str, list[Event]] = {}
@@ -30,14 +30,14 @@ class Model:
         self._was_set_back = False
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, or set the clock back."""
+        """Advance the clock, or set it back."""
         self.now += timedelta(seconds=seconds)
         self._was_set_back = self._was_set_back or seconds < 0
 
-    # What the repository has no choice about: the model says what it should answer
+    # Calls with a single correct answer, which the model computes
 
     def add(self, placements: Sequence[Placement], hold: ClaimTerms | None) -> list[Added]:
-        """Place, and return the outcomes that the repository should give."""
+        """Place orders, and return the expected outcomes."""
         room = 0 if hold is None else hold.limit
         outcomes = []
         for placement in placements:
@@ -47,17 +47,17 @@ class Model:
         return outcomes
 
     def renew(self, leases: Iterable[Lease], seconds: float) -> list[Renewed]:
-        """Renew, and return the outcomes that the repository should give."""
+        """Renew leases, and return the expected outcomes."""
         return [self._renew_one(Renewal(lease, seconds)) for lease in leases]
 
     def apply(self, commands: Iterable[Command]) -> list[Applied]:
-        """Apply, and return the outcomes that the repository should give."""
+        """Apply commands, and return the expected outcomes."""
         return [self._apply_one(command) for command in commands]
 
-    # What it has a choice about: the model follows its answer, if that was legal and left nothing out
+    # Calls with several correct answers: the model checks the answer and applies it
 
     def claim(self, terms: ClaimTerms, answer: Claimed) -> None:
-        """Follow a claim: what was taken had to be there for the taking, and what was not had to stay."""
+        """Apply a claim: check that claimed orders were claimable, and that others were not or exceeded the limit."""
         if held := self.held_by(terms.claim_id):
             expect_equal(
                 _by_id(answer.orders), _by_id(held), f"the answer to {terms}, whose claim holds orders already"
@@ -66,10 +66,10 @@ class Model:
             return
         taken = [*answer.orders, *answer.ended]
         names = [order.order_id for order in taken]
-        expect_equal(len(names), len(set(names)), f"how many different orders {names} are")
-        expect(len(names) <= max(terms.limit, 0), f"a claim takes and ends at most {terms.limit} orders, not {names}")
+        expect_equal(len(names), len(set(names)), f"the number of different orders in {names}")
+        expect(len(names) <= max(terms.limit, 0), f"a claim must return at most {terms.limit} orders, not {names}")
         named = self.orders.keys() if terms.order_ids is None else set(terms.order_ids) & self.orders.keys()
-        expect(named >= set(names), f"a claim takes only orders that it may, {sorted(named)}, not {names}")
+        expect(named >= set(names), f"a claim must claim only existing, named orders, {sorted(named)}, not {names}")
         waited = [self._due_since(self.orders[name]) for name in names]
         for order in answer.orders:
             self._follow(order, terms, ended=False)
@@ -79,15 +79,15 @@ class Model:
         self._check_rest([self.orders[name] for name in named - set(names)], replace(terms, suspects=room), waited)
 
     def held_by(self, claim_id: str) -> list[Order]:
-        """Return the orders that this claim holds."""
+        """Return the orders leased by this claim."""
         return [order for order in self.orders.values() if order.leased and order.claim_id == claim_id]
 
     def token(self, order_id: str) -> int:
-        """Return the last token of an order, 0 for one that does not exist."""
+        """Return the last token of an order; 0 if it does not exist."""
         return self.orders[order_id].token if order_id in self.orders else 0
 
     def version(self, order_id: str) -> int:
-        """Return the version of an order, 0 for one that does not exist."""
+        """Return the version of an order; 0 if it does not exist."""
         return self.orders[order_id].version if order_id in self.orders else 0
 
     def _add_one(self, placement: Placement, hold: ClaimTerms | None) -> Added:
@@ -124,29 +124,29 @@ class Model:
         return Applied(refusal, self.orders.get(command.order_id))
 
     def _follow(self, answered: Order, terms: ClaimTerms, *, ended: bool) -> None:
-        """Take the step that the repository says it took. Its room is looked at when all are known."""
+        """Apply the step that the repository reports. Its room for suspects is checked when all steps are known."""
         before = self.orders[answered.order_id]
         decision = claim(before, replace(terms, suspects=AMPLE_ROOM), self.now)
-        expect(isinstance(decision, Transition), f"{answered.order_id!r} was not to be claimed at {self.now}: {before}")
+        expect(isinstance(decision, Transition), f"{answered.order_id!r} must not be claimed at {self.now}: {before}")
         self._commit(decision)
         order = self.orders[answered.order_id]
-        expect_equal(answered, order, f"the order {answered.order_id!r} as the claim answers it")
+        expect_equal(answered, order, f"the order {answered.order_id!r} in the answer of the claim")
         expect_equal(ended, order.status.ended, f"whether {answered.order_id!r} is answered as ended by the claim")
 
     def _check_rest(self, rest: Iterable[Order], terms: ClaimTerms, waited: Sequence[datetime]) -> None:
-        """Check that what was left had to be left, or, where the limit was reached, was not due for longer."""
+        """Check that the other orders were not claimable, or the limit was reached with orders due longer."""
         for order in rest:
             decision = claim(order, terms, self.now)
             if isinstance(decision, Refusal):
                 continue
-            expect(len(waited) >= terms.limit, f"the claim had room for {order.order_id!r}, and left it: {order}")
+            expect(len(waited) >= terms.limit, f"the claim must include {order.order_id!r}: {order}")
             if terms.order_ids is None and waited and not self._was_set_back:
                 fair = self._due_since(order) >= max(waited)
-                expect(fair, f"the claim took an order that is due since {max(waited)} before one due longer: {order}")
+                expect(fair, f"the claim must not prefer an order due since {max(waited)} to one due longer: {order}")
 
     def _commit(self, decision: Decision) -> None:
         if isinstance(decision, Refusal):
-            message = f"the model asked for a step that the domain refuses: {decision}"
+            message = f"the domain refuses a step of the model: {decision}"
             raise TypeError(message)
         self.orders[decision.order.order_id] = decision.order
         if decision.event is not None:
@@ -158,19 +158,19 @@ class Model:
 
 
 def expected_answer(expected: Applied, command: Command, answered: Applied) -> Applied:
-    """Return what should be answered, given that the order may be left out of the answer to a report."""
+    """Return the expected answer; the order is optional in answers to reports."""
     may_leave_out = command.action not in CLIENT_ACTIONS
     return Applied(expected.refusal, None) if may_leave_out and answered.order is None else expected
 
 
 def _room_after(terms: ClaimTerms, claimed: Sequence[Order]) -> SuspectRoom:
-    """Return the room after a claim, whose suspects all have to fit beside each other, in whatever order they came."""
+    """Return the room for suspects after a claim, and check that all its suspects fit together."""
     room = terms.suspects
     for order in claimed:
         room = room.with_suspect(order.vanished)
     if room.running > terms.suspects.running:
         most = max_suspects(room.concurrency, room.most_vanished)
-        expect(room.running <= most, f"{room.running} suspects run where {most} may, after {terms}")
+        expect(room.running <= most, f"at most {most} suspects may run, not {room.running}, after {terms}")
     return room
 
 

@@ -1,4 +1,4 @@
-"""The situations an order can be in, and how to bring a new order into each of them."""
+"""Situations of an order, and how to arrange them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from order_engine.domain.order import Order
 
 
 class Situation(Enum):
-    """The columns of the table, and within a column the cases that the rules tell apart.
+    """Column of the table, subdivided into the cases that the rules distinguish.
 
-    But for PENDING, the order has been claimed and released before, so that an older token exists.
+    Except in PENDING, the order has been claimed and released before, so that an older token exists.
     """
 
     PENDING = "Pending"
@@ -23,24 +23,24 @@ class Situation(Enum):
     MARKED = "leased, cancel requested"
     OVERDUE = "leased, lease ended"
     OVERDUE_MARKED = "leased, lease ended, cancel requested"
-    OVERDUE_SPENT = "leased, lease ended, deliveries spent but for this one"
+    OVERDUE_SPENT = "leased, lease ended, last delivery"
     RETRYING = "not leased, waiting for a retry"
     RETRY_DUE = "not leased, retry due"
     RELEASED = "not leased, released"
     FAILED = "Failed"
-    VANISHED = "Failed because the deliveries were spent"
+    VANISHED = "Failed because deliveries were exhausted"
     COMPLETED = "Completed"
     COMPLETED_MARKED = "Completed although a cancel was requested"
     CANCELLED = "Cancelled at once"
-    STOPPED = "Cancelled by the holder's report"
+    STOPPED = "Cancelled by the worker's report"
 
 
 MOST_DELIVERIES = 2
-"""The cap of vanished attempts in all situations."""
+"""Maximum number of vanished attempts in all situations."""
 
 
 async def arrange(trial: Trial, situation: Situation, order_id: str) -> Order:
-    """Place a new order and bring it into the situation."""
+    """Place a new order and bring it into `situation`."""
     await trial.place(order_id)
     if situation is not Situation.PENDING:
         await _report(trial, await _take(trial, order_id), Action.RELEASE)

@@ -1,7 +1,7 @@
-"""The state machine: hypothesis invents what happens to a repository, and the model says what should come of it.
+"""State machine: hypothesis generates calls to a repository, and the model defines the expected results.
 
-Each step is one call. After each, everything that the repository returns is compared with the model, and held to the
-promises P2 to P5 and P8 and to the lifecycle table whatever the model says.
+Each step is one call. After each step, the whole state of the repository is compared with the model, and checked
+independently against the promises P2 to P5 and P8 and the lifecycle table.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ STATEFUL_SETTINGS: Final = settings(
     max_examples=100,
     stateful_step_count=50,
     deadline=None,
-    # The same steps in every run, so that a change is never blamed for another day's luck.
+    # The same steps in every run, so that results depend on the code only.
     derandomize=True,
-    # Without the explanations of hypothesis, which take minutes here and say less than the steps do.
+    # Without the explain phase of hypothesis, which takes minutes here and is less helpful than the steps.
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    # A database may be slow to open, and rules whose arguments collide are the point.
+    # A database may be slow to open, and colliding arguments are intended.
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
 )
 
@@ -53,15 +53,15 @@ Result = TypeVar("Result")
 
 
 def drive(open_repository: Callable[[], AbstractAsyncContextManager[RepositoryHarness]], how: settings) -> None:
-    """Run the machine on fresh repositories, one for each example."""
+    """Run the machine on a new repository for each example."""
     run_state_machine_as_test(lambda: RepositoryMachine(open_repository), settings=how)  # type: ignore[arg-type]
 
 
 class RepositoryMachine(RuleBasedStateMachine):
-    """One repository and its model, taken through the same steps."""
+    """Repository and model that execute the same steps."""
 
     def __init__(self, open_repository: Callable[[], AbstractAsyncContextManager[RepositoryHarness]]) -> None:
-        """Open the repository within an event loop of its own, which lives until the teardown."""
+        """Open the repository in a separate event loop, which is closed at teardown."""
         super().__init__()
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
@@ -86,7 +86,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         pause=st.sampled_from((0.0, 1.0)),
     )
     def place_the_first_orders(self, contents: list[str], pause: float) -> None:
-        """Place some orders, the first of which has the repository's time."""
+        """Place some orders; the first one shows the repository's time."""
         for name, content in zip(inputs.ORDER_IDS, contents, strict=False):
             placement = inputs.Wish(name, content).placement(name)
             answers = self._run(self._repository.add([placement]))
@@ -114,13 +114,13 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(claiming=inputs.claimings, seconds=inputs.forwards)
     def claim_and_vanish(self, claiming: inputs.Claiming, seconds: float) -> None:
-        """Claim, and be heard of no more while time passes."""
+        """Claim orders without reporting while time passes."""
         self._claim(self._terms(claiming))
         self._turn(seconds)
 
     @rule(works=st.lists(inputs.works, min_size=1, max_size=4))
     def work(self, works: list[inputs.Work]) -> None:
-        """Claim an order by its name and report on it, perhaps with a client's action in between and after it."""
+        """Claim an order by its id and report it, optionally with a client's actions in between and afterwards."""
         for each in works:
             self._claim(self._terms(inputs.Claiming(named=(each.name,))))
             if each.cancelled:
@@ -133,19 +133,19 @@ class RepositoryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._claims)
     @rule(back=st.integers(min_value=0, max_value=2))
     def claim_again(self, back: int) -> None:
-        """Ask one of the last claims again, as after a lost answer."""
+        """Repeat one of the last claims, as after a lost answer."""
         self._claim(self._claims[-1 - min(back, len(self._claims) - 1)])
 
     @rule(holdings=st.lists(inputs.holdings, min_size=1, max_size=3), seconds=inputs.leases)
     def renew(self, holdings: list[inputs.Holding], seconds: float) -> None:
-        """Renew leases that are held, and some that are not."""
+        """Renew current leases, and others."""
         leases = [holding.lease(self._model) for holding in holdings]
         answers = self._run(self._repository.renew(leases, seconds))
         expect_same_items(answers, self._model.renew(leases, seconds), f"the answers to renewing {leases}")
 
     @rule(report=inputs.reports)
     def report(self, report: inputs.Report) -> None:
-        """Report on an attempt, mostly the present one."""
+        """Report an attempt, mostly the current one."""
         self._apply([report.command(self._model)])
 
     @rule(ask=inputs.asks)
@@ -155,12 +155,12 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(batch=st.lists(inputs.reports | inputs.asks, min_size=2, max_size=5))
     def apply_batch(self, batch: list[inputs.Report | inputs.Ask]) -> None:
-        """Apply a batch of mixed commands, their tokens and versions being those before the batch."""
+        """Apply a batch of mixed commands, with tokens and versions from before the batch."""
         self._apply([each.command(self._model) for each in batch])
 
     @rule()
     def apply_again(self) -> None:
-        """Make the last call of `apply` again, as after a lost answer."""
+        """Repeat the last call of `apply`, as after a lost answer."""
         self._apply(self._commands)
 
     @rule(seconds=inputs.forwards)
@@ -179,7 +179,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         user_id=st.sampled_from((None, None, "user-1", "user-2")),
     )
     def list_all(self, limit: int, status: Status | None, user_id: str | None) -> None:
-        """Go through the pages of a list."""
+        """Read all pages of a list."""
         newest_first = sorted(self._model.orders.values(), key=lambda order: (order.created_at, order.order_id))[::-1]
         expected = [
             order for order in newest_first if status in {None, order.status} and user_id in {None, order.user_id}
@@ -201,21 +201,21 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def compare(self) -> None:
-        """Compare everything that the repository returns with the model."""
+        """Compare the whole state of the repository with the model."""
         self._compare_orders()
         self._compare_histories()
         self._compare_stream()
         self._compare_counts()
 
     def _compare_orders(self) -> None:
-        """Every order equals the model's in every field, and no other exists."""
+        """Compare all orders with the model's, and check that no others exist."""
         asked = [*self._model.orders, *inputs.ORDER_IDS, *inputs.MORE_IDS, inputs.UNKNOWN_ID]
         stored = self._run(self._repository.get(asked))
         expect_equal(sorted(stored), sorted(self._model.orders), "the ids of the orders that exist")
         expect_equal(dict(stored), self._model.orders, "the orders, compared with the model's")
 
     def _compare_histories(self) -> None:
-        """Every history equals the model's, keeps the laws (P2, P3) and replays to its order."""
+        """Compare all histories with the model's, and check their invariants (P2, P3) and replay."""
         for name, history in self._run(self._histories()).items():
             if len(history) != self._checked.get(name):
                 check_history(history)
@@ -224,15 +224,15 @@ class RepositoryMachine(RuleBasedStateMachine):
             self._checked[name] = len(history)
 
     def _compare_stream(self) -> None:
-        """Whoever follows the cursors has every event once, each order's in version order (P5)."""
+        """Check that following the cursors yields every event once, each order's in version order (P5)."""
         self._run(self._follow())
         expect_equal(dict(self._reader.histories()), self._model.histories, "the events of each order in the stream")
 
     def _compare_counts(self) -> None:
-        """Compare the counts with the fold of the history (P8)."""
+        """Compare the metrics with those computed from the histories (P8)."""
         counted = self._run(self._repository.statistics())
         folded = fold_statistics(event for history in self._model.histories.values() for event in history)
-        expect_equal(_plain(counted), _plain(folded), "the counts: orders, statuses, microseconds of processing")
+        expect_equal(_plain(counted), _plain(folded), "the metrics: orders, statuses, microseconds of processing")
 
     async def _histories(self) -> Mapping[str, list[Event]]:
         read = self._repository.history
@@ -258,7 +258,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         self._commands = commands
         answers = self._run(self._repository.apply(commands))
         expected = self._model.apply(commands)
-        expect(len(answers) == len(commands), f"there are {len(commands)} answers to as many commands: {answers}")
+        expect(len(answers) == len(commands), f"{len(commands)} commands must have as many answers: {answers}")
         for command, answered, right in zip(commands, answers, expected, strict=True):
             expect_equal(answered, expected_answer(right, command, answered), f"the answer to {command}")
 
@@ -272,14 +272,14 @@ class RepositoryMachine(RuleBasedStateMachine):
         return terms
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        # Not `Runner.run`, which sets up the handling of signals each time: that took half of the machine's time.
+        # Not `Runner.run`, which installs signal handlers each time: that took half of the time.
         return self._runner.get_loop().run_until_complete(work)
 
 
 def _time_of(added: Added) -> datetime:
-    """Return when the first order of a repository was placed, which is its present time."""
+    """Return the time at which the first order was placed, which is the repository's current time."""
     if added.order is None:
-        message = f"the first order of an empty repository is added; the answer was {added}"
+        message = f"an empty repository must add its first order; the answer was {added}"
         raise ContractBroken(message)
     return added.order.created_at
 

@@ -1,4 +1,4 @@
-"""Doing the deeds of the table to an order: as commands, to a repository and to the domain alike."""
+"""Execution of the table's actions, in a repository and in the domain."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REPORTS = {Action.COMPLETE, Action.RETRY, Action.FAIL, Action.RELEASE}
 
 
 def request(trial: Trial, deed: Deed, order: Order, token: int) -> Request:
-    """Return the command that applies the action to the order; `token` is what a worker acts under."""
+    """Return the command for an action on the order; `token` is the worker's token."""
     if deed is Deed.CLAIM:
         return trial.terms(order_ids=[order.order_id], max_deliveries=MOST_DELIVERIES)
     if deed is Deed.RENEW:
@@ -44,7 +44,7 @@ def request(trial: Trial, deed: Deed, order: Order, token: int) -> Request:
 
 
 async def answer(trial: Trial, asked: Request) -> str:
-    """Ask the repository, and put its answer into the table's words."""
+    """Execute the request in the repository, and return its answer in the table's terms."""
     if isinstance(asked, Placement):
         return (await trial.add(asked))[0].outcome
     if isinstance(asked, Renewal):
@@ -59,7 +59,7 @@ async def answer(trial: Trial, asked: Request) -> str:
 
 
 def decided(order: Order, asked: Request, now: datetime) -> tuple[str, Order]:
-    """Ask the domain, and put its answer into the table's words; also return the order after it."""
+    """Execute the request in the domain, and return its answer in the table's terms and the resulting order."""
     decision = decide(order, asked, now)
     after = order if isinstance(decision, Refusal) else decision.order
     if isinstance(asked, Placement):
