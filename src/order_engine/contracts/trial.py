@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Snapshot:
     """Everything that a repository returns about some orders at one moment. Equal pictures: nothing changed."""
 
     orders: Mapping[str, Order]
@@ -110,18 +110,18 @@ class Trial:
         expect_equal(ids(claimed.orders), [order_id], f"the orders claimed by a claim of the due order {order_id!r}")
         return claimed.orders[0]
 
-    async def take_one(self) -> Order:
+    async def claim_only(self) -> Order:
         """Claim whatever is due, which is one order."""
         claimed = await self.claim()
         expect_equal(len(claimed.orders), 1, "the number of orders claimed where one is due")
         return claimed.orders[0]
 
-    async def place_and_take(self, order_id: str = "order-1", **changes: Unpack[samples.Terms]) -> Order:
+    async def place_and_claim(self, order_id: str = "order-1", **changes: Unpack[samples.Terms]) -> Order:
         """Store one new order and claim it."""
         await self.place(order_id)
         return await self.take(order_id, **changes)
 
-    async def lose_one(self, order_id: str, times: int) -> Order:
+    async def vanish_order(self, order_id: str, times: int) -> Order:
         """Store one new order whose attempts vanish: each of `times` leases ends without a report."""
         await self.place(order_id)
         for _ in range(times):
@@ -136,11 +136,11 @@ class Trial:
         return outcomes
 
     async def report(
-        self, held: Order, action: Action, *, delay: float = 0.0, reason: str | None = None, token: int | None = None
+        self, leased: Order, action: Action, *, delay: float = 0.0, reason: str | None = None, token: int | None = None
     ) -> Applied:
         """Report on an attempt under its token, or under another one."""
-        token = held.token if token is None else token
-        (applied,) = await self.apply(Command(held.order_id, action, token=token, delay=delay, reason=reason))
+        token = leased.token if token is None else token
+        (applied,) = await self.apply(Command(leased.order_id, action, token=token, delay=delay, reason=reason))
         return applied
 
     async def ask(
@@ -156,9 +156,9 @@ class Trial:
         expect(applied.refusal is None, f"{command} is applied; it was refused as {applied.refusal!r}")
         return await self.order(command.order_id)
 
-    async def renew(self, held: Order, seconds: float = samples.LEASE_SECONDS) -> Renewed:
+    async def renew(self, leased: Order, seconds: float = samples.LEASE_SECONDS) -> Renewed:
         """Renew one lease."""
-        outcomes = await self.repository.renew([Lease(held.order_id, held.token)], seconds)
+        outcomes = await self.repository.renew([Lease(leased.order_id, leased.token)], seconds)
         expect_equal(len(outcomes), 1, "the number of outcomes of a renewal of one lease")
         return outcomes[0]
 
@@ -213,14 +213,14 @@ class Trial:
             expect(goes_on, f"a page leads on to older orders; the one for {query} leads to {page.next}")
             query = replace(query, after=page.next)
 
-    async def picture(self, *order_ids: str) -> Picture:
+    async def snapshot(self, *order_ids: str) -> Snapshot:
         """Read everything about these orders."""
         orders = dict(await self.repository.get(order_ids))
         histories = {order_id: await self.history(order_id) for order_id in order_ids}
-        return Picture(orders, histories, await self.repository.statistics())
+        return Snapshot(orders, histories, await self.repository.statistics())
 
 
-async def add_at_last(repository: OrderRepository, placements: Sequence[Placement]) -> Sequence[Added]:
+async def add_eventually(repository: OrderRepository, placements: Sequence[Placement]) -> Sequence[Added]:
     """Add, and ask again for what is busy because another call is just storing the same, as an engine does."""
     outcomes = list(await repository.add(placements))
     for _ in range(MOST_TRIES):

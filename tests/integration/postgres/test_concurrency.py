@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from order_engine.contracts.samples import placement, terms
-from order_engine.contracts.trial import add_at_last
+from order_engine.contracts.trial import add_eventually
 from order_engine.domain.decisions import RefusalReason
 from order_engine.domain.events import EventType
 from order_engine.domain.metrics import fold_statistics
@@ -44,7 +44,7 @@ async def test_same_ids_placed_at_once() -> None:
             turned = [placement(name) for name in reversed(names)]
             straight = [placement(name) for name in names]
             answers = await asyncio.gather(
-                *(add_at_last(each, straight if place % 2 else turned) for place, each in enumerate(repositories))
+                *(add_eventually(each, straight if place % 2 else turned) for place, each in enumerate(repositories))
             )
             outcomes = Counter(added.outcome for answer in answers for added in answer)
             assert outcomes == {AddOutcome.ADDED: 8, AddOutcome.REPLAYED: 24}
@@ -58,7 +58,7 @@ async def test_same_keys_used_at_once() -> None:
         for number in range(15):
             answers = await asyncio.gather(
                 *(
-                    add_at_last(
+                    add_eventually(
                         each,
                         [
                             placement(

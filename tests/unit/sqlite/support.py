@@ -32,7 +32,7 @@ WHOLE = 10_000
 
 
 @dataclass(frozen=True)
-class Picture:
+class Snapshot:
     """Everything that a repository tells."""
 
     orders: Mapping[str, Order]
@@ -46,12 +46,12 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-async def picture(repository: SqliteRepository) -> Picture:
+async def snapshot(repository: SqliteRepository) -> Snapshot:
     """Read everything that a repository tells."""
     orders = {order.order_id: order for order in (await repository.list(OrderQuery(limit=WHOLE))).orders}
     histories = {order_id: await repository.history(order_id, 0, WHOLE) for order_id in orders}
     stream = (await repository.events(None, WHOLE)).events
-    return Picture(orders, histories, stream, await repository.statistics())
+    return Snapshot(orders, histories, stream, await repository.statistics())
 
 
 async def take(repository: SqliteRepository, *order_ids: str, claim_id: str) -> Sequence[Order]:

@@ -16,7 +16,7 @@ from order_engine_adapters.sqlite import SqliteRepository
 from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.order_tables import DEAD_HOLDER_LEASE_END
 from order_engine_adapters.sqlite.rows import moment
-from tests.unit.sqlite.support import picture, report, start, take
+from tests.unit.sqlite.support import report, snapshot, start, take
 
 HOLDER = """
 async def main():
@@ -39,9 +39,9 @@ async def test_everything_is_the_same_after_reopening(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     async with open_file(path, clock=clock) as repository:
         await _live(repository)
-        before = await picture(repository)
+        before = await snapshot(repository)
     async with open_file(path, clock=clock) as repository:
-        after = await picture(repository)
+        after = await snapshot(repository)
     assert after == replace(before, orders={key: _orphaned(order) for key, order in before.orders.items()})
     assert len(before.orders) == 7
 

@@ -17,7 +17,7 @@ from order_engine_adapters.sqlite import SqliteRepository, open_repository
 from order_engine_adapters.sqlite.connection.connection import TRANSACTIONS_BETWEEN_LOOKS
 from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.order_tables import OrderTables
-from tests.unit.sqlite.support import beside, output_of, picture
+from tests.unit.sqlite.support import beside, output_of, snapshot
 
 NO_ROOM = """
 import resource
@@ -93,14 +93,14 @@ async def test_a_call_without_commands_finds_out_whether_there_is_room(tmp_path:
     """It changes nothing, and is Unavailable where the file cannot grow by what a batch of orders takes."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         await repository.add([placement("order-1")])
-        before = await picture(repository)
+        before = await snapshot(repository)
         pages = await _ask(repository, "PRAGMA page_count")
         await _ask(repository, f"PRAGMA max_page_count = {int(str(pages)) + 100}")
         with pytest.raises(Unavailable):
             await repository.apply([])
         await _ask(repository, "PRAGMA max_page_count = 1000000")
         assert await repository.apply([]) == []
-        assert await picture(repository) == before
+        assert await snapshot(repository) == before
         assert await _ask(repository, "SELECT count(*) FROM room") == 0
 
 
@@ -116,13 +116,13 @@ async def test_full_database_is_unavailable_and_heals(tmp_path: Path) -> None:
     """What SQLite calls full, at a statement in the middle of a transaction, takes no effect and heals."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         await repository.add([placement("order-1")])
-        before = await picture(repository)
+        before = await snapshot(repository)
         pages = await _ask(repository, "PRAGMA page_count")
         await _ask(repository, f"PRAGMA max_page_count = {pages}")
         large = [placement(f"large-{number}", idempotency_key=f"key-{number}") for number in range(2_000)]
         with pytest.raises(Unavailable, match="No disk space"):
             await repository.add(large)
-        assert await picture(repository) == before
+        assert await snapshot(repository) == before
         await _ask(repository, "PRAGMA max_page_count = 1000000")
         outcomes = [added.outcome for added in await repository.add(large)]
         assert outcomes == [AddOutcome.ADDED] * len(large)
@@ -167,7 +167,7 @@ async def test_errors_of_the_surroundings_are_unavailable(tmp_path: Path, code: 
     async with open_file(path, clock=ManualClock()) as repository:
         (added,) = await repository.add([placement("order-1")], terms("claim-1", limit=1))
         assert added.order is not None
-        before = await picture(repository)
+        before = await snapshot(repository)
         await _fail(repository, "INSERT", code)
         with pytest.raises(Unavailable, match=why) as refused:
             await repository.apply([Command("order-1", Action.COMPLETE, token=1)])
@@ -175,7 +175,7 @@ async def test_errors_of_the_surroundings_are_unavailable(tmp_path: Path, code: 
         await _fail(repository, "SELECT", code)
         with pytest.raises(Unavailable, match=why):
             await repository.statistics()
-        assert await picture(repository) == before
+        assert await snapshot(repository) == before
         (applied,) = await repository.apply([Command("order-1", Action.COMPLETE, token=1)])
         assert applied.refusal is None
 

@@ -18,7 +18,7 @@ from order_engine_adapters.sqlite.connection.bulk_statements import Statement
 from order_engine_adapters.sqlite.connection.connection import Database
 from order_engine_adapters.sqlite.driver import open_file
 from tests.unit.sqlite.breaking import hooks
-from tests.unit.sqlite.support import beside, picture
+from tests.unit.sqlite.support import beside, snapshot
 
 
 async def test_the_write_ahead_log_is_on_after_a_reconnect(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ async def test_the_file_is_looked_at_again_and_again(tmp_path: Path, monkeypatch
 async def test_an_error_of_any_kind_leaves_no_transaction_open(tmp_path: Path, bad: tuple[object]) -> None:
     """What the driver refuses in the middle of a transaction undoes it, and the next call has one of its own."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
-        before = await picture(repository)
+        before = await snapshot(repository)
         statements: Sequence[Statement] = [
             ("UPDATE identity SET name = 'changed'", ()),
             ("UPDATE identity SET name = ?", bad),
@@ -71,7 +71,7 @@ async def test_an_error_of_any_kind_leaves_no_transaction_open(tmp_path: Path, b
         with pytest.raises((OverflowError, UnicodeEncodeError, sqlite3.Error)):
             await repository._thread.call(_database(repository).transact, statements)  # noqa: SLF001 - from below
         assert await _ask(repository, "SELECT name FROM identity") != "changed"
-        assert await picture(repository) == before
+        assert await snapshot(repository) == before
         await repository.add([placement("order-1", idempotency_key="key-1")])
         assert (await repository.statistics()).total_orders == 1
 

@@ -16,7 +16,7 @@ from order_engine.ports.repository import AddOutcome
 from order_engine_adapters.clocks import ManualClock
 from order_engine_adapters.sqlite.driver import open_file
 from order_engine_adapters.sqlite.schema.migrations import migrate, shipped
-from tests.unit.sqlite.support import picture, report, take
+from tests.unit.sqlite.support import report, snapshot, take
 
 BEFORE_TRACES: Final = 1
 """The last migration without them."""
@@ -48,9 +48,9 @@ async def test_trace_parents_outlast_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()) as repository:
         await repository.add([placement("order-1", trace_parent=TRACE_PARENT), placement("order-2")])
-        before = await picture(repository)
+        before = await snapshot(repository)
     async with open_file(path, clock=ManualClock()) as repository:
-        assert await picture(repository) == before
+        assert await snapshot(repository) == before
         assert [order.trace_parent for order in before.orders.values()] == [None, TRACE_PARENT]
         (again,) = await repository.add([placement("order-1", trace_parent=OTHER_TRACE_PARENT)])
         assert (again.outcome, again.order) == (AddOutcome.REPLAYED, before.orders["order-1"])
@@ -59,7 +59,7 @@ async def test_trace_parents_outlast_a_restart(tmp_path: Path) -> None:
 async def test_an_old_file_keeps_its_orders(old: Path) -> None:
     """They have no trace parent, and everything else that they had: content, state, history and counters."""
     async with open_file(old, clock=ManualClock()) as repository:
-        found = await picture(repository)
+        found = await snapshot(repository)
     plain = placement("order-1")
     waiting, held = found.orders["order-1"], found.orders["order-2"]
     assert _content(waiting) == _content(held) == (plain.user_id, plain.item_ids, plain.total_amount, plain.currency,
@@ -79,9 +79,9 @@ async def test_an_old_file_takes_new_orders_and_works_on_old_ones(old: Path) -> 
         assert (replayed.outcome, added.outcome) == (AddOutcome.REPLAYED, AddOutcome.ADDED)
         for order in await take(repository, "order-1", "order-3", claim_id="claim-1"):
             await report(repository, order, Action.COMPLETE)
-        before = await picture(repository)
+        before = await snapshot(repository)
     async with open_file(old, clock=ManualClock()) as repository:
-        assert (await picture(repository)).orders == before.orders
+        assert (await snapshot(repository)).orders == before.orders
     traced = {order.order_id: (order.status, order.trace_parent) for order in before.orders.values()}
     assert traced["order-1"] == (Status.COMPLETED, None)
     assert traced["order-3"] == (Status.COMPLETED, TRACE_PARENT)

@@ -11,7 +11,7 @@ from order_engine.domain.lifecycle import LIFECYCLE
 from order_engine.domain.order import LifecycleState, Order
 from order_engine.domain.replay import recorded_state, replay
 
-STANDING_AFTER: Mapping[EventType, LifecycleState] = {
+STATE_AFTER: Mapping[EventType, LifecycleState] = {
     EventType.PLACED: LifecycleState.PENDING,
     EventType.CLAIMED: LifecycleState.LEASED,
     EventType.COMPLETED: LifecycleState.COMPLETED,
@@ -48,7 +48,7 @@ def check_steps(history: Iterable[Event]) -> None:
     """Check that every step is legal, and that every event has the resulting status."""
     state = LifecycleState.ABSENT
     for event in history:
-        becomes = STANDING_AFTER[event.type]
+        becomes = STATE_AFTER[event.type]
         expect((state, event.type, becomes) in _LEGAL_STEPS, f"{event} is not a legal step from {state} (P3)")
         expect_equal(event.status, STATUS_AFTER[event.type], f"the status of {event}")
         state = becomes

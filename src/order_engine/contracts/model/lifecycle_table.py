@@ -14,7 +14,7 @@ from order_engine.domain.events import EventType
 from order_engine.domain.order import LifecycleState
 
 
-class Deed(Enum):
+class TableAction(Enum):
     """Row of the table. Workers' actions use the order's last token."""
 
     ADD_SAME = "add (same content)"
@@ -29,11 +29,11 @@ class Deed(Enum):
     REDRIVE = "redrive"
 
 
-WORKERS_DEEDS = (Deed.RENEW, Deed.COMPLETE, Deed.RETRY, Deed.FAIL, Deed.RELEASE)
+WORKER_ACTIONS = (TableAction.RENEW, TableAction.COMPLETE, TableAction.RETRY, TableAction.FAIL, TableAction.RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TableCell:
     """Cell of the table: the answer, the resulting state, the event, and changes of counts.
 
     Without an event, nothing changes except the lease in a renewal.
@@ -55,31 +55,31 @@ _FAILED = (_S.FAILED, _S.VANISHED)
 _COMPLETED = (_S.COMPLETED, _S.COMPLETED_MARKED)
 _CANCELLED = (_S.CANCELLED, _S.STOPPED)
 
-LOST = Outcome("lost")
-_APPLIED_BEFORE = Outcome("applied")
-_PASSED_OVER = Outcome("passed over")
-_REFUSED = Outcome("illegal")
-_CLAIMED = Outcome("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1})
-_TAKEN_OVER = Outcome("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1, "vanished": 1})
-_GIVEN_UP = Outcome("ended", LifecycleState.FAILED, EventType.FAILED, {"vanished": 1})
-_CALLED_OFF = Outcome("ended", LifecycleState.CANCELLED, EventType.CANCELLED, {"vanished": 1})
-_COMPLETES = Outcome("applied", LifecycleState.COMPLETED, EventType.COMPLETED)
-_RETRIES = Outcome("applied", LifecycleState.WAITING, EventType.RETRIED, {"failures": 1})
-_FAILS = Outcome("applied", LifecycleState.FAILED, EventType.FAILED, {"failures": 1})
-_RELEASES = Outcome("applied", LifecycleState.WAITING, EventType.RELEASED, {"attempts": -1})
-_CANCELS = Outcome("applied", LifecycleState.CANCELLED, EventType.CANCELLED)
-_MARKS = Outcome("applied", LifecycleState.LEASED, EventType.CANCEL_REQUESTED)
-_REDRIVES = Outcome("applied", LifecycleState.PENDING, EventType.REDRIVEN, {"round": 1}, begins_a_round=True)
+LOST = TableCell("lost")
+_APPLIED_BEFORE = TableCell("applied")
+_PASSED_OVER = TableCell("passed over")
+_REFUSED = TableCell("illegal")
+_CLAIMED = TableCell("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1})
+_TAKEN_OVER = TableCell("claimed", LifecycleState.LEASED, EventType.CLAIMED, {"token": 1, "attempts": 1, "vanished": 1})
+_GIVEN_UP = TableCell("ended", LifecycleState.FAILED, EventType.FAILED, {"vanished": 1})
+_CALLED_OFF = TableCell("ended", LifecycleState.CANCELLED, EventType.CANCELLED, {"vanished": 1})
+_COMPLETES = TableCell("applied", LifecycleState.COMPLETED, EventType.COMPLETED)
+_RETRIES = TableCell("applied", LifecycleState.WAITING, EventType.RETRIED, {"failures": 1})
+_FAILS = TableCell("applied", LifecycleState.FAILED, EventType.FAILED, {"failures": 1})
+_RELEASES = TableCell("applied", LifecycleState.WAITING, EventType.RELEASED, {"attempts": -1})
+_CANCELS = TableCell("applied", LifecycleState.CANCELLED, EventType.CANCELLED)
+_MARKS = TableCell("applied", LifecycleState.LEASED, EventType.CANCEL_REQUESTED)
+_REDRIVES = TableCell("applied", LifecycleState.PENDING, EventType.REDRIVEN, {"round": 1}, begins_a_round=True)
 
 
-def _row(*groups: tuple[tuple[Situation, ...], Outcome]) -> Mapping[Situation, Outcome]:
+def _row(*groups: tuple[tuple[Situation, ...], TableCell]) -> Mapping[Situation, TableCell]:
     return {situation: outcome for situations, outcome in groups for situation in situations}
 
 
-TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
-    Deed.ADD_SAME: _row((tuple(Situation), Outcome("replayed"))),
-    Deed.ADD_OTHER: _row((tuple(Situation), Outcome("conflict"))),
-    Deed.CLAIM: _row(
+TABLE: Mapping[TableAction, Mapping[Situation, TableCell]] = {
+    TableAction.ADD_SAME: _row((tuple(Situation), TableCell("replayed"))),
+    TableAction.ADD_OTHER: _row((tuple(Situation), TableCell("conflict"))),
+    TableAction.CLAIM: _row(
         (_PENDING, _CLAIMED),
         ((_S.LEASED, _S.MARKED), _PASSED_OVER),
         ((_S.OVERDUE,), _TAKEN_OVER),
@@ -89,27 +89,27 @@ TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
         ((_S.RETRY_DUE, _S.RELEASED), _CLAIMED),
         ((*_FAILED, *_COMPLETED, *_CANCELLED), _PASSED_OVER),
     ),
-    Deed.RENEW: _row(
+    TableAction.RENEW: _row(
         (_PENDING, LOST),
-        (_RUNNING, Outcome("held")),
-        (_RUNNING_MARKED, Outcome("cancel requested")),
+        (_RUNNING, TableCell("held")),
+        (_RUNNING_MARKED, TableCell("cancel requested")),
         ((*_WAITING, *_FAILED, *_COMPLETED, *_CANCELLED), LOST),
     ),
-    Deed.COMPLETE: _row(
+    TableAction.COMPLETE: _row(
         (_PENDING, LOST),
         ((*_RUNNING, *_RUNNING_MARKED), _COMPLETES),
         ((*_WAITING, *_FAILED), LOST),
         (_COMPLETED, _APPLIED_BEFORE),
         (_CANCELLED, LOST),
     ),
-    Deed.RETRY: _row(
+    TableAction.RETRY: _row(
         (_PENDING, LOST),
         (_RUNNING, _RETRIES),
         (_RUNNING_MARKED, _CANCELS),
         (_WAITING, _APPLIED_BEFORE),
         ((*_FAILED, *_COMPLETED, *_CANCELLED), LOST),
     ),
-    Deed.FAIL: _row(
+    TableAction.FAIL: _row(
         (_PENDING, LOST),
         (_RUNNING, _FAILS),
         (_RUNNING_MARKED, _CANCELS),
@@ -117,22 +117,22 @@ TABLE: Mapping[Deed, Mapping[Situation, Outcome]] = {
         (_FAILED, _APPLIED_BEFORE),
         ((*_COMPLETED, *_CANCELLED), LOST),
     ),
-    Deed.RELEASE: _row(
+    TableAction.RELEASE: _row(
         (_PENDING, LOST),
         (_RUNNING, _RELEASES),
         (_RUNNING_MARKED, _CANCELS),
         (_WAITING, _APPLIED_BEFORE),
         ((*_FAILED, *_COMPLETED, *_CANCELLED), LOST),
     ),
-    Deed.CANCEL: _row(
+    TableAction.CANCEL: _row(
         (_PENDING, _CANCELS),
         (_RUNNING, _MARKS),
-        (_RUNNING_MARKED, Outcome("applied")),
+        (_RUNNING_MARKED, TableCell("applied")),
         (_WAITING, _CANCELS),
         ((*_FAILED, *_COMPLETED), _REFUSED),
-        (_CANCELLED, Outcome("applied")),
+        (_CANCELLED, TableCell("applied")),
     ),
-    Deed.REDRIVE: _row(
+    TableAction.REDRIVE: _row(
         ((*_PENDING, *_RUNNING, *_RUNNING_MARKED, *_WAITING), _REFUSED),
         (_FAILED, _REDRIVES),
         ((*_COMPLETED, *_CANCELLED), _REFUSED),

@@ -58,9 +58,9 @@ class Model:
 
     def claim(self, terms: ClaimTerms, answer: Claimed) -> None:
         """Apply a claim: check that claimed orders were claimable, and that others were not or exceeded the limit."""
-        if held := self.held_by(terms.claim_id):
+        if leased := self.leased_by(terms.claim_id):
             expect_equal(
-                _by_id(answer.orders), _by_id(held), f"the answer to {terms}, whose claim holds orders already"
+                _by_id(answer.orders), _by_id(leased), f"the answer to {terms}, whose claim holds orders already"
             )
             expect_equal(list(answer.ended), [], "the orders ended by a claim that holds orders already")
             return
@@ -78,7 +78,7 @@ class Model:
         room = _room_after(terms, answer.orders)
         self._check_rest([self.orders[name] for name in named - set(names)], replace(terms, suspects=room), waited)
 
-    def held_by(self, claim_id: str) -> list[Order]:
+    def leased_by(self, claim_id: str) -> list[Order]:
         """Return the orders leased by this claim."""
         return [order for order in self.orders.values() if order.leased and order.claim_id == claim_id]
 

@@ -52,15 +52,15 @@ async def _take(trial: Trial, order_id: str) -> Order:
     return await trial.take(order_id, max_deliveries=MOST_DELIVERIES)
 
 
-async def _report(trial: Trial, held: Order, action: Action, delay: float = 0.0) -> None:
+async def _report(trial: Trial, leased: Order, action: Action, delay: float = 0.0) -> None:
     reason = None if action is Action.COMPLETE else "as arranged"
-    await trial.do(Command(held.order_id, action, token=held.token, delay=delay, reason=reason))
+    await trial.do(Command(leased.order_id, action, token=leased.token, delay=delay, reason=reason))
 
 
 async def _take_and_mark(trial: Trial, order_id: str) -> Order:
-    held = await _take(trial, order_id)
+    leased = await _take(trial, order_id)
     await trial.do(Command(order_id, Action.CANCEL))
-    return held
+    return leased
 
 
 async def _failed(trial: Trial, order_id: str) -> None:

@@ -88,7 +88,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     def place_the_first_orders(self, contents: list[str], pause: float) -> None:
         """Place some orders; the first one shows the repository's time."""
         for name, content in zip(inputs.ORDER_IDS, contents, strict=False):
-            placement = inputs.Wish(name, content).placement(name)
+            placement = inputs.PlacementInput(name, content).placement(name)
             answers = self._run(self._repository.add([placement]))
             expect_equal(len(answers), 1, "the number of answers to placing one order")
             added = answers[0]
@@ -97,38 +97,42 @@ class RepositoryMachine(RuleBasedStateMachine):
             expect_equal(added, self._model.add([placement], None)[0], f"the answer to placing {name!r}")
             self._turn(pause)
 
-    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=4))
-    def add(self, wishes: list[inputs.Wish]) -> None:
+    @rule(placement_inputs=st.lists(inputs.placement_inputs, min_size=1, max_size=4))
+    def add(self, placement_inputs: list[inputs.PlacementInput]) -> None:
         """Place a batch: new orders, replays, conflicts and keys of all kinds."""
-        self._add(wishes, None)
+        self._add(placement_inputs, None)
 
-    @rule(wishes=st.lists(inputs.wishes, min_size=1, max_size=3), limit=inputs.limits, lease=inputs.leases)
-    def add_born_claimed(self, wishes: list[inputs.Wish], limit: int, lease: float) -> None:
+    @rule(
+        placement_inputs=st.lists(inputs.placement_inputs, min_size=1, max_size=3),
+        limit=inputs.limits,
+        lease=inputs.leases,
+    )
+    def add_born_claimed(self, placement_inputs: list[inputs.PlacementInput], limit: int, lease: float) -> None:
         """Place a batch, the first of which are born claimed."""
-        self._add(wishes, self._terms(inputs.Claiming(limit=limit, lease=lease)))
+        self._add(placement_inputs, self._terms(inputs.ClaimInput(limit=limit, lease=lease)))
 
-    @rule(claiming=inputs.claimings)
-    def claim(self, claiming: inputs.Claiming) -> None:
+    @rule(claim_input=inputs.claim_inputs)
+    def claim(self, claim_input: inputs.ClaimInput) -> None:
         """Claim under a new claim id, as any worker might."""
-        self._claim(self._terms(claiming))
+        self._claim(self._terms(claim_input))
 
-    @rule(claiming=inputs.claimings, seconds=inputs.forwards)
-    def claim_and_vanish(self, claiming: inputs.Claiming, seconds: float) -> None:
+    @rule(claim_input=inputs.claim_inputs, seconds=inputs.forwards)
+    def claim_and_vanish(self, claim_input: inputs.ClaimInput, seconds: float) -> None:
         """Claim orders without reporting while time passes."""
-        self._claim(self._terms(claiming))
+        self._claim(self._terms(claim_input))
         self._turn(seconds)
 
-    @rule(works=st.lists(inputs.works, min_size=1, max_size=4))
-    def work(self, works: list[inputs.Work]) -> None:
+    @rule(attempts=st.lists(inputs.attempts, min_size=1, max_size=4))
+    def work(self, attempts: list[inputs.AttemptInput]) -> None:
         """Claim an order by its id and report it, optionally with a client's actions in between and afterwards."""
-        for each in works:
-            self._claim(self._terms(inputs.Claiming(named=(each.name,))))
+        for each in attempts:
+            self._claim(self._terms(inputs.ClaimInput(named=(each.name,))))
             if each.cancelled:
-                self._apply([inputs.Ask(Action.CANCEL, each.name).command(self._model)])
+                self._apply([inputs.ActionInput(Action.CANCEL, each.name).command(self._model)])
             self._turn(each.seconds)
-            self._apply([inputs.Report(each.action, each.name, delay=each.delay).command(self._model)])
+            self._apply([inputs.ReportInput(each.action, each.name, delay=each.delay).command(self._model)])
             if each.afterwards is not None:
-                self._apply([inputs.Ask(each.afterwards, each.name).command(self._model)])
+                self._apply([inputs.ActionInput(each.afterwards, each.name).command(self._model)])
 
     @precondition(lambda self: self._claims)
     @rule(back=st.integers(min_value=0, max_value=2))
@@ -136,25 +140,25 @@ class RepositoryMachine(RuleBasedStateMachine):
         """Repeat one of the last claims, as after a lost answer."""
         self._claim(self._claims[-1 - min(back, len(self._claims) - 1)])
 
-    @rule(holdings=st.lists(inputs.holdings, min_size=1, max_size=3), seconds=inputs.leases)
-    def renew(self, holdings: list[inputs.Holding], seconds: float) -> None:
+    @rule(renewals=st.lists(inputs.renewals, min_size=1, max_size=3), seconds=inputs.leases)
+    def renew(self, renewals: list[inputs.RenewalInput], seconds: float) -> None:
         """Renew current leases, and others."""
-        leases = [holding.lease(self._model) for holding in holdings]
+        leases = [renewal.lease(self._model) for renewal in renewals]
         answers = self._run(self._repository.renew(leases, seconds))
         expect_same_items(answers, self._model.renew(leases, seconds), f"the answers to renewing {leases}")
 
     @rule(report=inputs.reports)
-    def report(self, report: inputs.Report) -> None:
+    def report(self, report: inputs.ReportInput) -> None:
         """Report an attempt, mostly the current one."""
         self._apply([report.command(self._model)])
 
-    @rule(ask=inputs.asks)
-    def ask(self, ask: inputs.Ask) -> None:
+    @rule(ask=inputs.client_actions)
+    def ask(self, ask: inputs.ActionInput) -> None:
         """Cancel or redrive."""
         self._apply([ask.command(self._model)])
 
-    @rule(batch=st.lists(inputs.reports | inputs.asks, min_size=2, max_size=5))
-    def apply_batch(self, batch: list[inputs.Report | inputs.Ask]) -> None:
+    @rule(batch=st.lists(inputs.reports | inputs.client_actions, min_size=2, max_size=5))
+    def apply_batch(self, batch: list[inputs.ReportInput | inputs.ActionInput]) -> None:
         """Apply a batch of mixed commands, with tokens and versions from before the batch."""
         self._apply([each.command(self._model) for each in batch])
 
@@ -246,10 +250,10 @@ class RepositoryMachine(RuleBasedStateMachine):
             if not page.events:
                 return
 
-    def _add(self, wishes: Sequence[inputs.Wish], hold: ClaimTerms | None) -> None:
-        placements = [wish.placement(f"made-{next(self._serial)}") for wish in wishes]
+    def _add(self, placement_inputs: Sequence[inputs.PlacementInput], hold: ClaimTerms | None) -> None:
+        placements = [wanted.placement(f"made-{next(self._serial)}") for wanted in placement_inputs]
         answers = self._run(self._repository.add(placements, hold))
-        expect_same_items(answers, self._model.add(placements, hold), f"the answers to adding {wishes}")
+        expect_same_items(answers, self._model.add(placements, hold), f"the answers to adding {placement_inputs}")
 
     def _claim(self, terms: ClaimTerms) -> None:
         self._model.claim(terms, self._run(self._repository.claim(terms)))
@@ -266,8 +270,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         self._run(self._harness.advance(seconds))
         self._model.advance(seconds)
 
-    def _terms(self, claiming: inputs.Claiming) -> ClaimTerms:
-        terms = claiming.terms(f"claim-{next(self._serial)}")
+    def _terms(self, claim_input: inputs.ClaimInput) -> ClaimTerms:
+        terms = claim_input.terms(f"claim-{next(self._serial)}")
         self._claims.append(terms)
         return terms
 

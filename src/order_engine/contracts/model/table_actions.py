@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from order_engine.contracts import samples
-from order_engine.contracts.model.lifecycle_table import Deed
+from order_engine.contracts.model.lifecycle_table import TableAction
 from order_engine.contracts.model.situations import MOST_DELIVERIES
 from order_engine.contracts.trial import Trial
 from order_engine.domain.commands import Action, ClaimTerms, Command, Lease, Placement, Renewal
@@ -16,29 +16,29 @@ from order_engine.domain.order import Order
 
 Request: TypeAlias = Placement | ClaimTerms | Renewal | Command
 
-_ACTIONS: Mapping[Deed, Action] = {
-    Deed.COMPLETE: Action.COMPLETE,
-    Deed.RETRY: Action.RETRY,
-    Deed.FAIL: Action.FAIL,
-    Deed.RELEASE: Action.RELEASE,
-    Deed.CANCEL: Action.CANCEL,
-    Deed.REDRIVE: Action.REDRIVE,
+_ACTIONS: Mapping[TableAction, Action] = {
+    TableAction.COMPLETE: Action.COMPLETE,
+    TableAction.RETRY: Action.RETRY,
+    TableAction.FAIL: Action.FAIL,
+    TableAction.RELEASE: Action.RELEASE,
+    TableAction.CANCEL: Action.CANCEL,
+    TableAction.REDRIVE: Action.REDRIVE,
 }
 _REPORTS = {Action.COMPLETE, Action.RETRY, Action.FAIL, Action.RELEASE}
 
 
-def request(trial: Trial, deed: Deed, order: Order, token: int) -> Request:
+def request(trial: Trial, row: TableAction, order: Order, token: int) -> Request:
     """Return the command for an action on the order; `token` is the worker's token."""
-    if deed is Deed.CLAIM:
+    if row is TableAction.CLAIM:
         return trial.terms(order_ids=[order.order_id], max_deliveries=MOST_DELIVERIES)
-    if deed is Deed.RENEW:
+    if row is TableAction.RENEW:
         return Renewal(Lease(order.order_id, token), 2 * samples.LEASE_SECONDS)
-    if deed in _ACTIONS:
-        action = _ACTIONS[deed]
+    if row in _ACTIONS:
+        action = _ACTIONS[row]
         under = token if action in _REPORTS else None
         reason = None if action is Action.COMPLETE else "as the table says"
         return Command(order.order_id, action, token=under, delay=samples.RETRY_DELAY, reason=reason)
-    if deed is Deed.ADD_OTHER:
+    if row is TableAction.ADD_OTHER:
         return samples.placement(order.order_id, user_id="somebody-else")
     return samples.placement(order.order_id)
 

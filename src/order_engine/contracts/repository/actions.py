@@ -15,7 +15,7 @@ from order_engine.domain.events import Event, EventType
 from order_engine.domain.order import Order, Status
 
 
-class RepositoryAsking(RepositorySuite):
+class RepositoryActions(RepositorySuite):
     """What `apply` does with cancel and redrive."""
 
     @scenario
@@ -35,20 +35,20 @@ class RepositoryAsking(RepositorySuite):
     @scenario
     async def test_cancel_of_a_running_order_is_a_request(self, trial: Trial) -> None:
         """The holder keeps its token: the order is marked, by an event, and asking again changes nothing."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(3)
         await trial.ask("order-1", Action.CANCEL)
-        expected = replace(held, version=3, cancel_requested=True, updated_at=trial.now)
+        expected = replace(leased, version=3, cancel_requested=True, updated_at=trial.now)
         expect_equal(await trial.order("order-1"), expected, "the marked order")
-        before = await trial.picture("order-1")
+        before = await trial.snapshot("order-1")
         again = await trial.ask("order-1", Action.CANCEL)
         expect_equal((again.refusal, again.order), (None, expected), "the answer to asking again")
-        expect_equal(await trial.picture("order-1"), before, "what is stored after asking again")
+        expect_equal(await trial.snapshot("order-1"), before, "what is stored after asking again")
 
     @scenario
     async def test_cancel_between_attempts(self, trial: Trial) -> None:
         """An order that waits for its next attempt is Cancelled at once, and its retry never comes."""
-        await trial.report(await trial.place_and_take("order-1"), Action.RETRY, delay=5)
+        await trial.report(await trial.place_and_claim("order-1"), Action.RETRY, delay=5)
         await trial.ask("order-1", Action.CANCEL)
         order = await trial.order("order-1")
         expect_equal((order.status, order.due), (Status.CANCELLED, None), "status and due time after the cancel")
@@ -58,7 +58,7 @@ class RepositoryAsking(RepositorySuite):
     @scenario
     async def test_redrive_begins_a_new_round(self, trial: Trial) -> None:
         """A redriven order is Pending with new counts and can be claimed; its token goes on rising."""
-        failed = await trial.lose_one("order-1", times=1)
+        failed = await trial.vanish_order("order-1", times=1)
         failed = await trial.take("order-1")
         await trial.report(failed, Action.FAIL, reason="no")
         failed = await trial.order("order-1")
@@ -86,7 +86,7 @@ class RepositoryAsking(RepositorySuite):
     @scenario
     async def test_spent_token_stays_spent_over_rounds(self, trial: Trial) -> None:
         """A report under a token of an earlier round is lost in the next one, also when it is claimed."""
-        first = await trial.place_and_take("order-1")
+        first = await trial.place_and_claim("order-1")
         await trial.report(first, Action.FAIL)
         await trial.ask("order-1", Action.REDRIVE)
         await trial.take("order-1")
@@ -96,8 +96,8 @@ class RepositoryAsking(RepositorySuite):
     @scenario
     async def test_expected_version_is_compared(self, trial: Trial) -> None:
         """A client's action with another version than the order's is stale and changes nothing."""
-        held = await trial.place_and_take("order-1")
-        await trial.report(held, Action.FAIL)
+        leased = await trial.place_and_claim("order-1")
+        await trial.report(leased, Action.FAIL)
         order = await trial.order("order-1")
         for action in (Action.REDRIVE, Action.CANCEL):
             for version in (order.version - 1, order.version + 1):
@@ -132,11 +132,11 @@ class RepositoryAsking(RepositorySuite):
     @scenario
     async def test_processing_time_is_that_of_the_last_round(self, trial: Trial) -> None:
         """A new round starts its own time: the first claim of the round counts, not that of an earlier one."""
-        await trial.report(await trial.place_and_take("order-1"), Action.FAIL)
+        await trial.report(await trial.place_and_claim("order-1"), Action.FAIL)
         await trial.advance(AFTER_THE_LEASE)
         await trial.ask("order-1", Action.REDRIVE)
-        held = await trial.take("order-1")
-        expect_equal(held.processing_started_at, trial.now, "the first claim of the second round")
+        leased = await trial.take("order-1")
+        expect_equal(leased.processing_started_at, trial.now, "the first claim of the second round")
         await trial.advance(2)
-        await trial.report(held, Action.COMPLETE)
+        await trial.report(leased, Action.COMPLETE)
         expect_equal((await trial.repository.statistics()).processing_microseconds, 2_000_000, "the time counted")

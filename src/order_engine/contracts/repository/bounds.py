@@ -31,19 +31,19 @@ class BoundsContract(RepositorySuite):
     async def test_claim_keeps_to_its_bytes(self, trial: Trial) -> None:
         """A claim takes what fits, the longest due first, says that there is more, and leaves the rest as it was."""
         await _place_large(trial)
-        before = await trial.picture(*NAMES[2:])
+        before = await trial.snapshot(*NAMES[2:])
         for named in (None, NAMES):
             claimed = await trial.claim(order_ids=named, max_bytes=ROOM_FOR_TWO)
             expect_equal(
                 (ids(claimed.orders), claimed.more), (NAMES[:2], True), f"what a bounded claim of {named} takes"
             )
-            rest = await trial.picture(*NAMES[2:])
+            rest = await trial.snapshot(*NAMES[2:])
             expect_equal((rest.orders, rest.histories), (before.orders, before.histories), "what it left out")
             await _release(trial, claimed.orders)
             await trial.advance(1)
             # The released ones have waited less now: they are the last, and the first again once the others had a turn.
             await _release(trial, (await trial.claim(order_ids=NAMES[2:])).orders)
-            before = await trial.picture(*NAMES[2:])
+            before = await trial.snapshot(*NAMES[2:])
 
     @scenario
     async def test_claim_takes_one_order_at_least(self, trial: Trial) -> None:
@@ -76,16 +76,16 @@ class BoundsContract(RepositorySuite):
         """Asked again, a claim answers by id with what fits; with `after` it goes on behind, until there is no more."""
         await _place_large(trial)
         terms = trial.terms()
-        held = {order.order_id: order for order in (await trial.repository.claim(terms)).orders}
-        before = await trial.picture(*NAMES)
+        leased = {order.order_id: order for order in (await trial.repository.claim(terms)).orders}
+        before = await trial.snapshot(*NAMES)
         again = replace(terms, limit=0, order_ids=(), max_bytes=ROOM_FOR_TWO)
         found: list[tuple[list[Order], bool]] = []
         for after in (None, NAMES[1], NAMES[3], NAMES[4]):
             answer = await trial.repository.claim(replace(again, after=after))
             found.append((list(answer.orders), answer.more))
         expected = [(NAMES[:2], True), (NAMES[2:4], True), (NAMES[4:], False), ([], False)]
-        expect_equal(found, [([held[name] for name in names], more) for names, more in expected], "the portions")
-        expect_equal(await trial.picture(*NAMES), before, "what is stored after asking again")
+        expect_equal(found, [([leased[name] for name in names], more) for names, more in expected], "the portions")
+        expect_equal(await trial.snapshot(*NAMES), before, "what is stored after asking again")
 
     @scenario
     async def test_pages_keep_to_their_bytes(self, trial: Trial) -> None:
@@ -152,13 +152,13 @@ class OwnLeasesContract(RepositorySuite):
         others = (await trial.claim(order_ids=NAMES[2:4])).orders
         await trial.ask(NAMES[0], Action.CANCEL)
         await trial.advance(AFTER_THE_LEASE)
-        before = await trial.picture(*NAMES[:2])
+        before = await trial.snapshot(*NAMES[:2])
         running = {(order.order_id, order.token) for order in own}
         for named in (NAMES[:2], None):
             claimed = await trial.claim(order_ids=named, running=running, max_deliveries=1)
             expect_equal(ids(claimed.orders), [] if named else [NAMES[4]], "what is claimed beside the own leases")
             expect_equal(ids(claimed.ended), [] if named else ids(others), "what is ended beside the own leases")
-        after = await trial.picture(*NAMES[:2])
+        after = await trial.snapshot(*NAMES[:2])
         expect_equal((after.orders, after.histories), (before.orders, before.histories), "the claimant's own orders")
         old = {(order_id, token - 1) for order_id, token in running}
         claimed = await trial.claim(running=old)

@@ -8,7 +8,7 @@ from order_engine.contracts.expectations import expect, expect_equal
 from order_engine.contracts.model.laws import StreamReader, check_history
 from order_engine.contracts.samples import placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
-from order_engine.contracts.trial import Trial, add_at_last
+from order_engine.contracts.trial import Trial, add_eventually
 from order_engine.domain.commands import Action, Command
 from order_engine.domain.metrics import fold_statistics
 from order_engine.ports.repository import AddOutcome, Cursor
@@ -22,7 +22,9 @@ class RepositoryConcurrency(RepositorySuite):
     @scenario
     async def test_same_order_placed_at_once(self, trial: Trial) -> None:
         """Of many that place the same order at the same time one adds it, and the others get that answer."""
-        calls = (add_at_last(trial.repository, [placement("order-1", idempotency_key="key-1")]) for _ in range(CALLERS))
+        calls = (
+            add_eventually(trial.repository, [placement("order-1", idempotency_key="key-1")]) for _ in range(CALLERS)
+        )
         outcomes = sorted(added.outcome for (added,) in await asyncio.gather(*calls))
         expected = sorted([AddOutcome.ADDED] + [AddOutcome.REPLAYED] * (CALLERS - 1))
         expect_equal(outcomes, expected, "the outcomes of placing one order many times at once")
@@ -34,7 +36,7 @@ class RepositoryConcurrency(RepositorySuite):
         names = [f"order-{number}" for number in range(CALLERS)]
         forwards, backwards = [placement(name) for name in names], [placement(name) for name in reversed(names)]
         batches = [forwards, backwards] * 2
-        outcomes = await asyncio.gather(*(add_at_last(trial.repository, batch) for batch in batches))
+        outcomes = await asyncio.gather(*(add_eventually(trial.repository, batch) for batch in batches))
         added = [each.outcome for batch in outcomes for each in batch].count(AddOutcome.ADDED)
         expect_equal(added, len(names), "how many of the crossing placements added their order")
 
@@ -53,9 +55,9 @@ class RepositoryConcurrency(RepositorySuite):
     @scenario
     async def test_reports_at_once_end_it_once(self, trial: Trial) -> None:
         """Of contradicting reports and a cancel at the same time one ends the order; its history stays legal."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         actions = (Action.COMPLETE, Action.FAIL, Action.COMPLETE, Action.RELEASE)
-        reports = [Command("order-1", action, token=held.token) for action in actions]
+        reports = [Command("order-1", action, token=leased.token) for action in actions]
         await asyncio.gather(
             *(trial.repository.apply([each]) for each in (*reports, Command("order-1", Action.CANCEL)))
         )

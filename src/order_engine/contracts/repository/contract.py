@@ -7,7 +7,7 @@ from typing import ClassVar
 import hypothesis
 
 from order_engine.contracts.model.state_machine import STATEFUL_SETTINGS, drive
-from order_engine.contracts.repository.actions import RepositoryAsking
+from order_engine.contracts.repository.actions import RepositoryActions
 from order_engine.contracts.repository.attempts.claiming import RepositoryClaiming
 from order_engine.contracts.repository.attempts.renewing import RepositoryRenewing
 from order_engine.contracts.repository.attempts.reporting import RepositoryReporting
@@ -36,7 +36,7 @@ class RepositoryContract(
     RepositoryVanishing,
     RepositoryRenewing,
     RepositoryReporting,
-    RepositoryAsking,
+    RepositoryActions,
     RepositoryTimes,
     RepositoryHistory,
     RepositoryEvents,

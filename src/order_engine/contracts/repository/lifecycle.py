@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from order_engine.contracts.expectations import expect_equal
 from order_engine.contracts.model.laws import check_history
-from order_engine.contracts.model.lifecycle_table import LOST, TABLE, WORKERS_DEEDS, Deed, Outcome
+from order_engine.contracts.model.lifecycle_table import LOST, TABLE, WORKER_ACTIONS, TableAction, TableCell
 from order_engine.contracts.model.situations import Situation, arrange
 from order_engine.contracts.model.table_actions import answer, decided, request
 from order_engine.contracts.scenario import RepositorySuite, scenario
@@ -23,52 +23,52 @@ class RepositoryLifecycle(RepositorySuite):
     @scenario
     async def test_table_add_same_content(self, trial: Trial) -> None:
         """Adding the same content again is a replay that changes nothing, wherever the order stands."""
-        await check_row(trial, Deed.ADD_SAME)
+        await check_row(trial, TableAction.ADD_SAME)
 
     @scenario
     async def test_table_add_other_content(self, trial: Trial) -> None:
         """Adding other content under a taken id is a conflict that changes nothing, wherever the order stands."""
-        await check_row(trial, Deed.ADD_OTHER)
+        await check_row(trial, TableAction.ADD_OTHER)
 
     @scenario
     async def test_table_claim(self, trial: Trial) -> None:
         """A claim takes what is due, ends what nobody may take any more, and passes over the rest."""
-        await check_row(trial, Deed.CLAIM)
+        await check_row(trial, TableAction.CLAIM)
 
     @scenario
     async def test_table_renew(self, trial: Trial) -> None:
         """A renewal holds as long as the token is current, answers a cancel request, and is lost otherwise."""
-        await check_row(trial, Deed.RENEW)
+        await check_row(trial, TableAction.RENEW)
 
     @scenario
     async def test_table_complete(self, trial: Trial) -> None:
         """Completing ends a held order, also one marked for cancelling; again it is applied, elsewhere lost."""
-        await check_row(trial, Deed.COMPLETE)
+        await check_row(trial, TableAction.COMPLETE)
 
     @scenario
     async def test_table_retry(self, trial: Trial) -> None:
         """A retry puts a held order off, and cancels a marked one; again it is applied, elsewhere lost."""
-        await check_row(trial, Deed.RETRY)
+        await check_row(trial, TableAction.RETRY)
 
     @scenario
     async def test_table_fail(self, trial: Trial) -> None:
         """A failure ends a held order as Failed, a marked one as Cancelled; again it is applied, elsewhere lost."""
-        await check_row(trial, Deed.FAIL)
+        await check_row(trial, TableAction.FAIL)
 
     @scenario
     async def test_table_release(self, trial: Trial) -> None:
         """A release gives a held order back, and cancels a marked one; again it is applied, elsewhere lost."""
-        await check_row(trial, Deed.RELEASE)
+        await check_row(trial, TableAction.RELEASE)
 
     @scenario
     async def test_table_cancel(self, trial: Trial) -> None:
         """Cancelling ends what nobody runs, marks what somebody runs, and is refused where it ended otherwise."""
-        await check_row(trial, Deed.CANCEL)
+        await check_row(trial, TableAction.CANCEL)
 
     @scenario
     async def test_table_redrive(self, trial: Trial) -> None:
         """A redrive begins a new round of a Failed order with new counts, and is refused for every other."""
-        await check_row(trial, Deed.REDRIVE)
+        await check_row(trial, TableAction.REDRIVE)
 
     @scenario
     async def test_table_under_an_older_token(self, trial: Trial) -> None:
@@ -81,24 +81,26 @@ class RepositoryLifecycle(RepositorySuite):
         await check_foreign_token(trial, offset=1)
 
 
-async def check_row(trial: Trial, deed: Deed) -> None:
+async def check_row(trial: Trial, row: TableAction) -> None:
     """Apply one action to a new order in each situation and compare with the row of the table."""
-    for situation, outcome in TABLE[deed].items():
-        await _check_cell(trial, deed, situation, outcome)
+    for situation, outcome in TABLE[row].items():
+        await _check_cell(trial, row, situation, outcome)
 
 
 async def check_foreign_token(trial: Trial, offset: int) -> None:
     """Apply every worker's action in each situation under a token that is not the order's last: all are lost."""
-    for deed in WORKERS_DEEDS:
+    for row in WORKER_ACTIONS:
         for situation in Situation:
-            await _check_cell(trial, deed, situation, LOST, offset)
+            await _check_cell(trial, row, situation, LOST, offset)
 
 
-async def _check_cell(trial: Trial, deed: Deed, situation: Situation, outcome: Outcome, offset: int = 0) -> None:
-    cell = f"{deed.value} of an order that is {situation.value}" + (f", token {offset:+}" if offset else "")
-    order_id = f"{deed.name}-{situation.name}-{offset}"
+async def _check_cell(
+    trial: Trial, row: TableAction, situation: Situation, outcome: TableCell, offset: int = 0
+) -> None:
+    cell = f"{row.value} of an order that is {situation.value}" + (f", token {offset:+}" if offset else "")
+    order_id = f"{row.name}-{situation.name}-{offset}"
     before = await arrange(trial, situation, order_id)
-    asked = request(trial, deed, before, before.token + offset)
+    asked = request(trial, row, before, before.token + offset)
     expect_equal(await answer(trial, asked), outcome.answer, f"the answer to {cell}")
     after = await trial.order(order_id)
     domain_answer, domain_after = decided(before, asked, trial.now)
@@ -112,7 +114,7 @@ async def _check_cell(trial: Trial, deed: Deed, situation: Situation, outcome: O
     check_history(history)
 
 
-def _check_change(before: Order, after: Order, outcome: Outcome, cell: str) -> None:
+def _check_change(before: Order, after: Order, outcome: TableCell, cell: str) -> None:
     if outcome.becomes is None:
         renewed = (
             replace(before, lease_ends=after.lease_ends) if outcome.answer in {"held", "cancel requested"} else before

@@ -10,7 +10,7 @@ from order_engine.contracts.fault_hooks import carry_out, needed
 from order_engine.contracts.model.laws import check_history
 from order_engine.contracts.samples import LEASE_SECONDS, placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
-from order_engine.contracts.trial import Picture, Trial
+from order_engine.contracts.trial import Snapshot, Trial
 from order_engine.domain.commands import Action, Command, Lease
 from order_engine.domain.errors import OutcomeUnknown, Unavailable
 from order_engine.domain.events import Event
@@ -22,7 +22,7 @@ ORDERS: Final = ("order-1", "order-2", "order-3")
 """All orders of these tests."""
 
 Call: TypeAlias = Callable[[], Awaitable[object]]
-Look: TypeAlias = "tuple[Picture, Sequence[Event]]"
+StoredState: TypeAlias = "tuple[Snapshot, Sequence[Event]]"
 
 
 class RepositoryOutages(RepositorySuite):
@@ -111,13 +111,13 @@ class RepositoryOutages(RepositorySuite):
     async def test_without_room_nothing_changes(self, trial: Trial) -> None:
         """Where nothing can be written, `apply` without commands finds that out too; with room again all goes on."""
         allow_writing = needed(trial.faults.allow_writing, "allow_writing")
-        held = await trial.place_and_take("order-1")
-        before = await _look(trial)
+        leased = await trial.place_and_claim("order-1")
+        before = await _read_all(trial)
         await carry_out(allow_writing(False))  # noqa: FBT003 - the hook's one parameter
         calls: list[Call] = [
             lambda: trial.repository.apply([]),
             lambda: trial.repository.add([placement("order-2", idempotency_key="key-1")]),
-            lambda: trial.repository.apply([Command("order-1", Action.COMPLETE, token=held.token)]),
+            lambda: trial.repository.apply([Command("order-1", Action.COMPLETE, token=leased.token)]),
             lambda: trial.repository.apply([]),
         ]
         for call in calls:
@@ -125,9 +125,9 @@ class RepositoryOutages(RepositorySuite):
             expect(isinstance(error, Unavailable), f"a call that cannot write is Unavailable, not {error!r}")
         await carry_out(allow_writing(True))  # noqa: FBT003 - the hook's one parameter
         expect_equal(len(await trial.repository.apply([])), 0, "the outcomes of applying nothing")
-        _expect_same(await _look(trial), before, "what is stored after a time without room")
+        _expect_same(await _read_all(trial), before, "what is stored after a time without room")
         await trial.place("order-2", idempotency_key="key-1")
-        applied = await trial.report(held, Action.COMPLETE)
+        applied = await trial.report(leased, Action.COMPLETE)
         expect_equal(applied.refusal, None, "the refusal of a report with room again")
 
 
@@ -140,8 +140,8 @@ async def _placing(trial: Trial) -> Call:
     async def place() -> None:
         outcomes = await trial.add(*wanted, hold=hold)
         _expect_there([added.outcome for added in outcomes])
-        held = [added.order.claim_id == hold.claim_id for added in outcomes if added.order and added.order.leased]
-        expect_equal(held, [True], "which of the orders are held, by the claim of the placing")
+        leased = [added.order.claim_id == hold.claim_id for added in outcomes if added.order and added.order.leased]
+        expect_equal(leased, [True], "which of the orders are held, by the claim of the placing")
 
     return place
 
@@ -159,35 +159,35 @@ async def _placing_again(trial: Trial) -> Call:
 
 async def _claiming(trial: Trial) -> Call:
     """Return a claim that hands one order out and ends another."""
-    await trial.place_and_take("order-1", lease_seconds=1.0)
+    await trial.place_and_claim("order-1", lease_seconds=1.0)
     await trial.ask("order-1", Action.CANCEL)
     await trial.advance(2)
     await trial.place("order-2")
     terms = trial.terms()
 
     async def claim() -> None:
-        held = [order.order_id for order in (await trial.repository.claim(terms)).orders]
-        expect_equal(held, ["order-2"], "the orders that the claim hands out")
+        leased = [order.order_id for order in (await trial.repository.claim(terms)).orders]
+        expect_equal(leased, ["order-2"], "the orders that the claim hands out")
 
     return claim
 
 
 async def _renewing(trial: Trial) -> Call:
     """Return a renewal, looked at by the lease that it leaves."""
-    held = await trial.place_and_take("order-1", lease_seconds=1.0)
+    leased = await trial.place_and_claim("order-1", lease_seconds=1.0)
 
     async def renew() -> None:
-        outcomes = await trial.repository.renew([Lease(held.order_id, held.token)], LEASE_SECONDS)
+        outcomes = await trial.repository.renew([Lease(leased.order_id, leased.token)], LEASE_SECONDS)
         expect_equal(list(outcomes), [Renewed.HELD], "the outcome of the renewal")
         after = await trial.order("order-1")
-        expect(_lease_ends_later(held, after), "a renewal that is answered has extended the lease")
+        expect(_lease_ends_later(leased, after), "a renewal that is answered has extended the lease")
 
     return renew
 
 
 async def _reporting(trial: Trial) -> Call:
     """Return reports on two attempts, with different ends."""
-    first, second = await trial.place_and_take("order-1"), await trial.place_and_take("order-2")
+    first, second = await trial.place_and_claim("order-1"), await trial.place_and_claim("order-2")
     reports = (
         Command("order-1", Action.COMPLETE, token=first.token),
         Command("order-2", Action.RETRY, token=second.token, delay=10.0, reason="not yet"),
@@ -197,7 +197,7 @@ async def _reporting(trial: Trial) -> Call:
 
 async def _acting(trial: Trial) -> Call:
     """Return the cancellation of an order that waits, and of one that is worked on."""
-    await trial.place_and_take("order-1")
+    await trial.place_and_claim("order-1")
     await trial.place("order-2")
     return _applying(trial, Command("order-1", Action.CANCEL), Command("order-2", Action.CANCEL))
 
@@ -213,10 +213,10 @@ def _applying(trial: Trial, *commands: Command) -> Call:
 async def _break_before_commit(trial: Trial, call: Call) -> None:
     """Break a call before its commit: nothing may be left of it. Repeated, it takes effect, once."""
     break_before_commit = needed(trial.faults.break_before_commit, "break_before_commit")
-    before = await _look(trial)
+    before = await _read_all(trial)
     await carry_out(break_before_commit())
     if await _error_of(call) is not None:
-        _expect_same(await _look(trial), before, "what is stored after a call that broke before its commit")
+        _expect_same(await _read_all(trial), before, "what is stored after a call that broke before its commit")
     # Else it has asked again by itself, since it knew that nothing had taken effect.
     await _expect_repeatable(trial, call)
 
@@ -224,24 +224,24 @@ async def _break_before_commit(trial: Trial, call: Call) -> None:
 async def _break_after_commit(trial: Trial, call: Call) -> None:
     """Break a call after its commit: it has taken effect whole, and the answer must not deny that."""
     break_after_commit = needed(trial.faults.break_after_commit, "break_after_commit")
-    before = await _look(trial)
+    before = await _read_all(trial)
     await carry_out(break_after_commit())
     error = await _error_of(call)
-    after = await _look(trial)
+    after = await _read_all(trial)
     expect(after != before, "the harness lets the call take effect before its answer is lost; this one took none")
     expect(isinstance(error, OutcomeUnknown), f"a call whose answer is lost is OutcomeUnknown, not {error!r}")
-    await _check_books(trial)
+    await _check_counters(trial)
     await call()
-    _expect_same(await _look(trial), after, "what is stored after repeating a call whose answer was lost")
+    _expect_same(await _read_all(trial), after, "what is stored after repeating a call whose answer was lost")
     await _expect_repeatable(trial, call)
 
 
 async def _expect_repeatable(trial: Trial, call: Call) -> None:
     await call()
-    after = await _look(trial)
-    await _check_books(trial)
+    after = await _read_all(trial)
+    await _check_counters(trial)
     await call()
-    _expect_same(await _look(trial), after, "what is stored after the same call once more")
+    _expect_same(await _read_all(trial), after, "what is stored after the same call once more")
 
 
 async def _error_of(call: Call) -> Unavailable | OutcomeUnknown | None:
@@ -258,24 +258,24 @@ async def _error_of(call: Call) -> Unavailable | OutcomeUnknown | None:
     return None
 
 
-async def _look(trial: Trial) -> Look:
-    return await trial.picture(*ORDERS), await trial.stream()
+async def _read_all(trial: Trial) -> StoredState:
+    return await trial.snapshot(*ORDERS), await trial.stream()
 
 
-async def _check_books(trial: Trial) -> None:
+async def _check_counters(trial: Trial) -> None:
     """Check that orders, histories, stream and counts tell one story: they change together or not at all."""
-    picture, stream = await _look(trial)
-    for order_id, history in picture.histories.items():
+    snapshot, stream = await _read_all(trial)
+    for order_id, history in snapshot.histories.items():
         check_history(history)
-        order = picture.orders.get(order_id)
+        order = snapshot.orders.get(order_id)
         expect_equal(
             0 if order is None else order.version, len(history), f"the version and the history of {order_id!r}"
         )
-    expect_equal(len(stream), sum(map(len, picture.histories.values())), "the number of events in the stream")
-    expect_equal(picture.statistics, fold_statistics(stream), "the counts, and those of the stream")
+    expect_equal(len(stream), sum(map(len, snapshot.histories.values())), "the number of events in the stream")
+    expect_equal(snapshot.statistics, fold_statistics(stream), "the counts, and those of the stream")
 
 
-def _expect_same(actual: Look, expected: Look, what: str) -> None:
+def _expect_same(actual: StoredState, expected: StoredState, what: str) -> None:
     expect_equal(actual[0], expected[0], what)
     expect_equal(list(actual[1]), list(expected[1]), f"{what}, in the stream of events")
 

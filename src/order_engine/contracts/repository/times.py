@@ -18,10 +18,10 @@ class RepositoryTimes(RepositorySuite):
     @scenario
     async def test_times_are_aware_and_in_utc(self, trial: Trial) -> None:
         """Every time is in UTC, with its offset."""
-        held = await trial.place_and_take("order-1")
-        await trial.report(held, Action.RETRY, delay=1)
+        leased = await trial.place_and_claim("order-1")
+        await trial.report(leased, Action.RETRY, delay=1)
         order = await trial.order("order-1")
-        await trial.report(await trial.place_and_take("order-2"), Action.COMPLETE)
+        await trial.report(await trial.place_and_claim("order-2"), Action.COMPLETE)
         ended = await trial.order("order-2")
         for time in (order.created_at, order.updated_at, order.due, order.processing_started_at, ended.ended_at):
             expect(time is not None, "the times of an order are set where they mean something")
@@ -43,15 +43,15 @@ class RepositoryTimes(RepositorySuite):
         """When the clock is set back, an order's next events are stamped with its last time, not an earlier one."""
         placed = await trial.place("order-1")
         await trial.advance(-100)
-        held = await trial.take("order-1")
-        expect_equal(held.updated_at, placed.created_at, "the time of a claim after the clock was set back")
-        expect_equal(held.processing_started_at, placed.created_at, "the start of processing")
+        leased = await trial.take("order-1")
+        expect_equal(leased.updated_at, placed.created_at, "the time of a claim after the clock was set back")
+        expect_equal(leased.processing_started_at, placed.created_at, "the start of processing")
         for action in (Action.RETRY, Action.FAIL):
-            await trial.report(held, action)
+            await trial.report(leased, action)
             await trial.advance(-100)
             if action is Action.RETRY:
                 await trial.advance(200)
-                held = await trial.take("order-1")
+                leased = await trial.take("order-1")
         await trial.ask("order-1", Action.REDRIVE)
         await trial.report(await trial.take("order-1"), Action.COMPLETE)
         history = await trial.history("order-1")
@@ -71,8 +71,8 @@ class RepositoryTimes(RepositorySuite):
     async def test_at_once_is_no_time_of_day(self, trial: Trial) -> None:
         """A clock that is set back does not put off orders that wait for nothing: new, released or redriven."""
         await trial.place("new")
-        await trial.report(await trial.place_and_take("released"), Action.RELEASE)
-        await trial.report(await trial.place_and_take("redriven"), Action.FAIL)
+        await trial.report(await trial.place_and_claim("released"), Action.RELEASE)
+        await trial.report(await trial.place_and_claim("redriven"), Action.FAIL)
         await trial.ask("redriven", Action.REDRIVE)
         await trial.advance(-3_600)
         claimed = await trial.claim()
@@ -83,7 +83,7 @@ class RepositoryTimes(RepositorySuite):
         """A lease given after the clock was set back ends so many seconds from now, as the clock shows."""
         await trial.place("order-1")
         await trial.advance(-100)
-        held = await trial.take("order-1")
-        expect_equal(held.lease_ends, trial.now + timedelta(seconds=LEASE_SECONDS), "the end of the lease")
+        leased = await trial.take("order-1")
+        expect_equal(leased.lease_ends, trial.now + timedelta(seconds=LEASE_SECONDS), "the end of the lease")
         await trial.advance(AFTER_THE_LEASE)
         expect_equal(ids((await trial.claim()).orders), ["order-1"], "the orders claimed after it")

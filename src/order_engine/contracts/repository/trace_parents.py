@@ -46,9 +46,9 @@ class TraceParentContract(RepositorySuite):
         for how in ("claimed", "claimed, asked for again"):
             _expect_kept((await trial.repository.claim(terms)).orders, how)
         await trial.advance(AFTER_THE_LEASE)
-        held = (await trial.claim()).orders
-        _expect_kept(held, "claimed after a lost lease")
-        for order in held:
+        leased = (await trial.claim()).orders
+        _expect_kept(leased, "claimed after a lost lease")
+        for order in leased:
             await trial.report(order, Action.FAIL, reason="no")
             await trial.ask(order.order_id, Action.REDRIVE)
         _expect_kept([await trial.take(order_id) for order_id in GIVEN], "claimed by their ids, in another round")

@@ -64,10 +64,10 @@ class RepositoryClaiming(RepositorySuite):
 
         Whenever they were placed or taken before, what counts is since when they may be claimed.
         """
-        await trial.place_and_take("left", lease_seconds=20)
-        put_off = await trial.place_and_take("put-off")
+        await trial.place_and_claim("left", lease_seconds=20)
+        put_off = await trial.place_and_claim("put-off")
         await trial.report(put_off, Action.RETRY, delay=12)
-        released = await trial.place_and_take("released", lease_seconds=100)
+        released = await trial.place_and_claim("released", lease_seconds=100)
         await trial.advance(5)
         await trial.place("placed")
         await trial.advance(10)
@@ -108,12 +108,12 @@ class RepositoryClaiming(RepositorySuite):
         await trial.add(*(placement(f"order-{number}") for number in range(3)))
         terms = trial.terms(limit=2)
         first = await trial.repository.claim(terms)
-        before = await trial.picture("order-0", "order-1", "order-2")
+        before = await trial.snapshot("order-0", "order-1", "order-2")
         for limit in (terms.limit, 0, 100):
             again = await trial.repository.claim(replace(terms, limit=limit))
             expect_equal(_by_id(again.orders), _by_id(first.orders), f"the orders it answers with again, up to {limit}")
             expect_equal(list(again.ended), [], "the orders ended by asking again")
-        expect_equal(await trial.picture("order-0", "order-1", "order-2"), before, "what is stored after asking again")
+        expect_equal(await trial.snapshot("order-0", "order-1", "order-2"), before, "what is stored after asking again")
 
     @scenario
     async def test_claim_again_names_what_it_still_holds(self, trial: Trial) -> None:
@@ -130,39 +130,39 @@ class RepositoryClaiming(RepositorySuite):
     @scenario
     async def test_no_claim_before_the_lease_ends(self, trial: Trial) -> None:
         """A held order is not handed out before its lease ends, and is at the very moment it does, vanished counted."""
-        await trial.place_and_take("order-1")
+        await trial.place_and_claim("order-1")
         await trial.advance(BEFORE_ITS_END)
         for names in (None, ["order-1"]):
             expect_equal(ids((await trial.claim(order_ids=names)).orders), [], "the orders claimed before the end")
         await trial.advance(LEASE_SECONDS - BEFORE_ITS_END)
-        taken = await trial.take_one()
+        taken = await trial.claim_only()
         expect_equal((taken.token, taken.attempts, taken.vanished), (2, 2, 1), "token, attempts and vanished after it")
 
     @scenario
     async def test_no_claim_before_the_retry_is_due(self, trial: Trial) -> None:
         """An order that was put off is not handed out before its time, and is at that very moment, nothing vanished."""
-        held = await trial.place_and_take("order-1")
-        await trial.report(held, Action.RETRY, delay=RETRY_DELAY)
+        leased = await trial.place_and_claim("order-1")
+        await trial.report(leased, Action.RETRY, delay=RETRY_DELAY)
         await trial.advance(RETRY_DELAY - 1)
         for names in (None, ["order-1"]):
             expect_equal(ids((await trial.claim(order_ids=names)).orders), [], "the orders claimed before it is due")
         await trial.advance(1)
-        taken = await trial.take_one()
+        taken = await trial.claim_only()
         expect_equal((taken.token, taken.attempts, taken.vanished), (2, 2, 0), "token, attempts and vanished after it")
         expect_equal(taken.due, None, "the due time of a claimed order")
 
     @scenario
     async def test_ended_leases_may_be_left_alone(self, trial: Trial) -> None:
         """With `take_ended_leases` false a claim leaves alone what somebody held, and takes the rest."""
-        await trial.place_and_take("held")
+        await trial.place_and_claim("held")
         await trial.advance(AFTER_THE_LEASE)
         await trial.place("order-1")
-        before = await trial.picture("held")
+        before = await trial.snapshot("held")
         claimed = await trial.claim(take_ended_leases=False)
         expect_equal(ids(claimed.orders), ["order-1"], "the orders claimed while ended leases are left alone")
         named = await trial.claim(order_ids=["held"], take_ended_leases=False)
         expect_equal(ids(named.orders), [], "the orders claimed by their names while ended leases are left alone")
-        expect_equal((await trial.picture("held")).orders, before.orders, "the order that was left alone")
+        expect_equal((await trial.snapshot("held")).orders, before.orders, "the order that was left alone")
         expect_equal(ids((await trial.claim()).orders), ["held"], "the orders claimed after that")
 
 

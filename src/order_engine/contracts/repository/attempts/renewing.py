@@ -19,21 +19,21 @@ class RepositoryRenewing(RepositorySuite):
     @scenario
     async def test_renewal_extends_the_lease_and_nothing_else(self, trial: Trial) -> None:
         """The lease ends so many seconds from now; there is no event, no version, no new time of change."""
-        held = await trial.place_and_take("order-1")
-        before = await trial.picture("order-1")
+        leased = await trial.place_and_claim("order-1")
+        before = await trial.snapshot("order-1")
         await trial.advance(BEFORE_ITS_END)
-        expect_equal(await trial.renew(held), Renewed.HELD, "the answer to a renewal")
-        after = await trial.picture("order-1")
+        expect_equal(await trial.renew(leased), Renewed.HELD, "the answer to a renewal")
+        after = await trial.snapshot("order-1")
         lease_ends = trial.now + timedelta(seconds=LEASE_SECONDS)
-        expect_equal(after.orders["order-1"], replace(held, lease_ends=lease_ends), "the order renewed")
+        expect_equal(after.orders["order-1"], replace(leased, lease_ends=lease_ends), "the order renewed")
         expect_equal((after.histories, after.statistics), (before.histories, before.statistics), "history and counts")
 
     @scenario
     async def test_renewed_lease_keeps_others_away(self, trial: Trial) -> None:
         """A renewed order is handed out when the renewed lease ends, not when the first one would have."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(BEFORE_ITS_END)
-        await trial.renew(held)
+        await trial.renew(leased)
         await trial.advance(BEFORE_ITS_END)
         expect_equal(ids((await trial.claim()).orders), [], "the orders claimed before the renewed lease ends")
         await trial.advance(1)
@@ -42,47 +42,47 @@ class RepositoryRenewing(RepositorySuite):
     @scenario
     async def test_renewal_may_shorten_the_lease(self, trial: Trial) -> None:
         """A renewal counts from now, whatever was left of the lease."""
-        held = await trial.place_and_take("order-1")
-        await trial.renew(held, seconds=1)
+        leased = await trial.place_and_claim("order-1")
+        await trial.renew(leased, seconds=1)
         await trial.advance(1)
         expect_equal(ids((await trial.claim()).orders), ["order-1"], "the orders claimed at the end of the short lease")
 
     @scenario
     async def test_late_renewal_holds_if_nobody_took_the_order(self, trial: Trial) -> None:
         """The end of the lease alone does not end the token: a late renewal holds, and keeps others away again."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(10 * AFTER_THE_LEASE)
-        expect_equal(await trial.renew(held), Renewed.HELD, "the answer to a late renewal")
+        expect_equal(await trial.renew(leased), Renewed.HELD, "the answer to a late renewal")
         expect_equal(ids((await trial.claim()).orders), [], "the orders claimed after it")
         expect_equal((await trial.order("order-1")).vanished, 0, "the vanished attempts")
 
     @scenario
     async def test_renewal_is_lost_once_the_order_was_taken(self, trial: Trial) -> None:
         """A superseded attempt cannot renew, and its try does not touch the lease of the new holder."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(AFTER_THE_LEASE)
         taken = await trial.take("order-1")
-        expect_equal(await trial.renew(held, seconds=1_000), Renewed.LOST, "the answer to the superseded attempt")
+        expect_equal(await trial.renew(leased, seconds=1_000), Renewed.LOST, "the answer to the superseded attempt")
         expect_equal(await trial.order("order-1"), taken, "the order of the new holder")
 
     @scenario
     async def test_renewal_tells_of_a_cancel_request(self, trial: Trial) -> None:
         """A worker learns at its renewal that a cancel was requested; the lease is renewed all the same."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.ask("order-1", Action.CANCEL)
         await trial.advance(BEFORE_ITS_END)
-        expect_equal(await trial.renew(held), Renewed.CANCEL_REQUESTED, "the answer to the renewal")
+        expect_equal(await trial.renew(leased), Renewed.CANCEL_REQUESTED, "the answer to the renewal")
         lease_ends = trial.now + timedelta(seconds=LEASE_SECONDS)
         expect_equal((await trial.order("order-1")).lease_ends, lease_ends, "the end of the renewed lease")
 
     @scenario
     async def test_renewals_with_mixed_fates(self, trial: Trial) -> None:
         """Each lease of a batch has its own outcome, in the order of the leases; a lost one leaves the others held."""
-        held = [await trial.place_and_take(f"order-{number}") for number in range(4)]
-        await trial.report(held[1], Action.COMPLETE)
+        leased = [await trial.place_and_claim(f"order-{number}") for number in range(4)]
+        await trial.report(leased[1], Action.COMPLETE)
         await trial.ask("order-3", Action.CANCEL)
-        leases = [Lease(order.order_id, order.token) for order in held]
-        leases[2] = Lease("order-2", held[2].token + 1)
+        leases = [Lease(order.order_id, order.token) for order in leased]
+        leases[2] = Lease("order-2", leased[2].token + 1)
         answers = await trial.repository.renew([*leases, Lease("nobody", 1), leases[0]], LEASE_SECONDS)
         expected = [Renewed.HELD, Renewed.LOST, Renewed.LOST, Renewed.CANCEL_REQUESTED, Renewed.LOST, Renewed.HELD]
         expect_same_items(answers, expected, "the answers to a mixed batch of renewals")

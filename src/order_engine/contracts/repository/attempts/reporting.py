@@ -30,12 +30,12 @@ class RepositoryReporting(RepositorySuite):
     @scenario
     async def test_completion(self, trial: Trial) -> None:
         """Completing ends the order, forgets the failure before, and names its attempt in the event."""
-        held = await trial.place_and_take("order-1")
-        await trial.report(held, Action.RETRY, reason="a hiccup")
-        held = await trial.take("order-1")
+        leased = await trial.place_and_claim("order-1")
+        await trial.report(leased, Action.RETRY, reason="a hiccup")
+        leased = await trial.take("order-1")
         await trial.advance(3)
-        await trial.report(held, Action.COMPLETE)
-        expected = _ended(held, trial, Status.COMPLETED)
+        await trial.report(leased, Action.COMPLETE)
+        expected = _ended(leased, trial, Status.COMPLETED)
         expect_equal(await trial.order("order-1"), replace(expected, failure=None), "the completed order")
         event = Event("order-1", 5, EventType.COMPLETED, Status.COMPLETED, trial.now, token=2, attempt=2)
         expect_equal((await trial.history("order-1"))[-1], event, "the event of the completion")
@@ -43,18 +43,18 @@ class RepositoryReporting(RepositorySuite):
     @scenario
     async def test_no_report(self, trial: Trial) -> None:
         """Without commands nothing changes and nothing is answered: the engine tries so whether writes work."""
-        await trial.place_and_take("order-1")
-        before = await trial.picture("order-1")
+        await trial.place_and_claim("order-1")
+        before = await trial.snapshot("order-1")
         expect_equal(list(await trial.repository.apply([])), [], "the answers to no commands")
-        expect_equal(await trial.picture("order-1"), before, "everything after no commands")
+        expect_equal(await trial.snapshot("order-1"), before, "everything after no commands")
 
     @scenario
     async def test_failure(self, trial: Trial) -> None:
         """Failing ends the order, counts the failure and keeps the reason."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(3)
-        await trial.report(held, Action.FAIL, reason="no such article \u2013 \U0001f937")
-        expected = _ended(held, trial, Status.FAILED)
+        await trial.report(leased, Action.FAIL, reason="no such article \u2013 \U0001f937")
+        expected = _ended(leased, trial, Status.FAILED)
         reason = "no such article \u2013 \U0001f937"
         expect_equal(await trial.order("order-1"), replace(expected, failures=1, failure=reason), "the failed order")
         event = Event("order-1", 3, EventType.FAILED, Status.FAILED, trial.now, token=1, attempt=1, reason=reason)
@@ -63,11 +63,11 @@ class RepositoryReporting(RepositorySuite):
     @scenario
     async def test_retry(self, trial: Trial) -> None:
         """A retry gives the order back until its delay has passed, counts the failure and keeps the reason."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(3)
-        await trial.report(held, Action.RETRY, delay=RETRY_DELAY, reason="busy")
+        await trial.report(leased, Action.RETRY, delay=RETRY_DELAY, reason="busy")
         expected = replace(
-            held,
+            leased,
             version=3,
             lease_ends=None,
             due=trial.now + timedelta(seconds=RETRY_DELAY),
@@ -82,10 +82,10 @@ class RepositoryReporting(RepositorySuite):
     @scenario
     async def test_release(self, trial: Trial) -> None:
         """A release gives the order back at once and takes the attempt back; the token is spent all the same."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(3)
-        await trial.report(held, Action.RELEASE, reason="draining")
-        expected = replace(held, version=3, lease_ends=None, attempts=0, updated_at=trial.now)
+        await trial.report(leased, Action.RELEASE, reason="draining")
+        expected = replace(leased, version=3, lease_ends=None, attempts=0, updated_at=trial.now)
         expect_equal(await trial.order("order-1"), expected, "the released order")
         event = Event(
             "order-1", 3, EventType.RELEASED, Status.PROCESSING, trial.now, token=1, attempt=1, reason="draining"
@@ -99,13 +99,13 @@ class RepositoryReporting(RepositorySuite):
         """What a superseded attempt reports is lost and changes nothing, whoever runs the order now (P2)."""
         for action in REPORTS:
             order_id = f"order-{action}"
-            superseded = await trial.place_and_take(order_id)
+            superseded = await trial.place_and_claim(order_id)
             await trial.advance(AFTER_THE_LEASE)
             taken = await trial.take(order_id)
-            before = await trial.picture(order_id)
+            before = await trial.snapshot(order_id)
             applied = await trial.report(superseded, action, reason="too late")
             expect_equal(applied.refusal, RefusalReason.LOST, f"the answer to a superseded {action}")
-            expect_equal(await trial.picture(order_id), before, f"what is stored after a superseded {action}")
+            expect_equal(await trial.snapshot(order_id), before, f"what is stored after a superseded {action}")
             applied = await trial.report(taken, action, reason="in time")
             expect_equal(applied.refusal, None, f"the answer to the current holder's {action}")
 
@@ -113,36 +113,36 @@ class RepositoryReporting(RepositorySuite):
     async def test_late_reports_hold_if_nobody_took_the_order(self, trial: Trial) -> None:
         """The end of the lease alone does not end the token: a late report is applied."""
         for action in REPORTS:
-            held = await trial.place_and_take(f"order-{action}")
+            leased = await trial.place_and_claim(f"order-{action}")
             await trial.advance(10 * AFTER_THE_LEASE)
-            applied = await trial.report(held, action)
+            applied = await trial.report(leased, action)
             expect_equal(applied.refusal, None, f"the answer to a late {action}")
-            await trial.ask(held.order_id, Action.CANCEL)
+            await trial.ask(leased.order_id, Action.CANCEL)
 
     @scenario
     async def test_repeated_reports_are_applied_once(self, trial: Trial) -> None:
         """A report that was applied under its token answers so again, and writes nothing a second time."""
         for action in REPORTS:
-            held = await trial.place_and_take(f"order-{action}")
-            await trial.report(held, action, delay=RETRY_DELAY, reason="once")
-            before = await trial.picture(held.order_id)
+            leased = await trial.place_and_claim(f"order-{action}")
+            await trial.report(leased, action, delay=RETRY_DELAY, reason="once")
+            before = await trial.snapshot(leased.order_id)
             await trial.advance(1)
-            applied = await trial.report(held, action, delay=RETRY_DELAY, reason="once")
+            applied = await trial.report(leased, action, delay=RETRY_DELAY, reason="once")
             expect_equal(applied.refusal, None, f"the answer to a repeated {action}")
-            expect_equal(await trial.picture(held.order_id), before, f"what is stored after a repeated {action}")
+            expect_equal(await trial.snapshot(leased.order_id), before, f"what is stored after a repeated {action}")
 
     @scenario
     async def test_reports_on_a_marked_order(self, trial: Trial) -> None:
         """Whichever ends first wins: complete ends as Completed, any other report as Cancelled, its reason kept."""
         for action in REPORTS:
-            held = await trial.place_and_take(f"order-{action}")
-            await trial.ask(held.order_id, Action.CANCEL)
-            await trial.report(held, action, delay=RETRY_DELAY, reason="stopped")
-            order = await trial.order(held.order_id)
+            leased = await trial.place_and_claim(f"order-{action}")
+            await trial.ask(leased.order_id, Action.CANCEL)
+            await trial.report(leased, action, delay=RETRY_DELAY, reason="stopped")
+            order = await trial.order(leased.order_id)
             expected = Status.COMPLETED if action is Action.COMPLETE else Status.CANCELLED
             expect_equal(order.status, expected, f"the status after {action} of a marked order")
             expect_equal((order.attempts, order.failures, order.failure), (1, 0, None), "its counts, which stay")
-            last = (await trial.history(held.order_id))[-1]
+            last = (await trial.history(leased.order_id))[-1]
             expect_equal((last.token, last.attempt, last.reason), (1, 1, "stopped"), "token, attempt and reason")
         expect(not (await trial.claim()).orders, "a marked order that was reported on is not handed out again")
 
@@ -174,7 +174,7 @@ class RepositoryReporting(RepositorySuite):
     @scenario
     async def test_batch_is_applied_in_order(self, trial: Trial) -> None:
         """Commands on one order in one batch take effect one after the other, each seeing the one before."""
-        await trial.place_and_take("order-1")
+        await trial.place_and_claim("order-1")
         applied = await trial.apply(
             Command("order-1", Action.FAIL, token=1, reason="no"),
             Command("order-1", Action.REDRIVE, expected_version=3),
@@ -194,7 +194,7 @@ class RepositoryReporting(RepositorySuite):
     async def test_ended_orders_are_not_claimed(self, trial: Trial) -> None:
         """However an order ended, no claim finds it again, whatever time passes."""
         for action in (Action.COMPLETE, Action.FAIL):
-            await trial.report(await trial.place_and_take(f"order-{action}"), action)
+            await trial.report(await trial.place_and_claim(f"order-{action}"), action)
         await trial.place("order-cancelled")
         await trial.ask("order-cancelled", Action.CANCEL)
         await trial.advance(10 * AFTER_THE_LEASE)
@@ -203,11 +203,11 @@ class RepositoryReporting(RepositorySuite):
             expect_equal((ids(claimed.orders), ids(claimed.ended)), ([], []), "what is claimed and ended of them")
 
 
-def _ended(held: Order, trial: Trial, status: Status) -> Order:
+def _ended(leased: Order, trial: Trial, status: Status) -> Order:
     return replace(
-        held,
+        leased,
         status=status,
-        version=held.version + 1,
+        version=leased.version + 1,
         lease_ends=None,
         updated_at=trial.now,
         ended_at=trial.now,

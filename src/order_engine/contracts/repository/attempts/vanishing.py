@@ -19,7 +19,7 @@ class RepositoryVanishing(RepositorySuite):
     @scenario
     async def test_spent_deliveries_end_as_failed(self, trial: Trial) -> None:
         """At the cap of vanished attempts the order is Failed, for the reason "vanished", under the lost token."""
-        lost = await trial.lose_one("order-1", times=3)
+        lost = await trial.vanish_order("order-1", times=3)
         expect_equal((lost.token, lost.vanished), (3, 2), "token and vanished before the last claim")
         claimed = await trial.claim(max_deliveries=3)
         expect_equal((ids(claimed.orders), ids(claimed.ended)), ([], ["order-1"]), "what was claimed, and what ended")
@@ -37,14 +37,14 @@ class RepositoryVanishing(RepositorySuite):
     @scenario
     async def test_named_claim_ends_spent_deliveries_too(self, trial: Trial) -> None:
         """A claim by name meets an ended lease as any other does."""
-        await trial.lose_one("order-1", times=1)
+        await trial.vanish_order("order-1", times=1)
         claimed = await trial.claim(order_ids=["order-1"], max_deliveries=1)
         expect_equal((ids(claimed.orders), ids(claimed.ended)), ([], ["order-1"]), "what was claimed, and what ended")
 
     @scenario
     async def test_cancel_request_is_honoured_when_the_lease_ends(self, trial: Trial) -> None:
         """A cancel request whose holder vanished ends the order as Cancelled, also where the deliveries are spent."""
-        await trial.place_and_take("order-1")
+        await trial.place_and_claim("order-1")
         await trial.ask("order-1", Action.CANCEL)
         await trial.advance(AFTER_THE_LEASE)
         claimed = await trial.claim(max_deliveries=1)
@@ -101,21 +101,21 @@ class RepositoryVanishing(RepositorySuite):
         """A suspect for whom there is no room is left as it is and takes no place from those behind it."""
         suspects = await _suspects(trial, 3, times=1)
         await trial.add(placement("order-1"), placement("order-2"))
-        before = await trial.picture(*suspects)
+        before = await trial.snapshot(*suspects)
         full = SuspectRoom(concurrency=8, running=1, most_vanished=1)
         claimed = await trial.claim(limit=2, suspects=full)
         expect_equal(ids(claimed.orders), ["order-1", "order-2"], "the orders claimed beside suspects left alone")
-        expect_equal((await trial.picture(*suspects)).orders, before.orders, "the suspects that were left alone")
+        expect_equal((await trial.snapshot(*suspects)).orders, before.orders, "the suspects that were left alone")
         again = await trial.claim(suspects=SuspectRoom(concurrency=24))
         expect_equal(len(again.orders), 3, "how many of the suspects are taken when there is room again")
 
     @scenario
     async def test_claim_beside_suspects_takes_each_order_once(self, trial: Trial) -> None:
         """A claim that passes suspects over goes on behind them, and meets no order a second time."""
-        first = await trial.place_and_take("first")
+        first = await trial.place_and_claim("first")
         suspects = [await _again(trial, name) for name in await _suspects(trial, 3, times=1)]
-        for held in (first, *suspects):
-            await trial.report(held, Action.RETRY, delay=100)
+        for leased in (first, *suspects):
+            await trial.report(leased, Action.RETRY, delay=100)
         await trial.advance(100)
         await trial.place("last")
         claimed = await trial.claim(limit=3, suspects=SuspectRoom(concurrency=8))
@@ -125,7 +125,7 @@ class RepositoryVanishing(RepositorySuite):
     @scenario
     async def test_claim_ends_each_order_once(self, trial: Trial) -> None:
         """Likewise among orders whose holders vanished, one of which the claim ends."""
-        await trial.place_and_take("first", lease_seconds=200)
+        await trial.place_and_claim("first", lease_seconds=200)
         await trial.ask("first", Action.CANCEL)
         suspects = [await _again(trial, name) for name in await _suspects(trial, 3, times=1)]
         await trial.advance(300)
@@ -160,7 +160,7 @@ class RepositoryVanishing(RepositorySuite):
     @scenario
     async def test_suspect_stays_one_after_a_report(self, trial: Trial) -> None:
         """A report ends the attempt, not the suspicion: the next attempt of the round needs room as well."""
-        await trial.lose_one("order-1", times=1)
+        await trial.vanish_order("order-1", times=1)
         await trial.report(await trial.take("order-1"), Action.RETRY)
         full = SuspectRoom(concurrency=8, running=1, most_vanished=1)
         expect(not (await trial.claim(suspects=full)).orders, "a suspect between attempts needs room like any suspect")

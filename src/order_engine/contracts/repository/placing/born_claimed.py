@@ -49,8 +49,8 @@ class RepositoryBornClaimed(RepositorySuite):
         expected = [AddOutcome.REPLAYED, AddOutcome.ADDED, AddOutcome.CONFLICT, AddOutcome.REPLAYED]
         expect_equal([added.outcome for added in outcomes], expected + [AddOutcome.ADDED] * 2, "the outcomes")
         stored = await trial.repository.get(["known", "order-1", "order-2", "order-3"])
-        held = [order_id for order_id, order in stored.items() if order.leased]
-        expect_equal(sorted(held), ["order-1", "order-2"], "the orders born claimed under a limit of 2")
+        leased = [order_id for order_id, order in stored.items() if order.leased]
+        expect_equal(sorted(leased), ["order-1", "order-2"], "the orders born claimed under a limit of 2")
 
     @scenario
     async def test_hold_without_room_only_places(self, trial: Trial) -> None:
@@ -64,11 +64,11 @@ class RepositoryBornClaimed(RepositorySuite):
         hold = trial.terms(limit=1)
         wanted = [placement("order-1"), placement("order-2")]
         first = await trial.add(*wanted, hold=hold)
-        before = await trial.picture("order-1", "order-2")
+        before = await trial.snapshot("order-1", "order-2")
         again = await trial.add(*wanted, hold=hold)
         expect_equal([added.outcome for added in again], [AddOutcome.REPLAYED] * 2, "the outcomes of asking again")
         expect_same_items([added.order for added in again], [added.order for added in first], "the orders answered")
-        expect_equal(await trial.picture("order-1", "order-2"), before, "what is stored after asking again")
+        expect_equal(await trial.snapshot("order-1", "order-2"), before, "what is stored after asking again")
 
     @scenario
     async def test_replay_does_not_claim(self, trial: Trial) -> None:

@@ -96,9 +96,9 @@ class RepositoryContent(RepositorySuite):
         expect_equal(order.item_ids, (), "the items of an order without any")
         (added,) = await trial.add(placement("order-1", item_ids=("item-1",), total_amount=order.total_amount))
         expect_equal(added.outcome, AddOutcome.CONFLICT, "the outcome of placing the same order with an item")
-        held = await trial.take("order-1")
-        expect_equal(held.item_ids, (), "the items that a worker gets")
-        await trial.report(held, Action.COMPLETE)
+        leased = await trial.take("order-1")
+        expect_equal(leased.item_ids, (), "the items that a worker gets")
+        await trial.report(leased, Action.COMPLETE)
 
     @scenario
     async def test_content_without_the_optional_fields(self, trial: Trial) -> None:

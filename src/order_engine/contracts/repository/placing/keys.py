@@ -17,9 +17,9 @@ class RepositoryKeys(RepositorySuite):
     async def test_key_again_is_a_replay(self, trial: Trial) -> None:
         """The same request under the same key gives the first order, as it stands now."""
         await trial.place("order-1", idempotency_key="key-1")
-        held = await trial.take("order-1")
+        leased = await trial.take("order-1")
         added = await _add(trial, placement("order-1", idempotency_key="key-1"), AddOutcome.REPLAYED)
-        expect_equal(added.order, held, "the order that the replay answers with")
+        expect_equal(added.order, leased, "the order that the replay answers with")
 
     @scenario
     async def test_key_with_other_content_is_refused(self, trial: Trial) -> None:

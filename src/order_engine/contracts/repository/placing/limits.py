@@ -43,8 +43,8 @@ class RepositoryLimits(RepositorySuite):
         hold = trial.terms(limit=2)
         outcomes = await trial.add(placement("order-1"), placement("order-2"), hold=hold)
         expect_equal([added.outcome for added in outcomes], [AddOutcome.ADDED, AddOutcome.FULL], "the outcomes")
-        held = (await trial.repository.claim(hold)).orders
-        expect_equal(ids(held), ["order-1"], "the orders that are held by the claim of the placing")
+        leased = (await trial.repository.claim(hold)).orders
+        expect_equal(ids(leased), ["order-1"], "the orders that are held by the claim of the placing")
         await _full_after(trial, 1)
         await _expect_outcomes(trial, [placement("order-2")], [AddOutcome.ADDED])
 
@@ -73,8 +73,8 @@ class RepositoryLimits(RepositorySuite):
         """A slot that is offered goes to the first item that is stored, not to one that is refused."""
         hold = trial.terms(limit=1)
         outcomes = await trial.add(_unstorable(trial, "order-1"), placement("order-2"), placement("order-3"), hold=hold)
-        held = [added.order.order_id for added in outcomes if added.order is not None and added.order.leased]
-        expect_equal(held, ["order-2"], "the orders that are born claimed, with a slot for one")
+        leased = [added.order.order_id for added in outcomes if added.order is not None and added.order.leased]
+        expect_equal(leased, ["order-2"], "the orders that are born claimed, with a slot for one")
 
 
 async def _full_after(trial: Trial, orders: int) -> None:

@@ -65,31 +65,31 @@ class RepositoryPlacing(RepositorySuite):
     async def test_place_again_is_a_replay(self, trial: Trial) -> None:
         """The same content again gives the first answer and changes nothing, also however its values are written."""
         await trial.place("order-1")
-        before = await trial.picture("order-1")
+        before = await trial.snapshot("order-1")
         for how, content in {"nothing": Content(), **SAME_VALUES}.items():
             (added,) = await trial.add(placement("order-1", **content))
             expect_equal(added.outcome, AddOutcome.REPLAYED, f"the outcome of placing again with {how} different")
             expect_equal(added.order, before.orders["order-1"], "the order that a replay answers with")
-        expect_equal(await trial.picture("order-1"), before, "what is stored after replays")
+        expect_equal(await trial.snapshot("order-1"), before, "what is stored after replays")
 
     @scenario
     async def test_replay_answers_with_the_order_as_it_stands(self, trial: Trial) -> None:
         """A replay of an order that moved on answers with the order as it stands now, and does not start it again."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         (added,) = await trial.add(placement("order-1"))
         expect_equal(added.outcome, AddOutcome.REPLAYED, "the outcome of placing a held order again")
-        expect_equal(added.order, held, "the order that the replay answers with")
-        expect_equal(await trial.order("order-1"), held, "the order after the replay")
+        expect_equal(added.order, leased, "the order that the replay answers with")
+        expect_equal(await trial.order("order-1"), leased, "the order after the replay")
 
     @scenario
     async def test_other_content_is_a_conflict(self, trial: Trial) -> None:
         """Other content under a taken id is a conflict, whatever the difference, and changes nothing (P4)."""
         await trial.place("order-1")
-        before = await trial.picture("order-1")
+        before = await trial.snapshot("order-1")
         for difference, content in DIFFERENCES.items():
             (added,) = await trial.add(placement("order-1", **content))
             expect_equal(added.outcome, AddOutcome.CONFLICT, f"the outcome where the content differs in {difference}")
-            expect_equal(await trial.picture("order-1"), before, "what is stored after a conflict")
+            expect_equal(await trial.snapshot("order-1"), before, "what is stored after a conflict")
 
     @scenario
     async def test_ids_differ_by_case(self, trial: Trial) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from order_engine.contracts.expectations import ContractBroken, expect, expect_equal, expect_same_items
 from order_engine.contracts.model.laws import StreamReader
-from order_engine.contracts.repository.reading.population import LIVES, live
+from order_engine.contracts.repository.reading.population import LIVES, populate
 from order_engine.contracts.samples import placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial
@@ -28,7 +28,7 @@ class RepositoryEvents(RepositorySuite):
     @scenario
     async def test_stream_has_every_event_once(self, trial: Trial) -> None:
         """With any size of page, following the cursors gives every event once, each order's in version order (P5)."""
-        await live(trial)
+        await populate(trial)
         for page in (1, 2, 7, 1_000):
             await _check_stream(trial, await trial.stream(page))
 
@@ -63,12 +63,12 @@ class RepositoryEvents(RepositorySuite):
         reader = StreamReader()
         cursor: Cursor | None = None
         for number in range(6):
-            held = await trial.place_and_take(f"order-{number}")
+            leased = await trial.place_and_claim(f"order-{number}")
             await trial.advance(-5 if number % 2 else 3)
             page = await trial.repository.events(cursor, 2)
             reader.read(page.events)
             cursor = page.next
-            await trial.report(held, Action.COMPLETE)
+            await trial.report(leased, Action.COMPLETE)
         found, cursor = await trial.follow(cursor, 2)
         reader.read(found)
         for number in range(6):
@@ -78,7 +78,7 @@ class RepositoryEvents(RepositorySuite):
     @scenario
     async def test_same_cursor_again_gives_the_same(self, trial: Trial) -> None:
         """A page that was lost on its way is asked for again from the same cursor, and begins with the same events."""
-        await live(trial)
+        await populate(trial)
         first = await trial.repository.events(None, 5)
         page = await trial.repository.events(first.next, 5)
         await trial.place("one-more")
@@ -88,7 +88,7 @@ class RepositoryEvents(RepositorySuite):
     @scenario
     async def test_present_end(self, trial: Trial) -> None:
         """With a limit of 0 and no cursor the answer is the present end: what follows it is what happens later."""
-        await live(trial)
+        await populate(trial)
         end = await trial.repository.events(None, 0)
         expect_same_items(end.events, [], "the events of a page of none")
         expect_same_items((await trial.follow(end.next, 10))[0], [], "the events after the present end")
@@ -104,7 +104,7 @@ class RepositoryEvents(RepositorySuite):
         """
         if not isinstance(trial.repository, ExactReader):
             return
-        await live(trial)
+        await populate(trial)
         whole = await trial.stream()
         for size in (1, 3, 1_000):
             before: list[Event] = []
@@ -126,7 +126,7 @@ class RepositoryEvents(RepositorySuite):
         """
         if not isinstance(trial.repository, ExactReader):
             return
-        await live(trial)
+        await populate(trial)
         told = await trial.stream()
         first = await trial.repository.events(None, 3)
         end = (await trial.repository.events(None, 0)).next
@@ -155,19 +155,19 @@ class RepositoryEvents(RepositorySuite):
     @scenario
     async def test_refusals_and_renewals_are_no_events(self, trial: Trial) -> None:
         """What changes nothing, and a renewal, adds no event."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         end = (await trial.repository.events(None, 0)).next
-        await trial.renew(held)
+        await trial.renew(leased)
         await trial.add(placement("order-1"), placement("order-1", user_id="user-2"))
         await trial.ask("order-1", Action.REDRIVE)
-        await trial.report(held, Action.COMPLETE, token=held.token + 1)
+        await trial.report(leased, Action.COMPLETE, token=leased.token + 1)
         await trial.claim()
         expect_same_items((await trial.follow(end, 10))[0], [], "the events of what changed nothing")
 
     @scenario
     async def test_foreign_cursor_is_an_error(self, trial: Trial) -> None:
         """A cursor that this repository did not make raises InvalidCursor, never a gap or a fresh start."""
-        await live(trial)
+        await populate(trial)
         for text in FOREIGN_CURSORS:
             for limit in (0, 10):
                 await _check_refused(trial, Cursor(text), limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from order_engine.contracts.expectations import expect_equal, expect_same_items
 from order_engine.contracts.model.laws import check_history, check_replay
-from order_engine.contracts.repository.reading.population import LIVES, live
+from order_engine.contracts.repository.reading.population import LIVES, populate
 from order_engine.contracts.samples import WHOLE_HISTORY, placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial
@@ -18,7 +18,7 @@ class RepositoryHistory(RepositorySuite):
     @scenario
     async def test_histories_keep_the_laws(self, trial: Trial) -> None:
         """Versions are contiguous, steps legal, tokens rising, rounds end once, times do not run back (P2, P3)."""
-        await live(trial)
+        await populate(trial)
         types = set()
         for name in LIVES:
             history = await trial.history(name)
@@ -30,17 +30,17 @@ class RepositoryHistory(RepositorySuite):
     @scenario
     async def test_history_replays_to_the_order(self, trial: Trial) -> None:
         """Whatever an order has lived through, its history replays to it."""
-        await live(trial)
+        await populate(trial)
         for name in LIVES:
             check_replay(placement(name), await trial.history(name), await trial.order(name))
 
     @scenario
     async def test_history_is_paged_by_version(self, trial: Trial) -> None:
         """A page begins after the given version and holds up to its limit; any size of page gives the same events."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         for _ in range(3):
-            await trial.report(held, Action.RELEASE)
-            held = await trial.take("order-1")
+            await trial.report(leased, Action.RELEASE)
+            leased = await trial.take("order-1")
         whole = await trial.history("order-1")
         expect_equal(len(whole), 8, "the number of events of an order that was claimed four times")
         for after in range(len(whole) + 2):
@@ -53,8 +53,8 @@ class RepositoryHistory(RepositorySuite):
     async def test_history_is_append_only(self, trial: Trial) -> None:
         """History never changes: later events are added to it, also by a redrive."""
         told: list[object] = []
-        held = await trial.place_and_take("order-1")
-        await trial.report(held, Action.FAIL, reason="no")
+        leased = await trial.place_and_claim("order-1")
+        await trial.report(leased, Action.FAIL, reason="no")
         for action in (Action.REDRIVE, Action.CANCEL):
             history = await trial.history("order-1")
             expect_equal(history[: len(told)], told, "the beginning of the history")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from order_engine.contracts.expectations import expect_equal
-from order_engine.contracts.repository.reading.population import LIVES, live
+from order_engine.contracts.repository.reading.population import LIVES, populate
 from order_engine.contracts.samples import placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial
@@ -55,7 +55,7 @@ class RepositoryListing(RepositorySuite):
     @scenario
     async def test_list_by_status_and_user(self, trial: Trial) -> None:
         """Filters are by the order's present status and its user, alone or together, and hold on every page."""
-        await live(trial)
+        await populate(trial)
         await trial.place("another-pending", user_id="user-2")
         await trial.place("another-cancelled", user_id="user-2")
         await trial.ask("another-cancelled", Action.CANCEL)
@@ -72,7 +72,7 @@ class RepositoryListing(RepositorySuite):
     @scenario
     async def test_list_gives_the_orders_as_they_are(self, trial: Trial) -> None:
         """A listed order equals the one that is read by its id."""
-        await live(trial)
+        await populate(trial)
         listed = {order.order_id: order for order in await _all(trial, OrderQuery(limit=3))}
         expect_equal(listed, dict(await trial.repository.get(LIVES)), "the orders listed, compared with those read")
 

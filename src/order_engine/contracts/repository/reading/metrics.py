@@ -5,7 +5,7 @@ from __future__ import annotations
 from order_engine.contracts.expectations import expect_equal
 from order_engine.contracts.model.laws import StreamReader
 from order_engine.contracts.model.situations import Situation, arrange
-from order_engine.contracts.repository.reading.population import LIVES, live
+from order_engine.contracts.repository.reading.population import LIVES, populate
 from order_engine.contracts.samples import placement
 from order_engine.contracts.scenario import RepositorySuite, scenario
 from order_engine.contracts.trial import Trial
@@ -27,7 +27,7 @@ class RepositoryStatistics(RepositorySuite):
     @scenario
     async def test_statistics_are_the_fold_of_the_history(self, trial: Trial) -> None:
         """After every kind of life the counts equal those of counting the whole event stream."""
-        await live(trial)
+        await populate(trial)
         statistics = await trial.repository.statistics()
         expect_equal(statistics.total_orders, len(LIVES), "the number of orders")
         expect_equal(_plain(statistics), _plain(await _folded(trial)), "the counts after many lives")
@@ -47,15 +47,15 @@ class RepositoryStatistics(RepositorySuite):
         await trial.add(*map(placement, ("order-1", "order-2", "order-3")))
         await trial.report(await trial.take("order-1"), Action.RETRY)
         await trial.advance(0.000001)
-        held = await trial.take("order-1")
+        leased = await trial.take("order-1")
         await trial.advance(0.25)
-        await trial.report(held, Action.COMPLETE)
+        await trial.report(leased, Action.COMPLETE)
         expect_equal((await trial.repository.statistics()).processing_microseconds, 250_001, "the time of one order")
         failing = await trial.take("order-2")
-        held = await trial.take("order-3")
+        leased = await trial.take("order-3")
         await trial.advance(0.749999)
         await trial.report(failing, Action.FAIL)
-        await trial.report(held, Action.COMPLETE)
+        await trial.report(leased, Action.COMPLETE)
         statistics = await trial.repository.statistics()
         expect_equal(statistics.processing_microseconds, 1_000_000, "the time of two orders, the failed one left out")
         expect_equal(statistics.average_processing_time, 0.5, "the average in seconds")
@@ -63,14 +63,14 @@ class RepositoryStatistics(RepositorySuite):
     @scenario
     async def test_what_changes_nothing_is_not_counted(self, trial: Trial) -> None:
         """Replays, conflicts, refusals, renewals and repeated reports leave the counts alone."""
-        held = await trial.place_and_take("order-1")
+        leased = await trial.place_and_claim("order-1")
         await trial.advance(2)
-        await trial.report(held, Action.COMPLETE)
+        await trial.report(leased, Action.COMPLETE)
         before = _plain(await trial.repository.statistics())
         await trial.add(placement("order-1"), placement("order-1", user_id="user-2"))
-        await trial.renew(held)
+        await trial.renew(leased)
         for action in (Action.COMPLETE, Action.FAIL, Action.RETRY):
-            await trial.report(held, action)
+            await trial.report(leased, action)
         for action in (Action.CANCEL, Action.REDRIVE):
             await trial.ask("order-1", action)
         expect_equal(_plain(await trial.repository.statistics()), before, "the counts after what changes nothing")

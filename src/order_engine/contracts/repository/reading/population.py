@@ -24,7 +24,7 @@ LIVES = (
 )
 
 
-async def live(trial: Trial) -> None:
+async def populate(trial: Trial) -> None:
     """Place one order for each of the lives, and let it live it: every event type and every way to end occurs."""
     await trial.add(*map(placement, LIVES))
     for name in ("vanished", "called-off", "twice-completed"):
@@ -50,6 +50,6 @@ async def _reports(trial: Trial) -> None:
     for name, action in (("released", Action.RELEASE), ("retried", Action.RETRY), ("failed", Action.FAIL)):
         await trial.report(await trial.take(name), action, delay=5, reason=name)
     for name, seconds in (("completed", 0.25), ("completed-late", 3.000001), ("twice-completed", 1)):
-        held = await trial.take(name)
+        leased = await trial.take(name)
         await trial.advance(seconds)
-        await trial.report(held, Action.COMPLETE)
+        await trial.report(leased, Action.COMPLETE)

@@ -26,13 +26,13 @@ class RepositoryRestoring(RepositorySuite):
     async def test_cursor_of_another_repository_is_an_error(self) -> None:
         """A cursor of one repository is refused by another one, however many events that one has."""
         async with self.open() as harness:
-            await _live(first := Trial(harness), "first")
+            await _populate(first := Trial(harness), "first")
             cursors = await _cursors(first, None)
         async with self.open() as harness:
             second = Trial(harness)
             await second.advance(LATER_SECONDS)
-            await _live(second, "second")
-            await _live(second, "third")
+            await _populate(second, "second")
+            await _populate(second, "third")
             await _check_refused(second, cursors)
 
     @scenario
@@ -46,7 +46,7 @@ class RepositoryRestoring(RepositorySuite):
         _, before, cursors = await _go_back(trial, harness)
         await _check_refused(trial, cursors)
         for name in ("second", "third"):
-            await _live(trial, name)
+            await _populate(trial, name)
             await _check_refused(trial, cursors)
         expect_equal((await trial.stream())[: len(before)], before, "the events of before the backup")
 
@@ -59,7 +59,7 @@ class RepositoryRestoring(RepositorySuite):
         if (harness := trial.restorable) is None:
             return
         early, before, _ = await _go_back(trial, harness)
-        await _live(trial, "second")
+        await _populate(trial, "second")
         whole = await trial.stream()
         expect_equal(whole[: len(before)], before, "the events of before the backup")
         for seen, cursor in enumerate(early, len(before) - len(early) + 1):
@@ -74,22 +74,22 @@ async def _go_back(
     trial: Trial, harness: RestorableHarness
 ) -> tuple[Sequence[Cursor], Sequence[Event], Sequence[Cursor]]:
     """Return cursors and events of before a backup, and cursors of the history that its restore has left."""
-    await _live(trial, "before")
+    await _populate(trial, "before")
     before = await trial.stream()
     early = await _cursors(trial, None)
     await harness.back_up()
-    await _live(trial, "left")
+    await _populate(trial, "left")
     late = await _cursors(trial, early[-1])
     await harness.restore()
     await trial.advance(LATER_SECONDS)
     return early[: len(before)], before, late
 
 
-async def _live(trial: Trial, name: str) -> None:
+async def _populate(trial: Trial, name: str) -> None:
     """Let orders be placed, one of them be completed."""
-    held = await trial.place_and_take(f"{name}-1")
+    leased = await trial.place_and_claim(f"{name}-1")
     await trial.place(f"{name}-2")
-    await trial.report(held, Action.COMPLETE)
+    await trial.report(leased, Action.COMPLETE)
 
 
 async def _cursors(trial: Trial, after: Cursor | None) -> Sequence[Cursor]:
