@@ -52,7 +52,7 @@ class Browser:
         wait_until(lambda: bool(self.run(script)), seconds, what)
 
     def complaints(self) -> Sequence[str]:
-        """Return what the console was told since this was asked last: errors, warnings, refusals of the policy."""
+        """Return the new console messages: errors, warnings and policy violations."""
         return [f"{entry['level']}: {entry['message']}" for entry in self._log("browser")]
 
     def requests(self) -> Sequence[str]:

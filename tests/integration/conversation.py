@@ -26,7 +26,7 @@ class Connection:
     """One persistent connection, one request after the other."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
-        """Talk through an open connection."""
+        """Use an open connection."""
         self._reader = reader
         self._writer = writer
         self._host = host

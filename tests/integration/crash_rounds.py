@@ -142,7 +142,7 @@ def fresh_seed() -> int:
 
 
 async def main() -> None:
-    """Run as many rounds as the command line says, and print what became of the orders."""
+    """Run the requested number of rounds and print the outcome of the orders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--orders", type=int, default=2000)

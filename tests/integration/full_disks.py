@@ -63,7 +63,7 @@ class SmallDisk:
         self.folder = folder
 
     def fill(self, service: Service) -> None:  # noqa: ARG002 - it is full for everybody
-        """Write until no block is left, like somebody else's log, and give a little back."""
+        """Write until no block is left, like a foreign log, and free a little."""
         statistics = os.statvfs(self.folder)
         with (self.folder / "somebody-elses").open("wb") as other:
             free = statistics.f_bavail * statistics.f_frsize

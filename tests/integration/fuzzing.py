@@ -38,7 +38,7 @@ def fuzz(service: Service, *flags: str, seconds: float) -> subprocess.CompletedP
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run for as long as is wanted, and say what was found."""
+    """Run for the requested time and print the findings."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0, help="how long to go on [1]")
     parser.add_argument("--seed", type=int, help="begin as an earlier run did")

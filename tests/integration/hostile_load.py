@@ -60,7 +60,7 @@ def _sources() -> Sequence[bytes]:
 
 
 def _with_room_for_an_id(request: bytes) -> bytes:
-    """Return a request in which each order has an id that can be told from all others without a change of length."""
+    """Return a request in which each order has a unique id of constant length."""
     top, blank_line, body = request.partition(b"\r\n\r\n")
     longer = body.replace(ID, NO_ID)
     for length in (b"Content-Length: %d", b"\r\n%x\r\n"):
@@ -105,7 +105,7 @@ async def attack(target: Target, requests: int, seed: int) -> Findings:
 
 
 async def _accepts_nothing(target: Target, sent: bytes, findings: Findings, cut: int) -> bool:
-    """Send it; return whether there were answers, and all of them said no."""
+    """Send it. Return whether there were responses and all of them were errors."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     try:
         async with asyncio.timeout(SECONDS):

@@ -31,7 +31,7 @@ async def hold_in_flight(service: Service, orders: Mapping[str, bytes]) -> None:
 
 
 async def main() -> None:
-    """Hold as many orders in flight as the command line says, let them complete, and print how long it took."""
+    """Keep the requested number of orders in flight, let them complete, and print the duration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each order takes")

@@ -1,4 +1,4 @@
-"""What the service tells of its orders, held against what clients were told: nothing lost, nothing twice, all legal."""
+"""Comparison of the service's orders with the responses to clients: nothing lost, nothing duplicated, all legal."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def expect_same_orders(listed: Sequence[str], posted: Collection[str]) -> None:
 
 
 def check_completed_order(placement: Placement, history: Sequence[Event], told: str) -> None:
-    """Check that an order is Completed once, by a legal history that replays to exactly what the service tells."""
+    """Check that an order is Completed once, with a legal history that replays to its state."""
     check_history(history)
     ends = [event.type for event in history if event.status.ended]
     expect_equal(ends, [EventType.COMPLETED], f"the ends of {placement.order_id!r}")
@@ -119,7 +119,7 @@ def listed_ids(address: str) -> Sequence[str]:
 
 
 def wait_completed(address: str, seconds: float) -> None:
-    """Wait until no order is Pending or Processing any more. Nobody can count them while the repository is away."""
+    """Wait until no order is Pending or Processing. The counts are unknown while the repository is unavailable."""
 
     def all_have_ended() -> bool:
         answer = ask(address, "GET", "/metrics")

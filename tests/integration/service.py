@@ -94,7 +94,7 @@ class Service:
         return printed.group(1) if printed else ""
 
     def wait_ready(self, seconds: float = START_SECONDS) -> Self:
-        """Wait until the service says where it answers and that it takes orders."""
+        """Wait until the service announces its address."""
         wait_until(lambda: bool(self._alive() and self.address), seconds, "the service prints its address")
         wait_until(lambda: self._alive() and self.get("/readyz").status == 200, seconds, "the service is ready")
         return self
@@ -174,7 +174,7 @@ def ask(address: str, method: str, path: str, body: bytes = b"", seconds: float 
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Look again and again until the condition holds. Raises AssertionError when the time is over."""
+    """Poll until the condition is true. Raises AssertionError after a timeout."""
     last = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > last:
@@ -190,7 +190,7 @@ def clean_environment(variables: Mapping[str, str] | None = None) -> dict[str, s
 
 
 def expect_one_line(text: str, *parts: str) -> None:
-    """Check that a message is one line that holds the parts, and no traceback."""
+    """Check that a message is one line with the given parts and without a traceback."""
     assert len(text.strip().splitlines()) == 1, text
     for part in parts:
         assert part in text, text

@@ -72,7 +72,7 @@ class PostgresTime:
 
 
 def postgres_store() -> Store:
-    """Make a schema, and return what opens it anew for each seed."""
+    """Create a schema. Return a function that reopens it for each seed."""
     target = asyncio.run(support.new_schema(manual_time=True))
 
     @contextmanager
@@ -95,7 +95,7 @@ def simulate(store: Store, seeds: Iterable[int], sizes: Sizes = SMALL) -> Iterat
 
 
 def main() -> int:
-    """Simulate as many seeds as the command line says; return the exit code."""
+    """Simulate the requested number of seeds. Return the exit code."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=["sqlite", "postgres"], required=True)
     parser.add_argument("--seeds", type=int, default=100)

@@ -48,7 +48,7 @@ async def sleep_in_thread(_: Order) -> None:
 
 
 async def swallow_cancellation(_: Order) -> None:
-    """Go on whatever happens."""
+    """Continue despite cancellation."""
     while True:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(LONG)

@@ -136,7 +136,7 @@ class TcpProxy:
         self._expect(_Loss(marker, is_delivered=True))
 
     def lose_request(self, marker: bytes) -> None:
-        """Reset instead of passing on the next request that holds `marker`."""
+        """Reset the connection instead of forwarding the next request that contains `marker`."""
         self._expect(_Loss(marker, is_delivered=False))
 
     def lose_commit(self, is_committed: Callable[[], Awaitable[bool]]) -> None:

@@ -37,7 +37,7 @@ def asked(service: Service, method: str, path: str, key: str | None = None, body
 
 
 def test_a_service_with_keys(tmp_path: Path) -> None:
-    """Nothing without a key but what is open to all; a key opens what its scopes say; no key is in any output."""
+    """Without a key only open paths work; a key grants its scopes; no key is in any output."""
     writer, reader = make_key(tmp_path, "shop", "write"), make_key(tmp_path, "board", "read,metrics")
     with serving(tmp_path, "--processor", "none", "--api-keys-file", "keys.json") as service:
         body = body_of("order1")
@@ -77,7 +77,7 @@ def test_keys_change_while_the_service_runs(tmp_path: Path) -> None:
 
 
 def test_the_commands_show_their_key(tmp_path: Path) -> None:
-    """To the service that holds the file, whose address they find, and to the one that is named."""
+    """To the service with the file lock, whose address they find, and to a given one."""
     admin = make_key(tmp_path, "boss", "admin")
     with serving(tmp_path, "--processor", "none", "--api-keys-file", "keys.json") as service:
         assert asked(service, "POST", "/orders", admin, body_of("order1")).status == 201
@@ -149,7 +149,7 @@ def test_a_rate_is_kept_to(tmp_path: Path) -> None:
 
 
 def test_the_key_file_is_its_owner_s(tmp_path: Path) -> None:
-    """Also where the process makes other files for everybody."""
+    """Even if the umask makes other files readable."""
     before = os.umask(0)
     try:
         make_key(tmp_path, "shop", "read")

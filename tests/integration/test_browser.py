@@ -66,7 +66,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def expect_quiet(browser: Browser, service: Service) -> None:
-    """Check that the page told the console nothing, and asked nobody else."""
+    """Check that the page logged nothing to the console and contacted no other host."""
     assert browser.complaints() == []
     asked = browser.requests()
     assert asked
@@ -118,7 +118,7 @@ def test_a_page_of_another_site_cannot_cancel(browser: Browser, tmp_path: Path) 
 
 
 def test_a_page_of_a_named_origin_sends_whatever_is_read(browser: Browser, tmp_path: Path) -> None:
-    """With every field that the service reads or that libraries add, and it reads what an answer says to programs."""
+    """With every header that the service reads or libraries add, and it can read all response headers for programs."""
     (order_id, body), *_ = wire_orders(1).items()
     fields = {name: FIELDS.get(name, "*/*") for name in (*READ, *PASSED_OVER) if name != "Content-Encoding"}
     with (

@@ -132,7 +132,7 @@ def test_a_first_step_that_computes_does_not_silence_the_service(tmp_path: Path)
 
 
 def test_a_coroutine_that_blocks_for_longer_than_a_lease_is_named_and_harms_no_other_order(tmp_path: Path) -> None:
-    """The log says what to do about it; nothing runs twice, since nobody else has taken the orders."""
+    """The log has the remedy. Nothing runs twice, since no other process has taken the orders."""
     (tmp_path / "shop.py").write_text(SHOP)
     with serving(tmp_path, "--processor", "shop:blocks", "--lease-seconds", "4") as service:
         place(service, 20)

@@ -44,10 +44,7 @@ def send(service: Service, path: str, body: bytes, media_type: str) -> tuple[int
 
 
 def answered_meanwhile(service: Service, works: list[Callable[[], tuple[int, list[Any]]]]) -> tuple[int, list[Any]]:
-    """Do all of this at once, and ask whether the service is alive until all is done.
-
-    Return how often it said so, and what came of the work.
-    """
+    """Run all of this concurrently while checking liveness. Return the number of successful checks and the results."""
     answers = 0
     with ThreadPoolExecutor(len(works)) as threads:
         under_way: list[Future[tuple[int, list[Any]]]] = [threads.submit(work) for work in works]
@@ -59,7 +56,7 @@ def answered_meanwhile(service: Service, works: list[Callable[[], tuple[int, lis
 
 @pytest.mark.parametrize("kind", ["bad lines", "large orders"])
 def test_others_are_answered_and_leases_kept_meanwhile(kind: str, tmp_path: Path) -> None:
-    """Orders that run meanwhile are each worked on once, and the service says that it is alive."""
+    """Running orders are processed once, and the service reports that it is alive."""
     (tmp_path / "shop.py").write_text(PROCESSOR)
     with serving(tmp_path, "--processor", "shop:fulfil", "--lease-seconds", "8") as service:
         for number in range(ORDERS):

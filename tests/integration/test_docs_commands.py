@@ -1,4 +1,4 @@
-"""What the pages tell to type at a shell is typed: every command does what it says, and ends with exit code 0."""
+"""The shell commands of the documentation run as described, and end with exit code 0."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def post_all(service: Service, bodies: list[bytes]) -> None:
 
 
 async def history(service: Service, order_id: str) -> list[dict[str, Any]]:
-    """Return an order's history as the service tells it."""
+    """Return an order's history from the service."""
     async with connected(service.address) as connection:
         answer = await connection.ask(Request("GET", f"/orders/{order_id}/history"))
     events: list[dict[str, Any]] = json.loads(answer.body)["events"]
@@ -68,7 +68,7 @@ async def test_a_stream_broken_off_at_every_event(tmp_path: Path) -> None:
 
 
 async def test_an_order_followed_to_its_end(tmp_path: Path) -> None:
-    """Its stream ends whole on a connection that can be used again; whoever comes back gets 204."""
+    """Its stream ends cleanly on a reusable connection; a reconnect gets 204."""
     name, body = next(iter(wire_orders(1).items()))
     with serving(tmp_path, "--processor", "demo:0.3", "--poll-seconds", "0.2") as service:
         await post_all(service, [body])

@@ -56,7 +56,7 @@ class RunningClient:
         return [Told(each["type"], each["id"], each["data"]) for each in documents]
 
     def has_placed(self, order_id: str) -> bool:
-        """Whether the client was told that an order was placed."""
+        """Return whether the client has received the placed event of an order."""
         return any(each.type == "placed" and f'"{order_id}"' in each.data for each in self.told)
 
     @property

@@ -40,7 +40,7 @@ ORDERS: Final = ("before-any-event", *CUTS, "after-heartbeats", "after-a-restart
 
 
 class Stories(NamedTuple):
-    """What each client was told, and why those that are missing are."""
+    """Events received by each client, and reasons for missing clients."""
 
     told: Mapping[str, Sequence[Told]]
     missing: str
@@ -60,7 +60,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Stories:
 
 @pytest.mark.parametrize("name", [*PYTHON_CLIENTS, *NODE_CLIENTS])
 def test_a_client_is_told_everything_once(stories: Stories, name: str) -> None:
-    """Where the stream begins, and every event, wherever connections broke; of heartbeats it is told nothing."""
+    """The start position and every event, wherever connections broke; no heartbeats."""
     if name in NODE_CLIENTS and stories.missing:
         skip(stories.missing)
     told = stories.told[name]
@@ -74,7 +74,7 @@ def test_a_client_is_told_everything_once(stories: Stories, name: str) -> None:
 
 
 async def follow(commands: Mapping[str, Sequence[str]], folder: Path) -> Mapping[str, Sequence[Told]]:
-    """Let clients follow all orders while their connections break, and return what they were told."""
+    """Let clients follow all orders while their connections break. Return the events that they received."""
     with ExitStack() as stack:
         service = stack.enter_context(serving(folder, *FLAGS))
         async with CuttingProxy(service.address) as proxy:
@@ -112,7 +112,7 @@ def beats(proxy: CuttingProxy, clients: Sequence[RunningClient]) -> list[bool]:
 
 
 async def place(service: Service, clients: Sequence[RunningClient], order_id: str) -> None:
-    """Place an order, and wait until every client was told of it."""
+    """Place an order, and wait until every client has received it."""
     answer = await asyncio.to_thread(service.post, "/orders", body_of(order_id))
     assert answer.status == 201
     behind: list[str] = []
@@ -125,7 +125,7 @@ async def place(service: Service, clients: Sequence[RunningClient], order_id: st
 
 
 async def until(holds: Callable[[], bool], what: str, behind: Sequence[str] = ()) -> None:
-    """Wait until something holds. Raises AssertionError with the clients that are behind when the time is over."""
+    """Wait until a condition is true. Raises AssertionError with the late clients after a timeout."""
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             while True:

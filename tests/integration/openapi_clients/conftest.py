@@ -26,7 +26,7 @@ class Shop:
     document: Path
 
     def words(self, client: str) -> tuple[str, str, str]:
-        """Return what a client's program is told: the address, the key, and two orders that no other client has."""
+        """Return the arguments of a client program: the address, the key, and two unique orders."""
         orders = [
             {
                 **{name: record[name] for name in FIELDS},

@@ -27,7 +27,7 @@ CLIENTS: Final = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client 
 
 
 def new_channel(server: str) -> str:
-    """Return the URL of a queue that nobody else listens to."""
+    """Return the URL of a queue with a unique channel."""
     return f"{server}?schema=test_{uuid.uuid4().hex[:12]}"
 
 
@@ -40,14 +40,14 @@ async def opened(url: str, clock: Clock | None = None, request_seconds: float = 
 
 
 async def ring_until_heard(ringing: OrderQueue, listening: OrderQueue, order_id: str = "first") -> None:
-    """Ring until it is heard, whatever was or is away; nothing that was put before is heard after this."""
+    """Notify until it is received, whatever is unavailable. Nothing put earlier is received afterwards."""
     await _insist(lambda: ringing.put([order_id]), lambda: listening.get(PLENTY))
     await ringing.put(["last"])
     await heard_before(listening, "last")
 
 
 async def heard_before(listening: OrderQueue, last: str) -> Sequence[str]:
-    """Return what is heard, until `last` is."""
+    """Return the ids received until `last` is."""
     heard: list[str] = []
     while last not in heard:
         heard += await listening.get(PLENTY)
@@ -55,7 +55,7 @@ async def heard_before(listening: OrderQueue, last: str) -> Sequence[str]:
 
 
 async def told_unavailable(queue: OrderQueue) -> str:
-    """Get until the queue says that it is away, and return what it says."""
+    """Call `get` until it raises Unavailable, and return the error."""
     while True:
         try:
             await queue.get(PLENTY)
@@ -74,7 +74,7 @@ async def ask(url: str, sql: str) -> Sequence[Any]:
 
 
 async def until(holds: Callable[[], Coroutine[Any, Any, bool]]) -> None:
-    """Wait until something holds."""
+    """Wait until a condition is true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await holds():  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(LOOK_SECONDS)

@@ -179,7 +179,7 @@ def pair_for(plan: Plan) -> AbstractAsyncContextManager[Pair]:
 
 
 async def main() -> None:
-    """Run as long as the command line says, and print what became of the orders."""
+    """Run for the requested time and print the outcome of the orders."""
     plan, begun = _plan(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="failover-") as folder:
         async with pair_for(plan) as pair:

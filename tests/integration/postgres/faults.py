@@ -52,7 +52,7 @@ class Victim(Protocol):
 
     @property
     def lease_seconds(self) -> float:
-        """How long an order stays with a process that is not heard of."""
+        """Seconds before an order is taken from a process that stopped renewing its lease."""
         ...
 
     async def replace(self, number: int) -> None:
@@ -69,7 +69,7 @@ async def death(fleet: Victim, random: Random) -> None:
 
 
 async def pause(fleet: Victim, random: Random) -> None:
-    """Let one process stand still for longer than its leases last, and go on as if nothing had happened."""
+    """Stop one process for longer than its leases last, and continue it."""
     member = random.choice(fleet.members)
     member.signal(signal.SIGSTOP)
     try:

@@ -73,11 +73,11 @@ class Fleet:
 
     @property
     def lease_seconds(self) -> float:
-        """How long an order stays with a process that is not heard of."""
+        """Seconds before an order is taken from a process that stopped renewing its lease."""
         return self.plan.lease_seconds
 
     async def run(self) -> Findings:
-        """Place all orders while faults go on, then let them end and check everything. Raises AssertionError."""
+        """Place all orders under faults, then stop the faults and check everything. Raises AssertionError."""
         try:
             async with asyncio.timeout(self.plan.longest_seconds):
                 for command in self.plan.commands:
@@ -135,7 +135,7 @@ class Fleet:
 
 
 async def main() -> None:
-    """Run as long as the command line says, and print what became of the orders."""
+    """Run for the requested time and print the outcome of the orders."""
     plan, begun = _plan(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder, running_server(DURABLE) as server:
         async with TcpProxy(server.url) as proxy:

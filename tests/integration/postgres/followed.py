@@ -28,7 +28,7 @@ class Part:
 
 
 class Follower:
-    """Follows until it is told to stop, resumes by the last id, and begins again where that is refused."""
+    """Follows events until stopped, resumes after the last id, and restarts if that is refused."""
 
     def __init__(self, address: Callable[[], str]) -> None:
         """Follow at `address`, which may change."""
@@ -88,7 +88,7 @@ def check_parts(
 
 
 def check_nothing_undone(parts: Sequence[Part], histories: Mapping[str, Sequence[Event]]) -> None:
-    """Check that everything that was ever told is in the histories."""
+    """Check that every event that was ever received is in the histories."""
     for part in parts:
         for order_id, documents in _by_order(part).items():
             first = documents[0]["version"] - 1
@@ -97,7 +97,7 @@ def check_nothing_undone(parts: Sequence[Part], histories: Mapping[str, Sequence
 
 
 def check_tokens(parts: Sequence[Part], histories: Mapping[str, Sequence[Event]]) -> None:
-    """Check that no token was given to two claims (P2), those included that were told and are there no more."""
+    """Check that no token was assigned to two claims (P2), including claims that were lost later."""
     claims = {
         (event.order_id, event.token): event.at.astimezone(UTC)
         for history in histories.values()
@@ -117,7 +117,7 @@ def check_tokens(parts: Sequence[Part], histories: Mapping[str, Sequence[Event]]
 def _check_last(
     seen: Mapping[str, Sequence[Document]], histories: Mapping[str, Sequence[Event]], *, by_time: bool
 ) -> None:
-    """Check that of every order that it tells of, the rest of its history follows; and that nothing new is left out."""
+    """Check that the rest of the history follows for every order in it, and that no new order is missing."""
     times = [datetime.fromisoformat(document["at"]) for documents in seen.values() for document in documents]
     certain = min(times) + CERTAIN_AFTER if times and by_time else datetime.max.replace(tzinfo=UTC)
     for order_id, history in histories.items():

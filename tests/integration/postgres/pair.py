@@ -121,7 +121,7 @@ class Pair:
         await self._until(f"SELECT current_setting('synchronous_standby_names') = '{name}'")
 
     async def _until(self, question: str) -> None:
-        """Wait until the primary says yes."""
+        """Wait until a condition is true on the primary."""
         async with asyncio.timeout(REPLICATES_SECONDS):
             while not (await _ask(self.primary, question))[0][0]:  # noqa: ASYNC110 - a server tells nobody
                 await asyncio.sleep(LOOK_SECONDS)

@@ -60,7 +60,7 @@ class Pooler:
         return f"postgresql://{self._server.username}@127.0.0.1:{self.port}{self._server.path}"
 
     def target(self, schema: str, pool: int = 4) -> Target:
-        """Return a schema of that database, as the docs say that it is reached behind PgBouncer."""
+        """Return a schema of that database, reached through PgBouncer as documented."""
         return parse(f"{self.url}?statement_cache_size=0&schema={schema}&pool={pool}")
 
     @property

@@ -28,13 +28,13 @@ OPENSSL_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class Authority:
-    """Somebody who signs certificates."""
+    """A certificate authority."""
 
     folder: Path
 
     @property
     def certificate(self) -> Path:
-        """What says whom it trusts."""
+        """The certificate of the authority."""
         return self.folder / "authority.crt"
 
     def found(self, name: str) -> None:
@@ -79,7 +79,7 @@ def secured_server(certificate: tuple[Path, Path] | None) -> Iterator[Server]:
 
 
 def _placed(server: Server, certificate: tuple[Path, Path]) -> dict[str, str]:
-    """Give the server its certificate and key, which it wants for itself alone, and return the settings that say so."""
+    """Install certificate and key of the server with restricted permissions, and return the settings for them."""
     settings = {}
     for name, source in zip(("ssl_cert_file", "ssl_key_file"), certificate, strict=True):
         placed = server.cluster / source.name

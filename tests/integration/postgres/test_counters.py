@@ -1,4 +1,4 @@
-"""The counters are exact, whoever writes, and can be counted anew."""
+"""The counters are exact, whatever writes concurrently, and can be rebuilt."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _some_orders(target: Target) -> Statistics:
 
 
 async def test_counted_anew_they_are_the_same() -> None:
-    """Counting anew tells what was counted along the way, and mends what somebody has spoilt."""
+    """A rebuild confirms correct counters and repairs wrong ones."""
     target = await new_schema()
     exact = await _some_orders(target)
     assert list(exact.status_counts.values()) == [3, 1, 4, 1, 1]
@@ -71,7 +71,7 @@ async def test_counters_that_are_gone_are_made_anew() -> None:
 
 
 async def test_writers_meanwhile_lose_nothing() -> None:
-    """Orders are placed and completed while the counters are counted anew again and again, and nobody waits."""
+    """Orders are placed and completed while the counters are rebuilt repeatedly, and no call waits."""
     target = await new_schema()
     await _some_orders(target)
     await execute(target, SPOIL)
@@ -120,7 +120,7 @@ async def test_two_who_count_at_once_correct_once() -> None:
 
 
 async def test_an_open_transaction_does_not_hold_counting_up() -> None:
-    """A host that has placed an order and not committed yet waits for nobody, and nobody for it."""
+    """An uncommitted placement of a host neither waits for a rebuild nor blocks it."""
     target = await new_schema()
     exact = await _some_orders(target)
     connection = await connect(target)
@@ -147,7 +147,7 @@ async def test_counting_that_takes_too_long_changes_nothing() -> None:
 
 
 async def test_a_schema_that_is_not_there_is_not_made() -> None:
-    """A misspelt name is an error that says what to do."""
+    """A misspelt name is an error with the remedy."""
     url = f"{server_url()}?schema=misspelt"
     with pytest.raises(Unavailable, match="order-engine migrate"):
         await rebuild_counters(url)
@@ -155,7 +155,7 @@ async def test_a_schema_that_is_not_there_is_not_made() -> None:
 
 
 async def test_the_command_counts_anew() -> None:
-    """`order-engine metrics rebuild` says what was wrong, and afterwards that nothing is."""
+    """`order-engine metrics rebuild` prints the corrections, and none the second time."""
     target = await new_schema()
     await _some_orders(target)
     await execute(target, SPOIL)

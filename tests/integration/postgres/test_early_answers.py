@@ -30,7 +30,7 @@ SENTENCE = "The service is starting and does not accept orders yet."
 
 
 def waiting_at(service: Service) -> str:
-    """Wait until the process says that it waits for its database; return where it says that it answers meanwhile."""
+    """Wait until the process reports that it waits for its database. Return its address."""
     wait_until(lambda: WAITS.search(service.output) is not None, 60, "it says where it waits")
     found = WAITS.search(service.output)
     assert found is not None
@@ -69,7 +69,7 @@ def kept_open(address: str) -> Iterator[HTTPConnection]:
 
 @pytest.mark.parametrize("flags", [(), ("--workers", "2")])
 def test_a_service_that_waits_for_its_database_answers(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    """From the beginning it is alive, not ready, and has metrics; it says that it answers only when it takes orders."""
+    """From the start it is alive, not ready, and has metrics. It announces its address only when it accepts orders."""
     with running_server() as server:
         server.stop()
         with Service(tmp_path, "--database-url", server.url, *flags) as service:
@@ -116,7 +116,7 @@ def test_the_keys_count_from_the_beginning(tmp_path: Path) -> None:
 
 
 async def test_a_service_answers_while_migrations_run(tmp_path: Path) -> None:
-    """It says nothing of an address before they are done, and then serves."""
+    """It announces its address only after the migrations, and then serves."""
     target = await new_schema()
     other = await connect(target)
     port = free_port()
@@ -146,7 +146,7 @@ async def test_a_service_answers_while_migrations_run(tmp_path: Path) -> None:
 def test_a_service_that_waits_ends_at_once_whoever_is_connected(
     tmp_path: Path, number: signal.Signals, flags: tuple[str, ...]
 ) -> None:
-    """Neither half a request nor an idle connection holds the exit, whose code is 0."""
+    """Neither a partial request nor an idle connection delays the exit with code 0."""
     with Service(tmp_path, "--database-url", NOBODY.format(port=free_port()), *flags) as service:
         address = urlsplit(waiting_at(service))
         with (
@@ -161,7 +161,7 @@ def test_a_service_that_waits_ends_at_once_whoever_is_connected(
 
 
 def test_a_database_that_does_not_come_ends_a_service_that_answers(tmp_path: Path) -> None:
-    """After `--start-seconds`: exit code 1 and one line, whoever is connected."""
+    """After `--start-seconds`: exit code 1 and one line, despite open connections."""
     flags = ("--database-url", NOBODY.format(port=free_port()), "--start-seconds", "3")
     with Service(tmp_path, *flags) as service, kept_open(waiting_at(service)) as connection:
         assert _status(connection, "/readyz") == 503
@@ -181,7 +181,7 @@ def test_the_port_of_a_service_that_waits_is_in_use(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not CHILDREN.exists(), reason="asks Linux which processes are whose")
 async def test_a_process_that_starts_again_leaves_the_port_to_those_that_serve(tmp_path: Path) -> None:
-    """While one of several waits for the database, no client hears that the service starts."""
+    """While one of several processes waits for the database, no client gets a 503 from it."""
     with running_server() as server:
         admin = await asyncpg.connect(server.url)
         try:

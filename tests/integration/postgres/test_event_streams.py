@@ -36,13 +36,13 @@ async def post(service: Service, *bodies: bytes) -> None:
 
 
 def steps_of(*streams: EventClient) -> list[tuple[str, int]]:
-    """Return what streams that followed on one another have told: ids and versions."""
+    """Return the ids and versions received by consecutive streams."""
     documents = [each.document() for stream in streams for each in stream.parser.sent]
     return [(document["order_id"], document["version"]) for document in documents]
 
 
 def expect_each_once(steps: list[tuple[str, int]], order_ids: list[str]) -> None:
-    """Check that every order was told whole, in order, and once."""
+    """Check that the events of every order were received completely, in order, and once."""
     versions: dict[str, list[int]] = {}
     for order_id, version in steps:
         versions.setdefault(order_id, []).append(version)
@@ -52,7 +52,7 @@ def expect_each_once(steps: list[tuple[str, int]], order_ids: list[str]) -> None
 
 
 async def test_a_killed_process_and_a_resume_at_another(tmp_path: Path) -> None:
-    """Whoever followed a process that was killed goes on at another one, by the id it had, without loss or repeat."""
+    """A client of a killed process resumes at another one with its last id, without loss or repetition."""
     url = f"{server_url()}?schema={(await new_schema()).schema}"
     orders = wire_orders(400)
     bodies = list(orders.values())
@@ -70,7 +70,7 @@ async def test_a_killed_process_and_a_resume_at_another(tmp_path: Path) -> None:
 
 
 async def test_an_order_followed_where_it_is_not_worked_on(tmp_path: Path) -> None:
-    """A stream of one order tells what another process does, and ends with the order."""
+    """A stream of one order contains events of another process and ends with the order."""
     url = f"{server_url()}?schema={(await new_schema()).schema}"
     name, body = next(iter(wire_orders(1).items()))
     async with service_on(url, tmp_path) as works, service_on(url, tmp_path, "--processor", "none") as tells:

@@ -1,4 +1,4 @@
-"""Nobody who follows the events misses one, whenever its transaction committed."""
+"""The event stream misses no event, whenever its transaction committed."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_reader_among_many_writers() -> None:
 
 
 async def test_rolled_back_events_never_come() -> None:
-    """Events of a transaction that was rolled back are not told, and hold nothing up."""
+    """Events of a rolled back transaction do not appear and do not delay others."""
     target = await new_schema()
     async with open_target(target) as repository:
         connection = await connect(target)
@@ -198,7 +198,7 @@ async def test_reader_who_was_away_for_as_long_as_is_sorted(more: int) -> None:
 
 
 async def test_dump_that_was_restored_elsewhere() -> None:
-    """Events with numbers of transactions that this cluster has not given out yet are told all the same."""
+    """Events with transaction ids that this cluster has not assigned yet are in the stream."""
     target = await new_schema()
     async with open_target(target) as repository:
         await repository.add([placement("order-1"), placement("order-2")])

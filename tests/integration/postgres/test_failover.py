@@ -1,4 +1,4 @@
-"""A primary dies under load, and its standby takes its place: the promises hold, as far as PostgreSQL's own do."""
+"""Failover under load: the promises hold as far as those of PostgreSQL do."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def _is_retried(engine: OrderEngine, order_id: str) -> bool:
 
 
 async def _wait_completed(engine: OrderEngine, order_id: str) -> None:
-    """Wait for an order, whatever the repository says meanwhile."""
+    """Wait for an order, whatever errors the repository raises meanwhile."""
     while True:
         try:
             assert (await engine.wait_for(order_id)).status is Status.COMPLETED

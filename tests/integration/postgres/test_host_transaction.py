@@ -76,7 +76,7 @@ async def test_refusals_leave_the_transaction_usable() -> None:
 
 
 async def test_same_order_meanwhile_is_busy() -> None:
-    """Who places the order of a transaction that stays open is told so; after its end it is a replay."""
+    """Placing the order of an open transaction is busy; after its commit it is a replay."""
     async with _host() as (repository, connection):
         async with connection.transaction():
             await repository.add([placement("order-1")], connection=connection)

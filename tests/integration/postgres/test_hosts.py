@@ -81,7 +81,7 @@ async def test_each_host_gets_its_timeout() -> None:
 
 
 async def test_no_host_is_what_is_asked_for() -> None:
-    """Where no host is a standby, a URL that wants one is Unavailable, and says so."""
+    """If no host is a standby, a URL that requires one is Unavailable."""
     async with _two_ways("&target_session_attrs=standby") as (_, _, target):
         with pytest.raises(Unavailable, match="target_session_attrs"):
             await connect(target)
@@ -107,7 +107,7 @@ async def test_any_order() -> None:
 
 
 async def test_bell_at_the_second_host() -> None:
-    """The bell rings and is heard where the first host is frozen."""
+    """Notifications work while the first host is frozen."""
     async with _two_ways() as (one, two, target):
         one.swallow()
         url = f"postgresql://postgres@127.0.0.1:{one.port},127.0.0.1:{two.port}/postgres?schema={target.schema}"

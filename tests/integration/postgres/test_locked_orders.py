@@ -1,4 +1,4 @@
-"""Engines and services beside somebody who has locked an order: it waits alone, and everybody else goes on."""
+"""Engines and services beside a foreign transaction that locks an order: only this order waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOR UPDATE
 
 @asynccontextmanager
 async def _somebody(target: Target) -> AsyncIterator[Connection]:
-    """Open a session of somebody else with a transaction open."""
+    """Open a foreign session with an open transaction."""
     connection = await asyncpg.connect(target.url)
     try:
         async with connection.transaction():
@@ -88,7 +88,7 @@ async def test_a_locked_order_is_the_only_one_that_waits() -> None:
 
 
 async def test_an_id_of_an_open_transaction_keeps_no_other_client_waiting(tmp_path: Path) -> None:
-    """200 others are placed at once; who places that id is told within the request's limit, and when to come again."""
+    """200 others are placed at once. Placing that id returns 503 with Retry-After within the request timeout."""
     target = await new_schema()
     flags = ("--database-url", _url(target), "--processor", "none", "--request-seconds", str(REQUEST_SECONDS))
     with Service(tmp_path, *flags) as service:

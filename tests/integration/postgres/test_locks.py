@@ -1,4 +1,4 @@
-"""What somebody else has locked in the database keeps nobody waiting but those who want it."""
+"""Foreign locks in the database block only calls that need the locked rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AT_ONCE = 2.0
 async def _beside(
     budget: RequestBudget = DEFAULT_BUDGET,
 ) -> AsyncIterator[tuple[Target, PostgresRepository, Connection]]:
-    """Open a repository, and a connection of somebody else with a transaction open, which is rolled back."""
+    """Open a repository and a foreign connection with an open transaction, which is rolled back."""
     target = replace(await new_schema(), budget=budget)
     connection = await asyncpg.connect(target.url)
     try:
@@ -234,7 +234,7 @@ async def test_rows_of_a_host_that_refer_to_orders_are_in_nobodys_way() -> None:
 
 
 async def test_rows_that_all_writers_share_are_waited_for_by_none() -> None:
-    """Somebody locks every counter and the database's name: orders are placed and completed, and the probe passes."""
+    """With every counter and the identity row locked, orders are placed and completed, and the probe passes."""
     async with _beside() as (target, repository, somebody):
         held = await _held(repository, "a")
         await somebody.execute(f"SELECT FROM {target.schema}.counters FOR UPDATE")

@@ -128,7 +128,7 @@ async def _dump(server: Server) -> AsyncIterator[Callable[[], str]]:
 
 
 async def _a_second_passes(url: str) -> None:
-    """Wait until the clock says another second than that in which the schema was made."""
+    """Wait until the clock shows another second than when the schema was created."""
     async with asyncio.timeout(10):
         while not await _a_second_has_passed(url):  # noqa: ASYNC110 - time tells nobody
             await asyncio.sleep(0.05)
@@ -180,7 +180,7 @@ async def test_a_correction_of_the_time_begins_no_history(server: Server) -> Non
 
 
 async def _check(repository: PostgresRepository, order_id: str) -> None:
-    """Hold the history to the laws, and what the claim answered to what is stored."""
+    """Check the history against the rules, and the claim's result against the stored order."""
     history = await repository.history(order_id, 0, WHOLE_HISTORY)
     check_history(history)
     stored = (await repository.get([order_id]))[order_id]

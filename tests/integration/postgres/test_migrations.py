@@ -90,14 +90,14 @@ async def test_failed_migration_leaves_nothing() -> None:
 
 
 async def test_changed_migration_is_refused() -> None:
-    """A schema whose recorded checksum is not that of the shipped file is refused, and says which one."""
+    """A recorded checksum that differs from the shipped file is an error that names the migration."""
     target = await _database()
     await execute(target, "UPDATE {schema}.migrations SET checksum = 'other' WHERE number = 1")
     await _refused(target, "migration 1 differs")
 
 
 async def test_newer_database_is_refused() -> None:
-    """A schema that a newer version has migrated is refused, and says to upgrade."""
+    """A schema migrated by a newer version is refused, with the advice to upgrade."""
     target = await _database()
     await migrate_target(target, [*shipped(), NEXT])
     await _refused(target, "newer version: upgrade order_engine")

@@ -68,7 +68,7 @@ async def test_black_hole() -> None:
 
 
 async def test_connections_that_are_closed() -> None:
-    """Connections that something on the way has closed while nobody used them are replaced: no call fails."""
+    """Idle connections closed by the network are replaced, and no call fails."""
     async with TcpProxy(server_url()) as proxy, _over(proxy) as (_, repository):
         await asyncio.gather(*(repository.add([placement(f"before-{number}")]) for number in range(3)))
         proxy.close_all()
@@ -104,7 +104,7 @@ async def test_slow_network() -> None:
 
 @pytest.mark.parametrize(("cache", "marker"), [(100, b"order-1"), (0, COMMIT)], ids=["statement", "COMMIT"])
 async def test_answer_to_a_commit_is_lost(cache: int, marker: bytes) -> None:
-    """The call says that it does not know, the order is there, and asked again the answer is the first one's."""
+    """The outcome is unknown, the order exists, and a retry gets the first result."""
     async with TcpProxy(server_url()) as proxy, _over(proxy, cache) as (_, repository):
         await repository.add([placement("before")])
         hold = terms("claim-1")
@@ -193,7 +193,7 @@ async def _place_and_complete(repository: PostgresRepository, number: int) -> No
 
 
 async def test_bell_notices_a_black_hole_and_rings_again() -> None:
-    """The connection that listens is found to be dead although nothing says so; healed, rings are heard again."""
+    """The listener detects a dead connection without an error, and notifications work again afterwards."""
     async with TcpProxy(server_url()) as proxy:
         url = new_channel(proxy.url)
         straight = url.replace(proxy.url, server_url())

@@ -73,7 +73,7 @@ async def test_service_is_not_ready_while_nobody_asks_it_anything(tmp_path: Path
 
 
 async def test_client_is_answered_although_the_answer_to_the_commit_was_lost(tmp_path: Path) -> None:
-    """The service asks again by itself: the client hears 201, and the order is there once."""
+    """The service retries by itself: the client gets 201, and the order exists once."""
     orders = wire_orders(4)
     async with TcpProxy(server_url()) as proxy:
         schema = (await new_schema()).schema

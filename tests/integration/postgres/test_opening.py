@@ -1,4 +1,4 @@
-"""Opening by a URL: what it may say, and what is refused."""
+"""Opening by URL: parameters, and errors."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ async def test_wrong_value_for_the_driver_is_refused() -> None:
 
 
 async def test_nobody_answers() -> None:
-    """A server that cannot be reached is Unavailable, and the message says which, without the password."""
+    """An unreachable server is Unavailable, and the message names it without the password."""
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/shop") as caught:
         await _open(f"postgresql://me:{SECRET}@127.0.0.1:1/shop")
     assert SECRET not in str(caught.value)
 
 
 async def test_database_that_does_not_exist() -> None:
-    """A database that the server does not have is Unavailable, and says so."""
+    """A missing database is Unavailable."""
     with pytest.raises(Unavailable, match="does not exist"):
         await _open(server_url().rpartition("/")[0] + "/nowhere")
 

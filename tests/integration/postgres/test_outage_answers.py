@@ -1,4 +1,4 @@
-"""What clients, probes and scrapers are told while the database of a service is stopped or hangs."""
+"""Responses to clients, probes and scrapers while the database is stopped or hangs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def figures(service: Service) -> str:
 
 
 def check_answers(service: Service, server: Server) -> None:
-    """Check that a known outage is told at once and in words that name nothing of the database."""
+    """Check that a known outage is reported at once and without details of the database."""
     address = urlsplit(server.url)
     secret = [f":{address.port}", f"port {address.port}", str(address.hostname), "postgres"]
     calls: list[Callable[[], Answer]] = [partial(service.get, path) for path in (*READS, "/readyz")]
@@ -59,7 +59,7 @@ def check_answers(service: Service, server: Server) -> None:
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_an_outage_is_told_at_once_and_nothing_more(tmp_path: Path, server: Server, *, hangs: bool) -> None:
-    """Whether the database refuses or does not answer at all; the log says what it is, and it heals by itself."""
+    """Whether the database refuses or hangs. The log has the cause, and no restart is needed."""
     with Service(tmp_path, "--database-url", server.url, *FLAGS) as service:
         service.wait_ready()
         assert service.post("/orders", body_of("order-1")).status == 201

@@ -45,7 +45,7 @@ async def _opened(
 
 
 async def test_idle_connections_that_were_killed_are_replaced() -> None:
-    """Connections that the server closed while nobody used them are noticed and replaced: no call fails."""
+    """Idle connections closed by the server are detected and replaced, and no call fails."""
     target = await new_schema()
     async with open_target(target) as repository:
         await asyncio.gather(*(repository.add([placement(f"order-{number}")]) for number in range(4)))
@@ -142,7 +142,7 @@ async def test_server_that_answers_nothing(server: Server) -> None:
 
 
 async def test_cancelled_call_is_whole_or_nothing() -> None:
-    """A call that is cancelled at any moment stores all of its orders or none, and its connection harms nobody."""
+    """A cancelled call stores all of its orders or none, and its connection does not affect others."""
     target = await new_schema()
     async with open_target(target) as repository:
         for number in range(30):
@@ -176,7 +176,7 @@ async def test_database_that_takes_no_changes() -> None:
 
 
 async def test_all_connections_in_use() -> None:
-    """A call that gets no connection in time is Unavailable; who has it goes on."""
+    """A call without a connection in time is Unavailable; running calls continue."""
     sessions = Sessions(replace(await new_schema(), pool=1, budget=RequestBudget(2)))
     repository, is_over = PostgresRepository(sessions), asyncio.Event()
 

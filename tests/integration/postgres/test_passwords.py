@@ -1,4 +1,4 @@
-"""Passwords: from where they are taken, what a wrong one says, and that none is ever shown."""
+"""Passwords: their sources, errors of wrong ones, and that none is ever shown."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ async def test_password_from_a_file(server: Server, home: Path, place: str, monk
 async def test_file_that_others_may_read(
     server: Server, home: Path, place: str, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password file that others may read is refused, and the message says what to do."""
+    """A password file readable by others is refused, with the remedy."""
     url = _named(server, _written(server, home, PASSWORD, mode), place, monkeypatch)
     assert "chmod 600" in str(await _refused(url))
 
 
 @pytest.mark.parametrize("place", PLACES[:2])
 async def test_file_that_is_missing(server: Server, home: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password file that is named and not there is told of by the name that named it."""
+    """A missing password file is reported with the parameter that names it."""
     told = str(await _refused(_named(server, home / "nowhere", place, monkeypatch)))
     assert told.startswith(place)
     assert "nowhere" in told
@@ -96,7 +96,7 @@ async def test_file_is_not_looked_at_where_a_password_is_given(server: Server, h
 
 @pytest.mark.parametrize("password", [WRONG, None, ""])
 async def test_wrong_password(server: Server, password: str | None, caplog: pytest.LogCaptureFixture) -> None:
-    """A wrong password and none are Unavailable, with a sentence that says where it is taken from, and no secret."""
+    """A wrong or missing password is Unavailable. The message lists the sources and no secret."""
     caplog.set_level(logging.DEBUG)
     with pytest.raises(Unavailable, match="password file") as caught:
         async with open_repository(url_of(server, password=password), clock=SystemClock()):

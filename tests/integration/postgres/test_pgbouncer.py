@@ -60,7 +60,7 @@ async def test_processes_that_migrate_together(pooler: Pooler) -> None:
 
 
 async def test_plans_are_the_same(pooler: Pooler) -> None:
-    """The hot statements walk along indexes here too, on tables that are full and that nobody has analysed."""
+    """The hot statements use index scans here, too, on full tables without statistics."""
     straight = await new_schema()
     await execute(straight, "ALTER TABLE {schema}.orders SET (autovacuum_enabled = off)")
     async with open_target(straight) as repository:
@@ -85,7 +85,7 @@ async def test_plans_are_the_same(pooler: Pooler) -> None:
 
 
 async def test_settings_stay_within_the_transaction(pooler: Pooler) -> None:
-    """Each of our settings holds in our transactions, and none is left to whoever gets the session next."""
+    """Our settings apply in our transactions and do not leak into shared sessions."""
     target = pooler.target((await new_schema()).schema)
     names = list(target.settings)
     async with open_target(target) as repository:
@@ -128,7 +128,7 @@ async def _shown(connection: Connection, name: str) -> str:
 
 
 async def test_locks_are_waited_for_in_vain(pooler: Pooler) -> None:
-    """The limit on waiting for a lock holds although no session may keep it: the call is Unavailable, and says why."""
+    """The lock timeout applies without session settings: the call is Unavailable with the reason."""
     straight = await new_schema()
     async with open_target(pooler.target(straight.schema)) as repository:
         await repository.add([placement("order-1")])
@@ -145,13 +145,13 @@ async def test_locks_are_waited_for_in_vain(pooler: Pooler) -> None:
 
 
 async def test_url_without_the_setting_is_refused(pooler: Pooler) -> None:
-    """Without statement_cache_size=0 the URL is refused, and the message says what to add."""
+    """Without statement_cache_size=0 the URL is refused, with the remedy."""
     with pytest.raises(InvalidSetting, match="statement_cache_size=0"):
         await connect(parse(pooler.url))
 
 
 async def test_bell_is_refused_where_nothing_would_be_heard(pooler: Pooler) -> None:
-    """With `notify=on` the queue says that notifications are not heard here, rather than wait for them for ever."""
+    """With `notify=on` the queue reports that notifications do not work, instead of waiting forever."""
     url = new_channel(pooler.url) + "&statement_cache_size=0&notify=on"
     async with opened(url) as queue:
         told = await told_unavailable(queue)

@@ -93,7 +93,7 @@ async def test_encoding(encoding: str, tmp_path: Path) -> None:
 
 
 async def test_encoding_of_the_client() -> None:
-    """What a role or a database says of the client's encoding does not matter: texts come back as they were."""
+    """The client encoding of roles and databases has no effect: texts are unchanged."""
     target = await new_schema()
     async with _user(target) as (name, plain):
         await execute(target, f"ALTER ROLE {name} SET client_encoding = 'SQL_ASCII'; ALTER ROLE {name} SUPERUSER")
@@ -147,7 +147,7 @@ async def test_every_right_is_needed_and_named() -> None:
 
 
 async def test_rights_to_make_the_schema() -> None:
-    """Who may not make the schema, change it or look into it is told which right is lacking."""
+    """Without privileges to create, change or read the schema, the error names the missing one."""
     target = await new_schema()
     async with _user(target) as (name, plain):
         for schema, right in (("of_nobody", "CREATE ON DATABASE postgres"), (target.schema, "USAGE ON SCHEMA")):
@@ -175,7 +175,7 @@ async def test_rows_that_are_hidden() -> None:
 
 
 async def test_user_that_is_read_only() -> None:
-    """A role that is read-only can never place an order, nor can a URL that says so: both are refused."""
+    """A role or URL that is read-only can never place an order: both are refused."""
     target = await new_schema()
     by_url = replace(target, url=f"{target.url}&options=-c%20default_transaction_read_only%3Don")
     assert "read-only" in await _refused(by_url)
@@ -200,7 +200,7 @@ async def test_database_that_is_read_only_for_now() -> None:
 
 
 async def test_language_that_is_not_there() -> None:
-    """Without plpgsql nothing can be made, and the message says how to get it."""
+    """Without plpgsql the schema cannot be created, and the message has the remedy."""
     async with _database() as url:
         await execute(parse(url), "DROP EXTENSION plpgsql")
         with pytest.raises(InvalidSetting, match="CREATE EXTENSION plpgsql"):

@@ -32,7 +32,7 @@ async def test_the_command_tells_what_a_schema_lacks_and_brings_it_up_to_date(tm
 
 @pytest.mark.parametrize("known", [0, 1], ids=["no schema", "an older schema"])
 async def test_no_other_command_makes_or_changes_a_schema(tmp_path: Path, known: int) -> None:
-    """Each says what to do, and leaves the database as it is; so does a start with `--no-migrate`."""
+    """Each command reports the remedy and changes nothing; so does a start with `--no-migrate`."""
     target = replace(parse(server_url()), schema=f"test_command_{fresh_seed()}")
     if known:
         await migrate_target(target, shipped()[:known])
@@ -62,7 +62,7 @@ async def test_reading_changes_nothing(tmp_path: Path) -> None:
 
 
 async def _schema(target: Target) -> object:
-    """Return the tables of a schema, and what its record says."""
+    """Return the tables of a schema and its recorded migrations."""
     connection = await connect(target)
     try:
         tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", target.schema)

@@ -1,4 +1,4 @@
-"""The PostgreSQL queue: what one process puts, every other one hears, as far as it fits."""
+"""The PostgreSQL queue: every process receives what one puts, as far as it fits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ear(url: str) -> AsyncIterator[list[str]]:
 
 
 async def test_what_one_puts_the_others_hear() -> None:
-    """Each of several queues at one database and schema hears what any of them puts, itself too, odd ids unchanged."""
+    """Each of several queues receives what any of them puts, including unusual ids unchanged."""
     url = new_channel(server_url())
     async with opened(url) as one, opened(url) as two:
         await ring_until_heard(one, two)
@@ -122,7 +122,7 @@ async def test_the_largest_payload() -> None:
 
 @pytest.mark.parametrize("payload", FOREIGN)
 async def test_foreign_notifications_are_passed_over(payload: str) -> None:
-    """Whatever others notify on the channel, no id comes out that no order can have, and the bell goes on."""
+    """Foreign notifications on the channel produce no invalid ids and do not stop the queue."""
     url = new_channel(server_url())
     async with opened(url) as queue:
         await ring_until_heard(queue, queue)
@@ -134,7 +134,7 @@ async def test_foreign_notifications_are_passed_over(payload: str) -> None:
 
 
 async def test_buffer_is_bounded() -> None:
-    """Of ids that nobody asks for, the newest are kept, each once, and no more than there is room for."""
+    """The newest distinct ids are stored, up to the capacity."""
     queue = PostgresQueue(parse(new_channel(server_url())), SystemClock(), capacity=3)
     try:
         await ring_until_heard(queue, queue)

@@ -18,18 +18,18 @@ from tests.postgres_server import Server, running_server
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """Run a server that nobody else connects to."""
+    """Run a separate server."""
     with running_server() as running:
         yield running
 
 
 async def is_left_alone(server: Server) -> bool:
-    """Whether nobody is connected to the server."""
+    """Return whether the server has no connections."""
     return not await ask(server.url, CLIENTS)
 
 
 async def test_closing_leaves_nothing(server: Server) -> None:
-    """When the queue is closed whoever waits is told, its tasks have ended and its connections are gone."""
+    """Closing raises errors to waiters, ends the tasks and closes the connections."""
     url = new_channel(server.url)
     before = asyncio.all_tasks()
     async with opened(url) as queue:

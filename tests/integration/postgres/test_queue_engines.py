@@ -57,7 +57,7 @@ async def test_bell_wakes_the_other_engine() -> None:
 
 
 async def test_the_poll_does_without_a_bell() -> None:
-    """With `notify=off` nobody listens, and the other engine finds every order by its poll."""
+    """With `notify=off` there is no listener, and the other engine finds every order by polling."""
     url = f"{server_url()}?schema={(await new_schema()).schema}"
     async with two_engines(url, f"{url}&notify=off", 0.2) as (taking, working):
         await place_and_await_each(taking, working)

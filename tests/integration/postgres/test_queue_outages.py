@@ -1,4 +1,4 @@
-"""The PostgreSQL queue in outages: it says so within its limits, heals by itself and leaves nothing behind."""
+"""The PostgreSQL queue in outages: errors within time limits, recovery by itself, and no leaks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server() -> Iterator[Server]:
 
 
 async def test_heals_after_its_listener_was_killed(server: Server) -> None:
-    """A get is told when the connection that listens was ended; it is replaced, and later rings are heard."""
+    """`get` raises once when the connection is terminated; it is replaced, and later notifications arrive."""
     url = new_channel(server.url)
     async with opened(url) as one, opened(url) as two:
         await ring_until_heard(one, two)
@@ -55,7 +55,7 @@ async def test_heals_after_every_connection_was_killed(server: Server) -> None:
 
 
 async def test_heals_after_the_server_was_away(server: Server) -> None:
-    """While the server is stopped put raises Unavailable, get says so once and waits; when it is back both go on."""
+    """While the server is stopped, `put` raises Unavailable and `get` raises once and waits; then both work again."""
     async with opened(new_channel(server.url)) as queue:
         await ring_until_heard(queue, queue)
         told = asyncio.create_task(told_unavailable(queue))
@@ -75,7 +75,7 @@ async def test_heals_after_the_server_was_away(server: Server) -> None:
 
 
 async def test_opened_while_the_server_is_away(server: Server) -> None:
-    """A queue opens although its server is away, says so, and goes on when the server comes."""
+    """A queue opens while its server is stopped, raises Unavailable, and works once the server runs."""
     server.stop()
     async with opened(new_channel(server.url)) as queue:
         try:
@@ -86,7 +86,7 @@ async def test_opened_while_the_server_is_away(server: Server) -> None:
 
 
 async def test_trouble_that_is_over_is_not_told(server: Server) -> None:
-    """A get that comes after the connection was replaced is not told that it was away."""
+    """A `get` after the connection was replaced raises no error."""
     url = new_channel(server.url)
     async with opened(url) as one, opened(url) as two:
         await ring_until_heard(one, two)
@@ -158,7 +158,7 @@ async def test_session_that_would_be_ended_for_being_idle(server: Server) -> Non
 
 
 async def test_server_that_takes_no_changes_any_more(server: Server) -> None:
-    """A bell at a server that was made read-only is away, for others ring elsewhere; it is heard when that is over."""
+    """A queue on a read-only server is unavailable until it is writable, since clients notify elsewhere."""
     clock, url = ManualClock(), new_channel(server.url)
     writing = f"{server.url}?options=-c%20default_transaction_read_only%3Doff"
     async with opened(url, clock) as queue:
@@ -200,7 +200,7 @@ async def test_put_has_a_time_limit(server: Server) -> None:
 
 
 async def test_no_secret_is_told(server: Server) -> None:
-    """What the queue says of its outage names the place, and neither user nor password."""
+    """Error messages contain the place, but neither user nor password."""
     url = new_channel(server.url.replace("postgres@", "someone:hidden@"))
     async with opened(url) as queue:
         told = await told_unavailable(queue)

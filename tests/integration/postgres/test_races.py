@@ -74,10 +74,10 @@ async def test_deadlock() -> None:
 
 
 class Meeting:
-    """Lets two transactions wait until both have read. Whoever comes again does not wait."""
+    """Makes two transactions wait until both have read. Later calls do not wait."""
 
     def __init__(self) -> None:
-        """Start with nobody."""
+        """Start empty."""
         self._arrived = 0
         self._both = asyncio.Event()
 

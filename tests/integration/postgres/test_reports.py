@@ -1,4 +1,4 @@
-"""A batch of reports is one statement, which says what the domain says and which the token fences."""
+"""A batch of reports is one statement with the same results as the domain, fenced by tokens."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_what_the_statement_does_not_find_is_decided_afterwards() -> None:
 
 @pytest.mark.parametrize("action", sorted(REPORTS))
 async def test_report_on_an_order_that_is_being_taken_is_refused(action: Action) -> None:
-    """It is busy as long as nobody knows who has the order, and lost then (P2); the other report is made at once."""
+    """It is busy while a claim is uncommitted, and lost then (P2). Other reports are applied at once."""
     target = await new_schema()
     async with open_target(target) as repository:
         stale, other = await _held(repository, "stale", "other")
@@ -106,7 +106,7 @@ async def test_report_on_an_order_that_is_being_taken_is_refused(action: Action)
 
 
 async def test_renewal_of_an_order_that_is_being_taken_is_lost() -> None:
-    """The same for a lease: whoever took the order keeps it."""
+    """The new claim keeps the order."""
     target = await new_schema()
     async with open_target(target) as repository:
         stale, other = await _held(repository, "stale", "other")

@@ -44,7 +44,7 @@ async def new_url() -> str:
 
 @asynccontextmanager
 async def locked(url: str) -> AsyncIterator[Connection]:
-    """Lock a table by a transaction of somebody else."""
+    """Lock a table in a foreign transaction."""
     target = parse(url)
     connection = await connect(target)
     try:

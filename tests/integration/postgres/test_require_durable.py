@@ -17,7 +17,7 @@ ORDER = NewOrder(order_id="536365", user_id="17850", item_ids=["85123A", "71053"
 
 
 async def _ended(*arguments: str, **environment: str) -> tuple[int | None, str]:
-    """Run a command to its end; return its exit code and what it said on standard error."""
+    """Run a command to its end. Return its exit code and standard error."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "order_engine_adapters.cli", *arguments),
         stderr=asyncio.subprocess.PIPE,
@@ -35,7 +35,7 @@ async def _ended(*arguments: str, **environment: str) -> tuple[int | None, str]:
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)], ids=["serve", "worker"])
 async def test_weak_session_is_refused_in_one_line(command: tuple[str, ...]) -> None:
-    """Neither starts where a crash of the database may lose acknowledged orders; the line says by which settings."""
+    """Neither starts if a crash may lose acknowledged orders; the line names the settings."""
     target = await new_schema()
     url = f"{server_url()}?schema={target.schema}&options=-csynchronous_commit%3Doff"
     exit_code, told = await _ended(*command, "--require-durable", "--database-url", url)

@@ -76,7 +76,7 @@ async def test_grows_when_it_may() -> None:
 
 
 async def test_others_take_every_connection() -> None:
-    """While others hold every connection that the role may have, the ones that are open serve; with none it is told."""
+    """While others use every connection slot, open connections serve; without any, the error is raised."""
     async with _few_connections(2) as (_, few), open_target(few) as repository:
         await repository.apply([])
         other = await connect(few)
@@ -89,7 +89,7 @@ async def test_others_take_every_connection() -> None:
 
 
 async def test_pooler_that_takes_no_more_clients() -> None:
-    """What PgBouncer says at its own limit is a shortage like any other."""
+    """The error of PgBouncer at its own limit is handled like any other shortage."""
     straight = await new_schema()
     with running_pooler(server_url(), clients=3) as pooler:
         async with open_target(pooler.target(straight.schema, pool=POOL)) as repository:
@@ -97,7 +97,7 @@ async def test_pooler_that_takes_no_more_clients() -> None:
 
 
 async def test_password_that_was_changed() -> None:
-    """Sessions that are open outlive a change of what lets them in: calls are served although none is let in anew."""
+    """Open sessions survive a password change: calls work although no new session can be opened."""
     async with _few_connections(POOL) as (server, few), open_target(few) as repository:
         await asyncio.gather(*(repository.apply([]) for _ in range(2)))
         await execute(server, f"ALTER ROLE {ROLE} NOLOGIN")

@@ -74,7 +74,7 @@ async def test_sessions_that_were_opened_while_all_was_read_only(whose: str) -> 
 
 
 async def test_schema_that_is_dropped_and_comes_back() -> None:
-    """Without its tables every call is Unavailable and says why; when they are back, every call succeeds again."""
+    """Without its tables every call is Unavailable with the reason; after a restore every call succeeds."""
     target = await new_schema()
     async with open_target(target) as repository:
         await _place(repository, *(f"order-{number}" for number in range(8)))
@@ -104,7 +104,7 @@ async def test_schema_that_is_dropped_and_comes_back() -> None:
 
 
 async def test_tables_that_change_under_a_plan() -> None:
-    """A statement whose prepared plan no longer fits is made anew, within a transaction as well."""
+    """A statement with an invalid prepared plan is prepared again, also within a transaction."""
     target = await new_schema()
     await execute(target, "CREATE TABLE {schema}.notes (number integer); INSERT INTO {schema}.notes VALUES (1)")
     sessions = Sessions(replace(target, pool=2))

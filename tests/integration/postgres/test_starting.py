@@ -21,7 +21,7 @@ NOBODY = "postgresql://nobody@127.0.0.1:{port}/shop"
 
 @pytest.mark.parametrize("flags", [(), ("--workers", "2")])
 def test_a_database_that_comes_later_is_waited_for(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    """It says so in one line, and serves as soon as the database is there."""
+    """It prints one line, and serves as soon as the database is available."""
     with running_server() as server:
         server.stop()
         with Service(tmp_path, "--database-url", server.url, *flags) as service:

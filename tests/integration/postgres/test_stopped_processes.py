@@ -1,4 +1,4 @@
-"""Processes that stand still for longer than their leases last, and go on as if nothing had happened."""
+"""Processes that are stopped for longer than their leases last, and then continue."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_a_stopped_worker_completes_nothing_of_others(tmp_path: Path, proc
 
 
 async def test_a_worker_that_is_not_fenced_is_caught(tmp_path: Path) -> None:
-    """The test above is held to its word: where the statement leaves the token out, it says so."""
+    """Without the token in the statement, the test above fails."""
     with pytest.raises(AssertionError, match="completed what another worker holds"):
         await _outlast_a_lease(tmp_path, "blocks", 1, program=("-c", UNFENCED))
 
@@ -155,7 +155,7 @@ async def _place(address: str, body: bytes) -> None:
 async def _outlast_a_lease(
     folder: Path, processor: str, number: int, program: Sequence[str] = PROGRAM
 ) -> Sequence[Sequence[Event]]:
-    """Let a worker stand still until another has its orders, and go on before that one has completed them."""
+    """Stop a worker until another one has its orders, and continue it before that one has completed them."""
     (folder / "witness.py").write_text(WITNESS, encoding="utf-8")
     orders = wire_orders(number)
     database = ("--database-url", f"{server_url()}?schema={(await new_schema()).schema}")

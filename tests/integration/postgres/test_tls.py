@@ -1,4 +1,4 @@
-"""TLS as libpq's sslmode says: what is let through, and what a refusal says."""
+"""TLS by libpq's sslmode: accepted connections, and errors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _refused(url: str) -> str:
 
 @pytest.mark.parametrize("sslmode", ["allow", "prefer", "require"])
 async def test_encrypted_without_a_look_at_the_certificate(server: Server, sslmode: str) -> None:
-    """Up to `require`, and with nothing said at all, the connection is encrypted, whoever the server is."""
+    """Up to `require`, and by default, the connection is encrypted without verification."""
     assert await _is_encrypted(url_of(server, OTHER_NAME, sslmode=sslmode))
     assert await _is_encrypted(url_of(server))
 
@@ -78,7 +78,7 @@ async def test_certificate_of_the_right_authority(
 async def test_certificate_of_another_authority(
     server: Server, authorities: tuple[Authority, Authority], sslmode: str
 ) -> None:
-    """A server whose certificate somebody else has signed is refused, and the message says why."""
+    """A certificate of another authority is refused, with the reason."""
     url = url_of(server, sslmode=sslmode, sslrootcert=str(authorities[1].certificate))
     assert "certificate that cannot be trusted" in await _refused(url)
 
@@ -90,7 +90,7 @@ async def test_certificate_for_another_name(server: Server, authorities: tuple[A
 
 
 async def test_no_root_certificate(server: Server, home: Path, authorities: tuple[Authority, Authority]) -> None:
-    """Where there is nothing to verify by, the message says what to name; a file in libpq's place is found."""
+    """Without a root certificate the message names the parameter; a file in libpq's default place is found."""
     url = url_of(server, sslmode="verify-full")
     assert "sslrootcert" in await _refused(url)
     (home / ".postgresql").mkdir()
@@ -100,7 +100,7 @@ async def test_no_root_certificate(server: Server, home: Path, authorities: tupl
 
 @pytest.mark.parametrize("name", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
 async def test_file_that_is_missing(server: Server, name: str) -> None:
-    """A file that the URL names and that is not there is told of by name."""
+    """A missing file named in the URL is reported by name."""
     told = await _refused(url_of(server, sslmode="verify-ca", **{name: "/nowhere/file.pem"}))
     assert name in told
     assert "/nowhere/file.pem" in told
@@ -113,13 +113,13 @@ async def test_file_that_is_no_certificate(server: Server, home: Path) -> None:
 
 
 async def test_without_tls_where_the_server_wants_it(server: Server) -> None:
-    """With `disable` the server lets nobody in, and the message says that TLS may be what is missing."""
+    """With `disable` the server rejects the connection, and the message mentions TLS."""
     assert "not without TLS" in await _refused(url_of(server, sslmode="disable"))
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
 def test_server_without_tls(tmp_path: Path, command: str) -> None:
-    """A server that offers no TLS where `require` asks for it is exit code 1 and one line that says so."""
+    """With `require`, a server without TLS leads to exit code 1 and one line."""
     with secured_server(None) as plain:
         ended = run_command(tmp_path, command, "--database-url", url_of(plain, sslmode="require"))
     assert (ended.returncode, ended.stdout) == (1, ""), ended
@@ -128,6 +128,6 @@ def test_server_without_tls(tmp_path: Path, command: str) -> None:
 
 
 async def test_server_without_tls_is_talked_to_as_it_is() -> None:
-    """With nothing said, a server without TLS is talked to without it, as libpq does."""
+    """By default, a server without TLS is used without it, as in libpq."""
     connection = await connect(parse(f"{server_url()}?schema=any"))
     await connection.close()

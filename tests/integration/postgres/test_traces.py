@@ -108,7 +108,7 @@ async def test_a_process_of_the_version_before_goes_on_beside_it() -> None:
 
 
 async def test_nobody_waits_behind_a_migration_that_waits() -> None:
-    """Beside a transaction that stays open it gives up, leaves nothing, and says what it met; later it succeeds."""
+    """A migration blocked by an open transaction gives up cleanly with the reason; later it succeeds."""
     target = await _old()
     hurried = [replace(each, sql=each.sql.replace("'3s'", "'100ms'")) for each in shipped()]
     assert hurried[BEFORE_TRACES] != shipped()[BEFORE_TRACES]

@@ -13,7 +13,7 @@ from tests.integration.postgres.support import server_url
 
 
 async def test_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repository, migrations and queue refuse a server that is older than what is supported, and say so."""
+    """Repository, migrations and queue refuse an unsupported server version."""
     monkeypatch.setattr(refusals, "OLDEST_SERVER", 99)
     with pytest.raises(Unavailable, match="needs 99 or newer"):
         async with open_repository(server_url(), clock=SystemClock()):

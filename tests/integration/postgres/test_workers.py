@@ -66,7 +66,7 @@ async def test_a_process_that_is_killed_is_started_again(tmp_path: Path) -> None
 
 
 def test_a_signal_drains_all_of_them(tmp_path: Path) -> None:
-    """SIGTERM to the first process ends every one after what it runs; the exit code is 0, and it is said once."""
+    """SIGTERM to the first process drains all of them; the exit code is 0, and the message is printed once."""
     with Service(tmp_path, "--database-url", database(), "--workers", "2", *FLAGS) as service:
         service.wait_ready()
         children = children_of(service)

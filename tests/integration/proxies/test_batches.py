@@ -1,4 +1,4 @@
-"""A batch through real proxies: every order of it arrives, and the last item of the answer says so."""
+"""Batches through real proxies: every order arrives, as the last item confirms."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_proxy_that_takes_no_large_body_loses_nothing_unnoticed(orders: Mappin
 
 
 def test_what_a_proxy_loses_of_a_streamed_batch_is_counted(orders: Mapping[str, bytes], tmp_path: Path) -> None:
-    """Whoever wants answers while it sends, through a proxy that does not do both at once, is told how many came."""
+    """If a proxy cannot send and receive at the same time, the summary has the number of orders read."""
     with serving(tmp_path, "--processor", "none") as service, running_proxy(KINDS["Caddy"], service.address) as proxy:
         body = b"\n".join(orders.values())
         try:

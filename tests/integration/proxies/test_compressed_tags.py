@@ -104,7 +104,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.parametrize("name", list(COMPRESSING))
 def test_a_tag_of_a_compressed_answer(service: Service, name: str) -> None:
-    """It is known again for a 304; for an action it is taken, or its refusal says which tag is."""
+    """It matches for a 304. For an action it matches, or the error has the correct tag."""
     proxied = COMPRESSING[name]
     path = f"/orders/by-{name}"
     with running_proxy(proxied.kind, service.address, proxied.site) as proxy:

@@ -147,7 +147,7 @@ def _large(order_id: str) -> dict[str, Any]:
 
 @every_proxy
 async def test_events_come_at_once_and_are_resumed(service: Service, kind: str) -> None:
-    """Each event before the next order is placed; what happens while nobody listens comes after a reconnect."""
+    """Each event arrives before the next order is placed; events while disconnected arrive after a reconnect."""
     with in_front(service, kind) as proxy:
         async with event_stream(proxy.address, f"{ROOT}/events") as stream:
             for number in range(2):

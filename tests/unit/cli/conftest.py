@@ -23,6 +23,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def service() -> Iterator[InventedService]:
-    """Serve what the test says."""
+    """Start a service with responses chosen by the test."""
     with invented_service() as invented:
         yield invented

@@ -25,7 +25,7 @@ def run(*arguments: str, **environment: str) -> Result:
 
 
 def one_line(result: Result) -> str:
-    """Return the one line that a command that failed says, without the program's name."""
+    """Return the error line of a failed command, without the program's name."""
     line = result.stderr.removesuffix("\n")
     assert line.startswith("order-engine: "), result.output
     assert "\n" not in line
@@ -57,7 +57,7 @@ class Asked(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the invented service says next. `breaks_off` closes the connection in the middle of the body."""
+    """A response of the invented service. `breaks_off` closes the connection in the middle of the body."""
 
     body: object = None
     status: int = 200
@@ -67,14 +67,14 @@ class Answer(NamedTuple):
 
 @dataclass
 class InventedService:
-    """Answers what it was told to, in turn, and remembers what it was asked."""
+    """Sends the given responses in turn and records the requests."""
 
     url: str
     answers: list[Answer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
 
     def will_say(self, *answers: Answer) -> None:
-        """Say these, one after the other."""
+        """Send these responses, one after the other."""
         self.answers.extend(answers)
 
 
@@ -102,13 +102,13 @@ def invented_service() -> Iterator[InventedService]:
         do_GET = do_POST = _answer  # noqa: N815 - the standard library's names
 
         def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the standard library's signature
-            """Say nothing."""
+            """Log nothing."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: Any) -> None:  # noqa: ANN401 - the standard library's signature
-            """Say nothing: what a client does that leaves early would be printed into the output under test."""
+            """Ignore errors of clients that disconnect early: they would appear in the tested output."""
 
     with Quiet(("127.0.0.1", 0), Handler) as server:
         service = InventedService(f"http://127.0.0.1:{server.server_address[1]}")
@@ -127,7 +127,7 @@ def placed(*orders: Mapping[str, object], replayed: bool = False) -> Answer:
 
 
 def items(*each: Mapping[str, object], breaks_off: bool = False, read: int | None = None) -> Answer:
-    """Return a batch's answer with these items, and a last one that says how many orders were `read`: as many."""
+    """Return a batch response with these items, and a last item with the count `read`, by default all of them."""
     count = len(each) if read is None else read
     told = each if breaks_off else (*each, {"read": count, "placed": count, "replayed": 0, "refused": 0})
     return Answer(b"".join(json.dumps(item).encode() + b"\n" for item in told), breaks_off=breaks_off)

@@ -1,4 +1,4 @@
-"""How an import waits for a target that takes nothing: longer and longer, but not for ever, and anew after progress."""
+"""Retries of an import while the target is unavailable: increasing delays, a limit, and a reset after progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINES = [InputLine(number, b'{"order_id":"%d"}' % number) for number in range(1,
 
 
 class SlowTarget:
-    """Takes one line at those of its calls that it is told, and nothing at the others. Time passes by waiting only."""
+    """Accepts one line at given calls and nothing at the others. Time passes only by waiting."""
 
     def __init__(self, *takes_at: int, retry_after: float = 0.0) -> None:
         """Begin at no time."""
@@ -75,7 +75,7 @@ async def test_patience_and_waits_begin_anew_with_each_line_that_is_taken(folder
 
 
 async def test_a_target_that_takes_nothing_is_given_up(folder: Path) -> None:
-    """After as long as was said, and no pause is longer than the longest."""
+    """After the configured time, and no delay exceeds the maximum."""
     target = SlowTarget()
     with pytest.raises(CommandExit, match=r"is busy\. Imported so far: 0 orders"):
         await _carry(folder, target)
@@ -86,7 +86,7 @@ async def test_a_target_that_takes_nothing_is_given_up(folder: Path) -> None:
 
 
 async def test_a_target_says_how_long_to_wait(folder: Path) -> None:
-    """Longer than the pauses of our own, if it says so; who says longer than our patience is given up at once."""
+    """Its delay may exceed the usual ones. A delay beyond the time limit ends the import at once."""
     target = SlowTarget(3, 4, 5, retry_after=4.0)
     await _carry(folder, target)
     assert target.waits[:2] == [4.0, 4.0]

@@ -1,4 +1,4 @@
-"""`config show`: every setting, its value, and who said so."""
+"""`config show`: every setting, its value and its source."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_small_files(folder: Path, content: bytes | None) -> None:
 
 
 def test_lines_that_are_refused_are_kept_with_their_reason(folder: Path) -> None:
-    """Exit code 3; the others are placed; the next run writes the file anew, and removes it where nothing is left."""
+    """Exit code 3; the others are placed. The next run rewrites the file, or removes it if it is empty."""
     bad = [b"no json", b"\xff\xfe", order(1, total_amount="-1"), order(2, user_id="another"), b"[]", b'{"a":1,"a":2}']
     path = write_orders(folder / "orders.jsonl", [order(2), *bad, order(3)])
     for new, there in [(2, 0), (0, 2)]:
@@ -115,7 +115,7 @@ def test_a_long_line_of_line_ends_is_one_line(folder: Path) -> None:
 
 @pytest.mark.parametrize("cut", [20, 200, -1, -5])
 def test_a_packed_file_that_breaks_off_is_imported_as_far_as_it_goes(folder: Path, cut: int) -> None:
-    """Exit code 1; the line says how far it went."""
+    """Exit code 1, and the message has the counts."""
     path = write_orders(folder / "orders.gz", [order(number, user_id=f"u{number * 7919}") for number in range(200)])
     whole = gzip.compress(path.read_bytes())
     path.write_bytes(whole[:cut])
@@ -129,7 +129,7 @@ def test_a_packed_file_that_breaks_off_is_imported_as_far_as_it_goes(folder: Pat
 
 
 def test_a_packed_file_with_other_bytes_in_it_is_an_error(folder: Path) -> None:
-    """Its checksum tells."""
+    """The checksum detects it."""
     path = write_orders(folder / "orders.gz", [order(number) for number in range(50)], packed=True)
     content = bytearray(path.read_bytes())
     content[-6] ^= 1
@@ -140,7 +140,7 @@ def test_a_packed_file_with_other_bytes_in_it_is_an_error(folder: Path) -> None:
 
 
 def test_a_damaged_file_places_no_order_that_a_second_run_could_double(folder: Path) -> None:
-    """The key of an order without an id is made of the whole content, which nobody knows."""
+    """The key of an order without an id needs the whole content, which is unknown."""
     path = write_orders(folder / "orders.gz", [order(1), order(2, order_id=None), order(3)], packed=True)
     path.write_bytes(path.read_bytes()[:-1])
     result = run("import", str(path), *INTO)
@@ -166,7 +166,7 @@ def test_a_pipe_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_anything_is_placed(folder: Path) -> None:
-    """Nobody would know what was refused."""
+    """Refused lines could not be recorded."""
     path = write_orders(folder / "orders.jsonl", [order(1)])
     (folder / "orders.jsonl.refused.jsonl.part").mkdir()
     result = run("import", str(path), *INTO)

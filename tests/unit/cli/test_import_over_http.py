@@ -49,7 +49,7 @@ def test_lines_go_by_the_batch_as_they_are(folder: Path, service: InventedServic
 
 
 def test_refused_items_are_kept_with_their_problem(folder: Path, service: InventedService) -> None:
-    """As the service told it."""
+    """With the problem document of the service."""
     path = write_orders(folder / "orders.jsonl", [order(1), b"no json", order(3), order(4), order(5)])
     problems = [{"status": code, "detail": str(code)} for code in (400, 409, 413, 422)]
     refused = [{"order_id": None, "code": problem["status"], "problem": problem} for problem in problems]
@@ -143,7 +143,7 @@ def test_only_what_was_not_answered_is_sent_again(
 def test_a_batch_that_lost_orders_on_its_way_is_sent_again_whole(
     folder: Path, service: InventedService, slept: Sequence[float]
 ) -> None:
-    """Where fewer were read than were sent, nobody knows which of the lines an answer belongs to."""
+    """If fewer orders were read than sent, results cannot be assigned to lines."""
     orders = [order(number) for number in range(4)]
     path = write_orders(folder / "orders.jsonl", orders)
     refused: dict[str, object] = {"order_id": None, "code": 422, "problem": {"detail": "Not a line of the file."}}
@@ -166,7 +166,7 @@ def test_a_proxy_that_always_loses_orders_is_named(folder: Path, service: Invent
 def test_what_was_not_read_of_a_batch_is_sent_again(
     folder: Path, service: InventedService, slept: Sequence[float], *, breaks_off: bool
 ) -> None:
-    """What says why the batch ended early is no answer to a line."""
+    """The item with the reason of an early end is not a result."""
     orders = [order(number) for number in range(4)]
     path = write_orders(folder / "orders.jsonl", orders)
     why: dict[str, object] = {"order_id": None, "code": 413, "problem": {"detail": "Too many answers."}}
@@ -187,7 +187,7 @@ def test_a_batch_of_which_nothing_is_read_ends_the_import(folder: Path, service:
 
 
 def test_a_long_wait_that_the_service_asks_for_ends_the_import(folder: Path, service: InventedService) -> None:
-    """It says to run the command again, instead of hanging for an hour."""
+    """The message asks to run the command again, instead of waiting for an hour."""
     path = write_orders(folder / "orders.jsonl", [order(1)])
     service.will_say(Answer({"detail": "Come back later."}, 503, {"Retry-After": "3600"}))
     result = load(service, path)
@@ -237,7 +237,7 @@ def test_what_no_waiting_mends_ends_the_import_at_once(
 def test_an_answer_of_another_kind_is_not_taken_for_one(
     folder: Path, service: InventedService, slept: Sequence[float]
 ) -> None:
-    """Nothing counts as placed that the service did not say."""
+    """Only results of the service count as placed."""
     path = write_orders(folder / "orders.jsonl", [order(1)])
     service.will_say(*(Answer(body) for body in [b"<html>\n", b"[]\n", b'{"code":"201"}\n', b"\xff\n"]))
     service.will_say(placed(order(1)))

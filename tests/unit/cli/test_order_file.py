@@ -66,7 +66,7 @@ def test_chunks_are_bounded_in_lines_and_in_bytes() -> None:
 
 
 def test_what_came_before_the_damage_is_a_chunk() -> None:
-    """Then the damage is told."""
+    """Then the error is raised."""
 
     def lines() -> Iterator[InputLine | TruncatedLine]:
         yield InputLine(1, b"one")

@@ -43,7 +43,7 @@ def shop(folder: Path) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_list_for_people() -> None:
-    """Aligned, newest first, without a control character, and without a line that is cut where nobody sees it."""
+    """Aligned, newest first, without control characters, and truncated only on a terminal."""
     result = run("orders", "list", *ASK)
     assert result.exit_code == 0
     head, *rows = result.stdout.splitlines()
@@ -65,7 +65,7 @@ def test_a_list_by_status_and_user() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_list_page_by_page() -> None:
-    """`--cursor` goes on where a page ended; `--all` gives all pages."""
+    """`--cursor` continues after a page; `--all` prints all pages."""
     first = _json("orders", "list", "--limit", "2")
     assert len(first["orders"]) == 2
     second = _json("orders", "list", "--limit", "2", "--cursor", first["next"])
@@ -94,7 +94,7 @@ def test_an_order_for_people_and_for_machines() -> None:
 
 
 def test_an_order_is_shown_with_its_trace(folder: Path) -> None:
-    """Where it was placed in one; nothing is said of it otherwise."""
+    """Only if it was placed with one."""
     parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     async def place() -> None:
@@ -120,7 +120,7 @@ def test_a_long_history_is_shown_to_its_end() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_actions() -> None:
-    """They say how the order stands now."""
+    """They print the new status."""
     assert run("orders", "cancel", "order1", *ASK).stdout == "order1 is Cancelled.\n"
     assert _json("orders", "cancel", "order1")["status"] == "Cancelled"
     assert run("orders", "redrive", "order2", *ASK).stdout == "order2 is Pending: a new round of attempts starts.\n"
@@ -161,7 +161,7 @@ def test_an_id_that_looks_like_a_flag_works_after_two_dashes(folder: Path) -> No
     "arguments", ["orders list", "orders show x", "orders cancel x", "orders redrive x", "metrics"]
 )
 def test_asking_makes_no_database(folder: Path, arguments: str) -> None:
-    """A misspelt file is an error that says what to do, and not an empty file."""
+    """A misspelt file is an error with a remedy, and creates no empty file."""
     result = run(*arguments.split(), *ASK)
     assert result.exit_code == 1
     assert one_line(result).startswith("Database orders.db does not exist. Start `order-engine serve` first")

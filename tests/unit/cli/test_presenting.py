@@ -1,4 +1,4 @@
-"""Tables line up, whatever is in them, and are cut only where somebody sees it."""
+"""Tables are aligned whatever they contain, and truncated only on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program as a whole: help that is quick, one line for every error, exit codes that tell them apart."""
+"""The program as a whole: fast help, one line per error, distinct exit codes."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_the_statuses_are_those_of_an_order() -> None:
     ids=str,
 )
 def test_wrong_usage_is_one_line_with_exit_code_2(folder: Path, arguments: list[str], sentence: str) -> None:
-    """It says what to do, and no secret."""
+    """With the remedy and without secrets."""
     if "here.db" in str(arguments):
         run("import", str(_empty(folder)), "--database-url", "sqlite:///here.db")
         sentence = "Invalid cursor. Use `next` of the previous page"
@@ -173,7 +173,7 @@ def test_wrong_usage_is_one_line_with_exit_code_2(folder: Path, arguments: list[
 
 
 def test_a_wrong_url_of_a_service_is_one_line_with_exit_code_2() -> None:
-    """In a process of its own: one that has begun to serve hears signals, and sees to it that it ends."""
+    """In a separate process, because `serve` installs signal handlers and forces its exit."""
     ended = real("serve", "--port", "0", "--database-url", f"memory://user:{SECRET}@host")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
@@ -189,7 +189,7 @@ def test_a_misspelt_variable_is_wrong_usage() -> None:
 
 
 def test_serve_runs_the_service_with_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flags win over the environment; what the service says goes to standard output at once."""
+    """Flags win over the environment. Messages are printed at once."""
     given: list[Settings] = []
 
     def run_service(settings: Settings, say: PrintLine) -> None:
@@ -225,7 +225,7 @@ def test_expected_trouble_is_one_line(
 
 
 def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody expected has to be found."""
+    """Unexpected errors must be debuggable."""
     monkeypatch.setattr(service, "run_service", _raiser(LookupError("a bug")))
     assert isinstance(run("serve").exception, LookupError)
 
@@ -250,7 +250,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(folder: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_behind_standard_output_is_one_line() -> None:
-    """Said once, and not again when the interpreter ends."""
+    """Reported once, and not again at interpreter exit."""
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "order_engine_adapters.cli", "config", "show", "--json"],

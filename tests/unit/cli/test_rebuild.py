@@ -1,4 +1,4 @@
-"""`metrics rebuild`: what it says to people and machines, and what it refuses."""
+"""`metrics rebuild`: output for people and machines, and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPOIL = "UPDATE statistics SET total_orders = 17, pending = 9"
 
 @pytest.fixture
 def shop(folder: Path) -> Path:
-    """Three orders, and counters that tell of other ones."""
+    """Three orders, and wrong counters."""
     path = write_orders(folder / "orders.jsonl", [order(number) for number in range(3)])
     assert run("import", str(path), *ASK).exit_code == 0
     with closing(sqlite3.connect(folder / "orders.db")) as connection:
@@ -52,7 +52,7 @@ def test_for_machines_it_is_one_document() -> None:
 
 
 def test_a_file_that_a_process_holds_is_one_line(shop: Path) -> None:
-    """The process that holds it is named, and the counters stay as they are."""
+    """It names the process that uses the file, and the counters stay unchanged."""
     lock = FileLock(shop / "orders.db")
     lock.acquire()
     try:
@@ -74,7 +74,7 @@ def test_a_file_that_a_process_holds_is_one_line(shop: Path) -> None:
     ],
 )
 def test_what_cannot_be_counted_is_one_line(folder: Path, url: str, exit_code: int, sentence: str) -> None:
-    """It says why, and makes nothing."""
+    """With the reason, and without creating anything."""
     result = run("metrics", "rebuild", "--database-url", url)
     assert result.exit_code == exit_code
     assert sentence in one_line(result)

@@ -47,7 +47,7 @@ def test_each_command_asks_its_route(service: InventedService) -> None:
 
 
 def test_a_cancelling_that_waits_for_its_processor_says_so(service: InventedService) -> None:
-    """The order goes on until it is told."""
+    """The order is still running until its processor is notified."""
     service.will_say(Answer({**ORDER, "cancel_requested": True}, 202))
     assert "Cancellation requested" in run("orders", "cancel", "x", "--url", service.url).stdout
 
@@ -89,7 +89,7 @@ def test_whatever_the_service_says_is_one_line(answer: Answer, sentence: str, se
 
 
 def test_no_service_is_one_line() -> None:
-    """Nobody listens at the address."""
+    """No process listens at the address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -122,7 +122,7 @@ def test_what_is_no_http_is_one_line(scheme: str, answers: bytes | None, sentenc
 def test_a_held_repository_is_asked_through_its_holder(
     address: str | None, service: InventedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the address that it says; without one, the command says who holds it."""
+    """At its published address; without one, the error names the process."""
     holder = address and service.url
     monkeypatch.setattr(targets, "open_with", _raiser(RepositoryHeld("orders.db", 7, holder)))
     Path("orders.db").touch()

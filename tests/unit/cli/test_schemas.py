@@ -1,4 +1,4 @@
-"""What commands do to a repository's schema: who reads changes nothing, and `migrate` says what is so."""
+"""Schema changes by commands: reading commands change nothing, and `migrate` reports what it does."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unchanged(folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("command", [*READING, *WRITING, ("import", "orders.jsonl")], ids=" ".join)
 def test_an_older_schema_is_left_as_it_is(folder: Path, command: tuple[str, ...]) -> None:
-    """Commands that read or operate say what to do, and the old version can go on with its file."""
+    """Reading and operating commands report the remedy, and the old version can still use the file."""
     old_database(folder / "orders.db")
     write_orders(folder / "orders.jsonl", [order(1)])
     before = (folder / "orders.db").read_bytes()
@@ -103,7 +103,7 @@ def test_what_a_crash_has_left_in_the_log_is_read(folder: Path) -> None:
 
 
 def test_a_service_waits_for_those_who_read(folder: Path) -> None:
-    """Any number of them read at once, and none is taken for a process that holds the file."""
+    """Any number of processes can read at once, and a service does not fail because of them."""
     filled_database(folder)
     first, second, writer = (FileLock(folder / "orders.db") for _ in range(3))
     first.share()
@@ -117,7 +117,7 @@ def test_a_service_waits_for_those_who_read(folder: Path) -> None:
 
 
 def test_migrate_says_what_is_so_of_a_file(folder: Path) -> None:
-    """It makes a file, brings an old one up to date, and says that one is up to date only where it is."""
+    """It creates a file, migrates an old one, and reports `up to date` only if that is true."""
     names = [f"{each.number:04} {each.name}" for each in shipped()]
     with unchanged(folder):
         assert run("migrate", "--dry-run", *ASK).stdout.splitlines() == [f"would apply {name}" for name in names]
@@ -146,7 +146,7 @@ def test_migrate_says_what_is_so_of_a_file(folder: Path) -> None:
 def test_migrate_says_what_it_cannot_migrate(
     folder: Path, url: str, exit_code: int, part: str, more: tuple[str, ...]
 ) -> None:
-    """A scheme that nobody brings, a folder that is not there, a file of something else: one line, and no file."""
+    """An unknown scheme, a missing folder, a foreign file: one line, and no file is created."""
     (folder / "text.db").write_text("this is no database, whatever its name says\n" * 100, encoding="utf-8")
     result = run("migrate", *more, "--database-url", url)
     assert result.exit_code == exit_code
@@ -156,7 +156,7 @@ def test_migrate_says_what_it_cannot_migrate(
 
 
 def test_migrate_finds_nothing_to_do_in_memory() -> None:
-    """It says why."""
+    """It reports the reason."""
     result = run("migrate", "--database-url", "memory://")
     assert (result.exit_code, result.stdout) == (
         0,

@@ -50,7 +50,7 @@ def items(form: str, response: Response) -> list[Item]:
 
 
 def check_summary(summary: Item, told: Sequence[Item]) -> None:
-    """Check that the last item counts the others; one that only says why the batch ends early is not counted."""
+    """Check the counts of the last item. An item that only explains an early end is not counted."""
     assert list(summary) == ["read", "placed", "replayed", "refused"]
     replayed = sum(item["replayed"] for item in told)
     placed = codes(told).count(201) - replayed

@@ -50,7 +50,7 @@ class Response:
 
 
 class Exchange:
-    """One request under way: the test says what comes in and when, and sees what goes out and when."""
+    """A request in progress. The test controls incoming messages and records outgoing ones."""
 
     def __init__(self, app: ASGIApp, scope: Scope) -> None:
         """Begin the request; its body follows."""
@@ -175,7 +175,7 @@ class Client:
 
 
 def checked(method: str, messages: Sequence[Message]) -> Response:
-    """Return the answer in these messages, which has to be whole and in order whatever it says."""
+    """Return the response in these messages, which must be complete and in order."""
     assert [message["type"] for message in messages] == [
         "http.response.start",
         *["http.response.body"] * (len(messages) - 1),

@@ -11,7 +11,7 @@ FIELDS = frozenset({"id", "event", "data", "retry"})
 
 @dataclass(frozen=True)
 class Sent:
-    """One event as it was dispatched, with the id to go on from."""
+    """A dispatched event with the id to resume from."""
 
     event_id: str
     type: str
@@ -54,7 +54,7 @@ class EventParser:
 
     @property
     def histories(self) -> dict[str, list[dict[str, Any]]]:
-        """The events of orders by the order's id, as a history tells them."""
+        """The events by order id, in the format of the history."""
         found: dict[str, list[dict[str, Any]]] = {}
         for each in self.sent:
             if each.type != "dropped":

@@ -1,4 +1,4 @@
-"""`Accept`: the answers are JSON, and a client that excludes it is told so before anything happens."""
+"""`Accept`: responses are JSON, and a client that excludes it gets an error before anything happens."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_nothing_happens_for_an_answer_that_would_not_be_accepted(headers:
 
 @pytest.mark.parametrize("headers", [*ADMITTED, accept("application/x-ndjson")])
 async def test_a_batch_in_lines_is_answered_in_lines(headers: list[tuple[str, str]]) -> None:
-    """The same form out as in, also to a client that only says it reads JSON."""
+    """The response has the format of the request, even if the client only accepts JSON."""
     async with serving() as service:
         response = await service.client.send("POST", "/orders/batch", [*NDJSON_BODY, *headers], text())
         assert (response.status, response.header("content-type")) == (200, "application/x-ndjson")

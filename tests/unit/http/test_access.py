@@ -1,4 +1,4 @@
-"""Access: which route asks for which scope, and what a client is told that has no key, a wrong one, or too little."""
+"""Access: required scopes by route, and the errors for a missing, invalid or insufficient key."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def routes_of(app: Starlette) -> Iterator[tuple[str, str]]:
 
 
 def headers_of(method: str, path: str) -> Headers:
-    """Return what a request to this route has to say of its body."""
+    """Return the headers that describe the body of a request to this route."""
     if method == "GET":
         return ()
     return NDJSON_BODY if path.endswith("batch") else JSON_BODY
@@ -76,7 +76,7 @@ async def asked(client: Client, method: str, path: str, *shown: tuple[str, str])
 
 
 def test_the_table_is_complete() -> None:
-    """Whoever adds a route says here who may use it."""
+    """A new route needs an entry."""
     engine = Bench().build()
     assert set(routes_of(create_app(engine))) == set(OPENED)
     assert set(routes_of(create_health_app(engine))) < set(OPENED)
@@ -98,7 +98,7 @@ async def test_a_route_is_open_to_the_keys_of_its_scopes_alone(method: str, path
 
 
 async def test_head_needs_what_get_needs() -> None:
-    """It tells as much about an order."""
+    """It reveals as much about an order."""
     ring = Ring()
     async with serving(access=Access(keys=ring.ring)) as service:
         for scope, status in [(None, 401), (METRICS, 403), (READ, 404)]:
@@ -107,7 +107,7 @@ async def test_head_needs_what_get_needs() -> None:
 
 
 async def test_what_is_not_there_is_told_to_everybody() -> None:
-    """Which paths and methods there are is in the open documentation: no key is needed to be told of a mistake."""
+    """Paths and methods are documented publicly, so 404 and 405 need no key."""
     async with serving(access=Access(keys=Ring().ring)) as service:
         assert (await service.client.get("/nowhere")).status == 404
         assert (await service.client.send("PUT", "/orders")).status == 405
@@ -115,7 +115,7 @@ async def test_what_is_not_there_is_told_to_everybody() -> None:
 
 
 async def test_without_a_key_the_challenge_names_no_error() -> None:
-    """As RFC 6750 wants it, also where another scheme is shown, which is meant for somebody else."""
+    """As RFC 6750 requires, also for another authentication scheme."""
     async with serving(access=Access(keys=Ring().ring)) as service:
         for shown in [(), (("authorization", "Basic dXNlcjpwYXNz"),), (("authorization", "Digest a=b"),)]:
             response = await service.client.get("/orders", *shown)

@@ -16,7 +16,7 @@ def if_match(*values: str) -> list[tuple[str, str]]:
 
 
 def refusal(response: Response) -> tuple[int, str, str, list[str]]:
-    """Return what an answer tells about an action that is not open."""
+    """Return the response to an action that is not allowed."""
     told = response.json()
     return response.status, told["code"], told["order_status"], told["allowed"]
 
@@ -33,7 +33,7 @@ async def test_a_pending_order_is_cancelled() -> None:
 
 
 async def test_a_running_order_is_told_to_stop() -> None:
-    """202 and the order while its processor is being told; then it is Cancelled."""
+    """202 and the order while its processor is being notified; then it is Cancelled."""
     async with serving(Work(hangs)) as service:
         await service.place("order1")
         response = await service.client.post("/orders/order1/cancel")
@@ -102,7 +102,7 @@ async def test_an_order_that_is_not_there_is_not_found(action: str) -> None:
     ],
 )  # fmt: skip
 async def test_a_condition_is_kept(condition: list[tuple[str, str]], status: int) -> None:
-    """`If-Match` compares strongly; where no tag is the order's, 412 and nothing happens; what is no tag is said."""
+    """`If-Match` uses strong comparison. Without a match 412 and no effect; invalid tags get an error."""
     async with serving() as service:
         await service.place("order1")
         response = await service.client.post("/orders/order1/cancel", *condition)
@@ -156,7 +156,7 @@ async def test_a_condition_counts_where_the_action_would_succeed(
 
 
 async def test_an_action_takes_no_notice_of_a_body() -> None:
-    """There is nothing to be said in it."""
+    """The body of an action is ignored."""
     async with serving() as service:
         await service.place("order1")
         response = await service.client.send("POST", "/orders/order1/cancel", [("content-type", "text/plain")], b"x")

@@ -129,7 +129,7 @@ async def test_lines(body: bytes, expected: list[int]) -> None:
     ],
 )  # fmt: skip
 async def test_arrays(body: bytes, expected: list[int]) -> None:
-    """An element that is bad in itself fails alone; where the array breaks off, one last answer says so."""
+    """An invalid element fails alone. If the array is incomplete, the last result reports it."""
     async with serving() as service:
         response = await service.client.send("POST", BATCH, JSON_BODY, body)
         assert codes(items(ARRAY, response)) == expected
@@ -141,7 +141,7 @@ async def test_arrays(body: bytes, expected: list[int]) -> None:
      (b"\xff", 400), ("[]".encode("utf-16"), 400), (b"(" + text("a") + b")", 400)],
 )  # fmt: skip
 async def test_a_body_that_is_no_array_is_refused_whole(body: bytes, status: int) -> None:
-    """Nothing has been answered by then, so the status says it."""
+    """No result was sent yet, so the status reports the error."""
     async with serving() as service:
         response = await service.client.send("POST", BATCH, JSON_BODY, body)
         assert response.status == status

@@ -129,7 +129,7 @@ async def test_little_of_the_answers_is_in_memory(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_batch_whose_answers_are_too_many_ends_there(form: str) -> None:
-    """The rest of the body is taken and not looked at, so that no proxy loses the answer; it says what was read."""
+    """The rest of the body is discarded, so that no proxy loses the response, which has the number of orders read."""
     async with serving(limits=HttpLimits(kept_answer_bytes=10_000)) as service:
         exchange = service.client.begin("POST", BATCH, headers_of(form))
         elements = [text(f"order{number}") for number in range(2000)]
@@ -151,7 +151,7 @@ async def test_a_batch_whose_answers_are_too_many_ends_there(form: str) -> None:
 async def test_a_batch_whose_answers_cannot_be_written_ends_there(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a full disk: what was read is answered all the same, and the log says what is wrong."""
+    """On a full disk the results so far are sent, and the error is logged."""
 
     def full(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

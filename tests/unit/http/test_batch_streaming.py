@@ -19,7 +19,7 @@ IMPATIENT = HttpLimits(body_seconds=0.05)
 
 
 async def test_a_line_is_answered_with_a_whole_line_before_the_next_is_sent() -> None:
-    """A client may send one order, wait for its answer, and go on."""
+    """A client can send one order, wait for its result, and send the next."""
     async with serving(limits=PATIENT) as service:
         exchange = service.client.begin("POST", BATCH, [*NDJSON_BODY, STREAM])
         for number in range(1, 4):
@@ -92,7 +92,7 @@ async def test_a_client_that_stops_reading_at_the_end_is_given_up() -> None:
 
 
 async def test_a_slow_reader_is_waited_for() -> None:
-    """As long as it goes on reading, which here takes longer than it may be silent."""
+    """While it keeps reading, even if that takes longer than the silence limit."""
     async with serving(limits=HttpLimits(body_seconds=0.8, unread_bytes=100)) as service:
         exchange = service.client.begin("POST", BATCH, [*NDJSON_BODY, STREAM])
         for number in range(20):
@@ -175,7 +175,7 @@ async def test_a_drain_in_the_middle_of_a_batch_refuses_the_rest() -> None:
 
 
 async def nothing_is_left(service: Service) -> None:
-    """Check that no task of a batch goes on, and that no error was left for the loop's handler to complain of."""
+    """Check that no task of a batch is running, and that the loop's exception handler has nothing to report."""
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     await service.bench.settle()

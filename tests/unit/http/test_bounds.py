@@ -56,7 +56,7 @@ async def test_a_body_over_its_limit_is_read_and_not_kept() -> None:
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("splitter", [LineSplitter(1000), ArraySplitter(1000)], ids=["lines", "array"])
 def test_an_element_over_its_limit_is_not_kept(splitter: Splitter) -> None:
-    """However long a line or an element of a batch goes on, no more than the limit of it is in memory."""
+    """However long a line or element is, no more than its limit is in memory."""
     found = list(splitter.feed(b'["' if isinstance(splitter, ArraySplitter) else b'"'))
     for _ in range(PARTS):
         found += splitter.feed(b"a" * PART)
@@ -74,7 +74,7 @@ async def test_a_client_that_asks_first_may_send_as_much_as_the_limit() -> None:
 
 
 async def test_an_order_is_not_looked_at_for_who_has_left() -> None:
-    """After the last stream of an order has ended nobody asks for that order, whatever else is followed."""
+    """After its last stream has ended, an order is not polled any more."""
     async with serving() as service:
         await service.place("order1")
         async with following(service.client, "/events") as follower:
@@ -122,7 +122,7 @@ async def test_a_long_way_back_is_not_too_slow() -> None:
 
 
 def test_of_too_many_clients_the_newest_are_remembered() -> None:
-    """Forgotten is who was not heard of for longest."""
+    """The least recently seen clients are evicted."""
     rates = Rates(1, lambda: 0.0, most_clients=2)
     assert [rates.wait_of(each) for each in "abc"] == [0.0] * 3
     assert rates.wait_of("c") > 0
@@ -131,7 +131,7 @@ def test_of_too_many_clients_the_newest_are_remembered() -> None:
 
 
 async def test_a_request_with_two_origins_is_told_nothing() -> None:
-    """No browser sends two; whoever does is not asked which one is meant."""
+    """No browser sends two origins, so neither counts."""
     async with serving(access=Access(origins=frozenset({SHOP}))) as service:
         response = await service.client.get("/orders", ("origin", SHOP), ("origin", "https://evil.example"))
         assert (response.status, granted(response)) == (200, {})

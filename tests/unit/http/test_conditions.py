@@ -84,7 +84,7 @@ async def test_the_tags_of_pages_are_known_again_too(path: str) -> None:
     ],
 )  # fmt: skip
 async def test_a_refusal_says_what_is_wrong_with_the_tag(condition: str, says: str) -> None:
-    """An old version, a weak tag and a tag of somebody else's are three things; reading again helps with the first."""
+    """An old version, a weak tag and a foreign tag are different errors. Reading again helps only with the first."""
     async with serving() as service:
         await service.place("order1")
         read = await service.client.get("/orders/order1", ("if-match", condition))
@@ -159,7 +159,7 @@ async def test_what_has_no_tag_knows_no_conditions(target: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("query", ["dry_run=true", "limit=1", "=", "%FF", "a=b&c=d"])
 async def test_parameters_that_nobody_knows_are_refused(request_line: str, query: str) -> None:
-    """422 and nothing happens: whoever sends one expects something of it."""
+    """422 without effect, because the client expects an effect of the parameter."""
     async with serving() as service:
         await service.place("order1")
         method, _, path = request_line.partition(" ")

@@ -107,7 +107,7 @@ async def test_the_pages_load_their_own_parts_and_nothing_else(target: str) -> N
 
 
 async def test_the_browser_is_told_to_keep_to_this_host() -> None:
-    """Scripts, styles and requests of no other origin, none within the page, and nobody's frame."""
+    """No scripts, styles or requests of other origins, none inline, and no embedding in frames."""
     async with serving() as service:
         for target in (*PAGES, "/docs/docs.js"):
             policy = (await service.client.get(target)).header("content-security-policy") or ""
@@ -129,7 +129,7 @@ async def test_styles_load_nothing_from_elsewhere(name: str) -> None:
 
 
 async def test_our_script_names_no_other_host() -> None:
-    """And asks nobody to validate the document."""
+    """The page also disables remote validation of the document."""
     async with serving() as service:
         script = (await service.client.get("/docs/docs.js")).body.decode()
         assert "//" not in script.replace("// Without", "")
@@ -147,7 +147,7 @@ def test_the_parts_of_others_are_as_they_came(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(ASSETS))
 async def test_every_part_is_what_it_says_it_is(name: str) -> None:
-    """A browser that is told not to guess has to be told."""
+    """With `nosniff`, browsers need the correct media type."""
     async with serving() as service:
         response = await service.client.get(f"/docs/{name}")
         kinds = {"css": "text/css", "js": "text/javascript"}

@@ -69,7 +69,7 @@ def test_every_refusal_has_its_document(error: RequestRefused, status: int, code
 
 
 def test_no_refusal_is_left_out() -> None:
-    """Whoever adds one says here what its document is; no code is used twice, nor one of the engine's."""
+    """A new error needs an entry. Codes are unique, also among those of the engine."""
     classes = {
         member
         for _, member in inspect.getmembers(errors, inspect.isclass)

@@ -29,7 +29,7 @@ async def test_too_many_streams() -> None:
 
 
 async def test_a_slow_reader_is_dropped_with_a_reason_and_resumes() -> None:
-    """It gets what was on its way, is told why it ends, and goes on after its last id; others are not disturbed."""
+    """It gets the pending events and the reason, and resumes after its last id. Other streams are not affected."""
     async with serving(limits=HttpLimits(stream_bytes=2000)) as service:
         async with following(service.client, "/events") as slow, following(service.client, "/events") as quick:
             await slow.begun()
@@ -123,7 +123,7 @@ async def test_a_thousand_streams_leave_nothing_behind() -> None:
 
 
 async def test_an_outage_loses_nothing() -> None:
-    """While the repository is away the stream stays open and beats; then it goes on where it was."""
+    """While the repository is unavailable, the stream sends heartbeats; then it resumes."""
     async with serving(limits=HttpLimits(heartbeat_seconds=0.01)) as service:
         async with following(service.client, "/events") as follower:
             await follower.begun()
@@ -142,7 +142,7 @@ async def test_an_outage_loses_nothing() -> None:
 
 
 async def test_following_that_fails_ends_the_streams() -> None:
-    """A stream that cannot go on ends whole, so that its client resumes; the next stream begins afresh."""
+    """A stream that cannot continue ends cleanly, so that its client resumes. The next stream starts fresh."""
     async with serving() as service:
         async with following(service.client, "/events") as follower:
             place = (await follower.begun()).last_id
@@ -189,7 +189,7 @@ async def test_nothing_is_read_for_nobody() -> None:
 
 @pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
 async def test_a_stream_ends_with_its_key(target: str) -> None:
-    """Within a heartbeat after the key was revoked; other streams go on, and who comes again is told why."""
+    """Within a heartbeat after the key was revoked. Other streams continue, and a reconnect gets the error."""
     ring = Ring()
     revoked, kept = ring.showing(AccessScope.READ), ring.showing(AccessScope.ADMIN)
     async with serving(access=Access(keys=ring.ring), limits=HttpLimits(heartbeat_seconds=0.01)) as service:

@@ -25,12 +25,12 @@ class PlainRepository(FaultyRepository):
 
 
 async def histories(service: Service, *order_ids: str) -> dict[str, object]:
-    """Return the histories of orders as the service tells them."""
+    """Return the histories of orders from the service."""
     return {name: (await service.client.get(f"/orders/{name}/history")).json()["events"] for name in order_ids}
 
 
 async def open_streams(service: Service) -> int:
-    """Return how many streams the service says are open."""
+    """Return the number of open streams in the metrics."""
     text = (await service.client.get("/metrics", ("accept", "text/plain"))).body.decode()
     return int(text.split("\norder_engine_event_streams ")[1])
 
@@ -71,7 +71,7 @@ async def test_a_repository_that_does_not_read_exactly() -> None:
 
 
 async def test_the_head_of_a_stream() -> None:
-    """The answer is not stored, not buffered by proxies, and says when to connect again."""
+    """The response is not cached, not buffered by proxies, and has the reconnect delay."""
     async with serving() as service, following(service.client, "/events") as follower:
         parser = await follower.begun()
         headers = dict(follower.exchange.sent[0]["headers"])
@@ -84,7 +84,7 @@ async def test_the_head_of_a_stream() -> None:
 
 @pytest.mark.parametrize("target", ["/events", "/orders/order1/events"])
 async def test_a_stream_begins_with_its_place(target: str) -> None:
-    """The first event says where the stream begins: its id goes on right there, and so does every id after it."""
+    """The first event has the start position. Every id resumes right after its event."""
     async with serving(limits=HttpLimits(heartbeat_seconds=2.5)) as service:
         await service.place("order1")
         async with following(service.client, target) as follower:

@@ -17,7 +17,7 @@ def key(value: str) -> tuple[str, str]:
 
 
 def replayed(response: Response) -> bool:
-    """Whether the answer says that it is a replay."""
+    """Return whether the response is marked as a replay."""
     return response.header("idempotent-replayed") == "true"
 
 
@@ -119,7 +119,7 @@ async def test_racing_senders_under_one_key_make_one_order() -> None:
 
 
 async def test_the_answer_to_a_key_that_is_reused_is_ascii_whatever_the_key() -> None:
-    """A key may hold quotes and backslashes; the problem document quotes it properly."""
+    """A key may contain quotes and backslashes; the problem document escapes them."""
     async with serving() as service:
         await service.client.place(order("order1"), key('a"\\b'))
         response = await service.client.place(order("order2"), key('a"\\b'))

@@ -49,7 +49,7 @@ def test_a_position_comes_back_as_it_was_given_out(position: Position) -> None:
 @usual
 @given(st.lists(st.binary()), st.text(st.characters(max_codepoint=0x7F)) | st.just(""))
 def test_whatever_is_sent_is_read_or_refused(fields: list[bytes], query: str) -> None:
-    """With no other error than those that say so."""
+    """Only with the expected errors."""
     for read in (last_event_id, last_position):
         try:
             text = str(read(scope(*fields, query=query)))

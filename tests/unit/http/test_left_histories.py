@@ -31,7 +31,7 @@ async def _ended(follower: Follower) -> None:
 
 
 async def test_all_orders() -> None:
-    """Nobody goes on over a gap: open streams end, their last ids are refused, and whoever begins gets what follows."""
+    """No stream continues over a gap: open streams end, their ids are refused, and new streams get the later events."""
     async with serving() as service, following(service.client, "/events") as first:
         await first.begun()
         await service.place("kept")

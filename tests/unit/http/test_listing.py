@@ -139,7 +139,7 @@ async def test_the_limits_of_a_page_are_1_to_1000(query: str) -> None:
 
 
 async def test_a_page_has_a_hundred_orders_where_nothing_is_said() -> None:
-    """And the link says so."""
+    """The default limit, which the link repeats."""
     async with serving() as service:
         await service.place(*(f"order{number}" for number in range(101)))
         response = await service.client.get("/orders")
@@ -168,7 +168,7 @@ async def test_a_forged_cursor_is_refused(cursor: str) -> None:
 
 
 async def test_pages_of_large_orders_are_bounded_in_bytes() -> None:
-    """A page holds what fits into `page_bytes`, one order at least; the links lead through all of them."""
+    """A page has at most `page_bytes`, but at least one order; the links lead through all orders."""
     async with serving(page_bytes=50_000) as service:
         for number in range(5):
             await service.place(f"large{number}", attributes={"note": "x" * 20_000})

@@ -38,7 +38,7 @@ LARGE = Statistics(
 
 @pytest.mark.parametrize(("accepted", "media_type"), PREFERENCES)
 async def test_the_form_that_the_client_likes_best(accepted: str | None, media_type: str) -> None:
-    """Qualities count, the closest range decides, and JSON is for whoever has no preference."""
+    """Quality values count, the most specific range wins, and JSON is the default."""
     async with serving() as service:
         headers = [] if accepted is None else [("accept", accepted)]
         response = await service.client.get("/metrics", *headers)
@@ -66,7 +66,7 @@ async def test_a_client_that_accepts_no_form(accepted: str) -> None:
     ],
 )  # fmt: skip
 async def test_the_versions_of_the_text(accepted: str, version: str) -> None:
-    """Of two, the older one is for whoever has no preference; the text is the same but for its name."""
+    """The older version is the default. The text differs only in its version."""
     async with serving() as service:
         response = await service.client.get("/metrics", ("accept", accepted))
         assert response.header("content-type") == f"text/plain; version={version}; charset=utf-8"
@@ -75,7 +75,7 @@ async def test_the_versions_of_the_text(accepted: str, version: str) -> None:
 
 
 async def test_the_figures() -> None:
-    """Both forms are valid to the parsers of Prometheus, and tell what the JSON tells."""
+    """Both formats are valid for the Prometheus parsers and contain the values of the JSON."""
     async with serving() as service:
         await service.place("order1", "order2")
         await service.client.post("/orders/order1/cancel")
@@ -97,7 +97,7 @@ async def test_the_figures() -> None:
 
 
 def test_large_figures_are_exact() -> None:
-    """No figure passes through a float on its way out; a process without streams tells of none."""
+    """No value is converted to a float. A process without streams omits their metric."""
     for form in (OPEN_METRICS, PROMETHEUS):
         text = metrics_text(MetricsSnapshot(LARGE, ready=False, event_streams=None), form).decode()
         assert "\norder_engine_orders_placed_total 9007199254740993\n" in text

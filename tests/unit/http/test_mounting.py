@@ -78,7 +78,7 @@ async def living(app: ASGIApp) -> AsyncIterator[None]:
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("prefix", ["/shop", "/a/b/c"])
 async def test_orders_are_placed_read_and_listed_under_a_prefix(host: Host, prefix: str) -> None:
-    """Every link that an answer gives leads to where it says, from the outside."""
+    """Every link in a response works from the outside."""
     bench = Bench()
     async with living(app := host(bench.build(Work()), prefix)):
         client = Client(app)

@@ -16,7 +16,7 @@ EVENT_STREAM = ("accept", "text/event-stream")
 
 
 async def history(service: Service, order_id: str) -> object:
-    """Return the history of an order as the service tells it."""
+    """Return the history of an order from the service."""
     return (await service.client.get(f"/orders/{order_id}/history")).json()["events"]
 
 
@@ -46,7 +46,7 @@ async def test_the_whole_story_and_its_end() -> None:
 
 
 async def test_a_resume_at_every_event() -> None:
-    """After each version come exactly the later ones; after the last one 204, which tells a browser to stop."""
+    """After each version exactly the later events follow; after the last one 204, which makes a browser stop."""
     async with serving() as service:
         await service.place("order1")
         await service.client.post("/orders/order1/cancel")
@@ -158,7 +158,7 @@ async def test_a_version_that_the_order_has_not(version: str) -> None:
 
 
 async def test_an_outage_loses_nothing() -> None:
-    """The stream stays open or ends whole; resumed, it tells the rest."""
+    """The stream stays open or ends cleanly. A resumed stream sends the rest."""
     async with serving() as service:
         await service.place("order1")
         async with following(service.client, "/orders/order1/events") as follower:

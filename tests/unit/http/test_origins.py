@@ -1,4 +1,4 @@
-"""Pages of other origins: nothing is said to them unless they were named, and then no more than they need."""
+"""Pages of other origins: without permission they get no CORS headers, and with it only the necessary ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFLIGHT = (("access-control-request-method", "POST"), ("access-control-request
 
 
 def granted(response: Response) -> dict[str, str]:
-    """Return what an answer says to browsers."""
+    """Return the CORS headers of a response."""
     return {name: value for name, value in response.headers if name.startswith("access-control")}
 
 
@@ -66,7 +66,7 @@ def test_every_field_in_the_table_is_read_somewhere() -> None:
 
 
 async def test_a_page_that_was_named_may_read_every_answer() -> None:
-    """Also refusals: a page that cannot read them cannot say what is wrong."""
+    """Errors, too: otherwise a page could not report the cause."""
     access = Access(keys=Ring().ring, origins=frozenset({SHOP, "http://localhost:3000"}))
     async with serving(access=access) as service:
         for target in ("/orders", "/livez", "/nowhere", "/orders/a%2Fb"):
@@ -85,7 +85,7 @@ async def test_a_page_that_was_named_may_read_every_answer() -> None:
      "https://shop.example:444", "https://shop.example/", "", "*"],
 )  # fmt: skip
 async def test_any_other_page_is_told_nothing(origin: str) -> None:
-    """Neither before nor after; its own request is answered as ever, and caches know that it matters who asks."""
+    """Neither in a preflight response nor later. Its request is handled as usual, and `Vary` informs caches."""
     async with serving(access=Access(origins=frozenset({SHOP}))) as service:
         asked = await service.client.send("OPTIONS", "/orders", (("origin", origin), *PREFLIGHT))
         assert (asked.status, asked.header("allow"), granted(asked)) == (204, "POST, GET, HEAD, OPTIONS", {})

@@ -83,7 +83,7 @@ async def test_nothing_is_at_any_other_path(target: str, method: str) -> None:
      "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f467", "\u0378", "\U0001fae9"],
 )  # fmt: skip
 async def test_every_id_is_carried_back_by_its_location(order_id: str) -> None:
-    """`Location` is plain ASCII, and leads to the order whatever its id holds."""
+    """`Location` is ASCII and leads to the order, whatever its id contains."""
     async with serving() as service:
         response = await service.client.place(order(order_id))
         assert (response.status, response.body) == (201, CREATED)
@@ -104,7 +104,7 @@ async def test_every_id_is_carried_back_by_its_location(order_id: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("route", ["GET /orders/{}", "GET /orders/{}/status", "POST /orders/{}/cancel"])
 async def test_an_id_that_no_order_can_have_is_not_found(route: str, encoded: str) -> None:
-    """404 under the present rule or any other, and none is asked that might not be able to hold it; never a 500."""
+    """404 under the current rule or any other, and never a 500. The repository never gets an id it cannot store."""
     async with serving() as service:
         await service.place("\ufffd", "a\ufffdb", "a\ufffd")
         method, _, target = route.partition(" ")
@@ -182,7 +182,7 @@ async def test_the_application_mounts_under_a_prefix() -> None:
 
 
 async def test_a_proxy_may_have_taken_a_prefix_off() -> None:
-    """What the server says of the prefix is in Location and links."""
+    """The root path of the server is part of Location and links."""
     async with serving() as service:
         client = Client(service.app, root_path="/api v1")
         assert (await client.place(order("order1"))).header("location") == "/api%20v1/orders/order1"

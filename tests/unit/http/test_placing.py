@@ -59,7 +59,7 @@ async def test_other_content_under_a_taken_id_is_a_conflict(other: dict[str, obj
 
 @pytest.mark.parametrize("absent", [{}, {"order_id": None}])
 async def test_an_id_is_made_where_there_is_none(absent: dict[str, object]) -> None:
-    """The body tells it as well; each such request is an order of its own."""
+    """The body contains it. Each such request creates another order."""
     async with serving() as service:
         responses = [await service.client.place(order(None, **absent)) for _ in range(2)]
         made = [response.json()["order_id"] for response in responses]
@@ -144,7 +144,7 @@ async def test_no_more_than_a_hundred_errors_are_named() -> None:
 
 
 async def test_a_refusal_stays_short_whatever_is_long_in_the_body() -> None:
-    """An attribute's name of a megabyte is not sent back: the pointer stops at what holds it."""
+    """An attribute name of a megabyte is not sent back: the pointer stops at its parent."""
     async with serving() as service:
         name = "n" * 500_000
         response = await service.client.place(order("order1", attributes={"a": {name: "\0"}}))

@@ -1,4 +1,4 @@
-"""Behind proxies: who the client was, and where the application is, as trusted proxies say and nobody else."""
+"""Proxies: client address and root path come from trusted proxies only."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def app_of(app: Seen, root_path: str = "") -> Proxies:
 
 
 def sender(*headers: tuple[str, str], peer: str | None = PROXY) -> str | None:
-    """Return the client's address as the application is told it."""
+    """Return the client address that the application sees."""
     client = seen(headers, peer)["client"]
     return None if client is None else client[0]
 
@@ -153,7 +153,7 @@ def test_the_client_is_the_last_address_that_is_no_trusted_proxy(headers: Header
      ("11.0.0.1", "11.0.0.1"), ("testclient", "testclient"), (None, None)],
 )  # fmt: skip
 def test_only_the_named_networks_are_trusted(peer: str | None, client: str | None) -> None:
-    """In whichever form the server has the address; whoever has none, or a name, is nobody."""
+    """In every notation of an address. A peer without an IP address is never trusted."""
     assert sender((XFF, CLIENT), peer=peer) == client
 
 
@@ -177,7 +177,7 @@ def test_the_scheme_and_the_host_are_the_clients() -> None:
 
 @pytest.mark.parametrize("value", ["", "a b", "shop.example/a", "a,b c", "ü", "x" * 256, "<script>"])
 def test_what_is_no_scheme_and_no_host_is_passed_over(value: str) -> None:
-    """Whoever sent it."""
+    """Whichever proxy sent it."""
     scope = seen([("Host", "10.0.0.9"), ("X-Forwarded-Proto", value), ("X-Forwarded-Host", value)])
     assert (scope["scheme"], scope["headers"][0]) == ("http", (b"host", b"10.0.0.9"))
 
@@ -253,7 +253,7 @@ def test_a_question_about_the_whole_server_has_no_path() -> None:
      (["/a/../b"], ""), (["/a?b"], ""), (["/a\\b"], ""), (["/" + "a" * 1000], "")],
 )  # fmt: skip
 def test_a_trusted_proxy_names_the_prefix(prefixes: Sequence[str], root_path: str) -> None:
-    """The last one that is named, where it is a path; what is none is passed over, as is all that a stranger says."""
+    """The last valid path counts. Invalid paths, and those of other clients, are ignored."""
     headers = [("X-Forwarded-Prefix", prefix) for prefix in prefixes]
     assert seen(headers)["root_path"] == root_path
     assert seen(headers, root_path="/set")["root_path"] == (root_path or "/set")
@@ -334,7 +334,7 @@ async def test_rates_are_by_client_and_not_by_proxy() -> None:
 
 
 async def test_a_page_behind_a_proxy_knows_its_own_origin() -> None:
-    """An older browser tells only the origin, and the proxy has put another name into `Host`."""
+    """An older browser sends only the origin, and the proxy has replaced `Host`."""
     async with serving() as service:
         await service.place("order1")
         proxy = Client(Proxies(service.app, trusted=TRUSTED), address=PROXY)

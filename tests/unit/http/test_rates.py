@@ -1,4 +1,4 @@
-"""Rates: how many requests a second one client may send, and what it is told when they are too many."""
+"""Rate limits per client, and the error when they are exceeded."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_clients_have_buckets_of_their_own() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Of too many clients those are forgotten that were not heard of for longest; who goes on asking is remembered."""
+    """The least recently seen clients are evicted; active clients stay."""
     rates = Rates(1, Turned(), most_clients=3)
     for each in ("b", "c", "noisy"):
         assert rates.wait_of(each) == 0

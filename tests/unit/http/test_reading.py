@@ -66,7 +66,7 @@ async def test_the_history_is_told_whole() -> None:
 
 
 async def test_a_history_that_fills_its_last_page_ends_there() -> None:
-    """As many events as pages hold make no difference."""
+    """Also if the number of events is a multiple of the page size."""
     async with serving(page_limit=2) as service:
         await service.place("order1")
         await service.client.post("/orders/order1/cancel")
@@ -92,7 +92,7 @@ async def test_an_order_that_is_not_there_is_not_found(target: str) -> None:
     ],
 )  # fmt: skip
 async def test_an_order_is_sent_only_where_it_has_changed(condition: str, status: int) -> None:
-    """`If-None-Match` compares weakly; lists and the star are known, and what is no entity tag is said."""
+    """`If-None-Match` uses weak comparison and supports lists and `*`; invalid tags get an error."""
     async with serving() as service:
         await service.place("order1")
         response = await service.client.get("/orders/order1", ("if-none-match", condition))
@@ -167,7 +167,7 @@ async def test_metrics_count_exactly() -> None:
 
 
 async def test_a_long_history_is_sent_page_by_page() -> None:
-    """It is one document as ever, and never whole in memory: each part holds the events of one page."""
+    """It is one document but never in memory as a whole: each part has the events of one page."""
     async with serving(page_limit=3) as service:
         await service.place("order1")
         commands = [Command("order1", Action.FAIL, token=token, reason="no") for token in range(1, 5)]

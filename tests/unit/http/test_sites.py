@@ -1,4 +1,4 @@
-"""Pages of other sites: what changes something is refused where a browser says that such a page has sent it."""
+"""Cross-site requests: those with side effects are refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_what_forms_send_is_no_better(kind: str) -> None:
 
 
 async def test_what_a_browser_asks_about_first_is_let_through() -> None:
-    """It sends JSON, or a key, for another origin only after an answer that has named it: a gateway's, say."""
+    """JSON or a key from another origin needs a successful preflight request, for example at a gateway."""
     async with serving() as service:
         elsewhere = (("sec-fetch-site", "cross-site"), HERE, ("origin", SHOP))
         question = await service.client.send("OPTIONS", "/orders", elsewhere)
@@ -80,7 +80,7 @@ async def test_what_a_browser_asks_about_first_is_let_through() -> None:
 
 @pytest.mark.parametrize("headers", BY_ITSELF, ids=repr)
 async def test_programs_and_own_pages_are_let_through(headers: Headers) -> None:
-    """A program says nothing of where it comes from, and what comes from the service's own pages is of its origin."""
+    """Programs send no origin, and the service's own pages send its own."""
     async with serving() as service:
         await service.place("order1")
         assert (await service.client.send("POST", "/orders/order1/cancel", headers)).status == 200
@@ -96,7 +96,7 @@ async def test_reading_is_for_everybody(headers: Headers) -> None:
 
 
 async def test_a_page_that_was_named_is_let_through() -> None:
-    """By its origin, whatever else the browser says; no other is."""
+    """By its origin, whatever other headers the browser sends. Other origins are refused."""
     async with serving(access=Access(origins=frozenset({SHOP}))) as service:
         await service.place("order1", "order2")
         named = (("sec-fetch-site", "cross-site"), HERE, ("origin", SHOP))
@@ -114,7 +114,7 @@ async def test_a_refusal_comes_before_the_key_is_looked_at() -> None:
 
 
 async def test_a_host_may_look_at_it_by_itself() -> None:
-    """An application that is mounted where somebody else has settled which pages may do what."""
+    """For applications mounted behind another protection."""
     async with serving(access=Access(admits_other_sites=True)) as service:
         await service.place("order1")
         response = await service.client.send("POST", "/orders/order1/cancel", (("sec-fetch-site", "cross-site"),))

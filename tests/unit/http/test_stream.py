@@ -36,7 +36,7 @@ async def test_the_first_reason_to_end_counts() -> None:
 
 
 def test_a_log_keeps_the_latest() -> None:
-    """Chunks keep their positions; those over the limit are gone, and whoever wants them is told so."""
+    """Chunks keep their positions. Reading an evicted one is an error."""
     log = EventLog(10)
     for number in range(6):
         log.append(b"%d..." % number)

@@ -37,7 +37,7 @@ async def test_what_is_done_in_time_is_left_alone() -> None:
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
-    """A server that drops a request is not told that it took too long."""
+    """A request cancelled by the server is not reported as a timeout."""
     time_limits = RequestTimeLimits()
 
     async def work() -> None:

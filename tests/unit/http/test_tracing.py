@@ -39,7 +39,7 @@ async def test_any_other_is_replaced(mad: str) -> None:
 
 
 async def test_two_ids_are_none() -> None:
-    """Nobody could say which one it is."""
+    """Two ids are ambiguous."""
     async with serving() as service:
         twice = (("x-request-id", "a"), ("x-request-id", "b"))
         assert (await service.client.get("/livez", *twice)).header("x-request-id") not in {"a", "b"}
@@ -54,7 +54,7 @@ async def test_ids_that_are_made_differ() -> None:
 
 
 async def test_a_failure_is_logged_under_its_names(caplog: pytest.LogCaptureFixture) -> None:
-    """The id that the client was told, and the trace; so that whoever gets a complaint finds the line."""
+    """With the request id and the trace id, so that a complaint leads to the line."""
     async with serving() as service:
         service.bench.repository.get = None  # type: ignore[assignment, method-assign]
         with caplog.at_level(logging.ERROR):
@@ -93,7 +93,7 @@ async def test_two_parents_are_none() -> None:
 
 
 async def test_an_order_keeps_the_trace_of_its_placing() -> None:
-    """Its processor gets it, and whoever reads, lists, redrives or cancels the order is told."""
+    """The processor gets it, and every response with the order contains it."""
     work = Work(raises(Rejected))
     async with serving(work) as service:
         assert (await service.client.place(order(), ("traceparent", PARENT))).body == CREATED

@@ -38,7 +38,7 @@ async def test_an_engine_that_was_not_started_is_answered_with_503() -> None:
 
 
 async def test_an_engine_that_drains_takes_no_orders_and_answers_questions() -> None:
-    """503 for what would be new, from the first moment; reading and acting go on."""
+    """503 for new orders from the first moment; reads and actions work."""
     async with serving() as service:
         await service.place("order1")
         await service.engine.drain()
@@ -109,7 +109,7 @@ async def test_no_answer_tells_what_an_adapter_says_of_its_surroundings(error: O
 
 
 async def test_the_figures_of_a_process_are_told_without_its_repository() -> None:
-    """In the forms for those who watch it: the counts are left out, and a figure says that they are."""
+    """The text formats omit the counts, and one metric reports that."""
     async with serving() as service:
         await service.place("order1")
         service.bench.repository.unavailable = True
@@ -129,7 +129,7 @@ async def test_the_figures_of_a_process_are_told_without_its_repository() -> Non
 
 
 async def test_the_figures_do_not_wait_for_a_repository_that_hangs() -> None:
-    """Half of a request's limit: whoever scrapes them has a limit too."""
+    """They take half of the request timeout at most, since scrapers have a timeout, too."""
     async with serving(request_seconds=0.2) as service:
         service.bench.repository.plan(NeverAnswers(), "statistics")
         response = await service.client.get("/metrics", ("accept", "text/plain"))
@@ -138,7 +138,7 @@ async def test_the_figures_do_not_wait_for_a_repository_that_hangs() -> None:
 
 
 async def test_readiness_says_why() -> None:
-    """A word for each state, so that a person and a probe can tell them apart."""
+    """A distinct state for each reason, for people and probes."""
     bench = Bench()
     engine = bench.build()
     client = Client(create_app(engine))
@@ -162,7 +162,7 @@ async def test_readiness_says_why() -> None:
 
 
 async def test_an_answer_that_got_lost_is_found_out() -> None:
-    """201 where the order was stored; the first answer may then say that it is a replay."""
+    """201 if the order was stored; the first response may then be marked as a replay."""
     async with serving() as service:
         service.bench.repository.plan(LosesAnswer(), "add", 1)
         placing = asyncio.ensure_future(service.client.place(order()))
@@ -214,7 +214,7 @@ async def test_too_many_placings_at_once_are_refused() -> None:
 async def test_an_adapter_that_breaks_its_port_is_our_error(
     fault: Raises | AnswersShort, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """500, whose document tells nothing of the inside; the log does."""
+    """500 without internals; the log has them."""
     async with serving() as service:
         service.bench.repository.plan(fault, "add")
         response = await service.client.place(order())
@@ -228,7 +228,7 @@ async def test_an_adapter_that_breaks_its_port_is_our_error(
 
 
 class Broken:
-    """An engine with an error that nobody thought of."""
+    """An engine with an unexpected error."""
 
     def __init__(self, service: Service) -> None:
         """Stand in for the service's engine."""
@@ -280,7 +280,7 @@ async def test_an_unexpected_error_in_the_middle_of_a_batch_ends_it(caplog: pyte
 
 
 async def test_an_unexpected_error_before_a_batch_is_answered_is_a_problem(caplog: pytest.LogCaptureFixture) -> None:
-    """Answers that were kept until then are dropped: nobody may take them for the whole."""
+    """Buffered results are dropped, since they would look complete."""
     async with serving(Work()) as service:
         body = [text(f"order{number}") + b"\n" for number in range(2)]
         response = await broken(service).send("POST", "/orders/batch", NDJSON_BODY, body)

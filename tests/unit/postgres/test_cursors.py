@@ -1,4 +1,4 @@
-"""What a cursor of all events says its reader has seen."""
+"""Cursors of the event stream: which events a reader has seen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATEST = LatestEvent(50, 7, EVENT)
     ],
 )
 def test_a_snapshot_ends_with_the_latest_event(snapshot: str, seen: str) -> None:
-    """Of what comes behind it the cursor says nothing, also not that it was under way; what it says can be read."""
+    """The cursor contains nothing about later transactions, not even running ones, and can be parsed."""
     assert seen_by(snapshot, LATEST) == SeenSnapshot(seen, LATEST.mark)
     place = StreamPosition(seen, None, 0, LATEST.mark)
     read = read_cursor(write_cursor(HISTORY, place), HISTORY, PRESENT)

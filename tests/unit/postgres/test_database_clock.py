@@ -79,7 +79,7 @@ def test_a_small_step_is_followed(step: float) -> None:
 
 
 def test_the_last_event_is_what_a_new_process_begins_with() -> None:
-    """Nobody knows how long ago it was, so only a clock before it has been set back."""
+    """Its age is unknown, so only an earlier time indicates a step back."""
     for hours, is_set in ((-2, True), (0, False), (2, False), (20_000, False)):
         clock = DatabaseClock(lambda: 0.0, START)
         assert clock.latest(LEASE) == AFTER_ALL

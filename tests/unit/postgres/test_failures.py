@@ -56,14 +56,14 @@ def error_of(code: str, severity: str = "ERROR") -> asyncpg.PostgresError:
 
 
 def test_the_table_is_whole() -> None:
-    """The driver knows PostgreSQL's table, and of each class of it is said whether it leaves doubt."""
+    """Every error class of PostgreSQL that the driver knows is classified."""
     assert len(CODES) > 200
     assert {code[:2] for code in CODES} <= CERTAIN_CLASSES | DOUBTFUL_CLASSES
     assert not CERTAIN_CLASSES & DOUBTFUL_CLASSES
 
 
 def test_every_code() -> None:
-    """Each code leaves doubt, ends the session and surfaces as its class or an exception says."""
+    """Each code is classified like its class unless it is an exception."""
     for code in CODES:
         error = error_of(code)
         assert leaves_doubt(error) == EXCEPTIONS.get(code, code[:2] in DOUBTFUL_CLASSES), code
@@ -78,7 +78,7 @@ def test_every_code() -> None:
 
 
 def test_every_code_that_ends_the_session() -> None:
-    """Where the server says that the session is over, it is, and what was under way may have been committed."""
+    """If the server ends the session, the running transaction may have been committed."""
     for code in [*CODES, "99999"]:
         for severity in ("FATAL", "PANIC"):
             error = error_of(code, severity)

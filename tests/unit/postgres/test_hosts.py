@@ -16,7 +16,7 @@ SECRET = "hunter2"  # noqa: S105 - what must not be shown
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take everything away that a machine may say about PostgreSQL."""
+    """Remove all PostgreSQL settings of the machine."""
     for name in ("PGHOST", "PGPORT", "PGCONNECT_TIMEOUT", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))

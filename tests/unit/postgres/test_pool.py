@@ -51,7 +51,7 @@ async def expect_whole(pool: Pool, size: int) -> None:
 
 
 async def borrow(pool: Pool, server: FakeServer, held: set[object], steps: int, *, is_clean: bool) -> None:
-    """Take a connection, see that nobody else has it, and give it back or throw it away."""
+    """Take a connection, check that it is exclusive, and return or discard it."""
     lent = await pool.take()
     try:
         assert lent.connection not in held
@@ -69,7 +69,7 @@ async def borrow(pool: Pool, server: FakeServer, held: set[object], steps: int, 
 
 @pytest.mark.parametrize("step", range(MANY_STEPS))
 async def test_cancelled_at_any_moment(step: int) -> None:
-    """Whoever is cancelled, at whatever step, takes no connection along: the pool is as large as before."""
+    """A caller cancelled at any step leaks no connection."""
     server, held = FakeServer(), set[object]()
     async with opened(server, 2) as pool:
         kinds = Random(step).choices([True, False], k=7)  # noqa: S311 - to be repeated
@@ -86,7 +86,7 @@ async def test_cancelled_at_any_moment(step: int) -> None:
 
 
 async def test_cancelled_in_the_moment_it_is_given_one() -> None:
-    """A connection that is given to somebody who is cancelled in the same turn goes to the next who waits."""
+    """A connection given to a caller that is cancelled in the same iteration goes to the next waiter."""
     server = FakeServer()
     async with opened(server, 1) as pool:
         lent = await pool.take()
@@ -180,7 +180,7 @@ async def test_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_refused_and_nothing_else_is_open() -> None:
-    """Where there is no connection at all everybody who waits is told why, each by an error of his own."""
+    """Without any connection, every waiter gets a separate instance of the error."""
     server = FakeServer()
     server.refusal = FULL
     async with opened(server, 2) as pool:
@@ -190,7 +190,7 @@ async def test_refused_and_nothing_else_is_open() -> None:
 
 
 async def test_refused_after_the_last_was_lost() -> None:
-    """Who waits for a connection that is then thrown away is told why there is no other."""
+    """A waiter whose last candidate is discarded gets the reason why no other can be opened."""
     server = FakeServer()
     async with opened(server, 2) as pool:
         lent = await pool.take()
@@ -203,7 +203,7 @@ async def test_refused_after_the_last_was_lost() -> None:
 
 
 async def test_waits_no_longer_than_the_limit() -> None:
-    """Who gets none in time is told so, and why no more are opened; the pool forgets him."""
+    """A waiter that times out gets the reason why no more are opened, and is removed."""
     server = FakeServer()
     async with opened(server, 2, RequestBudget(0.1)) as pool:
         lent = await pool.take()
@@ -259,7 +259,7 @@ async def test_cancelled_while_a_suspect_is_checked(step: int) -> None:
 
 
 async def test_closed() -> None:
-    """Closing tells those who wait, cuts off what is lent, and lends nothing any more."""
+    """Closing notifies waiters, terminates connections in use, and lends no more."""
     server = FakeServer()
     async with opened(server, 1) as pool:
         lent = await pool.take()

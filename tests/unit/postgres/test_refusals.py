@@ -1,4 +1,4 @@
-"""What is said where no connection to PostgreSQL is made."""
+"""Errors of failed connection attempts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_newer_servers_are_let_through(major: int) -> None:
 
 
 def test_pooler_is_recognised() -> None:
-    """What PgBouncer says of settings at the start of a session is a wrong setting of ours, with what to add."""
+    """PgBouncer's error about session settings becomes an invalid setting with the remedy."""
     error = asyncpg.PostgresError.new({"C": "08P01", "M": "unsupported startup parameter: jit"})
     told = refusal(error, PLACE)
     assert isinstance(told, InvalidSetting)
@@ -69,7 +69,7 @@ def test_server_says_no(code: str, part: str) -> None:
     ],
 )
 def test_nobody_to_talk_to(error: Exception, part: str) -> None:
-    """What the network and TLS say is Unavailable, in our words."""
+    """Network and TLS errors are Unavailable, with our own message."""
     told = refusal(error, PLACE)
     assert isinstance(told, Unavailable)
     assert part in str(told)

@@ -99,7 +99,7 @@ async def test_commit_is_guarded(server: FakeServer) -> None:
 
 
 async def test_commit_that_is_answered_by_a_rollback(server: FakeServer) -> None:
-    """A server that rolls back where it should commit says so without any error; the call is Unavailable."""
+    """A server may roll back instead of committing without an error; the call is Unavailable."""
 
     async def answer(sql: str) -> str:
         await asyncio.sleep(0)
@@ -168,7 +168,7 @@ async def test_old_connection_that_is_gone(server: FakeServer, name: str, word: 
 async def test_connection_that_is_gone_while_it_may_commit(
     server: FakeServer, name: str, word: str, error: Exception
 ) -> None:
-    """What may have been committed is never done again, and the caller is told that nobody knows."""
+    """A transaction that may have been committed is never repeated; the outcome is unknown."""
     sessions = Sessions(DIRECT)
     try:
         with suppress(Unavailable):

@@ -6,7 +6,7 @@ from order_engine_adapters.process.process_exit import SILENT_SECONDS, ExitDeadl
 
 
 def test_a_loop_that_lives_has_all_the_time() -> None:
-    """As long as it is heard of, only the last moment counts; that one counts whatever is heard."""
+    """While there are heartbeats, only the final deadline counts."""
     deadline = ExitDeadline(blocked=10, latest=100)
     assert deadline.due(heard=50) == 50 + SILENT_SECONDS
     assert deadline.due(heard=99.5) == 100

@@ -32,7 +32,7 @@ class Owner:
 
 
 class Broken:
-    """Cannot let go of anything."""
+    """An object whose cleanup fails."""
 
     def __init__(self) -> None:
         """Keep nothing from children."""
@@ -44,7 +44,7 @@ class Broken:
 
 
 def in_child(holds: Callable[[], bool]) -> bool:
-    """Return what holds in a forked child."""
+    """Return a result from a forked child."""
     with warnings.catch_warnings():
         # From Python 3.12 on it is told of that a process with threads forks.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -66,7 +66,7 @@ def test_a_child_lets_go_of_a_descriptor_and_keeps_its_number() -> None:
 
 
 def test_one_that_fails_does_not_keep_others_from_it() -> None:
-    """All the others let go all the same."""
+    """All other objects are cleaned up."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         kept = [Broken(), Owner(ours.fileno()), Broken()]

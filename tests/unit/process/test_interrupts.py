@@ -1,4 +1,4 @@
-"""A command that is interrupted stops where its work can be cancelled, and says so once."""
+"""An interrupted command stops at a safe point and reports it once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def heeded() -> Iterator[None]:
 
 
 def send(number: signal.Signals) -> None:
-    """Send a signal to this process, which hears it before the next line."""
+    """Send a signal to this process and wait until it is handled."""
     os.kill(os.getpid(), number)
 
 
@@ -98,7 +98,7 @@ def test_a_second_signal_does_not_wait() -> None:
 
 
 def test_what_the_work_left_behind_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A future whose failure nobody waits for any more, as a driver's half made connection."""
+    """Errors of abandoned futures, such as a half-open connection, are not logged."""
 
     async def work() -> None:
         abandoned = asyncio.get_running_loop().create_future()

@@ -31,9 +31,9 @@ asyncio.run(main())
 
 
 async def test_everything_is_the_same_after_reopening(tmp_path: Path) -> None:
-    """Orders in every standing, histories, the stream and the counts are the same after closing and opening again.
+    """Orders in every state, histories, the stream and the counts are unchanged after reopening.
 
-    All but the leases: whoever held one is gone.
+    Except the leases: their holders are gone.
     """
     clock = ManualClock()
     path = tmp_path / "orders.db"
@@ -51,7 +51,7 @@ def _orphaned(order: Order) -> Order:
 
 
 async def test_cursors_survive(tmp_path: Path) -> None:
-    """A reader of the stream goes on from its cursor after the database was closed and opened again."""
+    """A reader can resume from its cursor after the database was reopened."""
     clock = ManualClock()
     path = tmp_path / "orders.db"
     async with open_file(path, clock=clock) as repository:
@@ -93,7 +93,7 @@ async def test_claims_survive(tmp_path: Path) -> None:
 
 
 async def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
-    """Every order whose placing was answered before its process was killed is there, held as it was."""
+    """Every acknowledged order exists after its process was killed, with its lease."""
     path = tmp_path / "orders.db"
     with start(HOLDER, path) as process:
         output, _ = process.communicate(timeout=60)
@@ -108,7 +108,7 @@ async def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
 
 
 async def test_cancelled_caller_leaves_whole_transactions(tmp_path: Path) -> None:
-    """Callers that are cancelled have had their effect whole or not at all, and harm nobody else."""
+    """A cancelled call takes effect as a whole or not at all, and does not affect others."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         calls = [
             asyncio.ensure_future(repository.add([placement(f"order-{number}-{part}") for part in "ab"]))

@@ -1,4 +1,4 @@
-"""One process holds the file, and others can tell which."""
+"""The file lock: one process uses the file, and others can tell which one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ asyncio.run(main())
 
 
 async def test_second_opener_of_this_process_is_refused(tmp_path: Path) -> None:
-    """The same process cannot open a file twice, and learns that it holds the file itself."""
+    """A process cannot open a file twice; the error names the process itself."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()):
         with pytest.raises(RepositoryHeld) as refused:
@@ -55,7 +55,7 @@ async def test_second_opener_of_this_process_is_refused(tmp_path: Path) -> None:
 
 
 async def test_other_process_is_refused_and_told_the_address(tmp_path: Path) -> None:
-    """Another process learns who holds the file and where the holder answers, and may open it afterwards."""
+    """The error has the holder's process id and address. The file can be opened afterwards."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()) as repository:
         assert output_of(SECOND_OPENER, path) == f"{os.getpid()} None"
@@ -68,7 +68,7 @@ async def test_other_process_is_refused_and_told_the_address(tmp_path: Path) -> 
 
 
 async def test_symbolic_link_is_the_same_file(tmp_path: Path) -> None:
-    """A file that is named by a link is held under both names."""
+    """A file is locked under all names that link to it."""
     path, link = tmp_path / "orders.db", tmp_path / "link.db"
     link.symlink_to(path)
     async with open_file(link, clock=ManualClock()):
@@ -95,7 +95,7 @@ async def test_killed_holder_lets_go(tmp_path: Path) -> None:
 
 
 async def test_lock_file_stays_empty_after_closing(tmp_path: Path) -> None:
-    """After closing, the lock file is there and tells of nobody."""
+    """After closing, the lock file exists and is empty."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()):
         assert json.loads(beside(path, ".lock").read_text()) == {"process": os.getpid(), "address": None}
@@ -116,7 +116,7 @@ async def test_lock_file_stays_empty_after_closing(tmp_path: Path) -> None:
 async def test_unreadable_holder_is_still_a_holder(
     tmp_path: Path, content: str, process_id: int | None, address: str | None
 ) -> None:
-    """Whatever the lock file holds, a second opener is refused, and told as much as can be read."""
+    """Whatever the lock file contains, a second opener is refused with the readable part."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()):
         beside(path, ".lock").write_bytes(content.encode(errors="surrogateescape"))
@@ -127,7 +127,7 @@ async def test_unreadable_holder_is_still_a_holder(
 
 
 async def test_failed_opening_lets_go(tmp_path: Path) -> None:
-    """A file that could not be opened is not held by the attempt."""
+    """A failed attempt to open a file releases the lock."""
     path = tmp_path / "orders.db"
     path.write_text("this is no database, and long enough to be taken for one" * 100)
     for _ in range(2):

@@ -56,7 +56,7 @@ async def test_interrupted_migration_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_first_migration_that_fails_leaves_an_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new database whose making was interrupted is still nobody's, and is made at the next opening."""
+    """An interrupted creation leaves an empty file, which the next opening completes."""
     path = tmp_path / "orders.db"
     first = shipped()[0]
     with monkeypatch.context() as patch:
@@ -71,7 +71,7 @@ async def test_first_migration_that_fails_leaves_an_empty_file(tmp_path: Path, m
 
 
 async def test_changed_migration_is_refused(tmp_path: Path) -> None:
-    """A database whose recorded checksum is not that of the shipped file is refused, and says which one."""
+    """A recorded checksum that differs from the shipped file is an error that names the migration."""
     path = await _database(tmp_path)
     with closing(_connection(path)) as connection:
         connection.execute("UPDATE migrations SET checksum = 'other' WHERE number = 1")
@@ -79,7 +79,7 @@ async def test_changed_migration_is_refused(tmp_path: Path) -> None:
 
 
 async def test_newer_database_is_refused(tmp_path: Path) -> None:
-    """A database that a newer version has migrated is refused, and says to upgrade."""
+    """A database migrated by a newer version is refused, with the advice to upgrade."""
     path = await _database(tmp_path)
     with closing(_connection(path)) as connection:
         migrate(connection, path, 0, [*shipped(), NEXT])

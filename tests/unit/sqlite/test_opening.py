@@ -58,7 +58,7 @@ def test_url_names_a_path(url: str, path: str) -> None:
     "url", ["sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://:memory:", "sqlite:///file::memory:"]
 )
 def test_url_without_a_file_points_to_memory(url: str) -> None:
-    """A URL for a database in memory is refused, and says what to use instead."""
+    """A URL for an in-memory database is refused, with the alternative."""
     with pytest.raises(InvalidSetting, match="memory://"):
         database_path(url)
 
@@ -150,7 +150,7 @@ async def test_read_only_is_noticed_at_once(what: str) -> None:
 
 
 async def test_settings_of_the_connection(tmp_path: Path) -> None:
-    """The log is written ahead, each commit is flushed, and foreign keys hold."""
+    """Write-ahead log, flush per commit, and foreign keys are enabled."""
     database = Database(tmp_path / "orders.db", "FULL")
     database.open(0)
     told = [database.ask(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")]
@@ -159,7 +159,7 @@ async def test_settings_of_the_connection(tmp_path: Path) -> None:
 
 
 async def test_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python whose SQLite is too old is told which version it takes."""
+    """The error names the required SQLite version."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 37, 2))
     await _refused(tmp_path / "orders.db", "3.38.0 or newer")
 

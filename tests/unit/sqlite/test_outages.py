@@ -1,4 +1,4 @@
-"""Full disks and failing ones: nothing half done, and it goes on without a restart."""
+"""Full and failing disks: calls are atomic, and no restart is needed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ asyncio.run(main())
 
 
 class FailingConnection:
-    """A connection that fails where it is told to, once, and passes everything else on."""
+    """A connection that fails once at a given statement."""
 
     def __init__(self, connection: sqlite3.Connection, beginning: str, error: sqlite3.Error, *, late: bool) -> None:
         """Fail at the next statement with this beginning; `late` means after it has been carried out."""
@@ -252,7 +252,7 @@ async def test_a_reader_of_another_program_is_in_nobodys_way(tmp_path: Path) -> 
 
 
 async def test_deleted_file_is_noticed(tmp_path: Path) -> None:
-    """A database file that somebody deletes is noticed soon, and nothing is acknowledged until it is back."""
+    """A deleted database file is detected soon, and nothing is acknowledged until it is back."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()) as repository:
         path.rename(beside(path, ".away"))
@@ -267,7 +267,7 @@ async def test_deleted_file_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_closed_repository_is_unavailable(tmp_path: Path) -> None:
-    """After closing, every call says that the repository is closed."""
+    """After closing, every call raises Unavailable."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         pass
     with pytest.raises(Unavailable, match="closed"):

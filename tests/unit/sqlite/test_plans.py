@@ -106,7 +106,7 @@ async def test_suspects_without_room_are_not_read(tmp_path: Path, monkeypatch: p
 
 
 async def test_orders_behind_passed_over_suspects_are_found(tmp_path: Path) -> None:
-    """A claim whose room is used up in its first portion goes on to the orders behind."""
+    """A claim whose room is used up by the first page continues with later orders."""
     clock = ManualClock()
     async with open_file(tmp_path / "orders.db", clock=clock) as repository:
         await _vanish(repository, clock, [f"suspect-{number:02}" for number in range(40)])

@@ -1,4 +1,4 @@
-"""The counters of a file can be counted anew."""
+"""Rebuild of the counters of a file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _spoil(path: Path) -> None:
 
 
 async def test_counted_anew_they_are_the_same(tmp_path: Path) -> None:
-    """Counting anew tells what was counted along the way, and mends what somebody has spoilt."""
+    """A rebuild confirms correct counters and repairs wrong ones."""
     path = tmp_path / "orders.db"
     url = f"sqlite:///{path}"
     exact = await _some_orders(path)
@@ -67,7 +67,7 @@ async def test_a_file_without_orders_counts_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_somebody_holds_is_left_alone(tmp_path: Path) -> None:
-    """Whoever has the lock is named, as everywhere."""
+    """The error names the process that has the lock."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock(), synchronous="OFF") as repository:
         await repository.add([placement("order-1")])

@@ -1,4 +1,4 @@
-"""The orders that were written last stay within bounds, and are told only when all that was asked for is among them."""
+"""The cache of recent orders is bounded, and used only if it contains all requested orders."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_large_orders_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_all_or_none() -> None:
-    """Where one order of several is not here, nothing is told: it might be of another moment than the rest."""
+    """If one of several orders is missing, none is returned: the others may be from another moment."""
     orders = RecentOrders()
     orders.keep([_kept("a")])
     assert orders.find_all(["a", "b"]) is None
@@ -61,7 +61,7 @@ def test_what_was_forgotten_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_forgotten_orders_are_read_and_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders that are not in memory any more are the same as before, and go on from there."""
+    """Evicted orders are unchanged and can be updated."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         monkeypatch.setattr(recent_orders, "MAX_ORDERS", 0)
         added = await repository.add([placement("order-1"), placement("order-2")])

@@ -1,4 +1,4 @@
-"""A connection that is opened anew after an error is as good as the first, and an error of any kind ends its work."""
+"""A reopened connection works like the first one, and errors of any kind are handled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.sqlite.support import beside, snapshot
 
 
 async def test_the_write_ahead_log_is_on_after_a_reconnect(tmp_path: Path) -> None:
-    """Also where another program switched it off while the connection was closed: reading goes on beside writing."""
+    """Even if another program switched it off meanwhile, so that readers do not block writers."""
     path = tmp_path / "orders.db"
     async with open_file(path, clock=ManualClock()) as repository:
         await _lose_connection(repository)

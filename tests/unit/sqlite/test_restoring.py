@@ -73,7 +73,7 @@ async def test_positions_that_are_reached_again(
 
 
 async def test_a_cursor_of_an_earlier_form(tmp_path: Path) -> None:
-    """A cursor that names no event cannot be told from one of a history that was left: it is refused."""
+    """A cursor without an event may belong to a discarded history, so it is refused."""
     async with open_file(tmp_path / "orders.db", clock=ManualClock()) as repository:
         await repository.add([placement("order-1")])
         name, serial, _ = (await repository.events(None, 1)).next.split(":")

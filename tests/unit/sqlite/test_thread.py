@@ -28,7 +28,7 @@ async def test_calls_run_in_order_on_one_thread_of_that_name() -> None:
 
 
 async def test_errors_reach_their_caller() -> None:
-    """What a call raises is raised where it was made, and the thread goes on."""
+    """An error of a call is raised to its caller, and the thread continues."""
     thread = DatabaseThread("sqlite")
     with pytest.raises(ZeroDivisionError):
         await thread.call(lambda: 1 // 0)
@@ -73,7 +73,7 @@ async def test_end_waits_for_what_runs_and_then_runs_the_last() -> None:
 
 
 async def test_cancelled_end_still_closes() -> None:
-    """Whoever is cancelled while closing does not keep it from happening."""
+    """Cancelling the close does not prevent it."""
     thread = DatabaseThread("sqlite")
     release, closed = threading.Event(), threading.Event()
     busy = asyncio.ensure_future(thread.call(release.wait, 60))

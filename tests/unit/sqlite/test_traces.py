@@ -34,7 +34,7 @@ HELD: Final = ("Processing", 2, 1, "claim-0", AT + 30_000_000, AT)
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Return the path of a file of the version before: one order waits, one is held."""
+    """Return the path of a file of the previous version, with one pending and one leased order."""
     path = tmp_path / "orders.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         migrate(connection, path, AT, shipped()[:BEFORE_TRACES])

@@ -79,7 +79,7 @@ def test_an_adapter_that_is_not_installed_is_not_found() -> None:
     ],
 )
 def test_an_unknown_scheme_is_an_error_that_says_what_there_is(url: str) -> None:
-    """One sentence names the scheme, or says that there is none, and lists the schemes that are known."""
+    """The message names the scheme, or its absence, and lists the available schemes."""
     assert not entry_points.has_queue(url)
     for opener, kind in [(entry_points.repository_opener, "repository"), (entry_points.queue_opener, "queue")]:
         with pytest.raises(InvalidSetting, match=kind) as error:

@@ -33,7 +33,7 @@ def saying(word: str) -> ASGIApp:
 
 @asynccontextmanager
 async def front_at(bound: socket.socket, siblings: Siblings | None) -> AsyncIterator[FrontServer]:
-    """Give a front that says "starting"."""
+    """Return a front server that responds with "starting"."""
     async with answering_at(bound, saying("starting"), ConnectionLimits(), SystemClock(), siblings) as front:
         assert front is not None
         yield front

@@ -69,7 +69,7 @@ def test_a_name_is_plain(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize("scopes", ["", "reed", "read,", "read write", "READ", "read,,write"])
 def test_scopes_are_checked(scopes: str, path: Path) -> None:
-    """A misspelt one is said, with those that there are."""
+    """An unknown scope is an error that lists the allowed ones."""
     with pytest.raises(InvalidSetting, match="Allowed: read, write, metrics, admin"):
         add_key(path, "shop", scopes)
     assert not path.exists()
@@ -138,7 +138,7 @@ BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_file_is_refused_whole(broken: str, path: Path) -> None:
-    """A key that Invalid API key file is not skipped: it may be the one that somebody wants to have revoked."""
+    """An invalid key is not skipped: it may be one that should be revoked."""
     add_key(path, "shop", "read")
     document = json.loads(path.read_text())
     BROKEN[broken](document)

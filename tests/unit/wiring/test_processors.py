@@ -1,4 +1,4 @@
-"""A processor is found by its name, or an error says why not."""
+"""Loading processors by name, and the errors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_demonstration_with_its_seconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["demo:", "demo:many", "demo:-1", "demo:nan", "demo:inf", "demo:86401", "demo:1e9"])
 def test_seconds_that_make_no_sense_are_an_error(text: str) -> None:
-    """It says which do."""
+    """The message has the range."""
     with pytest.raises(InvalidSetting, match="0 to 86400"):
         load(text)
 

@@ -12,7 +12,7 @@ from tests.integration.event_clients.in_python.told import PAUSE_SECONDS, tell
 
 
 async def follow(url: str) -> None:
-    """Go on after every error."""
+    """Reconnect after every error."""
     last_id = ""
     async with ClientSession(timeout=ClientTimeout(total=None)) as session:
         while True:

@@ -12,7 +12,7 @@ from tests.integration.event_clients.in_python.told import PAUSE_SECONDS, tell
 
 
 def follow(url: str) -> None:
-    """Go on after every end and every error."""
+    """Reconnect after every end and every error."""
     last_id = ""
     with httpx.Client(timeout=None) as client:  # noqa: S113 - a stream goes on for as long as it likes
         while True:

@@ -1,4 +1,4 @@
-"""Follows a stream with requests-sse, which goes on by itself."""
+"""Follows a stream with requests-sse, which reconnects by itself."""
 
 from __future__ import annotations
 

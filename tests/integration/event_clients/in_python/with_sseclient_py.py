@@ -12,7 +12,7 @@ from tests.integration.event_clients.in_python.told import PAUSE_SECONDS, tell
 
 
 def follow(url: str) -> None:
-    """Go on after every end and every error."""
+    """Reconnect after every end and every error."""
     last_id = ""
     while True:
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}

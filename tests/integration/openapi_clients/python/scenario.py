@@ -41,7 +41,7 @@ class Shop(Protocol):
 
 
 def event_types(stream: str) -> Sequence[str]:
-    """Return the types of the events in the text of a stream, but for the first, which says where it begins."""
+    """Return the event types in the text of a stream, without the first event, which has the start position."""
     return [name for name in re.findall(r"^event: (.*)$", stream, re.MULTILINE) if name != "ready"]
 
 

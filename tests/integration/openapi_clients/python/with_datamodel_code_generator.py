@@ -24,7 +24,7 @@ class Generated:
     """A shop whose models are generated."""
 
     def __init__(self, address: str, key: str) -> None:
-        """Talk to the service at an address."""
+        """Use the service at an address."""
         self._client = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"})
 
     def place(self, order: Placement, idempotency_key: str | None = None) -> Answer:

@@ -29,7 +29,7 @@ class Generated:
     """A shop whose client is generated."""
 
     def __init__(self, address: str, key: str) -> None:
-        """Talk to the service at an address."""
+        """Use the service at an address."""
         client = ApiClient(Configuration(host=address, access_token=key))
         self._orders, self._events = OrdersApi(client), EventsApi(client)
 

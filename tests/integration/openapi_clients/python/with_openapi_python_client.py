@@ -28,7 +28,7 @@ class Generated:
     """A shop whose client is generated."""
 
     def __init__(self, address: str, key: str) -> None:
-        """Talk to the service at an address."""
+        """Use the service at an address."""
         self._client = AuthenticatedClient(base_url=address, token=key)
 
     def place(self, order: Placement, idempotency_key: str | None = None) -> Answer:

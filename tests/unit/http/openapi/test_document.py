@@ -32,7 +32,7 @@ def test_the_document_is_openapi_3_1(keys: bool) -> None:  # noqa: FBT001 - pyte
 
 
 async def test_every_route_is_described_and_every_description_has_its_route() -> None:
-    """Whoever adds a route adds what it does; HEAD and OPTIONS are the same everywhere."""
+    """A new route needs an operation. HEAD and OPTIONS are the same everywhere."""
     async with serving() as service:
         routes = {
             (route.path, method)
@@ -152,7 +152,7 @@ def test_smaller_limits_are_told() -> None:
 
 
 def test_keys_are_asked_for_where_the_service_asks_for_them() -> None:
-    """Without keys the same operations take a key, and none as well: what is open to all says so."""
+    """Without keys, the same operations accept a key or none; open operations need none."""
     for path, method, operation in operations(made()):
         assert operation["security"] == ([] if path in OPEN else [{}, {"bearer": []}]), (path, method)
     for path, method, operation in operations(made(keys=True)):
@@ -163,7 +163,7 @@ def test_keys_are_asked_for_where_the_service_asks_for_them() -> None:
 
 
 def test_a_client_of_one_service_fits_the_others() -> None:
-    """Whether there are keys changes nothing but what `security` says."""
+    """API keys change only `security`."""
     without, with_keys = (
         {(path, method): {**operation, "security": None} for path, method, operation in operations(made(keys=keys))}
         for keys in (False, True)

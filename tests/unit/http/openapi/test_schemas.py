@@ -172,6 +172,6 @@ def test_whatever_the_service_takes_is_described(placed: dict[str, object]) -> N
     "attributes", [{"a": "\x01", "b": [{"c": ["d"]}], "": {}}, {"a": None, "b": 1e300, "c": [[[[True]]]]}], ids=repr
 )
 def test_attributes_are_any_object(attributes: object) -> None:
-    """Without a schema that holds itself, which stops several generators."""
+    """The schema is not recursive, because several generators fail on that."""
     placed = order(attributes=attributes)
     assert (is_described(placed), is_taken(placed)) == (True, True)
