@@ -65,7 +65,7 @@ _PLAIN_TERMS: Final = ClaimTerms(
 
 
 def placement(order_id: str, **content: Unpack[Content]) -> Placement:
-    """Return a valid placement, its content the plain one where nothing else is said."""
+    """Return a valid placement with default content, except for the given fields."""
     whole = _PLAIN_CONTENT | content
     return Placement(
         order_id=order_id,

@@ -12,7 +12,7 @@ from order_engine.contracts.trial import Trial
 
 
 class RepositorySuite:
-    """The root of the repository's suites: whoever subclasses says how to open a fresh repository."""
+    """Base class of repository suites. Subclasses define how to open a new repository."""
 
     patience_seconds: ClassVar[float] = 60.0
     """How long one test may take altogether, in real time; the state machine takes as long as it has examples."""

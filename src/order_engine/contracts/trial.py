@@ -190,7 +190,7 @@ class Trial:
         found: list[Event] = []
         while True:
             answer = await self.event_page(cursor, page, until)
-            expect(len(answer.events) <= page, f"a page of events holds at most {page}, not {len(answer.events)}")
+            expect(len(answer.events) <= page, f"a page must contain at most {page} events, not {len(answer.events)}")
             cursor = answer.next
             if not answer.events:
                 return found, cursor
@@ -204,7 +204,7 @@ class Trial:
         found: list[Sequence[Order]] = []
         while True:
             page = await self.repository.list(query)
-            expect(len(page.orders) <= query.limit, f"a page of at most {query.limit} holds {len(page.orders)} orders")
+            expect(len(page.orders) <= query.limit, f"a page of {query.limit} orders has {len(page.orders)}")
             found.append(page.orders)
             if page.next is None:
                 return found
@@ -230,7 +230,7 @@ async def add_eventually(repository: OrderRepository, placements: Sequence[Place
         await asyncio.sleep(PAUSE_SECONDS)
         for place, added in zip(busy, await repository.add([placements[place] for place in busy]), strict=True):
             outcomes[place] = added
-    message = f"orders were busy {MOST_TRIES} times, and nobody outside of the test had locked them"
+    message = f"orders were busy {MOST_TRIES} times without a lock outside of the test"
     raise AssertionError(message)
 
 

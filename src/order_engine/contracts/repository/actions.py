@@ -1,4 +1,4 @@
-"""Suite: what clients and operators ask for: cancel and redrive, with or without an expected version."""
+"""Suite: actions of clients and operators (cancel, redrive), with and without an expected version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from order_engine.domain.order import Order, Status
 
 
 class RepositoryActions(RepositorySuite):
-    """What `apply` does with cancel and redrive."""
+    """Tests of `apply` with cancel and redrive."""
 
     @scenario
     async def test_cancel_before_the_first_claim(self, trial: Trial) -> None:
@@ -34,7 +34,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_cancel_of_a_running_order_is_a_request(self, trial: Trial) -> None:
-        """The holder keeps its token: the order is marked, by an event, and asking again changes nothing."""
+        """The token stays current: an event records the cancel request, and repeating it changes nothing."""
         leased = await trial.place_and_claim("order-1")
         await trial.advance(3)
         await trial.ask("order-1", Action.CANCEL)
@@ -47,7 +47,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_cancel_between_attempts(self, trial: Trial) -> None:
-        """An order that waits for its next attempt is Cancelled at once, and its retry never comes."""
+        """An order that waits for its next attempt is Cancelled immediately, and never retried."""
         await trial.report(await trial.place_and_claim("order-1"), Action.RETRY, delay=5)
         await trial.ask("order-1", Action.CANCEL)
         order = await trial.order("order-1")
@@ -57,7 +57,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_redrive_begins_a_new_round(self, trial: Trial) -> None:
-        """A redriven order is Pending with new counts and can be claimed; its token goes on rising."""
+        """A redriven order is Pending with reset counts and can be claimed; its token keeps increasing."""
         failed = await trial.vanish_order("order-1", times=1)
         failed = await trial.take("order-1")
         await trial.report(failed, Action.FAIL, reason="no")
@@ -85,7 +85,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_spent_token_stays_spent_over_rounds(self, trial: Trial) -> None:
-        """A report under a token of an earlier round is lost in the next one, also when it is claimed."""
+        """A report with a token of an earlier round is lost, even if the order is claimed again."""
         first = await trial.place_and_claim("order-1")
         await trial.report(first, Action.FAIL)
         await trial.ask("order-1", Action.REDRIVE)
@@ -95,7 +95,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_expected_version_is_compared(self, trial: Trial) -> None:
-        """A client's action with another version than the order's is stale and changes nothing."""
+        """A client's action with a version other than the order's is stale and changes nothing."""
         leased = await trial.place_and_claim("order-1")
         await trial.report(leased, Action.FAIL)
         order = await trial.order("order-1")
@@ -114,7 +114,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_clients_get_the_order_in_every_answer(self, trial: Trial) -> None:
-        """A client's action on an order that exists answers with it, refused or not; on an unknown id with none."""
+        """The answer to a client's action contains the order, refused or not; none for an unknown id."""
         await trial.add(placement("order-1"), placement("order-2"))
         applied = await trial.apply(
             Command("order-1", Action.REDRIVE),
@@ -131,7 +131,7 @@ class RepositoryActions(RepositorySuite):
 
     @scenario
     async def test_processing_time_is_that_of_the_last_round(self, trial: Trial) -> None:
-        """A new round starts its own time: the first claim of the round counts, not that of an earlier one."""
+        """The processing time starts at the first claim of the current round, not of an earlier one."""
         await trial.report(await trial.place_and_claim("order-1"), Action.FAIL)
         await trial.advance(AFTER_THE_LEASE)
         await trial.ask("order-1", Action.REDRIVE)

@@ -1,4 +1,4 @@
-"""The contract of a repository that keeps to bounds in bytes: beside `RepositoryContract`, for those that do."""
+"""Contract of repositories with limits in bytes, in addition to `RepositoryContract`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NAMES: Final = [f"order-{number}" for number in range(5)]
 
 
 class BoundsContract(RepositorySuite):
-    """Claims, pages and questions hold no more content than they are asked for, and one order at least.
+    """Claims, pages and reads return no more content than requested, at least one order.
 
     class TestMyRepository(RepositoryContract, BoundsContract): ...
     """
 
     @scenario
     async def test_claim_keeps_to_its_bytes(self, trial: Trial) -> None:
-        """A claim takes what fits, the longest due first, says that there is more, and leaves the rest as it was."""
+        """A claim returns orders up to the limit, longest due first, sets `more`, and does not change the rest."""
         await _place_large(trial)
         before = await trial.snapshot(*NAMES[2:])
         for named in (None, NAMES):
@@ -47,7 +47,7 @@ class BoundsContract(RepositorySuite):
 
     @scenario
     async def test_claim_takes_one_order_at_least(self, trial: Trial) -> None:
-        """An order that is larger than the bound is claimed alone; a claim that took all says that there is no more."""
+        """An order larger than the limit is claimed alone; `more` is not set if all were claimed."""
         await _place_large(trial)
         for name in NAMES:
             claimed = await trial.claim(max_bytes=ROOM_FOR_NONE)
@@ -66,7 +66,7 @@ class BoundsContract(RepositorySuite):
         await trial.advance(AFTER_THE_LEASE)
         claimed = await trial.claim(max_bytes=ROOM_FOR_TWO)
         expect_equal(len(claimed.orders) + len(claimed.ended), 2, "how many a bounded claim takes over and ends")
-        expect(claimed.more, "a bounded claim says that there is more")
+        expect(claimed.more, "a limited claim must set `more`")
         again = await trial.claim()
         taken = ids([*claimed.orders, *claimed.ended, *again.orders, *again.ended])
         expect_equal(taken, NAMES, "what both claims took together")
@@ -89,7 +89,7 @@ class BoundsContract(RepositorySuite):
 
     @scenario
     async def test_pages_keep_to_their_bytes(self, trial: Trial) -> None:
-        """A page holds what fits, one order at least, and leads on to the rest; small orders fill it to its limit."""
+        """A page contains orders up to the limit, at least one, and a key of the next; small orders fill the page."""
         await _place_large(trial)
         await trial.add(*(placement(f"small-{number}", user_id="user-2") for number in range(5)))
         large_first = OrderQuery(limit=100, status=Status.PENDING, user_id="user-1")

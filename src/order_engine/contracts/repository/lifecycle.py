@@ -32,37 +32,37 @@ class RepositoryLifecycle(RepositorySuite):
 
     @scenario
     async def test_table_claim(self, trial: Trial) -> None:
-        """A claim takes what is due, ends what nobody may take any more, and passes over the rest."""
+        """A claim returns due orders, ends those without deliveries left, and skips the rest."""
         await check_row(trial, TableAction.CLAIM)
 
     @scenario
     async def test_table_renew(self, trial: Trial) -> None:
-        """A renewal holds as long as the token is current, answers a cancel request, and is lost otherwise."""
+        """A renewal succeeds while the token is current, reports a cancel request, and is lost otherwise."""
         await check_row(trial, TableAction.RENEW)
 
     @scenario
     async def test_table_complete(self, trial: Trial) -> None:
-        """Completing ends a held order, also one marked for cancelling; again it is applied, elsewhere lost."""
+        """Completing ends a leased order, with or without a cancel request; repeated it is applied, otherwise lost."""
         await check_row(trial, TableAction.COMPLETE)
 
     @scenario
     async def test_table_retry(self, trial: Trial) -> None:
-        """A retry puts a held order off, and cancels a marked one; again it is applied, elsewhere lost."""
+        """A retry delays a leased order, or cancels it on request; repeated it is applied, otherwise lost."""
         await check_row(trial, TableAction.RETRY)
 
     @scenario
     async def test_table_fail(self, trial: Trial) -> None:
-        """A failure ends a held order as Failed, a marked one as Cancelled; again it is applied, elsewhere lost."""
+        """A failure ends a leased order as Failed, or Cancelled on request; repeated it is applied, otherwise lost."""
         await check_row(trial, TableAction.FAIL)
 
     @scenario
     async def test_table_release(self, trial: Trial) -> None:
-        """A release gives a held order back, and cancels a marked one; again it is applied, elsewhere lost."""
+        """A release ends the lease, or cancels the order on request; repeated it is applied, otherwise lost."""
         await check_row(trial, TableAction.RELEASE)
 
     @scenario
     async def test_table_cancel(self, trial: Trial) -> None:
-        """Cancelling ends what nobody runs, marks what somebody runs, and is refused where it ended otherwise."""
+        """Cancelling ends an order without a lease, is a request for a leased one, and is refused after other ends."""
         await check_row(trial, TableAction.CANCEL)
 
     @scenario

@@ -40,7 +40,7 @@ class RepositoryOutages(RepositorySuite):
 
     @scenario
     async def test_claim_that_breaks_before_its_commit(self, trial: Trial) -> None:
-        """A claim that breaks before its commit holds nothing, and hands its orders out when it is repeated."""
+        """A claim that fails before its commit leases nothing, and returns its orders when repeated."""
         await _break_before_commit(trial, await _claiming(trial))
 
     @scenario
@@ -60,7 +60,7 @@ class RepositoryOutages(RepositorySuite):
 
     @scenario
     async def test_placing_that_breaks_after_its_commit(self, trial: Trial) -> None:
-        """A placing whose answer is lost is stored whole; repeated it is a replay, its orders held by its claim."""
+        """A placement with a lost answer is stored; repeated it is a replay, its orders leased by its claim."""
         await _break_after_commit(trial, await _placing(trial))
 
     @scenario
@@ -70,7 +70,7 @@ class RepositoryOutages(RepositorySuite):
 
     @scenario
     async def test_claim_that_breaks_after_its_commit(self, trial: Trial) -> None:
-        """A claim whose answer is lost answers with what it holds when it is repeated."""
+        """A claim with a lost answer returns its leased orders when repeated."""
         await _break_after_commit(trial, await _claiming(trial))
 
     @scenario
@@ -104,7 +104,7 @@ class RepositoryOutages(RepositorySuite):
         for call in calls:
             await carry_out(break_reading())
             error = await _error_of(call)
-            expect(not isinstance(error, OutcomeUnknown), f"reading changes nothing, so this says too much: {error!r}")
+            expect(not isinstance(error, OutcomeUnknown), f"a read must not raise OutcomeUnknown: {error!r}")
             await call()
 
     @scenario

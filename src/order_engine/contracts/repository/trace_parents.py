@@ -1,4 +1,4 @@
-"""The contract of a repository that keeps trace parents: beside `RepositoryContract`, for those that do."""
+"""Contract of repositories that store trace parents, in addition to `RepositoryContract`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TraceParentContract(RepositorySuite):
 
     @scenario
     async def test_trace_parents_of_orders_born_claimed(self, trial: Trial) -> None:
-        """An order that is held from its placing on has it as well."""
+        """An order that is born claimed has it as well."""
         placements = [placement(order_id, trace_parent=one) for order_id, one in GIVEN.items()]
         outcomes = await trial.add(*placements, hold=trial.terms(limit=2))
         _expect_kept([added.order for added in outcomes if added.order is not None], "born claimed or not")

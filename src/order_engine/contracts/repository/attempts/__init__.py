@@ -1,1 +1,1 @@
-"""Suites about attempts: claims, renewals, reports, and leases that ended without a report."""
+"""Suites on attempts: claims, renewals, reports, and vanished attempts."""

@@ -1,4 +1,4 @@
-"""Suite: claiming what is due."""
+"""Suite: claims of due orders."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from order_engine.domain.order import Order, Status
 
 
 class RepositoryClaiming(RepositorySuite):
-    """What `claim` hands out, and to whom."""
+    """Tests of `claim`."""
 
     @scenario
     async def test_claim_hands_out_a_token_and_a_lease(self, trial: Trial) -> None:
-        """A claimed order is Processing under a new token, its attempt counted, until the lease ends."""
+        """A claimed order is Processing with a new token and lease, and its attempt is counted."""
         placed = await trial.place("order-1")
         await trial.advance(5)
         terms = trial.terms()
@@ -50,7 +50,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_keeps_to_its_limit(self, trial: Trial) -> None:
-        """A claim takes as many as its limit, and the next one goes on with the rest; a limit of 0 takes none."""
+        """A claim returns at most `limit` orders, the next one the rest; a limit of 0 returns none."""
         await trial.add(*(placement(f"order-{number}") for number in range(5)))
         expect_equal(ids((await trial.claim(limit=0)).orders), [], "the orders claimed with a limit of 0")
         first = ids((await trial.claim(limit=3)).orders)
@@ -60,9 +60,9 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_takes_the_longest_due_first(self, trial: Trial) -> None:
-        """Of what is due, the longest due goes first: new, released, put off, or left by a holder alike.
+        """The order due longest comes first, whether new, released, to be retried, or with an expired lease.
 
-        Whenever they were placed or taken before, what counts is since when they may be claimed.
+        The time since which an order may be claimed counts, not when it was placed or claimed before.
         """
         await trial.place_and_claim("left", lease_seconds=20)
         put_off = await trial.place_and_claim("put-off")
@@ -81,7 +81,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_named_claim_takes_only_the_named(self, trial: Trial) -> None:
-        """A claim with ids takes those that are due, and passes over unknown, held, ended and waiting ones."""
+        """A claim with ids returns those that are due, and skips unknown, leased, ended and waiting ones."""
         await trial.add(*map(placement, ("due", "other", "held", "ended", "waiting")))
         await trial.take("held")
         await trial.ask("ended", Action.CANCEL)
@@ -95,7 +95,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_named_claim_keeps_to_its_limit(self, trial: Trial) -> None:
-        """A claim with more due ids than its limit takes as many as the limit, of those."""
+        """A claim with more due ids than its limit returns as many as its limit."""
         await trial.add(*(placement(f"order-{number}") for number in range(4)))
         named = ["order-1", "order-2", "order-3"]
         claimed = ids((await trial.claim(order_ids=named, limit=2)).orders)
@@ -104,7 +104,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_again_answers_the_same(self, trial: Trial) -> None:
-        """Asked again under its claim id, with whatever limit, a claim answers with what it holds; nothing changes."""
+        """Repeating a claim with its id and any limit returns its leased orders and changes nothing."""
         await trial.add(*(placement(f"order-{number}") for number in range(3)))
         terms = trial.terms(limit=2)
         first = await trial.repository.claim(terms)
@@ -117,7 +117,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_claim_again_names_what_it_still_holds(self, trial: Trial) -> None:
-        """What the claim does not hold any more is left out; also after the lease ended, as long as nobody took it."""
+        """A repeated claim returns only orders that it still leases, including expired ones not claimed since."""
         await trial.add(placement("order-1"), placement("order-2"))
         terms = trial.terms()
         await trial.repository.claim(terms)
@@ -129,7 +129,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_no_claim_before_the_lease_ends(self, trial: Trial) -> None:
-        """A held order is not handed out before its lease ends, and is at the very moment it does, vanished counted."""
+        """A leased order is claimable exactly when its lease expires; the vanished attempt is counted."""
         await trial.place_and_claim("order-1")
         await trial.advance(BEFORE_ITS_END)
         for names in (None, ["order-1"]):
@@ -140,7 +140,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_no_claim_before_the_retry_is_due(self, trial: Trial) -> None:
-        """An order that was put off is not handed out before its time, and is at that very moment, nothing vanished."""
+        """An order to be retried is claimable exactly when it is due; no vanished attempt is counted."""
         leased = await trial.place_and_claim("order-1")
         await trial.report(leased, Action.RETRY, delay=RETRY_DELAY)
         await trial.advance(RETRY_DELAY - 1)
@@ -153,7 +153,7 @@ class RepositoryClaiming(RepositorySuite):
 
     @scenario
     async def test_ended_leases_may_be_left_alone(self, trial: Trial) -> None:
-        """With `take_ended_leases` false a claim leaves alone what somebody held, and takes the rest."""
+        """With `take_ended_leases` false, a claim skips expired leases and returns other due orders."""
         await trial.place_and_claim("held")
         await trial.advance(AFTER_THE_LEASE)
         await trial.place("order-1")

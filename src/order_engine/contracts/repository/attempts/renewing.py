@@ -1,4 +1,4 @@
-"""Suite: renewing leases."""
+"""Suite: renewals of leases."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from order_engine.ports.repository import Renewed
 
 
 class RepositoryRenewing(RepositorySuite):
-    """What `renew` does."""
+    """Tests of `renew`."""
 
     @scenario
     async def test_renewal_extends_the_lease_and_nothing_else(self, trial: Trial) -> None:
-        """The lease ends so many seconds from now; there is no event, no version, no new time of change."""
+        """The lease is extended to the given seconds from now; event, version and time of change stay the same."""
         leased = await trial.place_and_claim("order-1")
         before = await trial.snapshot("order-1")
         await trial.advance(BEFORE_ITS_END)
@@ -30,7 +30,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_renewed_lease_keeps_others_away(self, trial: Trial) -> None:
-        """A renewed order is handed out when the renewed lease ends, not when the first one would have."""
+        """A renewed order is claimable when the renewed lease expires, not the original one."""
         leased = await trial.place_and_claim("order-1")
         await trial.advance(BEFORE_ITS_END)
         await trial.renew(leased)
@@ -41,7 +41,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_renewal_may_shorten_the_lease(self, trial: Trial) -> None:
-        """A renewal counts from now, whatever was left of the lease."""
+        """A renewal is counted from now and may shorten the lease."""
         leased = await trial.place_and_claim("order-1")
         await trial.renew(leased, seconds=1)
         await trial.advance(1)
@@ -49,7 +49,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_late_renewal_holds_if_nobody_took_the_order(self, trial: Trial) -> None:
-        """The end of the lease alone does not end the token: a late renewal holds, and keeps others away again."""
+        """An expired lease does not invalidate the token: a late renewal succeeds and prevents other claims."""
         leased = await trial.place_and_claim("order-1")
         await trial.advance(10 * AFTER_THE_LEASE)
         expect_equal(await trial.renew(leased), Renewed.HELD, "the answer to a late renewal")
@@ -58,7 +58,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_renewal_is_lost_once_the_order_was_taken(self, trial: Trial) -> None:
-        """A superseded attempt cannot renew, and its try does not touch the lease of the new holder."""
+        """A superseded attempt cannot renew, and its try does not affect the new lease."""
         leased = await trial.place_and_claim("order-1")
         await trial.advance(AFTER_THE_LEASE)
         taken = await trial.take("order-1")
@@ -67,7 +67,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_renewal_tells_of_a_cancel_request(self, trial: Trial) -> None:
-        """A worker learns at its renewal that a cancel was requested; the lease is renewed all the same."""
+        """A renewal reports a cancel request, and renews the lease."""
         leased = await trial.place_and_claim("order-1")
         await trial.ask("order-1", Action.CANCEL)
         await trial.advance(BEFORE_ITS_END)
@@ -77,7 +77,7 @@ class RepositoryRenewing(RepositorySuite):
 
     @scenario
     async def test_renewals_with_mixed_fates(self, trial: Trial) -> None:
-        """Each lease of a batch has its own outcome, in the order of the leases; a lost one leaves the others held."""
+        """Each lease of a batch has its own outcome, in order; a lost lease does not affect the others."""
         leased = [await trial.place_and_claim(f"order-{number}") for number in range(4)]
         await trial.report(leased[1], Action.COMPLETE)
         await trial.ask("order-3", Action.CANCEL)

@@ -1,4 +1,4 @@
-"""Suite: workers' reports, fenced by their tokens, and repeated."""
+"""Suite: reports of workers, fencing by token, and repetition."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ REPORTED = {
 
 
 class RepositoryReporting(RepositorySuite):
-    """What `apply` does with complete, retry, fail and release."""
+    """Tests of `apply` with complete, retry, fail and release."""
 
     @scenario
     async def test_completion(self, trial: Trial) -> None:
-        """Completing ends the order, forgets the failure before, and names its attempt in the event."""
+        """Completing ends the order, clears its failure, and records the attempt in the event."""
         leased = await trial.place_and_claim("order-1")
         await trial.report(leased, Action.RETRY, reason="a hiccup")
         leased = await trial.take("order-1")
@@ -96,7 +96,7 @@ class RepositoryReporting(RepositorySuite):
 
     @scenario
     async def test_superseded_reports_are_refused(self, trial: Trial) -> None:
-        """What a superseded attempt reports is lost and changes nothing, whoever runs the order now (P2)."""
+        """The report of a superseded attempt is lost and changes nothing (P2)."""
         for action in REPORTS:
             order_id = f"order-{action}"
             superseded = await trial.place_and_claim(order_id)
@@ -107,7 +107,7 @@ class RepositoryReporting(RepositorySuite):
             expect_equal(applied.refusal, RefusalReason.LOST, f"the answer to a superseded {action}")
             expect_equal(await trial.snapshot(order_id), before, f"what is stored after a superseded {action}")
             applied = await trial.report(taken, action, reason="in time")
-            expect_equal(applied.refusal, None, f"the answer to the current holder's {action}")
+            expect_equal(applied.refusal, None, f"the answer to the current attempt's {action}")
 
     @scenario
     async def test_late_reports_hold_if_nobody_took_the_order(self, trial: Trial) -> None:

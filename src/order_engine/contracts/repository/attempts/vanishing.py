@@ -43,7 +43,7 @@ class RepositoryVanishing(RepositorySuite):
 
     @scenario
     async def test_cancel_request_is_honoured_when_the_lease_ends(self, trial: Trial) -> None:
-        """A cancel request whose holder vanished ends the order as Cancelled, also where the deliveries are spent."""
+        """A vanished attempt with a cancel request ends the order as Cancelled, even if deliveries are exhausted."""
         await trial.place_and_claim("order-1")
         await trial.ask("order-1", Action.CANCEL)
         await trial.advance(AFTER_THE_LEASE)
@@ -68,7 +68,7 @@ class RepositoryVanishing(RepositorySuite):
 
     @scenario
     async def test_suspects_run_in_small_company(self, trial: Trial) -> None:
-        """Of orders that vanished k times, at most concurrency / 8^k are taken, and one at least."""
+        """Of orders with k vanished attempts, at most concurrency / 8^k are claimed, at least one."""
         for times, expected in ((1, 8), (2, 1), (3, 1)):
             named = await _suspects(trial, 12, times)
             room = SuspectRoom(concurrency=64)
@@ -136,7 +136,7 @@ class RepositoryVanishing(RepositorySuite):
 
     @scenario
     async def test_ending_needs_no_room(self, trial: Trial) -> None:
-        """Orders that a claim ends are no company: they end also where there is no room for suspects."""
+        """Orders ended by a claim need no room for suspects."""
         suspects = await _suspects(trial, 2, times=2)
         full = SuspectRoom(concurrency=1, running=1, most_vanished=1)
         claimed = await trial.claim(suspects=full, max_deliveries=2)
@@ -144,7 +144,7 @@ class RepositoryVanishing(RepositorySuite):
 
     @scenario
     async def test_cancelling_needs_no_room(self, trial: Trial) -> None:
-        """A cancel request whose holder vanished ends the order also where there is no room for suspects."""
+        """A vanished attempt with a cancel request ends the order even without room for suspects."""
         suspects = await _suspects(trial, 2, times=2)
         await trial.claim(order_ids=suspects, max_deliveries=4)
         for name in suspects:

@@ -16,7 +16,7 @@ from order_engine.ports.repository import AddOutcome
 
 
 class RepositoryBornClaimed(RepositorySuite):
-    """What `add` does with a hold."""
+    """Tests of `add` with `hold`."""
 
     @scenario
     async def test_born_claimed_has_both_events(self, trial: Trial) -> None:
@@ -60,7 +60,7 @@ class RepositoryBornClaimed(RepositorySuite):
 
     @scenario
     async def test_replay_under_the_same_hold_is_still_held(self, trial: Trial) -> None:
-        """Asked again after a lost answer, the same placements under the same claim id are answered as held by it."""
+        """Repeated after a lost answer with the same claim id, placements return orders leased by the claim."""
         hold = trial.terms(limit=1)
         wanted = [placement("order-1"), placement("order-2")]
         first = await trial.add(*wanted, hold=hold)
@@ -72,7 +72,7 @@ class RepositoryBornClaimed(RepositorySuite):
 
     @scenario
     async def test_replay_does_not_claim(self, trial: Trial) -> None:
-        """A hold takes new orders only: one that is replayed stays where it stands."""
+        """Only new orders are born claimed: a replay does not change its order."""
         await trial.place("order-1")
         (added,) = await trial.add(placement("order-1"), hold=trial.terms(limit=1))
         expect_equal(added.outcome, AddOutcome.REPLAYED, "the outcome")
@@ -80,7 +80,7 @@ class RepositoryBornClaimed(RepositorySuite):
 
     @scenario
     async def test_claim_under_the_hold_finds_its_orders(self, trial: Trial) -> None:
-        """The hold's claim id is a claim like any other: asked again by `claim`, it answers with its orders."""
+        """The claim id works as in `claim`, which returns its orders when repeated."""
         hold = trial.terms(limit=2)
         await trial.add(placement("order-1"), placement("order-2"), placement("order-3"), hold=hold)
         expect_equal(ids((await trial.repository.claim(hold)).orders), ["order-1", "order-2"], "the orders it holds")

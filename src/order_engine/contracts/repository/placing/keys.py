@@ -34,7 +34,7 @@ class RepositoryKeys(RepositorySuite):
 
     @scenario
     async def test_taken_id_goes_before_the_key(self, trial: Trial) -> None:
-        """Where the id is taken by other content as well, the answer is the conflict."""
+        """If the id exists with different content as well, the outcome is the conflict."""
         await trial.place("order-1", idempotency_key="key-1")
         await _add(trial, placement("order-1", user_id="user-2", idempotency_key="key-1"), AddOutcome.CONFLICT)
 

@@ -39,7 +39,7 @@ SAME_VALUES: Mapping[str, Content] = {
 
 
 class RepositoryPlacing(RepositorySuite):
-    """What `add` does without a key and without a hold."""
+    """Tests of `add` without idempotency keys and `hold`."""
 
     @scenario
     async def test_place_stores_the_order(self, trial: Trial) -> None:
@@ -83,7 +83,7 @@ class RepositoryPlacing(RepositorySuite):
 
     @scenario
     async def test_other_content_is_a_conflict(self, trial: Trial) -> None:
-        """Other content under a taken id is a conflict, whatever the difference, and changes nothing (P4)."""
+        """Any difference in content under an existing id is a conflict, which changes nothing (P4)."""
         await trial.place("order-1")
         before = await trial.snapshot("order-1")
         for difference, content in DIFFERENCES.items():

@@ -37,7 +37,7 @@ class RepositoryListing(RepositorySuite):
 
     @scenario
     async def test_pages_are_full_and_the_last_has_no_next(self, trial: Trial) -> None:
-        """A page holds as many as were asked for unless it is the last, and only the last has no key to go on with."""
+        """A page contains `limit` orders unless it is the last one, which has no next key."""
         await trial.add(*(placement(f"order-{number}") for number in range(4)))
         for limit, sizes in ((1, [1, 1, 1, 1]), (2, [2, 2]), (3, [3, 1]), (4, [4]), (5, [4])):
             found = [len(page) for page in await trial.pages(OrderQuery(limit=limit))]
@@ -54,7 +54,7 @@ class RepositoryListing(RepositorySuite):
 
     @scenario
     async def test_list_by_status_and_user(self, trial: Trial) -> None:
-        """Filters are by the order's present status and its user, alone or together, and hold on every page."""
+        """Filters by current status and user apply separately or together, on every page."""
         await populate(trial)
         await trial.place("another-pending", user_id="user-2")
         await trial.place("another-cancelled", user_id="user-2")
