@@ -149,7 +149,7 @@ async def test_failed_flush_is_an_unknown_outcome(tmp_path: Path, *, keyed: bool
     ("code", "why"),
     [
         (sqlite3.SQLITE_IOERR_WRITE, "disk"),
-        (sqlite3.SQLITE_FULL, "No room"),
+        (sqlite3.SQLITE_FULL, "No disk space"),
         (sqlite3.SQLITE_BUSY, "locked"),
         (sqlite3.SQLITE_READONLY, "right to write"),
         (sqlite3.SQLITE_CORRUPT, "damaged"),
