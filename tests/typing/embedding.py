@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from order_engine import NewOrder, Order, OrderEngine, OrderEngineError, OrderList, Placed, Statistics, Status
+from order_engine import (
+    CallerError,
+    InvalidOrder,
+    NewOrder,
+    Order,
+    OrderEngine,
+    OrderEngineError,
+    OrderList,
+    Overloaded,
+    Placed,
+    Statistics,
+    Status,
+    TransientError,
+)
 from order_engine_adapters import EngineSettings, open_engine
 
 SETTINGS: EngineSettings = {"concurrency": 10, "lease_seconds": 5}
@@ -38,3 +51,18 @@ async def follow(engine: OrderEngine) -> str:
     assert_type([event.order_id for event in page.events], list[str])
     page = await engine.events(after=page.next)
     return page.next
+
+
+async def answer(engine: OrderEngine, order: NewOrder) -> tuple[int, str]:
+    """Tell what may be retried from what the caller has to correct."""
+    try:
+        await engine.place(order)
+    except TransientError as error:
+        seconds = error.retry_after if isinstance(error, Overloaded) else 1.0
+        assert_type(seconds, float)
+        return 503, error.code
+    except CallerError as error:
+        pointers = [each.pointer for each in error.errors] if isinstance(error, InvalidOrder) else []
+        assert_type(pointers, list[str])
+        return 422, error.code
+    return 201, ""

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from order_engine import NewOrder, Order, OrderEngine
-from order_engine_adapters import open_engine
+from order_engine.ports import OrderQueue
+from order_engine_adapters import Access, KeyRing, MemoryRepository, SystemClock, create_app, open_engine
 
 
 async def fulfil(order: Order) -> None:
@@ -39,3 +42,27 @@ async def wrong_calls(engine: OrderEngine) -> None:
     await engine.wait_for("order1", 5)  # type: ignore[call-arg]
     order = await engine.get("order1")
     order.user_id = "user2"  # type: ignore[misc]
+
+
+class GivesNumbers:
+    """A queue whose ids are no strings."""
+
+    async def put(self, order_ids: Sequence[str]) -> None:
+        """Forget them."""
+
+    async def get(self, limit: int) -> Sequence[int]:
+        """Return what no repository knows."""
+        return [limit]
+
+
+def wrong_adapters() -> None:
+    """Take what is no queue for one, and leave an adapter out."""
+    clock = SystemClock()
+    queue: OrderQueue = GivesNumbers()  # type: ignore[assignment]
+    OrderEngine(repository=MemoryRepository(clock), queue=queue, clock=clock)  # type: ignore[call-arg]
+
+
+def wrong_access(engine: OrderEngine) -> None:
+    """Give the keys themselves where what knows them is asked for."""
+    create_app(engine, access=Access(keys=["oe_1"]))  # type: ignore[arg-type]
+    create_app(engine, access=KeyRing())  # type: ignore[arg-type]
