@@ -122,7 +122,7 @@ def test_a_packed_file_that_breaks_off_is_imported_as_far_as_it_goes(folder: Pat
     result = run("import", str(path), *INTO)
     assert result.exit_code == 1
     assert "the gzip file is damaged after line" in one_line(result)
-    assert f"imported {total()} order" in one_line(result)
+    assert f"Imported before the damage: {total()} order" in one_line(result)
     path.write_bytes(whole)
     assert run("import", str(path), *INTO).exit_code == 0
     assert total() == 200
@@ -162,7 +162,7 @@ def test_a_pipe_is_refused(folder: Path) -> None:
     """Its content could not be read twice, and would be gone when the import runs again."""
     path = folder / "device"
     path.symlink_to("/dev/null")
-    assert "no regular file" in one_line(run("import", str(path), *INTO))
+    assert "not a regular file" in one_line(run("import", str(path), *INTO))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_anything_is_placed(folder: Path) -> None:
@@ -244,7 +244,7 @@ def test_control_c_says_how_far_it_went(folder: Path, monkeypatch: pytest.Monkey
         result = run("import", str(path), *INTO)
     assert result.exit_code == 130
     assert one_line(result).startswith(
-        "Interrupted. Imported so far: 1 order (1 new, 0 already there), 1 refused; run the same"
+        "Interrupted. Imported so far: 1 order (1 new, 0 already there), 1 refused. Run the same"
     )
     assert not list(folder.glob("*refused*"))
     assert "(0 new, 1 already there), 1 refused" in run("import", str(path), *INTO).stdout

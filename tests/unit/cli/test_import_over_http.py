@@ -159,7 +159,7 @@ def test_a_proxy_that_always_loses_orders_is_named(folder: Path, service: Invent
     service.will_say(*[items({"code": 201})] * 20)
     result = load(service, path, "--request-seconds", "0.3")
     assert result.exit_code == 1
-    assert "has read 1 of 2 orders: the other orders were lost on the way to the service." in one_line(result)
+    assert "read 1 of 2 orders: the other orders were lost on the way to the service." in one_line(result)
 
 
 @pytest.mark.parametrize("breaks_off", [False, True])
@@ -183,7 +183,7 @@ def test_a_batch_of_which_nothing_is_read_ends_the_import(folder: Path, service:
     service.will_say(*[items(why, read=0)] * 20)
     result = load(service, path, "--request-seconds", "0.3")
     assert result.exit_code == 1
-    assert "has read 0 of 1 orders: Too large." in one_line(result)
+    assert "read 0 of 1 orders: Too large." in one_line(result)
 
 
 def test_a_long_wait_that_the_service_asks_for_ends_the_import(folder: Path, service: InventedService) -> None:

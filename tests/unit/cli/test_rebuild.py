@@ -87,4 +87,4 @@ def test_a_flag_before_the_command_is_not_ignored(flag: tuple[str, ...]) -> None
     """It would be another one's: which file is counted must not be a guess."""
     result = run("metrics", *flag, "rebuild")
     assert result.exit_code == 2
-    assert one_line(result).startswith("Flags come behind rebuild, not before it.")
+    assert one_line(result).startswith("Write the flags after rebuild, not before it.")

@@ -59,7 +59,7 @@ def test_the_key_is_shown_to_the_service_alone(service: InventedService) -> None
     assert service.asked[0].headers["authorization"] == f"Bearer {SECRET}"
     result = run("metrics", ORDER_ENGINE_URL=service.url, ORDER_ENGINE_API_KEY=SECRET)
     assert result.exit_code == 1
-    assert "points to http://127.0.0.1:1/elsewhere" in one_line(result)
+    assert "redirects to http://127.0.0.1:1/elsewhere" in one_line(result)
     assert SECRET not in result.output
 
 
@@ -69,14 +69,14 @@ def test_the_key_is_shown_to_the_service_alone(service: InventedService) -> None
         (Answer({"detail": "There is no\x1b order."}, 404), r"There is no\x1b order."),
         (Answer({"detail": "No key."}, 401), "No key. Set ORDER_ENGINE_API_KEY to a valid key."),
         (Answer({"detail": "The service drains."}, 503, {"Retry-After": "1"}), "The service drains."),
-        (Answer(b"<html>", 502), "answered 502 Bad Gateway"),
-        (Answer(b"[" * 100_000, 500), "answered 500"),
-        (Answer({"detail": 7}, 500), "answered 500"),
-        (Answer(b"<html>", 200), "does not answer as order_engine does"),
-        (Answer(["orders"], 200), "does not answer as order_engine does"),
-        (Answer({"other": 1}, 200), "does not answer as order_engine does"),
-        (Answer(b"\xff\xfe", 200), "does not answer as order_engine does"),
-        (Answer(b"{", breaks_off=True), "broke off its answer"),
+        (Answer(b"<html>", 502), "returned 502 Bad Gateway"),
+        (Answer(b"[" * 100_000, 500), "returned 500"),
+        (Answer({"detail": 7}, 500), "returned 500"),
+        (Answer(b"<html>", 200), "is not an order_engine service"),
+        (Answer(["orders"], 200), "is not an order_engine service"),
+        (Answer({"other": 1}, 200), "is not an order_engine service"),
+        (Answer(b"\xff\xfe", 200), "is not an order_engine service"),
+        (Answer(b"{", breaks_off=True), "closed the connection before the response was complete"),
     ],
     ids=str,
 )
@@ -104,7 +104,7 @@ def test_no_service_is_one_line() -> None:
     ("scheme", "answers", "sentence"),
     [
         ("http", b"", "failed"),
-        ("http", b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP as it should"),
+        ("http", b"SSH-2.0-OpenSSH\r\n", "sent an invalid HTTP response"),
         ("http", None, "did not respond within 0.2 s"),
         ("https", b"HTTP/1.1 200 OK\r\n\r\n", "failed"),
     ],
@@ -138,8 +138,8 @@ def test_a_held_repository_is_asked_through_its_holder(
 def test_a_flag_for_the_repository_wins_over_the_variable_for_the_service() -> None:
     """Flags win over the environment; with both flags, the service is asked."""
     asked = ("metrics", "--database-url", "sqlite:///absent.db")
-    assert "no database absent.db" in one_line(run(*asked, ORDER_ENGINE_URL="http://127.0.0.1:1"))
-    assert "Nothing answers" in one_line(run(*asked, "--url", "http://127.0.0.1:1"))
+    assert "Database absent.db does not exist" in one_line(run(*asked, ORDER_ENGINE_URL="http://127.0.0.1:1"))
+    assert "Cannot connect" in one_line(run(*asked, "--url", "http://127.0.0.1:1"))
 
 
 def test_control_c_ends_a_waiting_command(folder: Path) -> None:

@@ -139,7 +139,7 @@ def test_migrate_says_what_is_so_of_a_file(folder: Path) -> None:
         ("mysql://user:secret@host/orders", 2, "mysql"),
         ("sqlite:///missing/orders.db", 1, "missing"),
         ("sqlite:///text.db", 1, "text.db"),
-        ("sqlite:///", 2, "names no file"),
+        ("sqlite:///", 2, "has no file"),
         ("orders.db", 2, "no scheme"),
     ],
 )
@@ -160,5 +160,5 @@ def test_migrate_finds_nothing_to_do_in_memory() -> None:
     result = run("migrate", "--database-url", "memory://")
     assert (result.exit_code, result.stdout) == (
         0,
-        "memory:// keeps orders in one process: there is nothing to migrate\n",
+        "memory:// has no schema: nothing to migrate\n",
     )

@@ -76,11 +76,11 @@ async def test_the_tags_of_pages_are_known_again_too(path: str) -> None:
     [
         ('"2"', "at version 1, not 2"), ('"7-gzip"', "at version 1, not 7"), ('"7", "8"', "at version 1, not 7"),
         ('W/"1", "3"', "at version 1, not 3"), ('"x", "3"', "at version 1, not 3"),
-        ('W/"1"', 'the weak tag W/"1" matches nothing'), ('W/"1-gzip"', 'Send "1", without W/.'),
+        ('W/"1"', 'the weak tag W/"1" never matches'), ('W/"1-gzip"', 'Send "1", without W/.'),
         ('W/"x", W/"2"', 'Send "2", without W/.'), ('"x", W/"3"', 'Send "3", without W/.'),
-        ('"x"', "names no tag of this service"), ('W/"x"', "names no tag of this service"),
-        ('"0"', "names no tag of this service"), ('"-1"', "names no tag of this service"),
-        ('""', "names no tag of this service"), ('"' + "9" * 19 + '"', "names no tag of this service"),
+        ('"x"', "contains no tag of this service"), ('W/"x"', "contains no tag of this service"),
+        ('"0"', "contains no tag of this service"), ('"-1"', "contains no tag of this service"),
+        ('""', "contains no tag of this service"), ('"' + "9" * 19 + '"', "contains no tag of this service"),
     ],
 )  # fmt: skip
 async def test_a_refusal_says_what_is_wrong_with_the_tag(condition: str, says: str) -> None:

@@ -27,7 +27,7 @@ async def _refused(service: Service, target: str, last_id: str | None) -> None:
 
 
 async def _ended(follower: Follower) -> None:
-    assert "cannot go on" in (await follower.to_the_end()).comments[-1]
+    assert "interrupted" in (await follower.to_the_end()).comments[-1]
 
 
 async def test_all_orders() -> None:

@@ -216,5 +216,5 @@ async def test_a_large_order_waits_no_longer_than_a_request_may() -> None:
     async with serving(request_seconds=0.2) as service:
         texts = OrderParser(service.engine.options.content, RequestTimeLimits())
         async with texts._thread:  # noqa: SLF001 - as if another large order took long
-            with pytest.raises(Overloaded, match="Too many large orders wait"):
+            with pytest.raises(Overloaded, match="Too many large orders are waiting"):
                 await texts.read_large(text("large", attributes={"a": "x" * LARGE_BYTES}), None, 0.1)
