@@ -14,8 +14,8 @@ SHRINKAGE_BITS = 3
 """Each vanished attempt divides the group size by 2^3."""
 
 
-DISTINCT_COMPANIES = 22
-"""From so many vanished attempts on the company is one, however many orders run at once in 64 bits."""
+DISTINCT_LIMITS = 22
+"""From this number of vanished attempts, the maximum is 1 for any 64-bit concurrency."""
 
 
 def max_suspects(concurrency: int, vanished: int) -> int:
@@ -50,7 +50,7 @@ class SuspectRoom:
     @property
     def max_vanished(self) -> int | None:
         """How often an order may have vanished that may start here now: 0 where no suspect may, None where any may."""
-        for vanished in range(1, DISTINCT_COMPANIES + 1):
+        for vanished in range(1, DISTINCT_LIMITS + 1):
             if not self.admits(vanished):
                 return vanished - 1
         return None

@@ -1,4 +1,4 @@
-"""What an adapter package offers under the scheme of a URL: third parties' and ours alike.
+"""Drivers that adapter packages, including third-party ones, provide for a URL scheme.
 
 Entry points of the groups `order_engine.repositories` and `order_engine.queues` name it; the entry point's name is the
 scheme. A function that opens is enough. A driver is an opener that offers more: each ability below is a protocol of its
@@ -28,7 +28,7 @@ orders are taken to outlive the process."""
 
 
 class RepositoryOpener(Protocol):
-    """Opens the repository that a URL names, for as long as the context lasts."""
+    """Opens the repository with the given URL for the duration of the context."""
 
     def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderRepository]:
         """Raise InvalidSetting for an invalid URL, Unavailable if the repository cannot be reached.
@@ -46,14 +46,14 @@ class SchemaKeeper(Protocol):
     """
 
     def as_it_is(self, url: str, *, clock: Clock, writes: bool) -> AbstractAsyncContextManager[OrderRepository]:
-        """Open a repository that is there, and leave its schema as it is; without `writes` change nothing at all.
+        """Open an existing repository without migrating its schema; without `writes`, do not change it at all.
 
         Raises as `RepositoryOpener` does, Unavailable also where there is no such repository or migrations are pending.
         """
         ...
 
     async def migrate(self, url: str, *, clock: Clock, dry_run: bool) -> Sequence[str]:
-        """Apply the migrations that are pending, and return their names; with `dry_run` only return them.
+        """Apply pending migrations and return their names; with `dry_run`, only return them.
 
         Makes the repository where there is none. Raises as `RepositoryOpener` does.
         """
@@ -100,25 +100,25 @@ class TimeLimited(Protocol):
 
 @runtime_checkable
 class FileBacked(Protocol):
-    """A driver of repositories that are one file. Without it nobody looks for a file before opening."""
+    """A driver of repositories that consist of one file, whose existence is then checked before opening."""
 
     def file_of(self, url: str) -> Path:
-        """Return the file that a URL names, be it there or not. Raises InvalidSetting."""
+        """Return the file of a URL, whether or not it exists. Raises InvalidSetting."""
         ...
 
 
 @runtime_checkable
 class Announcing(Protocol):
-    """What a repository that is one process's own offers besides: it shows others the address of its owner."""
+    """Optional extension of a repository that only one process may open: it shows the address of that process."""
 
     def announce(self, address: str) -> None:
-        """Write the URL of this process's HTTP service to where a RepositoryHeld of another process finds it."""
+        """Store the URL of this process's HTTP service, for RepositoryHeld errors in other processes."""
         ...
 
 
 class QueueOpener(Protocol):
-    """Opens the queue that a URL names, for as long as the context lasts."""
+    """Opens the queue with the given URL for the duration of the context."""
 
     def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[OrderQueue]:
-        """Raise InvalidSetting for a URL that makes no sense, Unavailable where the queue cannot be reached."""
+        """Raise InvalidSetting for an invalid URL, Unavailable if the queue cannot be reached."""
         ...

@@ -72,17 +72,17 @@ class Reporter:
     def _take_some(self, reports: Sequence[Report], answers: Sequence[Applied]) -> Sequence[Applied | OrderEngineError]:
         """Process answers, and return an error for reports whose orders are locked."""
         outcomes: list[Applied | OrderEngineError] = []
-        heard: list[tuple[Report, Applied]] = []
+        settled: list[tuple[Report, Applied]] = []
         for report, answer in zip(reports, answers, strict=True):
             if answer.refusal is not RefusalReason.BUSY:
-                heard.append((report, answer))
+                settled.append((report, answer))
                 outcomes.append(answer)
                 continue
             outcomes.append(OrderBusy(report.command.order_id))
             if report.attempt.note_busy():
                 self._context.observer.observe(OrderLocked(report.command.order_id, report.command.action))
-        if heard:
-            self._take([report for report, _ in heard], [answer for _, answer in heard])
+        if settled:
+            self._take([report for report, _ in settled], [answer for _, answer in settled])
         return outcomes
 
 

@@ -101,7 +101,7 @@ class SimulatedQueue:
     """Queue as seen by one process."""
 
     def __init__(self, world: World, broker: QueueBroker, receiver: HintReceiver, random: Random) -> None:
-        """Ring for everybody, and hear with `receiver`."""
+        """Send through `broker`, and receive with `receiver`."""
         self._world = world
         self._broker = broker
         self._receiver = receiver
