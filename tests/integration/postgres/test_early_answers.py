@@ -166,7 +166,7 @@ def test_a_database_that_does_not_come_ends_a_service_that_answers(tmp_path: Pat
     with Service(tmp_path, *flags) as service, kept_open(waiting_at(service)) as connection:
         assert _status(connection, "/readyz") == 503
         assert service.wait(20) == 1
-        expect_one_line(service.errors, "cannot be reached")
+        expect_one_line(service.errors, "Cannot connect to")
 
 
 def test_the_port_of_a_service_that_waits_is_in_use(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def test_connections_that_are_refused() -> None:
         proxy.reset_all()
         for outcome in await _outcomes(repository.apply([]), repository.get(["order-1"])):
             assert isinstance(outcome, AWAY)
-        with pytest.raises(Unavailable, match="cannot be reached"):
+        with pytest.raises(Unavailable, match="Cannot connect to"):
             await repository.add([placement("order-1")])
         await proxy.accept()
         await repository.add([placement("order-1")])

@@ -125,7 +125,7 @@ def test_wrong_password_of_a_command(server: Server, home: Path, command: tuple[
     for url, variables in _ways(server, home, WRONG):
         ended = run_command(home, *command, "--database-url", url, variables=variables)
         assert (ended.returncode, ended.stdout) == (1, ""), ended
-        expect_one_line(ended.stderr, "refuses the password", "28P01")
+        expect_one_line(ended.stderr, "rejected the password", "28P01")
         assert WRONG not in ended.stderr
 
 

@@ -168,7 +168,7 @@ async def test_rows_that_are_hidden() -> None:
         await execute(target, f"GRANT ALL ON ALL TABLES IN SCHEMA {{schema}} TO {name}")
         await execute(target, f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {{schema}} TO {name}")
         await execute(target, "ALTER TABLE {schema}.orders ENABLE ROW LEVEL SECURITY")
-        assert "Row security" in await _refused(plain)
+        assert "Row-level security" in await _refused(plain)
         await execute(target, f"ALTER ROLE {name} BYPASSRLS")
         async with open_target(plain) as repository:
             await _work(repository)

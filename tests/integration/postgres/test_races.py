@@ -116,7 +116,7 @@ async def test_pauses_are_drawn_from_the_random_that_was_given() -> None:
         raise asyncpg.SerializationError
 
     try:
-        with pytest.raises(Unavailable, match="too many writers"):
+        with pytest.raises(Unavailable, match="too many concurrent writes"):
             await sessions.transact(meet)
     finally:
         await sessions.close()

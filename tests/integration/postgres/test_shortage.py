@@ -82,7 +82,7 @@ async def test_others_take_every_connection() -> None:
         other = await connect(few)
         try:
             await _work(repository, 40)
-            with pytest.raises(Unavailable, match="no room or connections left"):
+            with pytest.raises(Unavailable, match="no disk space, memory or connections left"):
                 await connect(few)
         finally:
             await other.close()

@@ -80,7 +80,7 @@ async def test_certificate_of_another_authority(
 ) -> None:
     """A certificate of another authority is refused, with the reason."""
     url = url_of(server, sslmode=sslmode, sslrootcert=str(authorities[1].certificate))
-    assert "certificate that cannot be trusted" in await _refused(url)
+    assert "has an untrusted TLS certificate" in await _refused(url)
 
 
 async def test_certificate_for_another_name(server: Server, authorities: tuple[Authority, Authority]) -> None:
@@ -114,7 +114,7 @@ async def test_file_that_is_no_certificate(server: Server, home: Path) -> None:
 
 async def test_without_tls_where_the_server_wants_it(server: Server) -> None:
     """With `disable` the server rejects the connection, and the message mentions TLS."""
-    assert "not without TLS" in await _refused(url_of(server, sslmode="disable"))
+    assert "client address and TLS" in await _refused(url_of(server, sslmode="disable"))
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
@@ -123,7 +123,7 @@ def test_server_without_tls(tmp_path: Path, command: str) -> None:
     with secured_server(None) as plain:
         ended = run_command(tmp_path, command, "--database-url", url_of(plain, sslmode="require"))
     assert (ended.returncode, ended.stdout) == (1, ""), ended
-    expect_one_line(ended.stderr, "offers no TLS", "sslmode")
+    expect_one_line(ended.stderr, "does not support TLS", "sslmode")
     assert PASSWORD not in ended.stderr
 
 

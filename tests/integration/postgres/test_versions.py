@@ -15,10 +15,10 @@ from tests.integration.postgres.support import server_url
 async def test_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repository, migrations and queue refuse an unsupported server version."""
     monkeypatch.setattr(refusals, "OLDEST_SERVER", 99)
-    with pytest.raises(Unavailable, match="needs 99 or newer"):
+    with pytest.raises(Unavailable, match="requires 99 or newer"):
         async with open_repository(server_url(), clock=SystemClock()):
             pass
-    with pytest.raises(Unavailable, match="needs 99 or newer"):
+    with pytest.raises(Unavailable, match="requires 99 or newer"):
         await pending_migrations(server_url())
     async with opened(new_channel(server_url())) as queue:
-        assert "needs 99 or newer" in await told_unavailable(queue)
+        assert "requires 99 or newer" in await told_unavailable(queue)

@@ -62,7 +62,7 @@ async def test_a_process_that_is_killed_is_started_again(tmp_path: Path) -> None
         assert first not in children_of(service)
         wait_completed(service.address, 30)
         await inspect(service.address, posted)
-        assert f"Process {first} of this service has ended (signal 9)" in service.errors
+        assert f"Process {first} of this service exited (signal 9)" in service.errors
 
 
 def test_a_signal_drains_all_of_them(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_signal_drains_all_of_them(tmp_path: Path) -> None:
         assert service.output.count("answers at") == 1
         assert service.output.rstrip().endswith("drained")
         assert "Traceback" not in service.errors
-        assert "ended" not in service.errors
+        assert "exited" not in service.errors
 
 
 def test_nothing_is_left_when_the_first_process_is_killed(tmp_path: Path) -> None:
