@@ -34,7 +34,7 @@ RIVAL_ENQUEUE = 1000
 
 
 class Completions:
-    """Counts completed orders by what the engine tells its observer, so that nobody has to poll."""
+    """Counts completed orders by the events of an observer, without polling."""
 
     def __init__(self, wanted: int) -> None:
         """Wait for `wanted` completions."""

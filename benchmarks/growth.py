@@ -143,7 +143,7 @@ async def _sizes(connection: Connection, schema: str, run: Run) -> Sizes:
 
 
 async def _ask(repository: OrderRepository, run: Run) -> None:
-    """Print what a claim that finds nothing and the statistics take at once, and after a rest."""
+    """Print how long an empty claim and the metrics take at once, and after a rest."""
     for moment, rest in (("at once", 0.0), (f"after a rest of {REST_SECONDS:g} s", REST_SECONDS)):
         await asyncio.sleep(rest)
         for name, ask in (("empty claim", run.claim), ("statistics", repository.statistics)):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 KEPT = re.compile(r"word kept: *\w")
 """What a line says that needs such a word, with its reason behind it."""
+KINDS = frozenset({".py", ".md", ".html"})
 CODE = re.compile(r"`[^`\n]+`|\{[^{}\n]*\}")
 """Names within a text: between backticks, and in the braces of a formatted string."""
 FENCED = re.compile(r"^```py(?:thon)?\n.*?^```$", re.DOTALL | re.MULTILINE)
@@ -44,10 +45,9 @@ def words_to_avoid() -> dict[str, str]:
 
 def files(root: Path) -> Iterator[Path]:
     """Yield every file whose texts are checked."""
-    for page in (*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("src/**/*.html")):
-        if page != GLOSSARY:
-            yield page
-    yield from (*root.glob("src/**/*.py"), root / "docs" / "generate.py")
+    folders = ("src", "docs", "examples", "benchmarks")
+    found = (path for folder in folders for path in (root / folder).rglob("*") if path.suffix in KINDS)
+    yield from (path for path in (*root.glob("*.md"), *found) if path != GLOSSARY)
 
 
 def findings(paths: Sequence[Path]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from order_engine import Order, Rejected
 
 
 async def fulfil(order: Order) -> None:
-    """Check the invoice to the last penny, as the shop's accounts would; a wrong one is rejected for good."""
+    """Check the invoice exactly; reject a wrong one."""
     due = sum((Decimal(str(line["unit_price"])) * int(str(line["quantity"])) for line in lines_of(order)), Decimal(0))
     if due != order.total_amount:
         message = f"the lines of {order.order_id} come to {due}, the order says {order.total_amount}"
