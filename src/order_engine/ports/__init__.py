@@ -28,10 +28,10 @@ from order_engine.ports.adapters import (
 )
 from order_engine.ports.batch_rules import (
     ClaimBatch,
+    OrderStep,
     PlacedOrder,
     PlacementBatch,
     Stamp,
-    Step,
     apply_commands,
     claimable_since,
     placed_order,
@@ -128,6 +128,7 @@ __all__ = [
     "OrderReader",
     "OrderRepository",
     "OrderState",
+    "OrderStep",
     "OrderWriter",
     "PageKey",
     "PlacedOrder",
@@ -151,7 +152,6 @@ __all__ = [
     "ResumableClock",
     "SchemaKeeper",
     "Stamp",
-    "Step",
     "Summarizer",
     "SuspectRoom",
     "TimeLimited",

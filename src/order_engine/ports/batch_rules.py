@@ -27,7 +27,7 @@ class Stamp(NamedTuple):
     token_floor: int = 0
 
 
-Step: TypeAlias = tuple[Order, Order, Event | None]
+OrderStep: TypeAlias = tuple[Order, Order, Event | None]
 """One step of one order: its versions before and after, and the event. A renewal has no event.
 
 Like `PlacedOrder` a plain tuple: one is made for every order, and a named one takes a call in Python.
@@ -161,10 +161,10 @@ def claimable_since(order: Order) -> datetime:
 
 def renew_leases(
     orders: MutableMapping[str, Order], leases: Iterable[Lease], seconds: float, now: datetime
-) -> tuple[Sequence[Renewed], Sequence[Step]]:
+) -> tuple[Sequence[Renewed], Sequence[OrderStep]]:
     """Return the outcome of each renewal and the steps to store. `orders` holds those that exist, and follows."""
     outcomes: list[Renewed] = []
-    steps: list[Step] = []
+    steps: list[OrderStep] = []
     for lease in leases:
         before = orders.get(lease.order_id)
         decision = renew(before, Renewal(lease, seconds), now)
@@ -179,10 +179,10 @@ def renew_leases(
 
 def apply_commands(
     orders: MutableMapping[str, Order], commands: Iterable[Command], now: datetime
-) -> tuple[Sequence[Applied], Sequence[Step]]:
+) -> tuple[Sequence[Applied], Sequence[OrderStep]]:
     """Return the outcome of each command and the steps to store. `orders` holds those that exist, and follows."""
     outcomes: list[Applied] = []
-    steps: list[Step] = []
+    steps: list[OrderStep] = []
     for command in commands:
         before = orders.get(command.order_id)
         decision = act(before, command, now)

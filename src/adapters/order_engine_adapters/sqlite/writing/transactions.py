@@ -8,7 +8,7 @@ from datetime import datetime
 from order_engine.domain.commands import ClaimTerms, Command, Lease, Placement
 from order_engine.domain.order import Order
 from order_engine.ports import batch_rules
-from order_engine.ports.batch_rules import PlacementBatch, Stamp, Step
+from order_engine.ports.batch_rules import OrderStep, PlacementBatch, Stamp
 from order_engine.ports.repository import Added, Applied, Renewed
 from order_engine_adapters.sqlite.changes import Changes
 from order_engine_adapters.sqlite.order_tables import OrderTables
@@ -55,7 +55,7 @@ def _orders(found: Mapping[str, SqliteOrder]) -> dict[str, Order]:
     return {order_id: kept.order for order_id, kept in found.items()}
 
 
-def _changes(found: Mapping[str, SqliteOrder], steps: Iterable[Step]) -> Changes:
+def _changes(found: Mapping[str, SqliteOrder], steps: Iterable[OrderStep]) -> Changes:
     changes = Changes()
     for _, after, event in steps:
         changes.move(SqliteOrder(found[after.order_id].serial, after), event)
