@@ -78,7 +78,7 @@ def is_never_ready_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         OrderEngine,
         "ready",
-        property(lambda self: self.takes_work and self._context.availability not in offended),
+        property(lambda self: self._runtime.runs and self._context.availability not in offended),
     )
 
 
