@@ -11,7 +11,6 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from order_engine_adapters.cli.failures import CommandExit
-from order_engine_adapters.cli.target.http_connection import HttpAnswer, HttpConnection
 from order_engine_adapters.cli.target.outcomes import (
     PERMANENT_STATUSES,
     DeferredLine,
@@ -22,6 +21,7 @@ from order_engine_adapters.cli.target.outcomes import (
     RefusedLine,
     TargetUnavailable,
 )
+from order_engine_adapters.cli.target.service_connection import HttpAnswer, ServiceConnection
 from order_engine_adapters.settings import Settings
 
 TOO_BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -40,7 +40,7 @@ class ServiceTarget:
 
     def __init__(self, address: str, settings: Settings) -> None:
         """Use the service at `address`, with the request timeout."""
-        self._connection = HttpConnection(address, settings.request_seconds, settings.api_key)
+        self._connection = ServiceConnection(address, settings.request_seconds, settings.api_key)
 
     def __enter__(self) -> Self:
         """Connect with the first request."""

@@ -55,7 +55,7 @@ class HttpAnswer:
         return document if isinstance(document, dict) else {}
 
 
-class HttpConnection:
+class ServiceConnection:
     """Sequential requests to one service. Redirects are not followed: the key is for this service only."""
 
     def __init__(self, address: str, seconds: float, key: str | None) -> None:
