@@ -207,7 +207,7 @@ def test_other_content_under_the_id_is_a_conflict() -> None:
     assert refused(decide(placed(), OTHER_CONTENT, START)) is RefusalReason.CONFLICT
 
 
-@pytest.mark.parametrize("action", [*REPORTS, *CLIENT_ACTIONS])
+@pytest.mark.parametrize("action", sorted((*REPORTS, *CLIENT_ACTIONS)))
 def test_no_action_makes_an_order(action: Action) -> None:
     """An unknown id is refused as unknown."""
     assert refused(decide(None, Command("order1", action, 0), START)) is RefusalReason.UNKNOWN

@@ -150,7 +150,7 @@ def test_any_sequence_of_up_to_ten_thousand_items_will_do(item_ids: Sequence[str
         ({"item1": 1}, "must be a list of item ids"),
         (None, "must be a list of item ids"),
         (5, "must be a list of item ids"),
-        (iter(["item1"]), "must be a list of item ids"),
+        pytest.param(iter(["item1"]), "must be a list of item ids", id="iterator"),
     ],
     ids=label,
 )
