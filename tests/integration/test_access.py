@@ -68,7 +68,7 @@ def test_keys_change_while_the_service_runs(tmp_path: Path) -> None:
         wait_until(lambda: asked(service, "GET", "/orders", old).status == 401, 10, "the old key is refused")
         good = (tmp_path / "keys.json").read_bytes()
         (tmp_path / "keys.json").write_bytes(b"{half")
-        wait_until(lambda: "cannot be understood" in service.errors, 10, "the broken file is told")
+        wait_until(lambda: "Invalid API key file" in service.errors, 10, "the broken file is logged")
         assert asked(service, "GET", "/orders", new).status == 200
         assert asked(service, "GET", "/readyz").status == 200
         (tmp_path / "keys.json").write_bytes(good)

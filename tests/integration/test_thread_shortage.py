@@ -163,6 +163,6 @@ def test_a_service_settles_at_the_threads_that_there_are(tmp_path: Path, shortag
         service.service.signal()
         assert service.service.wait() == 0
         assert service.service.errors.count("Cannot start attempts") == 1
-        assert service.service.errors.count("Attempts can be started again") == 1
+        assert service.service.errors.count("Attempts can start again") == 1
         assert "Cannot start more" not in service.service.errors
         assert "Traceback" not in service.service.errors

@@ -100,7 +100,7 @@ async def test_newer_database_is_refused() -> None:
     """A schema migrated by a newer version is refused, with the advice to upgrade."""
     target = await _database()
     await migrate_target(target, [*shipped(), NEXT])
-    await _refused(target, "newer version: upgrade order_engine")
+    await _refused(target, "newer version. Upgrade order_engine")
 
 
 async def test_schemas_are_apart() -> None:

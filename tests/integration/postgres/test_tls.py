@@ -86,7 +86,7 @@ async def test_certificate_of_another_authority(
 async def test_certificate_for_another_name(server: Server, authorities: tuple[Authority, Authority]) -> None:
     """With `verify-full` a server that is called by another name than its certificate's is refused."""
     url = url_of(server, OTHER_NAME, sslmode="verify-full", sslrootcert=str(authorities[0].certificate))
-    assert OTHER_NAME in (await _refused(url)).partition("trusted: ")[2]
+    assert OTHER_NAME in (await _refused(url)).partition("TLS certificate: ")[2]
 
 
 async def test_no_root_certificate(server: Server, home: Path, authorities: tuple[Authority, Authority]) -> None:

@@ -134,7 +134,7 @@ def test_a_shop_that_is_unknown_is_named_with_those_that_are_not(capsys: pytest.
         ({"line_items": []}, "/line_items", 'did you mean "item_ids"?'),
         ({"total_amount": "-10.00"}, "/total_amount", "Place a refund as a separate order"),
         ({"total_amount": -10.5}, "/total_amount", "Place a refund as a separate order"),
-        ({"currency": "USDT"}, "/currency", "name that unit in attributes"),
+        ({"currency": "USDT"}, "/currency", "name the unit in attributes"),
     ],
 )
 async def test_what_is_sent_unmapped_is_refused_with_what_to_do(

@@ -83,7 +83,7 @@ async def test_newer_database_is_refused(tmp_path: Path) -> None:
     path = await _database(tmp_path)
     with closing(_connection(path)) as connection:
         migrate(connection, path, 0, [*shipped(), NEXT])
-    await _refused(path, "newer version: upgrade order_engine")
+    await _refused(path, "newer version. Upgrade order_engine")
 
 
 async def test_gap_in_the_record_is_refused(tmp_path: Path) -> None:

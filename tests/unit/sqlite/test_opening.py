@@ -110,7 +110,7 @@ async def test_other_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "orders.db"
     content = b"a letter to a customer\n" * 100
     path.write_bytes(content)
-    await _refused(path, "no SQLite database")
+    await _refused(path, "is not a SQLite database")
     assert path.read_bytes() == content
 
 
@@ -145,7 +145,7 @@ async def test_read_only_is_noticed_at_once(what: str) -> None:
         _make_read_only(path, what)
         output = output_of(READ_ONLY, path)
         path.parent.chmod(0o777)
-    assert "give this user the right to write" in output
+    assert "Grant this user write permission" in output
     assert str(path) in output
 
 
