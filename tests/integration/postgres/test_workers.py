@@ -119,7 +119,7 @@ def test_each_of_them_follows_the_keys(tmp_path: Path) -> None:
     [
         (("--processor", "nothing:here"), 2, ("module nothing is neither installed",)),
         (("--api-keys-file", "keys.json"), 1, ("order-engine keys add",)),
-        (("--start-seconds", "0", "--database-url", "postgresql://nobody@127.0.0.1:1/shop"), 1, ("Cannot connect to the PostgreSQL database",)),
+        (("--start-seconds", "0", "--database-url", "postgresql://nobody@127.0.0.1:1/shop"), 1, ("Cannot connect to",)),
     ],
 )
 def test_what_none_of_them_can_do_ends_the_service(

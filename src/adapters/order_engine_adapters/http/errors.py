@@ -24,11 +24,13 @@ class RequestRefused(OrderEngineError):
     status: ClassVar[int] = 400
     title: ClassVar[str] = "Invalid request"
     meaning: ClassVar[str] = "The request is not valid. Nothing was stored."
+    retry_after: int | None = None
+    """Seconds until the request may be accepted (RFC 9110, section 10.2.3; RFC 6585, section 4)."""
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """The header fields of the response to this error."""
-        return ()
+        return () if self.retry_after is None else ((b"retry-after", b"%d" % self.retry_after),)
 
 
 class MalformedRequest(RequestRefused):
@@ -238,13 +240,8 @@ class TooManyRequests(RequestRefused):
 
     def __init__(self, seconds: int) -> None:
         """Take the seconds until the next request is accepted."""
-        self.seconds = seconds
+        self.retry_after = seconds
         super().__init__(f"Request rate exceeded. Retry after {seconds} s.")
-
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to retry (RFC 6585, section 4)."""
-        return ((b"retry-after", b"%d" % self.seconds),)
 
 
 class TooManyConnections(RequestRefused):
@@ -257,15 +254,10 @@ class TooManyConnections(RequestRefused):
 
     def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
-        self.seconds = seconds
+        self.retry_after = seconds
         super().__init__(
             f"Connection limit per client address ({limit:,}) reached. Reuse connections or retry after {seconds} s."
         )
-
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to retry (RFC 6585, section 4)."""
-        return ((b"retry-after", b"%d" % self.seconds),)
 
 
 class HeaderTooLarge(RequestRefused):
@@ -291,13 +283,8 @@ class ConnectionsExhausted(RequestRefused):
 
     def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
-        self.seconds = seconds
+        self.retry_after = seconds
         super().__init__(f"Connection limit ({limit:,}) reached. Retry after {seconds} s.")
-
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """When to retry (RFC 9110, section 10.2.3)."""
-        return ((b"retry-after", b"%d" % self.seconds),)
 
 
 def problem_for(error: OrderEngineError) -> Problem:
