@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 ENDED_EARLY: Final = 70
-WORKERS_PER_CORE: Final = 2
-"""Tests of processes wait for half of their time."""
+WORKERS_PER_CORE: Final = 3
+"""Tests of processes wait for most of their time."""
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")

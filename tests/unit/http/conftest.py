@@ -89,4 +89,5 @@ def loop_is_not_kept() -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report the longest step of the session."""
     step, test = watch.longest_of_all
-    terminalreporter.write_line(f"The longest step of the event loop in the HTTP tests: {step}, in {test}.")
+    if step.seconds:
+        terminalreporter.write_line(f"The longest step of the event loop in the HTTP tests: {step}, in {test}.")
