@@ -240,7 +240,7 @@ class TooManyRequests(RequestRefused):
 
     def __init__(self, seconds: int) -> None:
         """Take the seconds until the next request is accepted."""
-        self.retry_after = seconds
+        self.retry_after: int | None = seconds
         super().__init__(f"Request rate exceeded. Retry after {seconds} s.")
 
 
@@ -254,7 +254,7 @@ class TooManyConnections(RequestRefused):
 
     def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
-        self.retry_after = seconds
+        self.retry_after: int | None = seconds
         super().__init__(
             f"Connection limit per client address ({limit:,}) reached. Reuse connections or retry after {seconds} s."
         )
@@ -283,7 +283,7 @@ class ConnectionsExhausted(RequestRefused):
 
     def __init__(self, limit: int, seconds: int) -> None:
         """Name the limit, and after how many seconds to retry."""
-        self.retry_after = seconds
+        self.retry_after: int | None = seconds
         super().__init__(f"Connection limit ({limit:,}) reached. Retry after {seconds} s.")
 
 
