@@ -12,8 +12,6 @@ import pytest
 from hypothesis import settings
 
 ENDED_EARLY: Final = 70
-WORKERS_PER_CORE: Final = 3
-"""Tests of processes wait for most of their time."""
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -28,14 +26,17 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """Print how long a run of everything takes."""
     if not _runs_everything(config):
         return None
-    return "All tests take about 10 minutes on two cores. Skipped tests are listed at the end, each with its reason."
+    return "All tests take 10 to 20 minutes on two cores. Skipped tests are listed at the end, each with its reason."
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run whole folders in several processes, single files in this one, where a debugger works."""
+    """Run whole folders in one process a core, single files in this one, where a debugger works.
+
+    With more, tests of real processes that have time limits fail for want of processor time.
+    """
     if config.option.usepdb or not all(map(_is_folder, config.args)):
         return 0
-    return (os.cpu_count() or 1) * WORKERS_PER_CORE
+    return os.cpu_count() or 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
