@@ -24,6 +24,9 @@ def __getattr__(name: str) -> object:
         if name == "__all__" or name in exports.__all__:
             value: object = getattr(exports, name)
             return value
+        if name in globals():
+            # A package, such as `order_engine.ports`: importing the public names has imported it too.
+            return globals()[name]
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -119,3 +119,10 @@ def test_a_program_loads_only_the_adapters_that_it_imports(names: str, untouched
     program = f"import sys\nfrom order_engine_adapters import {names}\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own program
     assert untouched.isdisjoint(loaded.split())
+
+
+def test_a_package_is_an_attribute_before_any_name_is_used() -> None:
+    """`import order_engine` is enough for `order_engine.ports`."""
+    program = "import order_engine; print(order_engine.ports.OrderQueue.__name__)"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own program
+    assert printed == "OrderQueue\n"
