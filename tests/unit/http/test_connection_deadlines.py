@@ -11,9 +11,15 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from order_engine_adapters.http.limits import ConnectionLimits
-from order_engine_adapters.http.server.connection import MAX_DISCARDED_BYTES, MAX_PIPELINED
+from order_engine_adapters.http.server.connection import (
+    MAX_DISCARDED_BYTES,
+    MAX_PIPELINED,
+    SLICE_BYTES,
+    HttpConnection,
+)
 from order_engine_adapters.http.server.connection_state import LINGER_SECONDS
 from order_engine_adapters.http.server.open_connections import NEVER, OpenConnections
+from order_engine_adapters.http.server.request_parser import RequestParser
 from tests.unit.http.line import GET, PLAIN, Line, body, connected, saying, start
 
 LIMITS = ConnectionLimits(head_seconds=1000.0, silence_seconds=2000.0, keep_alive_seconds=3000.0)
@@ -404,6 +410,23 @@ async def test_pipelined_requests_are_limited() -> None:
         assert statuses(line) == [b"200"] * (MAX_PIPELINED + 1)
         assert b"".join(line.wire.writes).count(b"connection: close") == 1
         assert line.wire.ended in {"closed", "eof"}
+
+
+async def test_requests_that_get_no_response_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One read may hold ten thousand of them: parsing all would keep the event loop."""
+    parsed: list[str] = []
+    started = HttpConnection.request_started
+
+    def request_started(connection: HttpConnection, head: RequestParser) -> None:
+        parsed.append(head.path)
+        started(connection, head)
+
+    monkeypatch.setattr(HttpConnection, "request_started", request_started)
+    app = Waiting()
+    async with connected(app, OpenConnections(LIMITS)) as line:
+        await line.send(GET * (10 * SLICE_BYTES // len(GET)))
+        assert MAX_PIPELINED < len(parsed) <= MAX_PIPELINED + 1 + SLICE_BYTES // len(GET)
+        app.goes_on.set()
 
 
 async def test_a_connection_over_the_limit_gets_503() -> None:
